@@ -1,0 +1,67 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The filter that turns a matrix file into a plan."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: expand_matrix
+version_added: 0.1.0
+short_description: Expand a matrix of tenants, concurrency or rate, profile and repeats into a plan
+author:
+  - perfscale.mlflow contributors (@perfscale)
+description:
+  - Validates the declared axes together with what the user overrides, names every problem at once, and returns the ordered cells with their ids, a digest, and an estimate of load time and disk.
+  - Pure, nothing is read or written.
+options:
+  _input:
+    description: The matrix, as read from a file of C(files/matrices).
+    type: dict
+    required: true
+  overrides:
+    description:
+      - What the user set, by axis or setting (tenants, concurrency, rate, profile, repeats, duration, warmup, order, seed).
+      - An empty text or list counts as not set.
+    type: dict
+    default: {}
+  context:
+    description: What else tells two runs apart, such as the shape of the data set; it becomes part of the digest.
+    type: dict
+    default: {}
+"""
+
+EXAMPLES = r"""
+- name: Show the cells of a matrix
+  ansible.builtin.debug:
+    msg: "{{ lookup('ansible.builtin.file', 'smoke.yml') | from_yaml
+      | perfscale.mlflow.expand_matrix(overrides={'duration': '1h30m'}) }}"
+"""
+
+RETURN = r"""
+_value:
+  description: The plan with the keys schema_version, name, digest, settings, cells and estimate.
+  type: dict
+"""
+
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.axes import MatrixError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.plan import expand
+
+
+def expand_matrix(matrix: dict[str, Any], overrides: dict[str, Any] | None = None, context: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Returns the plan; raises AnsibleFilterError with one sentence for each problem."""
+    try:
+        return expand(matrix, overrides, context)
+    except MatrixError as error:
+        raise AnsibleFilterError(str(error)) from error
+
+
+class FilterModule:
+    """Ansible's entry point of the filter."""
+
+    def filters(self) -> dict[str, Any]:
+        return {"expand_matrix": expand_matrix}

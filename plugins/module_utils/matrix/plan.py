@@ -1,0 +1,109 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The plan: the ordered cells of a matrix, their ids and the digest that tells two plans apart."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from typing import Any
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.axes import settings_of
+
+# Bytes on disk: k6's raw CSV and one kept sample of a request, and the most requests that one user makes in a second
+# (about 50 requests of 10 ms between pauses of 1 s); together an upper estimate, not a promise.
+RAW_BYTES_PER_REQUEST = 2400
+SAMPLE_BYTES_PER_REQUEST = 15
+REQUESTS_PER_USER_SECOND = 30
+REQUESTS_PER_JOURNEY = 58
+
+
+def expand(matrix: dict[str, Any], overrides: dict[str, Any] | None = None, context: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Returns the plan of a matrix: {schema_version, name, digest, settings, cells, estimate}.
+
+    `context` is what else makes two runs different (data set shape, target); it goes into the digest.
+    Tenant levels ascend, because data of earlier levels stays; within a level the order is as declared or shuffled by the seed.
+    Raises MatrixError (a ValueError) with every problem of the matrix.
+    """
+    settings = settings_of(matrix, overrides)
+    settings["context"] = context or {}
+    cells: list[dict[str, Any]] = []
+    for tenants in sorted(settings["tenants"]):
+        level = _level(settings, tenants)
+        if settings["order"] == "shuffled":
+            random.Random(f"{settings['seed']}-{tenants}").shuffle(level)
+        cells += level
+    for index, cell in enumerate(cells, start=1):
+        cell["index"] = index
+    return {
+        "schema_version": 1,
+        "name": settings["name"],
+        "digest": digest_of({"settings": settings, "cells": cells}),
+        "settings": settings,
+        "cells": cells,
+        "estimate": _estimate(cells),
+    }
+
+
+def digest_of(document: Any) -> str:
+    """Returns the first 12 hex digits of the SHA-256 of the document's canonical JSON."""
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()[:12]
+
+
+def differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> list[str]:
+    """Returns `key: old -> new` for each setting in which two plans' settings differ."""
+    found: list[str] = []
+    for key in sorted(set(old) | set(new)):
+        before, after = old.get(key), new.get(key)
+        if isinstance(before, dict) and isinstance(after, dict):
+            found += differences(before, after, f"{prefix}{key}.")
+        elif before != after:
+            found.append(f"{prefix}{key}: {json.dumps(before)} -> {json.dumps(after)}")
+    return found
+
+
+def _level(settings: dict[str, Any], tenants: int) -> list[dict[str, Any]]:
+    """The cells of one tenant count, repeat by repeat, so that repeats are spread over the level's time."""
+    level = []
+    for repeat in range(1, settings["repeats"] + 1):
+        for profile in settings["profile"]:
+            axis = "concurrency" if profile == "closed" else "rate"
+            for value in settings[axis]:
+                level.append(_cell(settings, tenants, profile, value, repeat))
+    return level
+
+
+def _cell(settings: dict[str, Any], tenants: int, profile: str, value: float, repeat: int) -> dict[str, Any]:
+    pressure = f"c{value}" if profile == "closed" else f"q{value:g}"
+    load = settings["load"]
+    return {
+        "id": f"t{tenants}-{pressure}-r{repeat}",
+        "tenants": tenants,
+        "concurrency": value if profile == "closed" else None,
+        "rate": None if profile == "closed" else value,
+        "profile": profile,
+        "repeat": repeat,
+        "warmup_s": settings["warmup_s"],
+        "duration_s": settings["duration_s"],
+        # Repeats of one cell draw differently, cells of one repeat draw alike: the random choices are part of the repeat.
+        "seed": settings["seed"] * 1000 + repeat,
+        "training_share": load["training_share"],
+        "think_time_s": load["think_time_s"],
+        "load": load,
+    }
+
+
+def _estimate(cells: list[dict[str, Any]]) -> dict[str, float]:
+    requests = [_requests(cell) for cell in cells]
+    return {
+        "load_s": sum(cell["warmup_s"] + cell["duration_s"] for cell in cells),
+        "disk_bytes_max": round(max(requests) * RAW_BYTES_PER_REQUEST + sum(requests) * SAMPLE_BYTES_PER_REQUEST),
+    }
+
+
+def _requests(cell: dict[str, Any]) -> float:
+    per_second = cell["rate"] * REQUESTS_PER_JOURNEY if cell["profile"] == "open" else cell["concurrency"] * REQUESTS_PER_USER_SECOND
+    return per_second * (cell["warmup_s"] + cell["duration_s"])
