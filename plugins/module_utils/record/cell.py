@@ -1,0 +1,151 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""cell.json: the record of one cell, built from what the stages measured, and the files that belong to it."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import describe, explain, FileWriteError, read_json, write_json
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.run import Run
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.schema import check
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.verdict import judge
+
+# What belongs to the cell but is not evidence: it changes after the record is written.
+UNLISTED = ("cell.json", "state.json")
+SPEC_KEYS = ("tenants", "concurrency", "rate", "profile", "repeat", "duration_s", "warmup_s", "seed", "training_share", "think_time_s", "load")
+
+
+def spec_of(planned: dict[str, Any], factors: dict[str, Any]) -> dict[str, Any]:
+    """Returns the record's spec: the planned cell without its place in the plan, and the complete factors."""
+    return {**{key: planned[key] for key in SPEC_KEYS}, "factors": {**factors, "profile": planned["profile"]}}
+
+
+def generator_of(measured: dict[str, Any], exited: dict[str, Any], resource: dict[str, Any], cores: float | None, node: str | None) -> dict[str, Any]:
+    """Returns the record's generator block.
+
+    CPU (cores) and memory (bytes) come from the metrics of the window; without metrics from what the operating system
+    accounted for the whole life of the process (`exited`: cpu_seconds, max_rss_bytes, started, ended).
+    """
+    life = (exited.get("ended") or 0) - (exited.get("started") or 0)
+    whole_life_cpu = exited["cpu_seconds"] / life if exited.get("cpu_seconds") is not None and life > 0 else None
+    is_measured = resource.get("status") == "ok"
+    cpu = resource["cpu_cores_mean"] if is_measured else whole_life_cpu
+    return {
+        "cpu_cores_mean": cpu,
+        "cpu_share": cpu / cores if cpu is not None and cores else None,
+        "memory_bytes_max": resource.get("memory_bytes_peak") if is_measured else exited.get("max_rss_bytes"),
+        "vus_max": measured["vus_max"],
+        "dropped": measured["dropped"],
+        "lateness_ms_p99": measured["lateness_ms_p99"],
+        "exit_code": exited.get("exit_code"),
+        "node": node,
+    }
+
+
+def measured_record(planned: dict[str, Any], factors: dict[str, Any], parts: dict[str, Any]) -> dict[str, Any]:
+    """Returns the record of a measured cell without attempts, verdict and files.
+
+    `parts`: result (of k6_result), resources, exit (of the generator process), generator (of target.json), controller, rows, notes, timings.
+    """
+    result, resources = parts["result"], parts["resources"]
+    target = parts.get("generator", {})
+    record = {
+        "schema_version": 1,
+        "id": planned["id"],
+        "spec": spec_of(planned, factors),
+        "window": {key: result["window"][key] for key in ("start", "end")},
+        **{key: result[key] for key in ("operations", "total", "categories", "journeys", "mix") if key in result},
+        "generator": generator_of(result["generator"], parts.get("exit", {}), resources.get("k6_benchmark", {}), target.get("cores"), target.get("node")),
+        "controller": parts.get("controller") or {"cpu_cores_mean": None},
+        "clock_offset_s": parts.get("clock_offset_s"),
+        "resources": resources,
+        "rows": parts.get("rows"),
+        "timings": parts.get("timings", {}),
+        "notes": {**parts.get("notes", {}), "partial": result.get("partial_reason") if result.get("partial") else None},
+    }
+    return record
+
+
+def write_measured(run: Run, planned: dict[str, Any], factors: dict[str, Any], parts: dict[str, Any], attempt: dict[str, Any], rules: list[dict[str, Any]]) -> dict[str, Any]:
+    """Judges a measured cell, moves the attempt's files to the cell, writes cell.json and run.json, and returns the record."""
+    record = measured_record(planned, factors, parts)
+    record["verdict"] = judge(record, rules, preset=run.load()["plan"]["name"])
+    directory = run.cell_directory(planned["id"])
+    record["attempts"] = history(directory, attempt, record["verdict"])
+    accept(directory, attempt["n"])
+    record["files"] = {path.name: describe(path) for path in sorted(directory.iterdir()) if path.is_file() and path.name not in UNLISTED}
+    return _save(run, record)
+
+
+def write_failed(run: Run, planned: dict[str, Any], factors: dict[str, Any], reason: str, attempt: dict[str, Any], notes: dict[str, Any]) -> dict[str, Any]:
+    """Writes the record of a cell that has no measurement; what its attempt left stays in attempts/<n>."""
+    verdict = {"status": "failed", "reasons": [reason], "warnings": []}
+    directory = run.cell_directory(planned["id"])
+    record = {
+        "schema_version": 1,
+        "id": planned["id"],
+        "spec": spec_of(planned, factors),
+        "window": None,
+        "attempts": history(directory, attempt, verdict),
+        "verdict": verdict,
+        "notes": notes,
+    }
+    return _save(run, record)
+
+
+def _save(run: Run, record: dict[str, Any]) -> dict[str, Any]:
+    check(record, "cell", run.schema_dir)
+    write_json(run.cell_directory(record["id"]) / "cell.json", record)
+    run.add_cell(record["id"], record["verdict"])
+    return record
+
+
+def history(directory: Path, attempt: dict[str, Any], verdict: dict[str, Any]) -> list[dict[str, Any]]:
+    """Returns the attempts of the cell, this one last; an attempt that left no record is listed as failed."""
+    known = {entry["n"]: entry for entry in _previous(directory)}
+    for n in range(1, attempt["n"]):
+        known.setdefault(n, {"n": n, "started": None, "ended": None, "outcome": "failed", "reason": "The run was interrupted before this attempt was recorded."})
+    known[attempt["n"]] = {
+        "n": attempt["n"],
+        "started": attempt.get("started"),
+        "ended": time.time(),
+        "outcome": verdict["status"],
+        "reason": " ".join(verdict["reasons"]),
+    }
+    return [known[n] for n in sorted(known)]
+
+
+def _previous(directory: Path) -> list[dict[str, Any]]:
+    try:
+        return read_json(directory / "cell.json")["attempts"]
+    except (ValueError, KeyError):
+        return []
+
+
+def accept(directory: Path, n: int) -> None:
+    """Moves the files of attempt `n` to the cell's directory; those of an earlier accepted attempt go back to attempts/<its n>.
+
+    Raises FileWriteError. Until cell.json is rewritten the cell counts as not done, so an interruption loses nothing.
+    """
+    previous = [entry["n"] for entry in _previous(directory) if entry["n"] != n]
+    try:
+        if previous:
+            _move_files(directory, directory / "attempts" / str(previous[-1]))
+        source = directory / "attempts" / str(n)
+        _move_files(source, directory)
+        source.rmdir()
+        if not any(source.parent.iterdir()):
+            source.parent.rmdir()
+    except OSError as error:
+        raise FileWriteError(explain(directory, error)) from error
+
+
+def _move_files(source: Path, destination: Path) -> None:
+    destination.mkdir(parents=True, exist_ok=True)
+    for path in sorted(source.iterdir()):
+        if path.is_file() and path.name != "state.json":
+            path.rename(destination / path.name)

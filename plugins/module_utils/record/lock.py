@@ -1,0 +1,59 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lock of a run directory: one ansible-playbook at a time works on a run; a lock of a dead process does not count."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import read_json, write_json
+
+try:
+    import psutil
+except ImportError:  # the module that uses this reports the missing library
+    psutil = None
+
+LOCK_NAME = ".lock.json"
+
+
+class Locked(Exception):
+    """Another living process works on the run."""
+
+
+def controller() -> dict[str, Any]:
+    """Returns {pid, start_time} of the ansible-playbook that this module runs under (its topmost ansible ancestor)."""
+    process = psutil.Process()
+    found = process
+    for ancestor in process.parents():
+        if any("ansible" in part for part in ancestor.cmdline()[:3]):
+            found = ancestor
+    return {"pid": found.pid, "start_time": found.create_time()}
+
+
+def is_alive(holder: dict[str, Any]) -> bool:
+    """True when the process with this pid is still the one that started at this time (pids are used again)."""
+    try:
+        process = psutil.Process(int(holder["pid"]))
+        return process.status() != psutil.STATUS_ZOMBIE and abs(process.create_time() - float(holder["start_time"])) < 1
+    except (psutil.Error, KeyError, TypeError, ValueError):
+        return False
+
+
+def acquire(directory: Path) -> None:
+    """Takes the lock for this ansible-playbook. Raises Locked when a living other one holds it."""
+    path = directory / LOCK_NAME
+    mine = controller()
+    try:
+        holder = read_json(path) if path.exists() else {}
+    except ValueError:
+        holder = {}  # a half-written lock is one of a process that died while it wrote
+    if holder and holder != mine and is_alive(holder):
+        raise Locked(f"Run {directory.name}: ansible-playbook with pid {holder['pid']} works on it. Wait for it to end, or start a run with another run_id.")
+    write_json(path, mine)
+
+
+def release(directory: Path) -> None:
+    """Gives the lock back."""
+    (directory / LOCK_NAME).unlink(missing_ok=True)

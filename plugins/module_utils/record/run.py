@@ -1,0 +1,152 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""run.json: the record of a run, its plan and the verdicts of its cells."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.plan import differences
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record import lock
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import describe, explain, FileWriteError, read_json, write_json
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.objectives import evaluate
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.schema import check
+
+
+class RunRefused(Exception):
+    """The run cannot begin or go on; the text says why and what to do."""
+
+
+class Run:
+    """One run directory and its run.json. Every write is checked against the schema and atomic."""
+
+    def __init__(self, directory: Path | str, schema_dir: Path | str) -> None:
+        self.directory = Path(directory)
+        self.schema_dir = schema_dir
+        self.path = self.directory / "run.json"
+
+    def cell_directory(self, cell_id: str) -> Path:
+        return self.directory / "cells" / cell_id
+
+    def load(self) -> dict[str, Any]:
+        """Returns run.json. Raises ValueError with one sentence when it is absent or damaged."""
+        document = read_json(self.path)
+        check(document, "run", self.schema_dir)
+        return document
+
+    def save(self, document: dict[str, Any]) -> None:
+        check(document, "run", self.schema_dir)
+        write_json(self.path, document)
+
+    def begin(self, plan: dict[str, Any], config: dict[str, Any], fingerprint: dict[str, Any]) -> dict[str, Any]:
+        """Creates run.json, or goes on with the one that is there.
+
+        Returns {resumed, todo: ids to run, done: ids that stay}. A cell stays when its verdict is valid and its files are unchanged.
+        Raises RunRefused when the same run_id was planned differently, and lock.Locked when another process works on it.
+        """
+        check(plan, "plan", self.schema_dir)
+        resumed = self.path.exists()
+        document = self.load() if resumed else self._new(plan, config, fingerprint)
+        if document["plan"]["digest"] != plan["digest"]:
+            found = differences(document["plan"]["settings"], plan["settings"]) or ["the cells differ"]
+            raise RunRefused(f"Run {self.directory.name}: was planned differently ({'; '.join(found)}). Give the same settings, or another run_id.")
+        self._make_directory()
+        lock.acquire(self.directory)
+        done = [cell["id"] for cell in document["cells"] if cell["verdict"]["status"] == "valid" and self._is_unchanged(cell["id"])]
+        document["cells"] = [cell for cell in document["cells"] if cell["id"] in done]
+        document.update({"status": "incomplete", "fingerprint": fingerprint, "ended": None, "abort_reason": None})
+        self.save(document)
+        self._point_latest()
+        todo = [cell["id"] for cell in plan["cells"] if cell["id"] not in done]
+        return {"resumed": resumed, "todo": todo, "done": done}
+
+    def add_cell(self, cell_id: str, verdict: dict[str, Any]) -> dict[str, Any]:
+        """Puts the verdict of a cell into run.json, in the order of the plan, and returns the document."""
+        document = self.load()
+        verdicts = {cell["id"]: cell for cell in document["cells"]}
+        verdicts[cell_id] = {"id": cell_id, "verdict": verdict}
+        document["cells"] = [verdicts[cell["id"]] for cell in document["plan"]["cells"] if cell["id"] in verdicts]
+        self.save(document)
+        return document
+
+    def finish(self, objectives: list[dict[str, Any]], abort_reason: str | None = None) -> dict[str, Any]:
+        """Closes run.json: status, objectives, end. Returns the outcome {ok, reasons, counts, objectives_missed}."""
+        document = self.load()
+        document["objectives"] = [
+            result
+            for cell in document["cells"]
+            if cell["verdict"]["status"] == "valid"
+            for result in evaluate(objectives, read_json(self.cell_directory(cell["id"]) / "cell.json"))
+        ]
+        planned, recorded = len(document["plan"]["cells"]), len(document["cells"])
+        document.update({"status": "complete" if planned == recorded else "incomplete", "ended": time.time(), "abort_reason": abort_reason})
+        self.save(document)
+        lock.release(self.directory)
+        return outcome_of(document)
+
+    def _new(self, plan: dict[str, Any], config: dict[str, Any], fingerprint: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "schema_version": 1,
+            "run_id": self.directory.name,
+            "status": "incomplete",
+            "started": time.time(),
+            "ended": None,
+            "abort_reason": None,
+            "config": config,
+            "fingerprint": fingerprint,
+            "plan": plan,
+            "cells": [],
+            "objectives": [],
+        }
+
+    def _make_directory(self) -> None:
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise FileWriteError(explain(self.directory, error)) from error
+
+    def _is_unchanged(self, cell_id: str) -> bool:
+        """True when cell.json can be read and every file that it lists still has its checksum."""
+        directory = self.cell_directory(cell_id)
+        try:
+            record = read_json(directory / "cell.json")
+            check(record, "cell", self.schema_dir)
+            return all(describe(directory / name) == found for name, found in record["files"].items())
+        except (OSError, ValueError):
+            return False
+
+    def _point_latest(self) -> None:
+        """Lets results/latest point to this run; a directory of that name is left alone."""
+        link = self.directory.parent / "latest"
+        temporary = link.with_name(f".latest.{os.getpid()}")
+        if link.is_symlink() or not link.exists():
+            temporary.symlink_to(self.directory.name)
+            temporary.replace(link)
+
+
+def outcome_of(document: dict[str, Any]) -> dict[str, Any]:
+    """Returns {ok, reasons, counts {planned, valid, invalid, failed, missing}} of a run.json document.
+
+    `ok` is true only if every planned cell is valid and every objective of severity error holds.
+    """
+    statuses = [cell["verdict"]["status"] for cell in document["cells"]]
+    counts = {status: statuses.count(status) for status in ("valid", "invalid", "failed")}
+    counts["planned"] = len(document["plan"]["cells"])
+    counts["missing"] = counts["planned"] - len(statuses)
+    reasons = [
+        f"Cell {cell['id']}: {cell['verdict']['status']}: {' '.join(cell['verdict']['reasons'])}" for cell in document["cells"] if cell["verdict"]["status"] != "valid"
+    ]
+    if counts["missing"]:
+        reasons.append(f"Run {document['run_id']}: {counts['missing']} of {counts['planned']} cells have no record. Start it again with the same run_id.")
+    reasons += [
+        f"Objective {result['name']}: {result['status']} in cell {result['cell']} ({result['metric']} {result['value']}, limit {result['limit']})."
+        for result in document["objectives"]
+        if result["status"] != "met" and result["severity"] == "error"
+    ]
+    if document.get("abort_reason"):
+        reasons.append(f"Run {document['run_id']}: ended early: {document['abort_reason']}")
+    return {"ok": not reasons, "reasons": reasons, "counts": counts}

@@ -1,0 +1,25 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Checks of a document against a JSON Schema of files/schemas, in sentences."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import read_json
+
+try:
+    import jsonschema
+except ImportError:  # the module that uses this reports the missing library
+    jsonschema = None
+
+
+def check(document: Any, name: str, schema_dir: Path | str) -> None:
+    """Raises ValueError with one sentence for the first deviation from files/schemas/<name>.json."""
+    validator = jsonschema.Draft202012Validator(read_json(Path(schema_dir) / f"{name}.json"))
+    error = jsonschema.exceptions.best_match(validator.iter_errors(document))
+    if error is not None:
+        where = "/".join(str(part) for part in error.absolute_path) or "the document"
+        raise ValueError(f"Document {name}: at {where}: {error.message[:400]}. It does not follow files/schemas/{name}.json.")

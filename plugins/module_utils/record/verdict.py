@@ -1,0 +1,93 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The verdict of a cell: findings computed from its record, judged by the rules of files/validity."""
+
+from __future__ import annotations
+
+from typing import Any, Iterator
+
+Finding = tuple[str, str, float]
+"""Name of the finding, what it is about ('' for the cell), and its value."""
+
+
+def findings(record: dict[str, Any]) -> Iterator[Finding]:
+    """Yields what can be held against a measured cell, whether harmless or not; the rules decide.
+
+    Ratios are between 0 and 1, lateness is in milliseconds.
+    """
+    yield from _sample_findings(record)
+    yield from _resource_findings(record)
+    yield from _generator_findings(record)
+    for name, journey in record["journeys"].items():
+        yield "dropped_journeys", name, journey["dropped"]
+    for name in record.get("notes", {}).get("foreign_workspaces", []):
+        yield "foreign_workspaces", name, 1
+    if record.get("notes", {}).get("tls_verify") is False:
+        yield "tls_not_verified", "", 1
+
+
+def _sample_findings(record: dict[str, Any]) -> Iterator[Finding]:
+    if record.get("notes", {}).get("partial"):
+        yield "partial_samples", str(record["notes"]["partial"]), 1
+    for name, block in record["operations"].items():
+        yield "operation_samples", name, block["n"]
+    total = record["total"]
+    if total["n"]:
+        yield "error_ratio", "", total["failed"] / total["n"]
+        lost = sum(count for cause, count in total["failed_by"].items() if cause in ("connection", "dns"))
+        yield "connection_error_ratio", "", lost / total["n"]
+
+
+def _resource_findings(record: dict[str, Any]) -> Iterator[Finding]:
+    for name, resource in record["resources"].items():
+        if resource["status"] == "missing":
+            yield "resources_missing", name, 1
+        if resource.get("coverage") is not None:
+            yield "resource_coverage", name, resource["coverage"]
+    restarts = record["resources"].get("mlflow", {}).get("restarts")
+    if restarts is not None:
+        yield "server_restarts", "", restarts
+
+
+def _generator_findings(record: dict[str, Any]) -> Iterator[Finding]:
+    generator = record["generator"]
+    named = {
+        "generator_exit_code": generator["exit_code"],
+        "generator_cpu_share": generator["cpu_share"],
+        "generator_memory_share": generator.get("memory_share"),
+        "generator_lateness_p99_ms": generator["lateness_ms_p99"],
+    }
+    for name, value in named.items():
+        if value is not None:
+            yield name, "", value
+
+
+def judge(record: dict[str, Any], rules: list[dict[str, Any]], preset: str = "") -> dict[str, Any]:
+    """Returns the verdict {status: valid|invalid, reasons, warnings} of a measured cell."""
+    reasons: list[str] = []
+    warnings: list[str] = []
+    fitting = [rule for rule in rules if _applies(rule, record["spec"]["profile"], preset)]
+    for name, subject, value in findings(record):
+        rule = next((rule for rule in fitting if rule["finding"] == name and _is_broken(rule, value)), None)
+        if rule is not None and rule["effect"] != "ignore":
+            (reasons if rule["effect"] == "invalid" else warnings).append(_sentence(rule, subject, value))
+    return {"status": "invalid" if reasons else "valid", "reasons": reasons, "warnings": warnings}
+
+
+def _applies(rule: dict[str, Any], profile: str, preset: str) -> bool:
+    return profile in rule.get("profile", [profile]) and preset in rule.get("preset", [preset])
+
+
+def _is_broken(rule: dict[str, Any], value: float) -> bool:
+    if "max" not in rule and "min" not in rule:
+        return True
+    return ("max" in rule and value > rule["max"]) or ("min" in rule and value < rule["min"])
+
+
+def _sentence(rule: dict[str, Any], subject: str, value: float) -> str:
+    about = f"{rule['finding']} {subject}".strip()
+    if "max" in rule or "min" in rule:
+        limit = f"at most {rule['max']:g}" if "max" in rule else f"at least {rule['min']:g}"
+        return f"{about}: {value:.4g}, allowed is {limit}. {rule['remedy']}"
+    return f"{about}: found. {rule['remedy']}"

@@ -1,0 +1,173 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Module: the only writer of cell.json and run.json."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: cell_record
+version_added: 0.1.0
+short_description: Write the records of a run and its cells
+author:
+  - perfscale.mlflow contributors (@perfscale)
+description:
+  - The only writer of C(run.json) and C(cell.json). Every document is checked against its JSON Schema and written atomically.
+  - Takes the lock of the run at O(phase=begin) and gives it back at O(phase=finish).
+attributes:
+  check_mode:
+    description: Can run in check mode without changing anything.
+    support: full
+options:
+  phase:
+    description:
+      - V(begin) creates the run or goes on with it, V(measured) records a measured cell and judges it, V(failed) records a cell
+        without measurement, V(finish) evaluates the objectives and closes the run.
+    type: str
+    choices: [begin, measured, failed, finish]
+    required: true
+  run_directory:
+    description: The directory of the run, its name is the run_id.
+    type: path
+    required: true
+  schema_directory:
+    description: The directory of the JSON Schemas.
+    type: path
+    required: true
+  plan:
+    description: The plan of the run, required with O(phase=begin).
+    type: dict
+  config:
+    description: The settings of the run without secrets, for C(run.json).
+    type: dict
+    default: {}
+  fingerprint:
+    description: What is measured (versions, digests, settings), for C(run.json).
+    type: dict
+    default: {}
+  cell:
+    description: The planned cell, required with O(phase=measured) and O(phase=failed).
+    type: dict
+  factors:
+    description: The complete factors of the cell.
+    type: dict
+    default: {}
+  attempt:
+    description: Number and start (epoch seconds) of the attempt.
+    type: dict
+    default: {n: 1}
+  parts:
+    description: What the stages measured (result, resources, exit, generator, controller, rows, notes, timings).
+    type: dict
+    default: {}
+  rules:
+    description: The validity rules.
+    type: list
+    elements: dict
+    default: []
+  objectives:
+    description: The objectives to evaluate with O(phase=finish).
+    type: list
+    elements: dict
+    default: []
+  reason:
+    description: Why the cell failed, or why the run ended early.
+    type: str
+"""
+
+EXAMPLES = r"""
+- name: Begin or resume a run
+  perfscale.mlflow.cell_record:
+    phase: begin
+    run_directory: /results/run-1
+    schema_directory: /collection/files/schemas
+    plan: "{{ plan }}"
+
+- name: Record a cell without measurement
+  perfscale.mlflow.cell_record:
+    phase: failed
+    run_directory: /results/run-1
+    schema_directory: /collection/files/schemas
+    cell: "{{ plan.cells[0] }}"
+    reason: MLflow did not answer.
+"""
+
+RETURN = r"""
+record:
+  description:
+    - With O(phase=begin) the keys resumed, todo and done.
+    - With O(phase=measured) and O(phase=failed) the keys id, verdict and n (samples of the window).
+    - With O(phase=finish) the keys ok, reasons and counts.
+  returned: success
+  type: dict
+"""
+
+import traceback
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import FileWriteError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.cell import write_failed, write_measured
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.lock import Locked
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.run import Run, RunRefused
+
+try:
+    import jsonschema  # noqa: F401
+    import psutil  # noqa: F401
+except ImportError:
+    MISSING = traceback.format_exc()
+else:
+    MISSING = None
+
+
+def summary_of(record: dict[str, Any]) -> dict[str, Any]:
+    """Returns the few keys of a cell's record that a playbook prints."""
+    return {"id": record["id"], "verdict": record["verdict"], "n": record.get("total", {}).get("n", 0)}
+
+
+def write(params: dict[str, Any]) -> dict[str, Any]:
+    """Writes the record of the phase and returns its summary."""
+    run = Run(params["run_directory"], params["schema_directory"])
+    cell, factors, attempt = params["cell"], params["factors"], params["attempt"]
+    if params["phase"] == "begin":
+        return run.begin(params["plan"], params["config"], params["fingerprint"])
+    if params["phase"] == "measured":
+        return summary_of(write_measured(run, cell, factors, params["parts"], attempt, params["rules"]))
+    if params["phase"] == "failed":
+        return summary_of(write_failed(run, cell, factors, params["reason"], attempt, params["parts"].get("notes", {})))
+    return run.finish(params["objectives"], params["reason"])
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "phase": {"type": "str", "required": True, "choices": ["begin", "measured", "failed", "finish"]},
+            "run_directory": {"type": "path", "required": True},
+            "schema_directory": {"type": "path", "required": True},
+            "plan": {"type": "dict"},
+            "config": {"type": "dict", "default": {}},
+            "fingerprint": {"type": "dict", "default": {}},
+            "cell": {"type": "dict"},
+            "factors": {"type": "dict", "default": {}},
+            "attempt": {"type": "dict", "default": {"n": 1}},
+            "parts": {"type": "dict", "default": {}},
+            "rules": {"type": "list", "elements": "dict", "default": []},
+            "objectives": {"type": "list", "elements": "dict", "default": []},
+            "reason": {"type": "str"},
+        },
+        required_if=[("phase", "begin", ["plan"]), ("phase", "measured", ["cell"]), ("phase", "failed", ["cell", "reason"])],
+        supports_check_mode=True,
+    )
+    if MISSING:
+        module.fail_json(msg=missing_required_lib("jsonschema and psutil"), exception=MISSING)
+    if module.check_mode:
+        module.exit_json(changed=True, record={})
+    try:
+        module.exit_json(changed=True, record=write(module.params))
+    except (FileWriteError, Locked, RunRefused, ValueError) as error:
+        module.fail_json(msg=str(error))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Module: merges the part of one role into target.json."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: target_record
+version_added: 0.1.0
+short_description: Merge a part into the target.json of a run
+author:
+  - perfscale.mlflow contributors (@perfscale)
+description:
+  - Every environment role describes what it deployed by merging its part into C(target.json), behind which nobody asks for the environment.
+  - The merged document is checked against its JSON Schema and written atomically. Dictionaries are merged one level deep, other values replaced.
+attributes:
+  check_mode:
+    description: Can run in check mode and reports what it would change.
+    support: full
+options:
+  path:
+    description: The C(target.json) of the run.
+    type: path
+    required: true
+  part:
+    description: The top-level keys to merge.
+    type: dict
+    required: true
+  schema_directory:
+    description: The directory of the JSON Schemas.
+    type: path
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Describe the generator
+  perfscale.mlflow.target_record:
+    path: /results/run-1/target.json
+    schema_directory: /collection/files/schemas
+    part:
+      generator:
+        kind: process
+        binary: /usr/bin/k6
+"""
+
+RETURN = r"""
+target:
+  description: The whole document after the merge.
+  returned: success
+  type: dict
+"""
+
+import traceback
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import FileWriteError, read_json, write_json
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.schema import check
+
+try:
+    import jsonschema  # noqa: F401
+except ImportError:
+    MISSING = traceback.format_exc()
+else:
+    MISSING = None
+
+
+def merge(document: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
+    """Returns the document with the part merged in, dictionaries one level deep."""
+    merged = {"schema_version": 1, **document}
+    for key, value in part.items():
+        is_both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = {**merged[key], **value} if is_both else value
+    return merged
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "path": {"type": "path", "required": True},
+            "part": {"type": "dict", "required": True},
+            "schema_directory": {"type": "path", "required": True},
+        },
+        supports_check_mode=True,
+    )
+    if MISSING:
+        module.fail_json(msg=missing_required_lib("jsonschema"), exception=MISSING)
+    path = Path(module.params["path"])
+    try:
+        before = read_json(path) if path.exists() else {}
+        after = merge(before, module.params["part"])
+        check(after, "target", module.params["schema_directory"])
+        changed = before != after
+        if changed and not module.check_mode:
+            write_json(path, after)
+    except (FileWriteError, ValueError) as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=changed, target=after)
+
+
+if __name__ == "__main__":
+    main()
