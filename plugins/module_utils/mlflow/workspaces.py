@@ -1,0 +1,143 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tenants as MLflow workspaces: listed first, the missing created side by side, each one seen before it counts."""
+
+from __future__ import annotations
+
+import re
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Callable, Iterable, TypeVar
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.client import MlflowClient
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors import MlflowError
+
+T = TypeVar("T")
+
+PATH = "/api/3.0/mlflow/workspaces"
+EXPERIMENTS = "/api/2.0/mlflow/experiments/search"
+# MLflow's workspaces have no labels; the description is the one field that can say whose they are.
+OURS = "managed-by: perfscale.mlflow"
+DEFAULT = "default"  # MLflow's own, always there
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+_RESERVED = frozenset({DEFAULT, "workspaces", "api", "ajax-api", "static-files"})
+_POLL_S = 0.2
+
+
+def tenant_names(prefix: str, numbers: Iterable[int]) -> list[str]:
+    """Returns the tenants' names, such as tenant-1, in the order of `numbers`."""
+    return [f"{prefix}{number}" for number in numbers]
+
+
+def check_names(names: list[str]) -> None:
+    """Raises MlflowError unless MLflow would accept each name (2-63 of a-z, 0-9 and inner hyphens) and none comes twice."""
+    for name in names:
+        if not 2 <= len(name) <= 63 or not _NAME.fullmatch(name) or name in _RESERVED:
+            raise MlflowError(f"Workspace {name!r}: is not a name MLflow accepts. Use 2 to 63 lower-case letters, digits and inner hyphens, and no reserved name.")
+    if len(set(names)) != len(names):
+        raise MlflowError("Workspaces: a name is listed twice. List each name once.")
+
+
+def list_workspaces(client: MlflowClient) -> dict[str, str]:
+    """Returns {name: description} of every workspace visible to the token. Raises MlflowError."""
+    found = client.document("GET", PATH).get("workspaces") or []
+    return {workspace["name"]: workspace.get("description") or "" for workspace in found}
+
+
+def in_parallel(function: Callable[[Any], T], items: Iterable[Any], parallelism: int) -> list[T]:
+    """Returns function(item) of every item in their order, at most `parallelism` at once.
+
+    The first exception is raised as soon as it is reached; what has not begun by then is not started.
+    """
+    pool = ThreadPoolExecutor(max_workers=parallelism)
+    try:
+        return list(pool.map(function, items))
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def ensure_workspaces(
+    client: MlflowClient,
+    names: list[str],
+    parallelism: int = 8,
+    timeout_s: float = 300.0,
+    adopt: bool = False,
+    check_mode: bool = False,
+) -> dict[str, Any]:
+    """Creates the missing workspaces and waits until every one of `names` answers.
+
+    Returns {requested, created[], existing[], extra[], ready, seconds}: `extra` are visible ones that were not asked
+    for (without MLflow's own `default`), `ready` is true only if each name was listed and answered a request.
+    With `check_mode` nothing is sent that changes the server, `created` is what would be created, and `ready` tells the present.
+    Raises MlflowError: a name exists that is not ours and `adopt` is false, creation failed, or `timeout_s` passed.
+    """
+    started = time.monotonic()
+    check_names(names)
+    before = list_workspaces(client)
+    existing = [name for name in names if name in before]
+    missing = [name for name in names if name not in before]
+    foreign = [name for name in existing if before[name] != OURS]
+    if foreign and not adopt:
+        raise MlflowError(
+            f"Workspace {_few(foreign)}: exists already and was not created by this collection. "
+            "Choose another prefix, remove it, or adopt it knowingly (adopt: true, role variable workspaces_adopt)."
+        )
+    if not check_mode:
+        in_parallel(lambda name: _create(client, name), missing, parallelism)
+        wait_ready(client, names, parallelism, started + timeout_s, timeout_s)
+    requested = set(names)
+    return {
+        "requested": len(names),
+        "created": missing,
+        "existing": existing,
+        "extra": sorted(name for name in before if name not in requested and name != DEFAULT),
+        "ready": not (check_mode and missing),
+        "seconds": round(time.monotonic() - started, 3),
+    }
+
+
+def wait_ready(client: MlflowClient, names: list[str], parallelism: int, deadline: float, timeout_s: float) -> None:
+    """Returns when every workspace is listed and answers a request of its own.
+
+    `deadline` is on the monotonic clock. Raises MlflowError naming what is missing when it passes.
+    """
+    waiting = list(names)
+    while True:
+        seen = list_workspaces(client)
+        answers = in_parallel(lambda name: name in seen and _answers(client, name, deadline), waiting, parallelism)
+        waiting = [name for name, ready in zip(waiting, answers) if not ready]
+        if not waiting:
+            return
+        if time.monotonic() >= deadline:
+            last = "listed but not answering" if waiting[0] in seen else "not listed"
+            raise MlflowError(
+                f"Workspace {_few(waiting)}: not ready after {timeout_s:g} s ({len(waiting)} of {len(names)}, last seen {last}). "
+                "Read the server's log, or raise the time limit."
+            )
+        time.sleep(_POLL_S)
+
+
+def _create(client: MlflowClient, name: str) -> None:
+    try:
+        client.document("POST", PATH, body={"name": name, "description": OURS})
+    except MlflowError as error:
+        # A creation that was answered late and sent again, or another controller's: the wanted state is there.
+        if error.code != "RESOURCE_ALREADY_EXISTS":
+            raise
+
+
+def _answers(client: MlflowClient, name: str, deadline: float) -> bool:
+    if time.monotonic() >= deadline:
+        return False
+    try:
+        client.document("GET", EXPERIMENTS, workspace=name, query={"max_results": 1})
+    except MlflowError as error:
+        if error.status == 404:
+            return False
+        raise
+    return True
+
+
+def _few(names: list[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
