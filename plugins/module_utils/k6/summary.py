@@ -1,0 +1,96 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The end-of-test summary of k6, in both shapes that k6 writes, as one plain structure.
+
+Shapes: the `data` argument of handleSummary (k6 1.x and 2.x default: `metrics` is a mapping, percentiles are
+called `p(95)`, a rate has `passes` and `fails`), and the machine readable summary that
+K6_NEW_MACHINE_READABLE_SUMMARY switches on since k6 1.5 (`results.metrics` is a list, percentiles are called
+`p95`, a rate has `matches` and `total`, counters carry no rate). Both appear alone or wrapped as
+{concurrency, tenants, data, timestamp}.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+_PERCENTILE = re.compile(r"^p\((\d+(?:\.\d+)?)\)$")
+
+
+class SummaryError(Exception):
+    """A summary file that cannot be used; the message is one sentence for the user."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A summary file.
+
+    metrics maps a metric's name to its values with percentiles named `p90`; duration_s is the length of the whole
+    k6 run in seconds, or None where the file does not say; setup_data is what the script's setup() returned
+    (absent in the machine readable shape); envelope is what stood around the k6 data.
+    """
+
+    metrics: dict[str, dict[str, float]]
+    duration_s: float | None = None
+    setup_data: dict[str, Any] = field(default_factory=dict)
+    envelope: dict[str, Any] = field(default_factory=dict)
+
+
+def read_summary(path: str | Path) -> Summary:
+    """Read a summary file of either shape; raises SummaryError."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise SummaryError(f"summary file {path}: is not text ({error.reason}). Give a JSON file written by k6.") from error
+    except OSError as error:
+        raise SummaryError(f"summary file {path}: cannot be read ({error.strerror}). Check the path and its permissions.") from error
+    try:
+        document = json.loads(text)
+    except json.JSONDecodeError as error:
+        what = "is empty" if not text.strip() else f"is not complete JSON ({error.msg}, line {error.lineno})"
+        raise SummaryError(f"summary file {path}: {what}. k6 was probably stopped while writing it; run the cell again.") from error
+    summary = parse_summary(document)
+    if summary is None:
+        raise SummaryError(f"summary file {path}: has no k6 metrics. Expected `metrics` or `results.metrics`, alone or under `data`.")
+    return summary
+
+
+def parse_summary(document: Any) -> Summary | None:
+    """Turn a parsed summary of either shape into a Summary, or None when it is neither."""
+    if not isinstance(document, dict):
+        return None
+    data = document["data"] if isinstance(document.get("data"), dict) else document
+    envelope = {key: value for key, value in document.items() if key != "data"} if data is not document else {}
+    results = data.get("results")
+    if isinstance(results, dict) and isinstance(results.get("metrics"), list):
+        config = data.get("config") if isinstance(data.get("config"), dict) else {}
+        named = {metric.get("name"): metric for metric in results["metrics"] if isinstance(metric, dict)}
+        return Summary(_values(named), _number(config.get("duration")), envelope=envelope)
+    if isinstance(data.get("metrics"), dict):
+        state = data.get("state") if isinstance(data.get("state"), dict) else {}
+        duration_ms = _number(state.get("testRunDurationMs"))
+        setup_data = data.get("setup_data") if isinstance(data.get("setup_data"), dict) else {}
+        return Summary(_values(data["metrics"]), None if duration_ms is None else duration_ms / 1000, setup_data, envelope)
+    return None
+
+
+def _values(metrics: dict[Any, Any]) -> dict[str, dict[str, float]]:
+    found = {}
+    for name, metric in metrics.items():
+        values = metric.get("values") if isinstance(metric, dict) else None
+        if not isinstance(name, str) or not isinstance(values, dict):
+            continue
+        numbers = {_PERCENTILE.sub(r"p\1", key): number for key, value in values.items() if (number := _number(value)) is not None}
+        if "matches" in numbers:
+            numbers["passes"] = numbers.pop("matches")
+            numbers["fails"] = numbers.pop("total", numbers["passes"]) - numbers["passes"]
+        found[name] = numbers
+    return found
+
+
+def _number(value: Any) -> float | None:
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
