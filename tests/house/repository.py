@@ -1,0 +1,71 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The repository as the house tests see it: its files, its archive, its installed form."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+NAMESPACE, NAME = "perfscale", "mlflow"
+TOOLS = Path(sys.executable).parent
+
+
+def tool(name: str) -> str:
+    """Returns the path of a command of the environment that runs the tests."""
+    return str(TOOLS / name)
+
+
+def environment(**changes: str) -> dict[str, str]:
+    """Returns this process' environment with the tools of its Python first on PATH."""
+    return {**os.environ, "PATH": f"{TOOLS}{os.pathsep}{os.environ.get('PATH', os.defpath)}", **changes}
+
+
+def run(*argv: str | Path, cwd: Path, env: dict[str, str] | None = None, timeout_s: float = 120.0) -> subprocess.CompletedProcess[str]:
+    """Runs a command to its end and returns what it said; raises TimeoutExpired after timeout_s seconds."""
+    return subprocess.run([str(arg) for arg in argv], cwd=cwd, env=env or environment(), capture_output=True, text=True, timeout=timeout_s, check=False)
+
+
+def files(*patterns: str) -> list[Path]:
+    """Returns the files that belong to the repository (tracked, or new and not ignored) and match one of the glob patterns."""
+    listed = run("git", "ls-files", "--cached", "--others", "--exclude-standard", "-z", "--", *(f":(glob){pattern}" for pattern in patterns), cwd=ROOT)
+    if listed.returncode:
+        raise RuntimeError(f"git ls-files: {listed.stderr.strip()}. Run the house tests in a git checkout.")
+    paths = (ROOT / name for name in sorted(set(listed.stdout.split("\0"))) if name)
+    return [path for path in paths if path.is_file() and not path.is_symlink()]
+
+
+def relative(path: Path) -> str:
+    """Returns a path as people write it: from the top of the repository."""
+    return path.relative_to(ROOT).as_posix()
+
+
+def load_yaml(path: Path) -> Any:
+    """Returns the content of a YAML file, an empty dictionary when it says nothing."""
+    return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+
+
+def build(directory: Path) -> Path:
+    """Builds the collection's archive into a directory and returns its path."""
+    built = run(tool("ansible-galaxy"), "collection", "build", "--force", "--output-path", directory, ROOT, cwd=directory)
+    archives = sorted(directory.glob(f"{NAMESPACE}-{NAME}-*.tar.gz"))
+    if built.returncode or len(archives) != 1:
+        raise RuntimeError(f"ansible-galaxy collection build: rc {built.returncode}.\n{built.stdout}{built.stderr}")
+    return archives[0]
+
+
+def unpack(archive: Path, collections: Path) -> Path:
+    """Unpacks an archive as a collection under `<collections>/ansible_collections` and returns the collection's directory."""
+    target = collections / "ansible_collections" / NAMESPACE / NAME
+    target.mkdir(parents=True)
+    with tarfile.open(archive) as tar:
+        tar.extractall(target, filter="data")
+    return target

@@ -1,0 +1,114 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs ansible-test sanity on the tree that the build makes; needs nothing from the Internet but the Python package index.
+
+ansible-test keeps its environments under HOME. It gets a private one in the user's cache directory, so that they are made once
+and nothing of the user is touched. There it finds a pip bootstrap script, which it would otherwise download.
+
+Usage: python tests/house/sanity.py [option of `ansible-test sanity` …]
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+
+from repository import build, environment, run, tool, unpack
+
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+TIME_LIMIT_S = 1800.0
+# What ansible-test runs in place of the get-pip.py of an ansible.com file host: pip as this Python brings it, then the pinned one.
+BOOTSTRAP = '''\
+import ensurepip
+import os
+import subprocess
+import sys
+
+ensurepip.bootstrap(default_pip=True)
+os.environ.pop("PIP_CONFIG_FILE", None)  # ensurepip points it at nothing
+arguments = [argument for argument in sys.argv[1:] if argument not in ("--no-setuptools", "--no-wheel")]
+sys.exit(subprocess.call([sys.executable, "-m", "pip", "install", *arguments]))
+'''
+
+
+def cache_directory() -> Path:
+    """Returns where ansible-test's environments are kept between runs."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "perfscale.mlflow" / "ansible-test"
+
+
+def prepare_home(home: Path) -> None:
+    """Writes the bootstrap script and the user's pip settings, which ansible-test takes from HOME only."""
+    versions = {"24.2"} | _pip_versions()
+    scripts = home / ".ansible" / "test" / "cache"
+    scripts.mkdir(parents=True, exist_ok=True)
+    for version in versions:
+        (scripts / f"get_pip_{version.replace('.', '_')}.py").write_text(BOOTSTRAP, encoding="utf-8")
+    settings = {name[4:].lower().replace("_", "-"): value for name, value in os.environ.items() if name.startswith("PIP_") and name != "PIP_CONFIG_FILE"}
+    for name in ("HTTPS_PROXY", "https_proxy"):
+        if os.environ.get(name):
+            settings.setdefault("proxy", os.environ[name])
+    own = [Path(os.environ.get("PIP_CONFIG_FILE", "")), Path.home() / ".config" / "pip" / "pip.conf", Path.home() / ".pip" / "pip.conf"]
+    text = next((path.read_text(encoding="utf-8") for path in own if path.is_file()), "")
+    text += "\n[global]\n" + "".join(f"{name} = {value}\n" for name, value in sorted(settings.items()))
+    target = home / ".config" / "pip" / "pip.conf"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(_merged(text), encoding="utf-8")
+    target.chmod(0o600)
+
+
+def _pip_versions() -> set[str]:
+    """Returns the pip versions this ansible-test pins."""
+    code = "from ansible_test._internal.python_requirements import get_venv_packages as f; import types; "
+    code += f"print(f(types.SimpleNamespace(version='{PYTHON}'))['pip'])"
+    said = run(sys.executable, "-c", code, cwd=Path.cwd())
+    return set(said.stdout.split()) if said.returncode == 0 else set()
+
+
+def _merged(text: str) -> str:
+    """Returns pip settings with each section once; of a setting given twice the later one stays."""
+    sections: dict[str, dict[str, str]] = {}
+    current = sections.setdefault("[global]", {})
+    for line in text.splitlines():
+        if line.startswith("["):
+            current = sections.setdefault(line.strip(), {})
+        elif "=" in line and not line.startswith(("#", ";")):
+            name, value = line.split("=", 1)
+            current[name.strip()] = value.strip()
+    return "".join(f"{section}\n" + "".join(f"{name} = {value}\n" for name, value in body.items()) for section, body in sections.items())
+
+
+def prepare_tree(archive: Path, directory: Path) -> Path:
+    """Unpacks the archive as a git work tree, with the collections it imports beside it; returns the collection's directory."""
+    tree = unpack(archive, directory)
+    bundled = find_spec("ansible_collections.kubernetes.core")
+    for path in [Path(place) for place in bundled.submodule_search_locations or []] if bundled else []:
+        beside = directory / "ansible_collections" / "kubernetes" / "core"
+        if not beside.exists():
+            beside.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copytree(path, beside)
+    for argv in (["init", "--quiet"], ["add", "--all", "--force"], ["-c", "user.name=t", "-c", "user.email=t@t", "commit", "--quiet", "-m", "built"]):
+        run("git", *argv, cwd=tree)
+    return tree
+
+
+def sanity(archive: Path, *options: str) -> int:
+    """Runs the sanity tests on an archive with their output on stdout; returns ansible-test's exit code."""
+    home = cache_directory()
+    prepare_home(home)
+    with tempfile.TemporaryDirectory(prefix="perfscale-sanity-") as directory:
+        tree = prepare_tree(archive, Path(directory))
+        command = [tool("ansible-test"), "sanity", "--local", "--python", PYTHON, "--color", "no", *options]
+        env = environment(HOME=str(home))
+        env.pop("ANSIBLE_COLLECTIONS_PATH", None)
+        return subprocess.run(command, cwd=tree, env=env, timeout=TIME_LIMIT_S, check=False, stderr=subprocess.STDOUT).returncode
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory(prefix="perfscale-archive-") as place:
+        sys.exit(sanity(build(Path(place)), *sys.argv[1:]))
