@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import random
 import time
+import traceback
 from pathlib import Path
 from typing import Any, Mapping
 from urllib.parse import urlencode, urlsplit
@@ -22,8 +23,11 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors imp
 
 try:
     import urllib3
-except ImportError:
-    urllib3 = None  # the modules report it with missing_required_lib
+except ImportError:  # the modules report it with missing_required_lib
+    urllib3 = None
+    URLLIB3_ERROR: str | None = traceback.format_exc()
+else:
+    URLLIB3_ERROR = None
 
 WORKSPACE_HEADER = "X-MLFLOW-WORKSPACE"
 RETRY_STATUS = frozenset({429, 500, 502, 503, 504})

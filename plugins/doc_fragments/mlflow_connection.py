@@ -1,0 +1,45 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documentation of the options by which the modules reach an MLflow server."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """Options of module_utils/mlflow/connection.py."""
+
+    DOCUMENTATION = r"""
+options:
+  url:
+    description:
+      - Base URL of the MLflow server, with its path prefix where it has one (such as C(/mlflow) behind a gateway).
+    type: str
+    required: true
+  token_file:
+    description:
+      - File holding the bearer token alone, readable on the host where the module runs.
+      - Leave out for a server that wants none.
+    type: path
+  ca_file:
+    description:
+      - PEM bundle of the certificate authorities to trust instead of the system's.
+    type: path
+  validate_certs:
+    description:
+      - Whether the server's certificate is verified.
+    type: bool
+    default: true
+  request_timeout:
+    description:
+      - Seconds to wait for a connection and for each answer. Safe requests are tried again with growing pauses.
+    type: float
+    default: 30.0
+  parallelism:
+    description:
+      - How many requests may be under way at once.
+    type: int
+    default: 8
+requirements:
+  - urllib3 >= 2.0
+"""

@@ -1,0 +1,94 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether tenants hold a data set: which are complete, missing or partial, and what falls short where."""
+
+from __future__ import annotations
+
+import random
+from typing import Any, Mapping
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.client import MlflowClient
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.shape import expected_counts, shape_digest
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.tenant_data import TenantReader
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.workspaces import (
+    in_parallel,
+    list_workspaces,
+    tenant_names,
+)
+
+SAMPLE = 20
+DEPTHS = ("rows", "digest", "counts", "full")
+
+
+def sampled(numbers: list[int], seed: int, size: int = SAMPLE) -> list[int]:
+    """Returns all numbers up to `size`, else that many of them, chosen by the seed, in their order."""
+    if len(numbers) <= size:
+        return list(numbers)
+    return sorted(random.Random(seed).sample(sorted(numbers), size))
+
+
+def compare(tenant: str, expected: Mapping[str, int], found: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Returns one {tenant, what, expected, found} per number that differs from the expected one."""
+    return [
+        {"tenant": tenant, "what": what, "expected": number, "found": found[what]}
+        for what, number in expected.items()
+        if found[what] != number
+    ]
+
+
+def inspect(
+    client: MlflowClient,
+    prefix: str,
+    numbers: list[int],
+    shape: Mapping[str, int],
+    depth: str,
+    seed: int = 42,
+    parallelism: int = 8,
+) -> dict[str, Any]:
+    """Returns how far the tenants hold the data set of `shape`.
+
+    Depth `rows` asks nothing about tenants; `digest` counts in a sample of 20 tenants; `counts` in all; `full` reads
+    a sample of 20 to the bottom besides. Returns {digest, shape, checked, complete[], missing[], partial[],
+    incomplete_numbers[], shortfalls[], counts{}, list_workspaces[], surplus_runs, verified}: names, except the numbers;
+    counts are sums over the checked tenants. Raises MlflowError.
+    """
+    digest = shape_digest(shape)
+    visible = sorted(list_workspaces(client))
+    deep = set(sampled(numbers, seed)) if depth == "full" else set()
+    chosen = {"rows": [], "digest": sampled(numbers, seed)}.get(depth, numbers)
+    present = set(visible)
+
+    def read(number: int) -> dict[str, int]:
+        name = f"{prefix}{number}"
+        if name not in present:
+            return {}
+        return TenantReader(client, name, digest).counts(full=number in deep)
+
+    result: dict[str, Any] = {"complete": [], "missing": [], "partial": []}
+    shortfalls, incomplete, totals, surplus = [], [], {}, 0
+    for name, number, found in zip(tenant_names(prefix, chosen), chosen, in_parallel(read, chosen, parallelism)):
+        expected = expected_counts(shape, full=number in deep)
+        if name in present:
+            differences = compare(name, expected, found)
+        else:
+            differences = [{"tenant": name, "what": "workspace", "expected": 1, "found": 0}]
+        held = any(found.get(what) for what in expected)
+        result["complete" if not differences else "partial" if held else "missing"].append(name)
+        incomplete += [number] if differences else []
+        shortfalls += differences
+        surplus += found.get("surplus_runs", 0)
+        for what in expected:
+            totals[what] = totals.get(what, 0) + found.get(what, 0)
+    return {
+        "digest": digest,
+        "shape": dict(shape),
+        "checked": len(chosen),
+        **result,
+        "incomplete_numbers": incomplete,
+        "shortfalls": shortfalls,
+        "counts": totals,
+        "list_workspaces": visible,
+        "surplus_runs": surplus,
+        "verified": bool(chosen) and not shortfalls,
+    }

@@ -1,0 +1,75 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Row counts by table of a tracking database that is ours, read without any chance of changing it."""
+
+from __future__ import annotations
+
+import sqlite3
+import traceback
+from pathlib import Path
+from typing import Any, Mapping
+from urllib.parse import quote
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors import MlflowError
+
+try:
+    import psycopg
+except ImportError:  # only PostgreSQL needs it; the module reports it
+    psycopg = None
+    PSYCOPG_ERROR: str | None = traceback.format_exc()
+else:
+    PSYCOPG_ERROR = None
+
+_TIMEOUT_S = 30
+
+
+def count_rows(database: Mapping[str, Any] | None) -> dict[str, int] | None:
+    """Returns {table: rows}, or None where the database is not ours to read.
+
+    `database` is the part of target.json: {kind: sqlite, path} or {kind: postgres, dsn_file}; any other kind and a
+    missing path or dsn_file give None. Raises MlflowError.
+    """
+    kind = (database or {}).get("kind")
+    if kind == "sqlite" and database.get("path"):
+        return sqlite_rows(database["path"])
+    if kind == "postgres" and database.get("dsn_file"):
+        return postgres_rows(database["dsn_file"])
+    return None
+
+
+def sqlite_rows(path: str) -> dict[str, int]:
+    """Returns {table: rows} of a SQLite file, opened read-only. Raises MlflowError."""
+    try:
+        connection = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=_TIMEOUT_S)
+        try:
+            names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")]
+            return {name: connection.execute(f"SELECT count(*) FROM {_quoted(name)}").fetchone()[0] for name in sorted(names)}
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise MlflowError(f"Database {path}: rows cannot be counted ({error}). Check the path and that it is MLflow's SQLite file.") from error
+
+
+def postgres_rows(dsn_file: str) -> dict[str, int]:
+    """Returns {table: rows} of the tables on the search path, in one read-only transaction.
+
+    The file holds a libpq connection string or a URL; a SQLAlchemy driver in its scheme is dropped. Raises MlflowError.
+    """
+    try:
+        dsn = Path(dsn_file).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise MlflowError(f"DSN file {dsn_file}: cannot be read ({error.strerror}). Correct the path or its permissions.") from error
+    scheme, separator, rest = dsn.partition("://")
+    dsn = scheme.partition("+")[0] + separator + rest if separator else dsn
+    try:
+        with psycopg.connect(dsn, connect_timeout=10, options=f"-c statement_timeout={_TIMEOUT_S}s") as connection:
+            connection.read_only = True
+            names = [name for (name,) in connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = ANY (current_schemas(false))")]
+            return {name: connection.execute(f"SELECT count(*) FROM {_quoted(name)}").fetchone()[0] for name in sorted(names)}
+    except psycopg.Error as error:
+        raise MlflowError(f"Database of {dsn_file}: rows cannot be counted ({' '.join(str(error).split())}). Check that it runs and the DSN is right.") from error
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,68 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The shape of a data set: how much prefill leaves in every tenant, and the digest that names it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any, Mapping
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors import MlflowError
+
+# Raised when prefill writes other content for the same numbers, so that old data is not taken for new.
+CONTENT_VERSION = 1
+DEFAULTS = {
+    "experiments_per_tenant": 10,
+    "runs_per_experiment": 3,
+    "metrics_per_run": 3,
+    "params_per_run": 5,
+    "artifacts_per_run": 2,
+    "prompts_per_experiment": 3,
+}
+# Limits of runs/log-batch: parameters <= 100, metrics <= 1000.
+_MAXIMA = {"params_per_run": 100, "metrics_per_run": 800}
+
+
+def check_shape(given: Mapping[str, Any]) -> dict[str, int]:
+    """Returns the whole shape, defaults filled in. Raises MlflowError for an unknown key or a number that cannot be."""
+    unknown = sorted(set(given) - set(DEFAULTS))
+    if unknown:
+        raise MlflowError(f"Data set shape {', '.join(unknown)}: is unknown. Allowed are {', '.join(DEFAULTS)}.")
+    shape = {}
+    for key, default in DEFAULTS.items():
+        value = given.get(key)
+        value = default if value is None else value
+        lowest = 1 if key in ("experiments_per_tenant", "runs_per_experiment") else 0
+        if isinstance(value, bool) or not str(value).isdigit() or not lowest <= int(value) <= _MAXIMA.get(key, 10000):
+            raise MlflowError(f"Data set shape {key}={value!r}: is not possible. Allowed are whole numbers from {lowest} to {_MAXIMA.get(key, 10000)}.")
+        shape[key] = int(value)
+    return shape
+
+
+def shape_digest(shape: Mapping[str, int]) -> str:
+    """Returns 12 hex digits naming the data set: SHA-256 of the canonical JSON of its whole shape and the content version.
+
+    The number of tenants is no part of it, so data sets of rising tenant counts nest.
+    """
+    canonical = json.dumps({"content_version": CONTENT_VERSION, **shape}, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode("utf-8")).hexdigest()[:12]
+
+
+def expected_counts(shape: Mapping[str, int], full: bool = False) -> dict[str, int]:
+    """Returns how many of each kind a complete tenant holds; `full` adds what only the full depth reads."""
+    experiments = shape["experiments_per_tenant"]
+    runs = experiments * shape["runs_per_experiment"]
+    prompts = experiments * shape["prompts_per_experiment"]
+    counts = {
+        "experiments": experiments,
+        "runs": runs,
+        "metrics": runs * shape["metrics_per_run"],
+        "params": runs * shape["params_per_run"],
+        "prompts": prompts,
+    }
+    if full:
+        artifacts = runs * shape["artifacts_per_run"]
+        counts |= {"prompt_versions": prompts, "artifacts": artifacts, "readable_artifacts": min(1, artifacts)}
+    return counts

@@ -1,0 +1,242 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: data_set_info
+short_description: Tell whether tenants hold a data set
+version_added: 0.1.0
+description:
+  - Counts through MLflow's API what prefill left in each tenant and compares it with the shape of the data set.
+  - Only what prefill wrote is counted, so experiments and runs that a load created do not disturb.
+  - A shortfall is a result, not a failure of the module.
+author:
+  - perfscale.mlflow contributors (@perfscale)
+extends_documentation_fragment:
+  - perfscale.mlflow.mlflow_connection
+attributes:
+  check_mode:
+    description: Only reads, in check mode too.
+    support: full
+  diff_mode:
+    description: Returns no diff.
+    support: none
+  idempotent:
+    description: Changes nothing.
+    support: full
+options:
+  prefix:
+    description:
+      - What the tenants' names begin with.
+    type: str
+    default: tenant-
+  count:
+    description:
+      - How many tenants, numbered from 1.
+    type: int
+  numbers:
+    description:
+      - The tenants' numbers.
+    type: list
+    elements: int
+  shape:
+    description:
+      - What a tenant holds. Keys left out have the defaults of the data set.
+    type: dict
+    suboptions:
+      experiments_per_tenant:
+        description: Experiments in each tenant. 10 when left out.
+        type: int
+      runs_per_experiment:
+        description: Runs in each experiment. 3 when left out.
+        type: int
+      metrics_per_run:
+        description: Metrics of each run. 3 when left out.
+        type: int
+      params_per_run:
+        description: Parameters of each run. 5 when left out.
+        type: int
+      artifacts_per_run:
+        description: Artifacts of each run. 2 when left out.
+        type: int
+      prompts_per_experiment:
+        description: Prompts for each experiment, with one version each. 3 when left out.
+        type: int
+  depth:
+    description:
+      - V(rows) counts database rows only.
+      - V(digest) counts in 20 tenants chosen by O(seed), or in all when there are no more.
+      - V(counts) counts in every tenant by searching.
+      - V(full) besides reads 20 tenants chosen by O(seed) to the bottom, that is prompt versions, artifacts listed for each run, one artifact downloaded.
+    type: str
+    choices: [rows, digest, counts, full]
+    default: counts
+  seed:
+    description:
+      - Chooses the sampled tenants.
+    type: int
+    default: 42
+  database:
+    description:
+      - The tracking database where it may be read directly. Its rows are counted read-only, at any depth.
+    type: dict
+    suboptions:
+      kind:
+        description: What it is.
+        type: str
+        choices: [sqlite, postgres, unknown]
+        default: unknown
+      path:
+        description: SQLite's file.
+        type: path
+      dsn_file:
+        description: File with PostgreSQL's connection string, so that no password is an argument.
+        type: path
+notes:
+  - Counting rows of PostgreSQL needs the Python package psycopg.
+"""
+
+EXAMPLES = r"""
+- name: Verify the data set of 100 tenants
+  perfscale.mlflow.data_set_info:
+    url: http://127.0.0.1:5000
+    count: 100
+    depth: full
+  register: found
+
+- name: Count the rows of the tracking database
+  perfscale.mlflow.data_set_info:
+    url: http://127.0.0.1:5000
+    count: 1
+    depth: rows
+    database:
+      kind: sqlite
+      path: /var/lib/mlflow/mlflow.db
+"""
+
+RETURN = r"""
+data_set:
+  description: How far the tenants hold the data set.
+  returned: success
+  type: dict
+  contains:
+    digest:
+      description: Names the data set. It depends on the shape, not on the number of tenants.
+      type: str
+      sample: 2f1d6c0a9b3e
+    shape:
+      description: The whole shape, with defaults.
+      type: dict
+    checked:
+      description: In how many tenants something was counted.
+      type: int
+    complete:
+      description: Names of checked tenants that hold all of it.
+      type: list
+      elements: str
+    missing:
+      description: Names of checked tenants that hold nothing of it.
+      type: list
+      elements: str
+    partial:
+      description: Names of checked tenants that hold something else than all of it.
+      type: list
+      elements: str
+    incomplete_numbers:
+      description: Numbers of the missing and partial tenants.
+      type: list
+      elements: int
+    shortfalls:
+      description: Every difference, by tenant.
+      type: list
+      elements: dict
+      sample: [{tenant: tenant-2, what: runs, expected: 30, found: 29}]
+    counts:
+      description: Sums over the checked tenants, by kind. What only the full depth reads is summed over the sampled tenants.
+      type: dict
+    surplus_runs:
+      description: Runs of the data set that are unfinished or exist twice. They are in no count.
+      type: int
+    list_workspaces:
+      description: All visible workspaces, MLflow's own C(default) too.
+      type: list
+      elements: str
+    rows:
+      description: Rows by table, or null without a database that may be read.
+      type: dict
+    verified:
+      description: Whether tenants were checked and none falls short.
+      type: bool
+"""
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow import client as mlflow_client
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow import database_rows
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.connection import (
+    client_from,
+    connection_spec,
+    tenant_numbers,
+)
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.data_set import DEPTHS, inspect
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors import MlflowError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.shape import DEFAULTS, check_shape
+
+
+def argument_spec():
+    """Returns the module's options."""
+    return {
+        **connection_spec(),
+        "prefix": {"type": "str", "default": "tenant-"},
+        "count": {"type": "int"},
+        "numbers": {"type": "list", "elements": "int"},
+        "shape": {"type": "dict", "options": {key: {"type": "int"} for key in DEFAULTS}},
+        "depth": {"type": "str", "choices": list(DEPTHS), "default": "counts"},
+        "seed": {"type": "int", "default": 42},
+        "database": {
+            "type": "dict",
+            "options": {
+                "kind": {"type": "str", "choices": ["sqlite", "postgres", "unknown"], "default": "unknown"},
+                "path": {"type": "path"},
+                "dsn_file": {"type": "path"},
+            },
+        },
+    }
+
+
+def run(options):
+    """Returns the module's result for its options. Raises MlflowError."""
+    shape = check_shape(options["shape"] or {})
+    numbers = tenant_numbers(options)
+    client = client_from(options)
+    try:
+        found = inspect(client, options["prefix"], numbers, shape, options["depth"], options["seed"], options["parallelism"])
+    finally:
+        client.close()
+    return {"changed": False, "data_set": {**found, "rows": database_rows.count_rows(options["database"])}}
+
+
+def main():
+    """Runs the module."""
+    module = AnsibleModule(
+        argument_spec=argument_spec(),
+        mutually_exclusive=[("numbers", "count")],
+        required_one_of=[("numbers", "count")],
+        supports_check_mode=True,
+    )
+    if mlflow_client.urllib3 is None:
+        module.fail_json(msg=missing_required_lib("urllib3"), exception=mlflow_client.URLLIB3_ERROR)
+    if (module.params["database"] or {}).get("kind") == "postgres" and database_rows.psycopg is None:
+        module.fail_json(msg=missing_required_lib("psycopg"), exception=database_rows.PSYCOPG_ERROR)
+    try:
+        result = run(module.params)
+    except MlflowError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
