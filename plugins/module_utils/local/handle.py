@@ -1,0 +1,69 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The handle of a detached process: pid and start time together, so a recycled pid is never taken for ours."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+try:
+    import psutil
+except ImportError:
+    psutil = None
+
+# The start time comes from the boot time, which follows small corrections of the clock.
+START_TOLERANCE_S = 2.0
+# In the environment of everything that we start; it tells our orphans from strangers.
+MARK = "PERFSCALE_HANDLE"
+
+
+def read(path: Path | str) -> dict[str, Any] | None:
+    """Returns a handle or an exit record, or None when the file is absent or damaged."""
+    try:
+        document = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return document if isinstance(document, dict) and isinstance(document.get("pid"), int) else None
+
+
+def find(pid: int, start_time: float) -> Any | None:
+    """Returns the living process (psutil) of that pid and start time in epoch seconds, or None."""
+    try:
+        process = psutil.Process(pid)
+        if abs(process.create_time() - start_time) > START_TOLERANCE_S or process.status() == psutil.STATUS_ZOMBIE:
+            return None
+    except psutil.Error:
+        return None
+    return process
+
+
+def process_of(handle: dict[str, Any] | None) -> Any | None:
+    """Returns the living process of a handle, or None."""
+    return find(handle["pid"], handle["start_time"]) if handle else None
+
+
+def watcher_of(handle: dict[str, Any] | None) -> Any | None:
+    """Returns the living watcher of a handle, or None."""
+    return find(handle["watcher_pid"], handle["watcher_start_time"]) if handle and "watcher_pid" in handle else None
+
+
+def family(handle: dict[str, Any] | None, handle_file: Path | str) -> list[Any]:
+    """Returns the living process, its descendants, and orphans that carry our mark in their environment."""
+    members: dict[int, Any] = {}
+    leader = process_of(handle)
+    if leader is not None:
+        members[leader.pid] = leader
+        try:
+            members.update((child.pid, child) for child in leader.children(recursive=True))
+        except psutil.Error:
+            pass
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(MARK) == str(handle_file) and process.status() != psutil.STATUS_ZOMBIE:
+                members.setdefault(process.pid, process)
+        except (psutil.Error, OSError):
+            continue
+    return list(members.values())

@@ -1,0 +1,126 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The watcher: parent of one detached process, which records how it ended.
+
+process.py feeds this file's source to a bare interpreter (`python -I -S -`) with a clean environment, so it uses the standard
+library only, imports nothing of the collection, and its own command line says nothing about what it watches.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import Any
+
+# How long members of the process's group may take to end after their leader has ended.
+GROUP_LIMIT_S = 10.0
+
+
+def stat_fields(pid: int) -> list[bytes]:
+    """Returns the fields of /proc/<pid>/stat from the state on (field 3 of proc(5) is index 0)."""
+    with open(f"/proc/{pid}/stat", "rb") as stream:
+        return stream.read().rsplit(b") ", 1)[1].split()
+
+
+def start_time(pid: int) -> float:
+    """Returns when a process started, in epoch seconds; the same number as psutil's create_time."""
+    with open("/proc/stat", "rb") as stream:
+        boot = next(float(line.split()[1]) for line in stream if line.startswith(b"btime "))
+    return float(stat_fields(pid)[19]) / os.sysconf("SC_CLK_TCK") + boot
+
+
+def group_members(group: int) -> list[int]:
+    """Returns the pids of a process group without its leader."""
+    members = []
+    for name in os.listdir("/proc"):
+        if name.isdigit() and int(name) != group:
+            try:
+                if int(stat_fields(int(name))[2]) == group:
+                    members.append(int(name))
+            except (OSError, IndexError, ValueError):
+                continue
+    return members
+
+
+def write_json(path: str, document: dict[str, Any]) -> None:
+    """Writes a JSON file through a temporary name."""
+    temporary = f"{path}.{os.getpid()}.tmp"
+    with open(temporary, "w", encoding="utf-8") as stream:
+        json.dump(document, stream, indent=2)
+        stream.write("\n")
+    os.replace(temporary, path)
+
+
+def end_group(group: int, limit_s: float = GROUP_LIMIT_S) -> None:
+    """Ends what the leader left behind. The leader is not reaped yet, so its number cannot belong to anybody else."""
+    deadline = time.monotonic() + limit_s
+    if group_members(group):
+        os.killpg(group, signal.SIGTERM)
+    while group_members(group):
+        if time.monotonic() > deadline:
+            os.killpg(group, signal.SIGKILL)
+            break
+        time.sleep(0.05)
+
+
+def launch(spec: dict[str, Any]) -> tuple[subprocess.Popen[bytes], float]:
+    """Starts the process in its own session and returns it with its start time. Raises OSError."""
+    with open(spec["log_file"], "ab") as log:
+        child = subprocess.Popen(  # pylint: disable=consider-using-with
+            spec["argv"],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd=spec["chdir"],
+            env=spec["env"],
+            close_fds=True,
+            start_new_session=True,
+            **spec["identity"],
+        )
+    return child, start_time(child.pid)
+
+
+def supervise(spec: dict[str, Any]) -> None:
+    """Starts the process, reports {handle} or {error} as one line on standard output, and stays until the process ends."""
+    try:
+        child, started = launch(spec)
+    except (OSError, subprocess.SubprocessError) as error:
+        print(json.dumps({"error": str(error)}), flush=True)
+        return
+    handle = {
+        **spec["handle"],
+        "pid": child.pid,
+        "start_time": started,
+        "watcher_pid": os.getpid(),
+        "watcher_start_time": start_time(os.getpid()),
+    }
+    write_json(spec["handle_file"], handle)
+    print(json.dumps({"handle": handle}), flush=True)
+    with open(os.devnull, "r+b") as nothing:
+        for descriptor in (0, 1, 2):
+            os.dup2(nothing.fileno(), descriptor)
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    ended = time.time()
+    end_group(child.pid)
+    _pid, status, usage = os.wait4(child.pid, 0)
+    write_json(
+        spec["exit_file"],
+        {
+            "pid": child.pid,
+            "exit_code": os.WEXITSTATUS(status) if os.WIFEXITED(status) else None,
+            "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else None,
+            "started": started,
+            "ended": ended,
+            "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 6),
+            "max_rss_bytes": usage.ru_maxrss * 1024,
+        },
+    )
+
+
+if __name__ == "__main__" and len(sys.argv) > 1:
+    supervise(json.loads(sys.argv[1]))

@@ -1,0 +1,219 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Starts and stops one detached process of this machine."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: local_process
+version_added: 0.1.0
+short_description: Start or stop a detached process of this machine
+author:
+  - perfscale.mlflow contributors (@perfscale)
+description:
+  - Starts a process that outlives Ansible, with a small watcher as its parent that records how it ended.
+  - A process is known by its pid together with its start time, so another one that got the same pid is never taken for ours.
+  - The process gets a clean environment (C(PATH), locale and the like, and O(env)), no input, and no open file of Ansible.
+options:
+  name:
+    description: Name of the process; its files in O(state_dir) are called after it.
+    type: str
+    required: true
+  state:
+    description:
+      - V(started) starts the process unless it already runs with the same command; one that runs with another command is stopped first.
+      - V(restarted) stops and starts it.
+      - V(stopped) stops it together with what descends from it.
+    type: str
+    choices: [started, restarted, stopped]
+    default: started
+  argv:
+    description:
+      - The command, one argument an item; no shell is involved.
+      - Every user of this machine can read it, so it must not hold a secret.
+    type: list
+    elements: str
+    default: []
+  env:
+    description:
+      - Environment variables for the process, beside the few that it inherits.
+      - Must not hold a secret.
+    type: dict
+    default: {}
+  chdir:
+    description: Working directory of the process; O(state_dir) by default.
+    type: path
+  state_dir:
+    description: Directory of the handle C(<name>.json) and the exit record C(<name>.exit.json).
+    type: path
+    required: true
+  log_file:
+    description: Where output and errors are appended; C(<name>.log) in O(state_dir) by default.
+    type: path
+  user:
+    description: An unprivileged user to run as; only root can choose one.
+    type: str
+  free_port:
+    description:
+      - Choose a free port of the loopback address, put it for C({port}) in O(argv), O(env) and O(ready.url), and wait until the process itself listens there.
+      - The port of the last start is taken again when it is free. If another process takes the port first, the next one is tried.
+    type: bool
+    default: false
+  ready:
+    description: When the process counts as ready; without it, at once.
+    type: dict
+    suboptions:
+      url:
+        description: This URL answers 200.
+        type: str
+      port:
+        description: This port of the loopback address accepts connections.
+        type: int
+      timeout_s:
+        description: Limit in seconds; a process that is not ready by then is stopped.
+        type: float
+        default: 60
+  stop_signal:
+    description: The signal that asks the process to end.
+    type: str
+    choices: [TERM, INT, QUIT]
+    default: TERM
+  stop_timeout_s:
+    description: Seconds until what has not ended is killed.
+    type: float
+    default: 20
+requirements:
+  - psutil
+attributes:
+  check_mode:
+    description: Says what it would do, starts and stops nothing.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Start a web server on a free port
+  perfscale.mlflow.local_process:
+    name: web
+    state_dir: /var/tmp/demo
+    argv: [python3, -m, http.server, --bind, 127.0.0.1, "{port}"]
+    free_port: true
+    ready:
+      url: http://127.0.0.1:{port}/
+      timeout_s: 10
+  register: web
+
+- name: Stop it
+  perfscale.mlflow.local_process:
+    name: web
+    state_dir: /var/tmp/demo
+    state: stopped
+"""
+
+RETURN = r"""
+process:
+  description: The process as it is now.
+  returned: always
+  type: dict
+  contains:
+    name:
+      description: Its name.
+      type: str
+    pid:
+      description: Its pid, null if it was never started.
+      type: int
+    start_time:
+      description: When it started, in epoch seconds.
+      type: float
+    port:
+      description: The port chosen by O(free_port), else null.
+      type: int
+    running:
+      description: Whether it lives.
+      type: bool
+    handle_file:
+      description: File with pid, start time and command.
+      type: str
+    log_file:
+      description: Its log.
+      type: str
+    exit_file:
+      description: File that appears when it ends.
+      type: str
+    exit:
+      description: How it ended (exit_code, signal, started, ended, cpu_seconds, max_rss_bytes), null while it runs or when nobody saw the end.
+      type: dict
+"""
+
+import signal
+import traceback
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.local.process import DetachedProcess, ProcessError
+
+try:
+    import psutil
+
+    HAS_PSUTIL = bool(psutil)
+    PSUTIL_ERROR = None
+except ImportError:
+    HAS_PSUTIL = False
+    PSUTIL_ERROR = traceback.format_exc()
+
+
+def argument_spec():
+    """Returns the module's arguments."""
+    return {
+        "name": {"type": "str", "required": True},
+        "state": {"type": "str", "choices": ["started", "restarted", "stopped"], "default": "started"},
+        "argv": {"type": "list", "elements": "str", "default": []},
+        "env": {"type": "dict", "default": {}},
+        "chdir": {"type": "path"},
+        "state_dir": {"type": "path", "required": True},
+        "log_file": {"type": "path"},
+        "user": {"type": "str"},
+        "free_port": {"type": "bool", "default": False},
+        "ready": {"type": "dict", "options": {"url": {"type": "str"}, "port": {"type": "int"}, "timeout_s": {"type": "float", "default": 60}}},
+        "stop_signal": {"type": "str", "choices": ["TERM", "INT", "QUIT"], "default": "TERM"},
+        "stop_timeout_s": {"type": "float", "default": 20},
+    }
+
+
+def apply(process, params):
+    """Brings the process into the wanted state and returns whether something changed. Raises ProcessError."""
+    number = signal.Signals[f"SIG{params['stop_signal']}"]
+    changed = process.stop(params["stop_timeout_s"], number) if params["state"] != "started" else False
+    if params["state"] != "stopped":
+        changed = process.start(params["ready"], params["stop_timeout_s"], number) or changed
+    return changed
+
+
+def predict(process, state):
+    """Returns whether `apply` would change something."""
+    return {"started": not process.current(), "restarted": True, "stopped": process.running()}[state]
+
+
+def main():
+    """Runs the module."""
+    module = AnsibleModule(
+        argument_spec=argument_spec(),
+        supports_check_mode=True,
+        required_if=[("state", "started", ["argv"]), ("state", "restarted", ["argv"])],
+    )
+    if not HAS_PSUTIL:
+        module.fail_json(msg=missing_required_lib("psutil"), exception=PSUTIL_ERROR)
+    params = module.params
+    command = {key: params[key] for key in ("argv", "chdir", "user")}
+    command["env"] = {key: str(value) for key, value in params["env"].items()}
+    process = DetachedProcess(params["name"], params["state_dir"], command, params["log_file"], params["free_port"])
+    try:
+        changed = predict(process, params["state"]) if module.check_mode else apply(process, params)
+    except ProcessError as error:
+        module.fail_json(msg=str(error), process=process.describe())
+    module.exit_json(changed=changed, process=process.describe())
+
+
+if __name__ == "__main__":
+    main()
