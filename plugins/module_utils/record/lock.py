@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.local import handle as handles
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import read_json, write_json
 
 try:
@@ -32,15 +33,6 @@ def controller() -> dict[str, Any]:
     return {"pid": found.pid, "start_time": found.create_time()}
 
 
-def is_alive(holder: dict[str, Any]) -> bool:
-    """True when the process with this pid is still the one that started at this time (pids are used again)."""
-    try:
-        process = psutil.Process(int(holder["pid"]))
-        return process.status() != psutil.STATUS_ZOMBIE and abs(process.create_time() - float(holder["start_time"])) < 1
-    except (psutil.Error, KeyError, TypeError, ValueError):
-        return False
-
-
 def acquire(directory: Path) -> None:
     """Takes the lock for this ansible-playbook. Raises Locked when a living other one holds it."""
     path = directory / LOCK_NAME
@@ -49,7 +41,7 @@ def acquire(directory: Path) -> None:
         holder = read_json(path) if path.exists() else {}
     except ValueError:
         holder = {}  # a half-written lock is one of a process that died while it wrote
-    if holder and holder != mine and is_alive(holder):
+    if holder and holder != mine and handles.process_of(holder) is not None:
         raise Locked(f"Run {directory.name}: ansible-playbook with pid {holder['pid']} works on it. Wait for it to end, or start a run with another run_id.")
     write_json(path, mine)
 

@@ -1,0 +1,58 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""k6 as a detached process of this machine: its command line, its environment, and attaching to one that runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.attempt import attachable, attempt_directory, next_attempt, read_state, write_state
+from ansible_collections.perfscale.mlflow.plugins.module_utils.local.process import DetachedProcess
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import write_json
+
+# k6 finishes the requests under way and writes its summary when it is told to stop (seconds).
+STOP_TIMEOUT_S = 20
+
+
+def command_of(binary: str, script: str, attempt: Path, ca_file: str | None) -> dict[str, Any]:
+    """Returns the command of k6. No secret is in it: the configuration names the file that holds the token.
+
+    Only flags that both k6 1.1 and k6 2 know are used.
+    """
+    environment = {
+        "PERFSCALE_CONFIG": str(attempt / "load_config.json"),
+        "K6_CSV_TIME_FORMAT": "unix_milli",
+        "K6_AUTO_EXTENSION_RESOLUTION": "false",
+    }
+    if ca_file:
+        environment["SSL_CERT_FILE"] = ca_file
+    argv = [binary, "run", "--quiet", "--no-usage-report", "--address", "", "--out", f"csv={attempt / 'raw.csv'}", script]
+    return {"argv": argv, "env": environment, "chdir": str(attempt), "user": None}
+
+
+def start(directory: Path, config: dict[str, Any], launch: dict[str, Any], plan_digest: str, is_finished_reusable: bool, schema_dir: str) -> dict[str, Any]:
+    """Starts a new attempt, or returns the one to go on with.
+
+    `launch` has binary, script and ca_file. Returns {n, directory, handle, started, attached}. Raises ProcessError and FileWriteError.
+    """
+    state = attachable(directory, plan_digest, is_finished_reusable)
+    if state is not None:
+        return {**_facts(state), "attached": True}
+    n = next_attempt(directory)
+    attempt = attempt_directory(directory, n)
+    write_json(attempt / "load_config.json", {**config, "out_dir": str(attempt)})
+    process = DetachedProcess("k6", str(attempt), command_of(launch["binary"], launch["script"], attempt, launch["ca_file"]))
+    process.start()
+    return {**_facts(write_state(directory, n, plan_digest, process.describe(), schema_dir)), "attached": False}
+
+
+def stop(directory: Path) -> bool:
+    """Stops the k6 of the latest attempt; returns whether it ran."""
+    state = read_state(directory)
+    return bool(state) and DetachedProcess("k6", state["directory"]).stop(STOP_TIMEOUT_S)
+
+
+def _facts(state: dict[str, Any]) -> dict[str, Any]:
+    return {"n": state["attempt"], "directory": state["directory"], "handle": state["handle"], "started": state["started"]}

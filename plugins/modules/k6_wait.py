@@ -1,0 +1,69 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documentation of the action plugin k6_wait."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: k6_wait
+version_added: 0.1.0
+short_description: Wait for a running k6 and say where the run is
+author:
+  - perfscale.mlflow contributors (@perfscale)
+description:
+  - Waits until the generator has ended and prints a line of progress every O(interval_s) seconds, because modules cannot print and a task repeated each second costs a third of a core.
+  - Reads only what k6 has appended to its raw output since the last look.
+  - When the time limit is reached the generator is stopped and the task fails.
+attributes:
+  check_mode:
+    description: Skips in check mode.
+    support: none
+options:
+  directory:
+    description: The directory of the attempt.
+    type: path
+    required: true
+  handle:
+    description: The pid and the start time (epoch seconds) of the process.
+    type: dict
+    required: true
+  expected_s:
+    description: How long the load is meant to take, for the time left.
+    type: float
+    required: true
+  time_limit_s:
+    description: After how many seconds the generator is stopped.
+    type: float
+    required: true
+  interval_s:
+    description: Seconds between two lines of progress.
+    type: float
+    default: 10
+  label:
+    description: What the line begins with, such as C(cell 2 of 4 t1-c10-r1).
+    type: str
+    required: true
+  remaining_s:
+    description: Load of the run that comes after this, in seconds.
+    type: float
+    default: 0
+"""
+
+EXAMPLES = r"""
+- name: Wait for the load
+  perfscale.mlflow.k6_wait:
+    directory: /results/run-1/cells/t1-c5-r1/attempts/1
+    handle: "{{ started.attempt.handle }}"
+    expected_s: 25
+    time_limit_s: 120
+    label: cell 1 of 4 t1-c5-r1
+"""
+
+RETURN = r"""
+load:
+  description:
+    - How the load ended, with the keys exit (exit_code, cpu_seconds, max_rss_bytes, started, ended), requests, failures, seconds and controller_cpu_cores.
+  returned: always
+  type: dict
+"""
