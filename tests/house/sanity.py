@@ -5,12 +5,12 @@
 
 ansible-test keeps its environments under HOME. It gets a private one in the user's cache directory, so that they are made once
 and nothing of the user is touched. There it finds a pip bootstrap script, which it would otherwise download.
-
-Usage: python tests/house/sanity.py [option of `ansible-test sanity` …]
+Further options go to ansible-test: `python tests/house/sanity.py --test pylint`.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import shutil
 import subprocess
@@ -109,6 +109,14 @@ def sanity(archive: Path, *options: str) -> int:
         return subprocess.run(command, cwd=tree, env=env, timeout=TIME_LIMIT_S, check=False, stderr=subprocess.STDOUT).returncode
 
 
-if __name__ == "__main__":
+def main() -> int:
+    """Runs the sanity tests on the archive given, or on one built now; returns ansible-test's exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--archive", type=Path, help="the collection's archive; without it one is built")
+    known, options = parser.parse_known_args()
     with tempfile.TemporaryDirectory(prefix="perfscale-archive-") as place:
-        sys.exit(sanity(build(Path(place)), *sys.argv[1:]))
+        return sanity(known.archive or build(Path(place)), *options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
