@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** A data scientist's journey: an experiment with prompts and runs is written. 43 requests. */
+import * as mlflow from '../lib/operations.js';
+
+const PROMPTS = 3;
+const RUNS = 3;
+const METRICS_PER_RUN = 3;
+const PARAMS_PER_RUN = 5;
+const ARTIFACT_BYTES = 10 * 1024;
+
+/** A JSON file of about 10 KB; the same for every run, since the server does not look inside. */
+function artifactOf(kind) {
+  const line = `One of many lines of a recorded ${kind}. `;
+  return JSON.stringify({ kind, lines: new Array(Math.ceil(ARTIFACT_BYTES / (line.length + 3))).fill(line) });
+}
+
+const ARTIFACTS = { 'prompt.json': artifactOf('prompt'), 'model.json': artifactOf('model') };
+
+function writePrompt(send, experimentName, experiment) {
+  const name = `${experimentName}-Prompt-${crypto.randomUUID()}`;
+  if (send(mlflow.createPrompt(name)) === null) return;
+  send(mlflow.createPromptVersion(name, 'Answer the question about {{ topic }}.', experiment));
+}
+
+function writeRun(send, random, experiment) {
+  const run = send(mlflow.createRun(experiment, Date.now()));
+  if (run === null) return;
+  for (let i = 1; i <= METRICS_PER_RUN; i += 1) {
+    send(mlflow.logMetric(run.run_id, `metric_${i}`, random(), Date.now(), 0));
+  }
+  for (let i = 1; i <= PARAMS_PER_RUN; i += 1) {
+    send(mlflow.logParameter(run.run_id, `param_${i}`, random().toFixed(6)));
+  }
+  if (run.artifact_uri.startsWith('mlflow-artifacts:/')) {
+    for (const file of Object.keys(ARTIFACTS)) {
+      send(mlflow.logArtifact(experiment, run.run_id, file, ARTIFACTS[file]));
+    }
+  }
+  send(mlflow.updateRunStatus(run.run_id, 'FINISHED', Date.now()));
+}
+
+/** Writes one experiment. Its name is new every time: the data of an earlier load may still be there. */
+export function training(send, random) {
+  const name = `Exp-${crypto.randomUUID()}`;
+  const experiment = send(mlflow.createExperiment(name));
+  if (experiment === null) return;
+  for (let i = 0; i < PROMPTS; i += 1) writePrompt(send, name, experiment);
+  for (let i = 0; i < RUNS; i += 1) writeRun(send, random, experiment);
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** Checks what a script is asked to do. Every refusal is one sentence that names the allowed values. */
+import { PROFILES } from './profiles.js';
+
+const DISTRIBUTIONS = ['uniform', 'zipf'];
+export const SHAPE = [
+  'experiments_per_tenant', 'runs_per_experiment', 'metrics_per_run', 'params_per_run', 'artifacts_per_run',
+  'prompts_per_experiment',
+];
+
+function whole(value, name, least) {
+  if (!Number.isInteger(value) || value < least) {
+    throw `${name}: "${value}" is not allowed. Use a whole number from ${least}.`;
+  }
+  return value;
+}
+
+function number(value, name, least, most = Infinity) {
+  if (typeof value !== 'number' || !(value >= least && value <= most)) {
+    throw `${name}: "${value}" is not allowed. Use a number from ${least}${most < Infinity ? ` to ${most}` : ''}.`;
+  }
+  return value;
+}
+
+function positive(value, name) {
+  if (typeof value !== 'number' || !(value > 0)) throw `${name}: "${value}" is not allowed. Use a number above 0.`;
+  return value;
+}
+
+function oneOf(value, name, choices) {
+  if (!choices.includes(value)) throw `${name}: "${value}" is unknown. Use one of: ${choices.join(', ')}.`;
+  return value;
+}
+
+function part(config, name) {
+  if (typeof config[name] !== 'object' || config[name] === null) {
+    throw `${name}: is missing. Give an object as files/schemas describes it.`;
+  }
+  return config[name];
+}
+
+function checkMlflow(mlflow) {
+  if (!/^https?:\/\/[^/]/.test(mlflow.url || '')) {
+    throw `mlflow.url (MLFLOW_URL): "${mlflow.url || ''}" is not an address. Use http://… or https://….`;
+  }
+  return { ...mlflow, url: mlflow.url.replace(/\/+$/, ''), tls_verify: mlflow.tls_verify !== false };
+}
+
+function checkChoice(choice) {
+  oneOf(choice.distribution, 'tenants.choice.distribution', DISTRIBUTIONS);
+  if (choice.distribution === 'zipf') positive(choice.exponent, 'tenants.choice.exponent');
+}
+
+function checkProfile(profile) {
+  oneOf(profile.kind, 'profile.kind', Object.keys(PROFILES));
+  if (profile.kind === 'closed') {
+    whole(profile.concurrency, 'profile.concurrency (CONCURRENCY)', 1);
+  } else {
+    positive(profile.rate, 'profile.rate (RATE)');
+    whole(profile.users_max, 'profile.users_max', 2);
+  }
+}
+
+/**
+ * Settings of the load (files/schemas/load_config.json).
+ * @throws {string} a sentence, when something is missing or not allowed
+ */
+export function checkLoad(config) {
+  whole(part(config, 'tenants').count, 'tenants.count (TENANT_COUNT)', 1);
+  checkChoice(part(config.tenants, 'choice'));
+  checkProfile(part(config, 'profile'));
+  number(config.training_share, 'training_share', 0, 1);
+  number(config.think_time_s, 'think_time_s', 0);
+  number(config.warmup_s, 'warmup_s', 0);
+  positive(config.window_s, 'window_s (DURATION)');
+  number(config.tail_limit_s, 'tail_limit_s', 1);
+  positive(config.request_timeout_s, 'request_timeout_s');
+  whole(config.seed, 'seed (SEED)', 0);
+  return { ...config, mlflow: checkMlflow(part(config, 'mlflow')) };
+}
+
+/**
+ * Settings of the prefill (files/schemas/prefill_config.json).
+ * @throws {string} a sentence, when something is missing or not allowed
+ */
+export function checkPrefill(config) {
+  const { numbers } = part(config, 'tenants');
+  if (!Array.isArray(numbers) || numbers.length === 0) {
+    throw 'tenants.numbers (TENANT_COUNT): names no tenant. Give at least one number from 1.';
+  }
+  numbers.forEach((tenant) => whole(tenant, 'tenants.numbers', 1));
+  const dataSet = part(config, 'data_set');
+  SHAPE.forEach((key) => whole(dataSet[key], `data_set.${key} (${key.toUpperCase()})`, 0));
+  if (!/^[0-9a-f]{12}$/.test(dataSet.digest || '')) {
+    throw `data_set.digest: "${dataSet.digest}" is not allowed. Use 12 hexadecimal digits.`;
+  }
+  whole(config.concurrency, 'concurrency (CONCURRENCY)', 1);
+  positive(config.max_duration_s, 'max_duration_s (MAX_DURATION)');
+  positive(config.request_timeout_s, 'request_timeout_s');
+  return { ...config, mlflow: checkMlflow(part(config, 'mlflow')) };
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** A simulated user: draws a tenant, makes one journey after the other, thinks in between, stops in time. */
+import exec from 'k6/execution';
+import { sleep } from 'k6';
+import { Trend } from 'k6/metrics';
+import { answerOf, createClient, passed, reasonOf } from './client.js';
+import { createClock } from './clock.js';
+import { createChooser, createRandom } from './random.js';
+
+const REPORTED_FAILURES = 3;
+const AFTER_THE_END_S = 0.25;
+const INTERRUPTED = 'interrupted';
+const journeyDuration = new Trend('journey_duration', true);
+
+/**
+ * @param {object} settings from settings.js
+ * @param {object} journeys name -> function(send, random)
+ */
+export function createUser(settings, journeys) {
+  const client = createClient(settings.mlflow);
+  const chooseTenant = createChooser(settings.tenants.count, settings.tenants.choice);
+  const { profile } = settings;
+  const thinkTime = profile.kind === 'closed' ? settings.think_time_s : 0;
+  let reported = 0;
+
+  function report(request, tenant, response) {
+    if (reported >= REPORTED_FAILURES) return;
+    reported += 1;
+    console.warn(`operation ${request.operation}: ${reasonOf(response)} (${tenant}).`);
+  }
+
+  /** Makes one journey; tells how it ended. */
+  function travel(name, tenant, random, clock) {
+    let failures = 0;
+    /** Sends one request; null when it failed, else what the request asks of the answer, or true. */
+    function send(request) {
+      if (clock.ended()) throw INTERRUPTED;
+      const response = client.send(request, clock.requestTimeout());
+      const answer = passed(response) ? answerOf(response, request) : null;
+      if (answer === null) {
+        failures += 1;
+        report(request, tenant, response);
+        if (thinkTime > 0) sleep(clock.secondsLeft(thinkTime));
+      }
+      return answer;
+    }
+    try {
+      journeys[name](send, random);
+    } catch (reason) {
+      if (reason !== INTERRUPTED) throw reason;
+      return INTERRUPTED;
+    }
+    return failures > 0 ? 'failed' : 'completed';
+  }
+
+  /** One iteration: `name` is a journey, or null when the user draws it by the training share. */
+  function iterate(name, window) {
+    const clock = createClock(window, settings);
+    if (clock.ended()) {
+      sleep(AFTER_THE_END_S);
+      return;
+    }
+    const { scenario, vu } = exec;
+    const random = createRandom(settings.seed, scenario.name, scenario.iterationInTest);
+    const tenant = `${settings.tenants.prefix}${chooseTenant(random)}`;
+    const journey = name || (random() < settings.training_share ? 'training' : 'browsing');
+    vu.metrics.metadata.tenant = tenant;
+    vu.metrics.metadata.journey = journey;
+    client.actAs(tenant);
+    const started = clock.now();
+    let outcome = 'failed';
+    try {
+      outcome = travel(journey, tenant, random, clock);
+    } finally {
+      journeyDuration.add(clock.now() - started, { journey, outcome });
+      if (thinkTime > 0) sleep(clock.secondsLeft(thinkTime) || AFTER_THE_END_S);
+    }
+  }
+
+  return { iterate };
+}
