@@ -67,7 +67,7 @@ options:
         type: int
   depth:
     description:
-      - V(rows) counts database rows only.
+      - V(rows) counts database rows only and asks nothing of MLflow.
       - V(digest) counts in 20 tenants chosen by O(seed), or in all when there are no more.
       - V(counts) counts in every tenant by searching.
       - V(full) besides reads 20 tenants chosen by O(seed) to the bottom, that is prompt versions, artifacts listed for each run, one artifact downloaded.
@@ -161,15 +161,18 @@ data_set:
       description: Runs of the data set that are unfinished or exist twice. They are in no count.
       type: int
     list_workspaces:
-      description: All visible workspaces, MLflow's own C(default) too.
+      description: All visible workspaces, MLflow's own C(default) too. Empty at the depth V(rows), which asks nothing of MLflow.
       type: list
       elements: str
     rows:
       description: Rows by table, or null without a database that may be read.
       type: dict
     verified:
-      description: Whether tenants were checked and none falls short.
+      description: Whether tenants were checked and none differs.
       type: bool
+    message:
+      description: One sentence that names the first differences.
+      type: str
 """
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib

@@ -18,6 +18,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.workspaces
 )
 
 SAMPLE = 20
+SHOWN = 8
 DEPTHS = ("rows", "digest", "counts", "full")
 
 
@@ -50,11 +51,11 @@ def inspect(
 
     Depth `rows` asks nothing about tenants; `digest` counts in a sample of 20 tenants; `counts` in all; `full` reads
     a sample of 20 to the bottom besides. Returns {digest, shape, checked, complete[], missing[], partial[],
-    incomplete_numbers[], shortfalls[], counts{}, list_workspaces[], surplus_runs, verified}: names, except the numbers;
-    counts are sums over the checked tenants. Raises MlflowError.
+    incomplete_numbers[], shortfalls[], counts{}, list_workspaces[], surplus_runs, verified, message}: names, except the
+    numbers; counts are sums over the checked tenants. Raises MlflowError.
     """
     digest = shape_digest(shape)
-    visible = sorted(list_workspaces(client))
+    visible = [] if depth == "rows" else sorted(list_workspaces(client))
     deep = set(sampled(numbers, seed)) if depth == "full" else set()
     chosen = {"rows": [], "digest": sampled(numbers, seed)}.get(depth, numbers)
     present = set(visible)
@@ -91,4 +92,14 @@ def inspect(
         "list_workspaces": visible,
         "surplus_runs": surplus,
         "verified": bool(chosen) and not shortfalls,
+        "message": message(digest, len(chosen), len(incomplete), shortfalls),
     }
+
+
+def message(digest: str, checked: int, incomplete: int, shortfalls: list[dict[str, Any]]) -> str:
+    """Returns one sentence that names the first shortfalls, or says that there are none."""
+    if not shortfalls:
+        return f"Data set {digest}: complete in {checked} checked tenants."
+    named = ", ".join(f"{short['tenant']} {short['what']} {short['found']} of {short['expected']}" for short in shortfalls[:SHOWN])
+    more = f" and {len(shortfalls) - SHOWN} more" if len(shortfalls) > SHOWN else ""
+    return f"Data set {digest}: {incomplete} of {checked} checked tenants differ: {named}{more}."

@@ -11,8 +11,6 @@ from typing import Any, Mapping
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors import MlflowError
 
-# Raised when prefill writes other content for the same numbers, so that old data is not taken for new.
-CONTENT_VERSION = 1
 DEFAULTS = {
     "experiments_per_tenant": 10,
     "runs_per_experiment": 3,
@@ -42,11 +40,12 @@ def check_shape(given: Mapping[str, Any]) -> dict[str, int]:
 
 
 def shape_digest(shape: Mapping[str, int]) -> str:
-    """Returns 12 hex digits naming the data set: SHA-256 of the canonical JSON of its whole shape and the content version.
+    """Returns 12 hex digits naming the data set: SHA-256 of the canonical JSON of its whole shape.
 
-    The number of tenants is no part of it, so data sets of rising tenant counts nest.
+    The number of tenants is no part of it, so data sets of rising tenant counts nest. files/k6/lib/settings.js
+    computes the same, so what was prefilled by hand is recognized.
     """
-    canonical = json.dumps({"content_version": CONTENT_VERSION, **shape}, sort_keys=True, separators=(",", ":"))
+    canonical = json.dumps(dict(shape), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode("utf-8")).hexdigest()[:12]
 
 
@@ -61,8 +60,9 @@ def expected_counts(shape: Mapping[str, int], full: bool = False) -> dict[str, i
         "metrics": runs * shape["metrics_per_run"],
         "params": runs * shape["params_per_run"],
         "prompts": prompts,
+        "prompt_versions": prompts,
     }
     if full:
         artifacts = runs * shape["artifacts_per_run"]
-        counts |= {"prompt_versions": prompts, "artifacts": artifacts, "readable_artifacts": min(1, artifacts)}
+        counts |= {"artifacts": artifacts, "readable_artifacts": min(1, artifacts)}
     return counts

@@ -34,26 +34,31 @@ class TenantReader:
         self._filter = _OURS.format(digest=digest)
 
     def counts(self, full: bool = False) -> dict[str, int]:
-        """Returns {experiments, runs, metrics, params, prompts, surplus_runs}, all zero for a workspace that does not exist.
+        """Returns {experiments, runs, metrics, params, prompts, prompt_versions, surplus_runs}.
 
-        A run counts when it is FINISHED; one that exists twice under the same perfscale.item counts once, the other
-        as surplus. `full` adds prompt_versions, artifacts (listed per run) and readable_artifacts (1 when one was
-        downloaded and is JSON). Raises MlflowError.
+        All are zero for a workspace that does not exist. A run counts when it is FINISHED; one that exists twice under
+        the same perfscale.item counts once, the other as surplus. `full` looks up prompt_versions (prompts with a
+        version) one by one and adds artifacts (listed per run) and readable_artifacts (1 when one was downloaded and
+        is JSON). Raises MlflowError.
         """
         experiments = [experiment["experiment_id"] for experiment in self._post("experiments/search", "experiments", filter=self._filter)]
         every_run = list(self._post("runs/search", "runs", experiment_ids=experiments, filter=self._filter)) if experiments else []
         runs = _distinct(run for run in every_run if run["info"]["status"] == "FINISHED")
-        prompts = {model["name"] for model in self._get("registered-models/search", "registered_models", filter=f"{_PROMPTS} AND {self._filter}")}
+        prompts = {
+            model["name"]: len(model.get("latest_versions", []))
+            for model in self._get("registered-models/search", "registered_models", filter=f"{_PROMPTS} AND {self._filter}")
+        }
         found = {
             "experiments": len(experiments),
             "runs": len(runs),
             "metrics": sum(len(run["data"].get("metrics", [])) for run in runs),
             "params": sum(len(run["data"].get("params", [])) for run in runs),
             "prompts": len(prompts),
+            "prompt_versions": sum(1 for versions in prompts.values() if versions),
             "surplus_runs": len(every_run) - len(runs),
         }
         if full:
-            found |= self._deep_counts(runs, prompts)
+            found |= self._deep_counts(runs, set(prompts))
         return found
 
     def _deep_counts(self, runs: list[dict[str, Any]], prompts: set[str]) -> dict[str, int]:
