@@ -65,7 +65,7 @@ def measured_record(planned: dict[str, Any], factors: dict[str, Any], parts: dic
         "resources": resources,
         "rows": parts.get("rows"),
         "timings": parts.get("timings", {}),
-        "notes": {**parts.get("notes", {}), "partial": result.get("partial_reason") if result.get("partial") else None},
+        "notes": {**parts.get("notes", {}), "partial": result.get("partial_reason", "the window has no end") if result.get("partial") else None},
     }
     return record
 

@@ -1,0 +1,79 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The plan: order, ids, digest and estimate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.perfscale.mlflow.plugins.filter.expand_matrix import FilterModule
+from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.plan import differences, expand
+
+MATRICES = Path(__file__).resolve().parents[5] / "files" / "matrices"
+SMOKE = yaml.safe_load((MATRICES / "smoke.yml").read_text(encoding="utf-8"))
+
+
+def ids(plan):
+    return [cell["id"] for cell in plan["cells"]]
+
+
+def test_smoke_has_four_cells_in_declared_order():
+    assert ids(expand(SMOKE)) == ["t1-c5-r1", "t1-c10-r1", "t5-c5-r1", "t5-c10-r1"]
+
+
+def test_seed_is_the_matrix_of_the_old_suite():
+    plan = expand(yaml.safe_load((MATRICES / "seed.yml").read_text(encoding="utf-8")))
+    assert len(plan["cells"]) == 16
+    assert {cell["duration_s"] for cell in plan["cells"]} == {600}
+
+
+def test_open_cells_have_a_rate_in_their_id():
+    plan = expand(SMOKE, {"rate": "0.5,2", "tenants": 3})
+    assert ids(plan) == ["t3-q0.5-r1", "t3-q2-r1"]
+    assert plan["cells"][0]["concurrency"] is None
+
+
+def test_tenants_ascend_whatever_the_order():
+    plan = expand(SMOKE, {"order": "shuffled", "tenants": "5,1", "concurrency": "1,2,3,4,5,6", "repeats": 2})
+    assert [cell["tenants"] for cell in plan["cells"]] == [1] * 12 + [5] * 12
+
+
+def test_the_seed_decides_the_shuffled_order():
+    shuffled = {"order": "shuffled", "concurrency": "1,2,3,4,5,6,7,8"}
+    first, again, other = (ids(expand(SMOKE, {**shuffled, "seed": seed})) for seed in (1, 1, 2))
+    assert first == again
+    assert first != other
+    assert sorted(first) == sorted(other)
+
+
+def test_repeats_draw_differently():
+    plan = expand(SMOKE, {"repeats": 2, "tenants": 1, "concurrency": 5})
+    assert len({cell["seed"] for cell in plan["cells"]}) == 2
+
+
+def test_the_digest_knows_settings_and_context():
+    plain = expand(SMOKE)["digest"]
+    assert expand(SMOKE)["digest"] == plain
+    assert expand(SMOKE, {"duration": "21s"})["digest"] != plain
+    assert expand(SMOKE, context={"data_set": {"runs_per_experiment": 4}})["digest"] != plain
+
+
+def test_differences_name_the_keys():
+    old, new = expand(SMOKE)["settings"], expand(SMOKE, {"duration": "30s"}, {"factors": {"workers": 2}})["settings"]
+    assert differences(old, new) == ['context.factors: null -> {"workers": 2}', "duration_s: 20.0 -> 30.0"]
+
+
+def test_the_estimate_counts_load_and_disk():
+    estimate = expand(SMOKE)["estimate"]
+    assert estimate["load_s"] == 100
+    assert estimate["disk_bytes_max"] > 1e6
+
+
+def test_the_filter_refuses_in_one_sentence():
+    with pytest.raises(AnsibleFilterError, match="Axis concurrency: 0 is not allowed"):
+        FilterModule().filters()["expand_matrix"](SMOKE, {"concurrency": 0})
