@@ -21,8 +21,7 @@ def findings(record: dict[str, Any]) -> Iterator[Finding]:
     yield from _generator_findings(record)
     for name, journey in record["journeys"].items():
         yield "dropped_journeys", name, journey["dropped"]
-    for name in record.get("notes", {}).get("foreign_workspaces", []):
-        yield "foreign_workspaces", name, 1
+    yield "foreign_workspaces", "", len(record.get("notes", {}).get("foreign_workspaces", []))
     if record.get("notes", {}).get("tls_verify") is False:
         yield "tls_not_verified", "", 1
 
