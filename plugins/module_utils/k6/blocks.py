@@ -1,0 +1,97 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rates, failures and latencies of the requests that started in the window: the blocks of cell.json."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from itertools import chain
+from typing import Any, Callable, Iterable, Sequence
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations import CATEGORIES
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.outcome import failure
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import PRECISION, Kind, Raw
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.window import Window
+from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.quantiles import describe
+
+Pools = dict[Kind, list[int]]
+"""The latencies (1/100 ms) of the requests of each kind."""
+
+
+def pools_of(raw: Raw, order: list[int], window: Window) -> Pools:
+    """Collect the requests that started in the window; `order` sorts them by start."""
+    first, end = (bisect_left(order, edge, key=raw.starts.__getitem__) for edge in (window.start_ms, window.end_ms))
+    by_kind: dict[int, list[int]] = defaultdict(list)
+    for i in order[first:end]:
+        by_kind[raw.kinds[i]].append(raw.durations[i])
+    return {raw.kind_table[number]: latencies for number, latencies in by_kind.items()}
+
+
+def block(pools: Pools, seconds: float) -> dict[str, Any]:
+    """Describe requests: counts, failures by cause, rates per second of the window, latencies in milliseconds.
+
+    latency_ms covers every outcome, latency_ok_ms the successful ones; names in low_n and suppressed that start with
+    `ok_` belong to the latter and appear only where they differ.
+    """
+    causes = {kind: failure(kind.status, kind.error_code) for kind in pools}
+    failed_by: Counter[str] = Counter()
+    for kind, latencies in pools.items():
+        if causes[kind]:
+            failed_by[causes[kind]] += len(latencies)
+    every = sorted(chain.from_iterable(pools.values()))
+    successful = sorted(chain.from_iterable(latencies for kind, latencies in pools.items() if not causes[kind]))
+    overall, ok = describe(every), describe(successful)
+    return {
+        "n": len(every),
+        "ok": len(successful),
+        "failed": len(every) - len(successful),
+        "failed_by": dict(sorted(failed_by.items())),
+        "rate_per_s": rate(len(every), seconds),
+        "goodput_per_s": rate(len(successful), seconds),
+        "latency_ms": milliseconds(overall["values"]),
+        "latency_ok_ms": milliseconds(ok["values"]),
+        "ci95": {},
+        "low_n": overall["low_n"] + [f"ok_{name}" for name in ok["low_n"] if name not in overall["low_n"]],
+        "suppressed": {**overall["suppressed"], **{f"ok_{name}": why for name, why in ok["suppressed"].items() if name not in overall["suppressed"]}},
+    }
+
+
+def rate(count: int, seconds: float) -> float | None:
+    """Return count per second, None for an empty window."""
+    return round(count / seconds, 6) if seconds > 0 else None
+
+
+def milliseconds(values: dict[str, float | None]) -> dict[str, float | None]:
+    """Turn the kept precision into milliseconds."""
+    return {name: None if value is None else round(value / PRECISION, 6) for name, value in values.items()}
+
+
+def operation_blocks(pools: Pools, required: Iterable[str], seconds: float) -> dict[str, dict[str, Any]]:
+    """Return a block for each required operation, sampled or not, then for any other that was seen."""
+    names = list(dict.fromkeys(chain(required, sorted({kind.operation for kind in pools}))))
+    return {name: block(_select(pools, lambda kind, name=name: kind.operation == name), seconds) for name in names}
+
+
+def category_blocks(pools: Pools, seconds: float) -> dict[str, dict[str, Any]]:
+    """Return a block for each category, over the pooled requests of its operations."""
+    return {name: block(_select(pools, lambda kind, members=members: kind.operation in members), seconds) for name, members in CATEGORIES.items()}
+
+
+def tenant_blocks(pools: Pools, seconds: float) -> dict[str, dict[str, Any]]:
+    """Return a block for each tenant seen, in natural order (tenant-2 before tenant-10)."""
+    grouped: dict[str, Pools] = defaultdict(dict)
+    for kind, latencies in pools.items():
+        grouped[kind.tenant][kind] = latencies
+    return {tenant: block(grouped[tenant], seconds) for tenant in sorted(grouped, key=_natural)}
+
+
+def _select(pools: Pools, wanted: Callable[[Kind], bool]) -> Pools:
+    return {kind: latencies for kind, latencies in pools.items() if wanted(kind)}
+
+
+def _natural(name: str) -> Sequence[Any]:
+    head = name.rstrip("0123456789")
+    digits = name[len(head):]
+    return head, int(digits) if digits else -1

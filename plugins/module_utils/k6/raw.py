@@ -1,0 +1,234 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""k6's raw output (`--out csv`), read in one pass in blocks.
+
+Format (output/csv of grafana/k6): a header `metric_name,timestamp,metric_value,<tags…>,extra_tags,metadata`, then one
+row per metric value; the stamp is the end of the request in the unit of K6_CSV_TIME_FORMAT. The eight or nine rows of
+one request are neighbours: http_req_waiting follows its http_req_duration. Keys inside extra_tags and metadata come
+in any order. A killed k6 leaves an unfinished last line, which is never used.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import zlib
+from array import array
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Callable, Iterator, NamedTuple
+from urllib.parse import parse_qsl
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.errors import K6ResultError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.outcome import TIMEOUT
+
+_BLOCK = 1 << 22
+_DURATION = b"\nhttp_req_duration,"
+_MILLISECONDS_PER_UNIT = {10: 1000.0, 13: 1.0, 16: 1e-3, 19: 1e-6}
+PRECISION = 100
+"""Latencies are kept in whole hundredths of a millisecond."""
+UNKNOWN = -1
+
+
+class Kind(NamedTuple):
+    """What requests have in common: status 0 means no answer, error_code is empty when all went well."""
+
+    operation: str
+    journey: str
+    tenant: str
+    status: int
+    error_code: str
+
+
+class Journey(NamedTuple):
+    """A journey that ended (milliseconds)."""
+
+    start_ms: float
+    duration_ms: float
+    name: str
+    outcome: str
+
+
+class Row(NamedTuple):
+    """Any other value: its epoch milliseconds, the value, and k6's scenario."""
+
+    time_ms: float
+    value: float
+    scenario: str
+
+
+@dataclass
+class Raw:
+    """What a raw file holds; one entry per request in starts (epoch ms), durations, waitings (1/100 ms), kinds."""
+
+    starts: array = field(default_factory=lambda: array("q"))
+    durations: array = field(default_factory=lambda: array("q"))
+    waitings: array = field(default_factory=lambda: array("q"))
+    kinds: array = field(default_factory=lambda: array("l"))
+    kind_table: list[Kind] = field(default_factory=list)
+    journeys: list[Journey] = field(default_factory=list)
+    heartbeats: list[Row] = field(default_factory=list)
+    users: list[Row] = field(default_factory=list)
+    dropped: list[Row] = field(default_factory=list)
+    iterations: list[Row] = field(default_factory=list)
+    duration_rows: int = 0
+    unreadable: int = 0
+    is_truncated: bool = False
+    last_ms: float = 0.0
+
+
+def read_raw(path: Path, timeout_ms: float | None = None) -> Raw:
+    """Read a raw file, plain or gzip, whole or cut off.
+
+    timeout_ms: what a request that timed out (k6 1050) is charged at least, since k6 measures only the part of the
+    wait after the connection stood. Raises K6ResultError when it is no such file.
+    """
+    return _Reader(path, timeout_ms).read()
+
+
+class _Reader:
+    def __init__(self, path: Path, timeout_ms: float | None) -> None:
+        self.path = path
+        self.timeout_ms = timeout_ms
+        self.raw = Raw()
+        self.odd_stamp = b""
+        self.tags: list[str] = []
+        self.kind_numbers: dict[Kind, int] = {}
+        self.known: dict[bytes, int] = {}
+        self.last_stamp = b""
+        self.handlers: dict[bytes, Callable[[bytes, bytes, bytes], None]] = {
+            b"http_req_duration": self.request,
+            b"http_req_waiting": self.waiting,
+            b"journey_duration": self.journey,
+            b"heartbeat_lateness": lambda *row: self.raw.heartbeats.append(self.row(*row)),
+            b"vus": lambda *row: self.raw.users.append(self.row(*row)),
+            b"dropped_iterations": lambda *row: self.raw.dropped.append(self.row(*row)),
+            b"iterations": lambda *row: self.raw.iterations.append(self.row(*row)),
+        }
+
+    def read(self) -> Raw:
+        for block in self.lines():
+            self.raw.duration_rows += block.count(_DURATION)
+            if not self.tags:
+                block = self.header(block)
+            self.block(block)
+        if not self.tags:
+            raise K6ResultError(f"raw samples {self.path}: the file is empty. See k6.log in the same directory for why k6 wrote nothing.")
+        if self.odd_stamp and not self.raw.last_ms:
+            shown = self.odd_stamp.decode("utf-8", "replace")
+            raise K6ResultError(f"raw samples {self.path}: the time stamp {shown!r} is no epoch time. Set K6_CSV_TIME_FORMAT=unix_milli for k6.")
+        return self.raw
+
+    def lines(self) -> Iterator[bytes]:
+        """Yield blocks that start with a newline and end before one, so that each line is whole."""
+        rest = b"\n"
+        for chunk in _chunks(self.path, self.raw):
+            head, newline, tail = chunk.rpartition(b"\n")
+            if not newline:
+                rest += tail
+                continue
+            yield rest + head
+            rest = b"\n" + tail
+        self.raw.is_truncated = self.raw.is_truncated or len(rest) > 1
+
+    def header(self, block: bytes) -> bytes:
+        line, _, rest = block[1:].partition(b"\n")
+        columns = line.decode("utf-8", "replace").strip().split(",")
+        if columns[:3] != ["metric_name", "timestamp", "metric_value"] or "name" not in columns or "status" not in columns:
+            raise K6ResultError(
+                f"raw samples {self.path}: not the CSV output of k6 with the tags name and status (its first line is {line[:80]!r}). "
+                "Run k6 with --out csv and these system tags."
+            )
+        self.tags = columns[3:]
+        return rest
+
+    def block(self, block: bytes) -> None:
+        handlers = self.handlers
+        for line in block.split(b"\n"):
+            handler = handlers.get(line.partition(b",")[0])
+            if handler is None:
+                continue
+            try:
+                _, stamp, value, rest = line.split(b",", 3)
+                handler(stamp, value, rest)
+            except (ValueError, KeyError, StopIteration, csv.Error):
+                self.raw.unreadable += line.startswith(_DURATION[1:])
+
+    def request(self, stamp: bytes, value: bytes, rest: bytes) -> None:
+        end = self.time(stamp)
+        duration = _amount(value)
+        number = self.kind(rest)
+        raw = self.raw
+        if self.timeout_ms and raw.kind_table[number].error_code == TIMEOUT:
+            duration = max(duration, self.timeout_ms)
+        raw.starts.append(round(end - duration))
+        raw.durations.append(round(duration * PRECISION))
+        raw.waitings.append(UNKNOWN)
+        raw.kinds.append(number)
+        self.last_stamp = stamp
+
+    def waiting(self, stamp: bytes, value: bytes, rest: bytes) -> None:
+        raw = self.raw
+        if raw.waitings and raw.waitings[-1] == UNKNOWN and stamp == self.last_stamp and raw.kinds[-1] == self.kind(rest):
+            raw.waitings[-1] = round(_amount(value) * PRECISION)
+
+    def journey(self, stamp: bytes, value: bytes, rest: bytes) -> None:
+        tags = self.parse(rest)
+        duration = _amount(value)
+        self.raw.journeys.append(Journey(self.time(stamp) - duration, duration, tags.get("journey", ""), tags.get("outcome", "")))
+
+    def row(self, stamp: bytes, value: bytes, rest: bytes) -> Row:
+        return Row(self.time(stamp), _amount(value), self.parse(rest).get("scenario", ""))
+
+    def kind(self, rest: bytes) -> int:
+        number = self.known.get(rest)
+        if number is None:
+            tags = self.parse(rest)
+            kind = Kind(tags["name"], tags.get("journey", ""), tags.get("tenant", ""), int(tags["status"]), tags.get("error_code", ""))
+            number = self.kind_numbers.setdefault(kind, len(self.kind_numbers))
+            if number == len(self.raw.kind_table):
+                self.raw.kind_table.append(kind)
+            self.known[rest] = number
+        return number
+
+    def parse(self, rest: bytes) -> dict[str, str]:
+        fields = next(csv.reader([rest.decode("utf-8", "replace")], strict=True))
+        if len(fields) != len(self.tags):
+            raise ValueError("wrong number of fields")
+        tags = dict(zip(self.tags, fields))
+        return {**tags, **dict(parse_qsl(tags.get("extra_tags", ""))), **dict(parse_qsl(tags.get("metadata", "")))}
+
+    def time(self, stamp: bytes) -> float:
+        unit = _MILLISECONDS_PER_UNIT.get(len(stamp))
+        if unit is None or not stamp.isdigit():
+            self.odd_stamp = stamp
+            raise ValueError("not an epoch time")
+        moment = int(stamp) * unit
+        self.raw.last_ms = max(self.raw.last_ms, moment)
+        return moment
+
+
+def _amount(value: bytes) -> float:
+    amount = float(value)
+    if not (math.isfinite(amount) and amount >= 0):
+        raise ValueError("not an amount")
+    return amount
+
+
+def _chunks(path: Path, raw: Raw) -> Iterator[bytes]:
+    """Yield the content; a gzip stream that ends early or is damaged gives what can be had of it."""
+    try:
+        with path.open("rb") as stream:
+            block = stream.read(_BLOCK)
+            inflate = zlib.decompressobj(wbits=31) if block.startswith(b"\x1f\x8b") else None
+            while block:
+                yield inflate.decompress(block) if inflate else block
+                block = stream.read(_BLOCK)
+            raw.is_truncated = bool(inflate) and not inflate.eof
+    except zlib.error:
+        raw.is_truncated = True
+    except FileNotFoundError as error:
+        raise K6ResultError(f"raw samples {path}: the file is missing. See k6.log in the same directory for why k6 wrote nothing.") from error
+    except OSError as error:
+        raise K6ResultError(f"raw samples {path}: cannot be read ({error.strerror}). Check its permissions.") from error

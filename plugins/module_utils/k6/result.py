@@ -1,0 +1,161 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The result of one k6 attempt: its directory in, kept samples and the flat part of cell.json out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Sequence
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6 import blocks, journeys, log, samples, tenants
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.errors import K6ResultError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.exit_codes import COMPLETE, meaning
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations import OPERATIONS, undersampled
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import Raw, read_raw
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.summary import Summary, SummaryError, read_summary
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.window import Window, find_window
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import describe, explain, FileWriteError
+
+RAW_NAMES = ("raw.csv", "raw.csv.gz")
+LOG_NAME = "k6.log"
+SAMPLES_NAME = "samples.csv.gz"
+TENANTS_NAME = "tenants.csv"
+# k6 flushes its CSV output and reports `vus` once a second; a second for each.
+_SILENCE_MS = 2000
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What to read: the directory that k6 worked in, where to keep the samples, and what the caller knows.
+
+    window: explicit start and end (epoch seconds); exit_code: of the k6 process, None when unknown; timeout_s: the
+    request timeout of the load; operations: those that the result must list.
+    """
+
+    directory: Path
+    dest: Path
+    operations: Sequence[str] = OPERATIONS
+    window: tuple[float, float] | None = None
+    exit_code: int | None = None
+    timeout_s: float | None = None
+    remove_raw: bool = False
+
+
+def raw_file(directory: Path) -> Path:
+    """Return the raw file of an attempt directory, the plain one when it is missing."""
+    return next((directory / name for name in RAW_NAMES if (directory / name).is_file()), directory / RAW_NAMES[0])
+
+
+def build_result(attempt: Attempt) -> dict[str, Any]:
+    """Repack the samples of an attempt and return {result, files}.
+
+    The raw file is removed, if asked, only after the kept files were read back. Raises K6ResultError or
+    FileWriteError (one sentence each); the raw file is then kept.
+    """
+    path = raw_file(attempt.directory)
+    try:
+        raw = read_raw(path, None if attempt.timeout_s is None else attempt.timeout_s * 1000)
+    except K6ResultError as error:
+        raise K6ResultError(f"{error}{_testimony(attempt)}") from error
+    if not raw.starts:
+        raise K6ResultError(f"raw samples {path}: no request in them{_unreadable(raw)}. The load never reached the server.{_testimony(attempt)}")
+    summary, warnings = _summary(attempt.directory)
+    planned = find_window(attempt.directory, attempt.window, log.window_line(attempt.directory / LOG_NAME), summary.setup_data if summary else None)
+    reasons = partial_reasons(raw, planned, attempt.exit_code, has_summary=summary is not None)
+    window = observed_window(raw, planned)
+    order = samples.sorted_requests(raw)
+    pools = blocks.pools_of(raw, order, window)
+    by_tenant = blocks.tenant_blocks(pools, window.seconds)
+    kept = samples.write_samples(attempt.dest / SAMPLES_NAME, raw, order, planned)
+    tenants.write_tenants(attempt.dest / TENANTS_NAME, by_tenant)
+    result = {
+        "window": {"start": window.start_ms / 1000, "end": window.end_ms / 1000, "planned_end": planned.end_ms / 1000},
+        "partial": bool(reasons),
+        "partial_reason": "; ".join(reasons) or None,
+        **_measured(attempt, raw, window, pools),
+        "samples": {"rows": kept.rows, "bytes": kept.bytes, "bytes_per_row": round(kept.bytes / kept.rows, 2)},
+    }
+    result["undersampled"] = undersampled(result["operations"], attempt.operations)
+    result["warnings"] = warnings + _warnings(attempt, raw, summary, result)
+    return {"result": result, "files": _files(attempt, path)}
+
+
+def _measured(attempt: Attempt, raw: Raw, window: Window, pools: blocks.Pools) -> dict[str, Any]:
+    by_journey = journeys.journey_blocks(raw, window)
+    return {
+        "operations": blocks.operation_blocks(pools, attempt.operations, window.seconds),
+        "total": blocks.block(pools, window.seconds),
+        "categories": blocks.category_blocks(pools, window.seconds),
+        "journeys": by_journey,
+        "mix": journeys.mix(by_journey, pools, window),
+        "generator": journeys.generator(raw, window, attempt.exit_code),
+    }
+
+
+def partial_reasons(raw: Raw, window: Window, exit_code: int | None, has_summary: bool) -> list[str]:
+    """List why the samples do not cover the planned load; empty when they do."""
+    reasons = []
+    if exit_code is not None and exit_code not in COMPLETE:
+        reasons.append(f"k6 ended with exit code {exit_code}: {meaning(exit_code)}")
+    if raw.last_ms < window.end_ms - _SILENCE_MS:
+        reasons.append(f"the last row of k6 is {(window.end_ms - raw.last_ms) / 1000:.1f} s before the end of the window")
+    if raw.is_truncated:
+        reasons.append("the raw file ends in the middle of a line or block")
+    if exit_code is None and not has_summary:
+        reasons.append("k6 wrote no summary")
+    return reasons
+
+
+def observed_window(raw: Raw, planned: Window) -> Window:
+    """Return the window that k6 lived through, so that the rates of a killed k6 divide by the time it loaded."""
+    if raw.last_ms >= planned.end_ms - _SILENCE_MS:
+        return planned
+    return replace(planned, end_ms=max(planned.start_ms, raw.last_ms))
+
+
+def _summary(directory: Path) -> tuple[Summary | None, list[str]]:
+    found = sorted(directory.glob("summary*.json"))
+    if not found:
+        return None, [f"summary of {directory}: the file is missing. k6 writes it when it ends by itself; see {LOG_NAME}."]
+    try:
+        return read_summary(found[0]), []
+    except SummaryError as error:
+        return None, [str(error)]
+
+
+def _testimony(attempt: Attempt) -> str:
+    """What the exit code and the log say about a k6 that left nothing."""
+    said = log.last_error(attempt.directory / LOG_NAME)
+    ended = f" k6 ended with exit code {attempt.exit_code} ({meaning(attempt.exit_code)})." if attempt.exit_code is not None else ""
+    return ended + (f" Its last error: {said.rstrip('.')}." if said else "")
+
+
+def _unreadable(raw: Raw) -> str:
+    return f", but {raw.unreadable} unreadable rows" if raw.unreadable else ""
+
+
+def _warnings(attempt: Attempt, raw: Raw, summary: Summary | None, result: dict[str, Any]) -> list[str]:
+    warnings = []
+    if raw.unreadable:
+        warnings.append(f"raw samples: {raw.unreadable} of {raw.duration_rows} request rows were unreadable and are not counted.")
+    counted = summary.metrics.get("http_reqs", {}).get("count") if summary else None
+    if counted is not None and counted != raw.duration_rows:
+        warnings.append(f"raw samples: hold {raw.duration_rows} requests, but k6 counted {counted:g}. Rows were lost on the way to the disk.")
+    if result["undersampled"]:
+        warnings.append(f"operations {', '.join(result['undersampled'])}: fewer than 5 samples in the window. Make the window longer or the load higher.")
+    foreign = [name for name in result["operations"] if name not in attempt.operations]
+    if foreign:
+        warnings.append(f"operations {', '.join(foreign)}: sampled, but not among the required ones. They are part of the total.")
+    return warnings
+
+
+def _files(attempt: Attempt, raw: Path) -> dict[str, dict[str, Any]]:
+    kept = {path.name: describe(path) for path in (attempt.dest / SAMPLES_NAME, attempt.dest / TENANTS_NAME)}
+    if attempt.remove_raw:
+        try:
+            raw.unlink()
+        except OSError as error:
+            raise FileWriteError(explain(raw, error)) from error
+    return kept

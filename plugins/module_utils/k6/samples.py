@@ -1,0 +1,85 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The kept samples: one row per request, sorted by start, in a gzip file that is read back before it is trusted."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from pathlib import Path
+from typing import IO, Iterator, NamedTuple
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.errors import K6ResultError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import PRECISION, UNKNOWN, Raw
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.window import PHASES, Window
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import write_atomic
+
+COLUMNS = ("start_ms", "operation", "journey", "tenant", "status", "error_code", "duration_ms", "waiting_ms", "phase", "shard")
+_ROWS_PER_BLOCK = 8192
+_LEVEL = 6
+_BLOCK = 1 << 20
+_UNSAFE = str.maketrans(',"\r\n', "____")
+
+
+class Kept(NamedTuple):
+    """A samples file that was verified: its rows (requests) and bytes."""
+
+    rows: int
+    bytes: int
+
+
+def sorted_requests(raw: Raw) -> list[int]:
+    """Return the indexes of the requests in the order of their starts; equal starts keep k6's order."""
+    return sorted(range(len(raw.starts)), key=raw.starts.__getitem__)
+
+
+def write_samples(path: Path, raw: Raw, order: list[int], window: Window, shard: int = 0) -> Kept:
+    """Write the requests in that order and read the file back.
+
+    Raises FileWriteError when it cannot be written (a full disk), K6ResultError when what was read back differs from
+    what was written or from the number of requests in the raw file; then no file is left.
+    """
+    written = {"crc": 0}
+
+    def write(stream: IO[bytes]) -> None:
+        # Neither name nor time inside: equal samples give equal files.
+        with gzip.GzipFile(filename="", mode="wb", fileobj=stream, compresslevel=_LEVEL, mtime=0) as packed:
+            for block in _blocks(raw, order, window, shard):
+                written["crc"] = zlib.crc32(block, written["crc"])
+                packed.write(block)
+
+    write_atomic(path, write)
+    rows, crc = _read_back(path)
+    expected = raw.duration_rows - raw.unreadable
+    if crc != written["crc"] or rows != expected:
+        path.unlink()
+        raise K6ResultError(f"samples {path}: {rows} rows were read back of {expected} that k6 wrote, or their checksum differs. Check the disk; the raw file is kept.")
+    return Kept(rows, path.stat().st_size)
+
+
+def _blocks(raw: Raw, order: list[int], window: Window, shard: int) -> Iterator[bytes]:
+    yield (",".join(COLUMNS) + "\n").encode()
+    kinds = [",".join(str(part).translate(_UNSAFE) for part in kind) for kind in raw.kind_table]
+    endings = {phase: f"{phase},{shard}\n" for phase in PHASES}
+    for at in range(0, len(order), _ROWS_PER_BLOCK):
+        yield "".join(
+            f"{raw.starts[i]},{kinds[raw.kinds[i]]},{_latency(raw.durations[i])},{_latency(raw.waitings[i])},{endings[window.phase(raw.starts[i])]}"
+            for i in order[at:at + _ROWS_PER_BLOCK]
+        ).encode()
+
+
+def _latency(amount: int) -> str:
+    return "" if amount == UNKNOWN else f"{amount / PRECISION:.2f}"
+
+
+def _read_back(path: Path) -> tuple[int, int]:
+    rows, crc = -1, 0
+    try:
+        with gzip.open(path, "rb") as stream:
+            while block := stream.read(_BLOCK):
+                rows += block.count(b"\n")
+                crc = zlib.crc32(block, crc)
+    except (OSError, EOFError, zlib.error) as error:
+        raise K6ResultError(f"samples {path}: cannot be read back ({error}). Check the disk; the raw file is kept.") from error
+    return rows, crc

@@ -1,0 +1,55 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Quantiles and what may be said with few samples; one definition for every percentile that this collection reports.
+
+A percentile is the linear interpolation between the two nearest order statistics (Hyndman and Fan, type 7: the
+default of numpy and R, and what k6 prints), taken over all samples pooled, never over other percentiles.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Sequence
+
+PERCENTILES = (50, 90, 95, 99)
+MEDIAN_MINIMUM = 5
+TRUSTED_TAIL = 10
+
+
+def quantile(ordered: Sequence[float], percent: float) -> float:
+    """Return the percentile (0 to 100) of ascending, non-empty samples, in their unit; raises ValueError."""
+    if not ordered or not 0 <= percent <= 100:
+        raise ValueError(f"quantile {percent}: needs at least one sample and a percentage from 0 to 100")
+    place = (len(ordered) - 1) * percent / 100
+    below = math.floor(place)
+    above = min(below + 1, len(ordered) - 1)
+    return ordered[below] + (ordered[above] - ordered[below]) * (place - below)
+
+
+def suppression(n: int, percent: int) -> str | None:
+    """Say why a percentile of n samples must not be reported, or None: p50 needs 5 samples, pX one sample above it."""
+    if percent == 50:
+        return None if n >= MEDIAN_MINIMUM else f"n={n}: p50 needs n >= {MEDIAN_MINIMUM}"
+    return None if n * (100 - percent) >= 100 else f"n={n}: p{percent} needs n(1-{percent / 100:g}) >= 1"
+
+
+def is_low(n: int, percent: int) -> bool:
+    """Tell whether fewer than ten samples lie above the percentile, so that it moves much from run to run."""
+    return n * (100 - percent) < 100 * TRUSTED_TAIL
+
+
+def describe(ordered: Sequence[float], percents: Sequence[int] = PERCENTILES) -> dict[str, Any]:
+    """Describe ascending samples in their unit.
+
+    Returns {values: {mean, p<percent>..., max}, low_n: [names], suppressed: {name: reason}}; a suppressed
+    percentile is None, mean and max are None only without any sample.
+    """
+    n = len(ordered)
+    reasons = {f"p{percent}": reason for percent in percents if (reason := suppression(n, percent))}
+    values: dict[str, float | None] = {"mean": math.fsum(ordered) / n if n else None}
+    for percent in percents:
+        values[f"p{percent}"] = None if f"p{percent}" in reasons else quantile(ordered, percent)
+    values["max"] = ordered[-1] if n else None
+    low = [f"p{percent}" for percent in percents if f"p{percent}" not in reasons and is_low(n, percent)]
+    return {"values": values, "low_n": low, "suppressed": reasons}

@@ -1,0 +1,187 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Module k6_result: see DOCUMENTATION."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: k6_result
+short_description: Turn what k6 left into kept samples and the result of a cell
+version_added: 0.1.0
+author:
+  - perfscale.mlflow contributors (@perfscale)
+description:
+  - Reads the raw CSV output, the summary and the log of one k6 attempt.
+  - Writes C(samples.csv.gz), one row per request, and C(tenants.csv), one row per tenant, and returns counts, rates and
+    latencies of the measured window as they stand in C(cell.json).
+  - The kept samples are read back and compared with the raw file before that is removed.
+  - What a killed k6 left is returned too, and marked as partial with the reason.
+attributes:
+  check_mode:
+    description: The module is skipped in check mode, since its result needs the files that it writes.
+    support: none
+  idempotent:
+    description: The same raw file gives the same files and the same result.
+    support: full
+options:
+  directory:
+    description: Directory of the attempt, with C(raw.csv) or C(raw.csv.gz), C(summary*.json) and C(k6.log).
+    type: path
+    required: true
+  dest:
+    description: Directory for C(samples.csv.gz) and C(tenants.csv). It is created when missing.
+    type: path
+    required: true
+  operations:
+    description:
+      - Operations that the result lists even when they were never sampled.
+      - By default the sixteen operations of the journeys training and browsing.
+    type: list
+    elements: str
+  window_start:
+    description:
+      - Start of the window in epoch seconds. Needs O(window_end).
+      - By default the window is taken from C(k6.log), else from the setup data of the summary.
+    type: float
+  window_end:
+    description: End of the window in epoch seconds. Needs O(window_start).
+    type: float
+  exit_code:
+    description: Exit code of k6, if known. It tells a complete attempt from a partial one.
+    type: int
+  request_timeout:
+    description:
+      - Timeout of a request in seconds, as the load was given it.
+      - A request that timed out is charged at least this long. Without it k6's own figure stands, which leaves out the
+        time before a connection was made.
+    type: float
+  remove_raw:
+    description: Remove the raw file after the kept samples were verified.
+    type: bool
+    default: false
+"""
+
+EXAMPLES = r"""
+- name: Repack the samples of an attempt
+  perfscale.mlflow.k6_result:
+    directory: results/smoke/cells/t5-c10-r1/attempts/1
+    dest: results/smoke/cells/t5-c10-r1/attempts/1
+    exit_code: 0
+    request_timeout: 60
+    remove_raw: true
+  register: __k6_result
+
+- name: Read any k6 output whose window is known
+  perfscale.mlflow.k6_result:
+    directory: /srv/k6
+    dest: /srv/k6/kept
+    window_start: 1795474538.3
+    window_end: 1795474598.3
+"""
+
+RETURN = r"""
+result:
+  description: The measured part of C(cell.json). Latencies are milliseconds, rates are per second of the window.
+  returned: success
+  type: dict
+  contains:
+    window:
+      description: Epoch seconds of the window; C(end) is earlier than C(planned_end) when k6 did not live to see it.
+      type: dict
+    partial:
+      description: Whether the samples cover less than the planned load.
+      type: bool
+    partial_reason:
+      description: Why, or null.
+      type: str
+    operations:
+      description: For each operation n, ok, failed, failed_by, rates, latencies, low_n and suppressed percentiles.
+      type: dict
+    total:
+      description: The same over the pooled requests of all operations.
+      type: dict
+    categories:
+      description: The same over the pooled requests of the categories read, search and write.
+      type: dict
+    journeys:
+      description: Journeys started, completed, interrupted, failed and dropped, and their durations.
+      type: dict
+    mix:
+      description: Real share of training among users, journeys and requests.
+      type: dict
+    generator:
+      description: Most users at once, dropped journeys, iterations and lateness of the generator, inside the window.
+      type: dict
+    samples:
+      description: Rows and bytes of the kept samples.
+      type: dict
+    undersampled:
+      description: Required operations with fewer than five samples in the window.
+      type: list
+      elements: str
+    warnings:
+      description: What deserves attention, one sentence each.
+      type: list
+      elements: str
+files:
+  description: SHA-256 and size of the files written, by name.
+  returned: success
+  type: dict
+  sample:
+    samples.csv.gz:
+      bytes: 31337
+      sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+"""
+
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.errors import K6ResultError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations import OPERATIONS
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.result import Attempt, build_result
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import FileWriteError
+
+
+def argument_spec() -> dict:
+    """Return the options of the module."""
+    return {
+        "directory": {"type": "path", "required": True},
+        "dest": {"type": "path", "required": True},
+        "operations": {"type": "list", "elements": "str"},
+        "window_start": {"type": "float"},
+        "window_end": {"type": "float"},
+        "exit_code": {"type": "int"},
+        "request_timeout": {"type": "float"},
+        "remove_raw": {"type": "bool", "default": False},
+    }
+
+
+def attempt_of(params: dict) -> Attempt:
+    """Translate the options."""
+    window = None if params["window_start"] is None else (params["window_start"], params["window_end"])
+    return Attempt(
+        directory=Path(params["directory"]),
+        dest=Path(params["dest"]),
+        operations=params["operations"] or OPERATIONS,
+        window=window,
+        exit_code=params["exit_code"],
+        timeout_s=params["request_timeout"],
+        remove_raw=params["remove_raw"],
+    )
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(argument_spec=argument_spec(), required_together=[("window_start", "window_end")])
+    try:
+        built = build_result(attempt_of(module.params))
+    except (K6ResultError, FileWriteError) as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=True, **built)
+
+
+if __name__ == "__main__":
+    main()
