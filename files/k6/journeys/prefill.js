@@ -13,3 +13,112 @@
  *
  * A run that is not FINISHED or lacks metrics or params was cut off in the middle: it is deleted and made again.
  */
+import * as mlflow from '../lib/operations.js';
+import { createRandom } from '../lib/random.js';
+
+/** Runs of a data set are dated from here, so that the same digest leaves the same data. */
+const EPOCH_MS = Date.UTC(2026, 0, 1);
+const RUN_MS = 60000;
+const ARTIFACT_LINES = 200;
+
+const upTo = (count) => Array.from({ length: count }, (_, i) => i + 1);
+const tagOf = (digest) => ({ key: 'perfscale.data_set', value: digest });
+
+/** What all experiment names of a data set begin with. */
+export const prefixOf = (digest) => `prefill-${digest}-`;
+
+async function ensureExperiment(client, digest, name, known) {
+  const find = async () => (await client.send(mlflow.findExperiments(name))).find((found) => found.name === name) || null;
+  const experiment = known || await client.send(mlflow.createExperiment(name, [tagOf(digest)]), find);
+  if (experiment.lifecycle_stage === 'deleted') throw `experiment ${name}: was deleted. Restore it, or purge it with mlflow gc.`;
+  return experiment.experiment_id || experiment;
+}
+
+async function ensurePrompt(client, digest, name, experiment, known) {
+  const find = async () => (await client.send(mlflow.findPrompts(name))).find((found) => found.name === name) || null;
+  const versionsOf = (prompt) => (prompt && prompt.latest_versions ? prompt.latest_versions : []);
+  const prompt = known || await client.send(mlflow.createPrompt(name, [tagOf(digest)]), find);
+  if (versionsOf(prompt).length > 0) return;
+  await client.send(mlflow.createPromptVersion(name, `Prompt ${name}: answer the question about {{ topic }}.`, experiment), async () => {
+    const made = await find();
+    return versionsOf(made).length > 0 ? made : null;
+  });
+}
+
+/** What one run holds, drawn from the data set's digest. About 10 KB per artifact. */
+function contentOf(digest, experimentNumber, runNumber, shape) {
+  const random = createRandom(digest, experimentNumber, runNumber);
+  const start = EPOCH_MS + (experimentNumber * 1000 + runNumber) * RUN_MS;
+  const lines = (file) => Array.from({ length: ARTIFACT_LINES }, () => `${file} of run ${runNumber}: value ${random().toFixed(12)}`);
+  return {
+    start,
+    metrics: upTo(shape.metrics_per_run).map((i) => ({ key: `metric_${i}`, value: random(), timestamp: start + i, step: 0 })),
+    params: upTo(shape.params_per_run).map((i) => ({ key: `param_${i}`, value: random().toFixed(6) })),
+    files: Object.fromEntries(upTo(shape.artifacts_per_run).map((i) => [
+      `artifact_${i}.json`, JSON.stringify({ run: `run-${runNumber}`, lines: lines(`artifact_${i}`) }),
+    ])),
+  };
+}
+
+async function uploadMissing(client, experiment, run, files, present) {
+  for (const file of Object.keys(files)) {
+    if (!present.includes(file)) await client.send(mlflow.logArtifact(experiment, run, file, files[file]));
+  }
+}
+
+const sizeOf = (list) => (list || []).length;
+
+function isWhole(run, shape) {
+  return run.info.status === 'FINISHED'
+    && sizeOf(run.data.metrics) >= shape.metrics_per_run && sizeOf(run.data.params) >= shape.params_per_run;
+}
+
+async function makeRun(client, digest, experiment, item, content) {
+  const tags = [{ key: 'perfscale.item', value: item }, tagOf(digest)];
+  const find = async () => {
+    const runs = await client.send(mlflow.findRuns(experiment, `tags.\`perfscale.item\` = '${item}'`));
+    return runs.length > 0 ? runs[0].info : null;
+  };
+  const { run_id: run } = await client.send(mlflow.createRun(experiment, content.start, item, tags), find);
+  const note = { key: 'mlflow.note.content', value: `Item ${item} of data set ${digest}.` };
+  await client.send(mlflow.logBatch(run, content.metrics, content.params, [note]));
+  await uploadMissing(client, experiment, run, content.files, []);
+  await client.send(mlflow.updateRunStatus(run, 'FINISHED', content.start + RUN_MS));
+}
+
+async function ensureRun(client, digest, experiment, item, content, known, shape) {
+  const whole = known.find((run) => isWhole(run, shape));
+  for (const run of known) if (run !== whole) await client.send(mlflow.deleteRun(run.info.run_id));
+  if (!whole) {
+    await makeRun(client, digest, experiment, item, content);
+    return;
+  }
+  const present = await client.send(mlflow.listArtifacts(whole.info.run_id));
+  await uploadMissing(client, experiment, whole.info.run_id, content.files, present);
+}
+
+const itemOf = (run) => ((run.data.tags || []).find((tag) => tag.key === 'perfscale.item') || {}).value;
+
+/**
+ * Leaves one experiment of a tenant as the data set wants it, adding only what is missing.
+ * @param {{send: function}} client see steady_client.js
+ * @param {object} dataSet digest and shape
+ * @param {number} number the experiment's
+ * @param {object|undefined} known the experiment as found, if it is there
+ */
+export async function fillExperiment(client, dataSet, number, known) {
+  const { digest } = dataSet;
+  const name = `${prefixOf(digest)}${number}`;
+  const experiment = await ensureExperiment(client, digest, name, known);
+  const prompts = known ? await client.send(mlflow.findPrompts(`${name}-prompt-`)) : [];
+  for (const p of upTo(dataSet.prompts_per_experiment)) {
+    const prompt = `${name}-prompt-${p}`;
+    await ensurePrompt(client, digest, prompt, experiment, prompts.find((found) => found.name === prompt));
+  }
+  const runs = known ? await client.send(mlflow.findRuns(experiment, `tags.\`perfscale.data_set\` = '${digest}'`)) : [];
+  for (const r of upTo(dataSet.runs_per_experiment)) {
+    const item = `run-${r}`;
+    const content = contentOf(digest, number, r, dataSet);
+    await ensureRun(client, digest, experiment, item, content, runs.filter((run) => itemOf(run) === item), dataSet);
+  }
+}

@@ -11,7 +11,8 @@
 
 const API = '/api/2.0/mlflow';
 const PROMPT_TAG = { key: 'mlflow.prompt.is_prompt', value: 'true' };
-const PROMPT_FILTER = encodeURIComponent("tags.`mlflow.prompt.is_prompt` = 'true'");
+const PROMPTS = "tags.`mlflow.prompt.is_prompt` = 'true'";
+const FIRST_PROMPTS = `${API}/registered-models/search?filter=${encodeURIComponent(PROMPTS)}`;
 
 function post(operation, path, body, answer, absent) {
   return { operation, method: 'POST', path: `${API}/${path}`, body: JSON.stringify(body), answer, absent };
@@ -75,17 +76,16 @@ export const deleteRun = (run) => post('delete_run', 'runs/delete', { run_id: ru
 export const listWorkspaces = () => get('list_workspaces', '/api/3.0/mlflow/workspaces');
 
 /** The first page of prompts, as long as the server makes it. */
-export const searchPrompts = () =>
-  get('search_prompts', `${API}/registered-models/search?filter=${PROMPT_FILTER}`);
+export const searchPrompts = () => get('search_prompts', FIRST_PROMPTS);
 
 /** Answers the list of experiment ids, newest first. */
 export const searchExperiments = (maxResults) =>
   post('search_experiments', 'experiments/search', { max_results: maxResults }, 'experiments.#.experiment_id', []);
 
-/** Answers the experiments that carry exactly this name, of any life-cycle stage. */
-export const findExperiment = (name) =>
+/** Answers the experiments whose name begins so, of any life-cycle stage. */
+export const findExperiments = (prefix) =>
   post('search_experiments', 'experiments/search', {
-    filter: `name = '${name}'`, max_results: 1, view_type: 'ALL',
+    filter: `name LIKE '${prefix}%'`, max_results: 1000, view_type: 'ALL',
   }, 'experiments', []);
 
 export const getExperiment = (experiment) =>
@@ -99,10 +99,10 @@ export const searchRuns = (experiment, maxResults) =>
 export const findRuns = (experiment, filter) =>
   post('search_runs', 'runs/search', { experiment_ids: [experiment], filter, max_results: 1000 }, 'runs', []);
 
-/** Answers the registered models whose name begins so, with their latest versions. */
+/** Answers the prompts whose name begins so, with their latest versions. */
 export const findPrompts = (prefix) =>
   get('search_prompts', `${API}/registered-models/search?max_results=1000&filter=${
-    encodeURIComponent(`name LIKE '${prefix}%'`)}`, 'registered_models', []);
+    encodeURIComponent(`name LIKE '${prefix}%' AND ${PROMPTS}`)}`, 'registered_models', []);
 
 export const getRun = (run) => get('get_run', `${API}/runs/get?run_id=${run}`);
 

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** Spreads the filling of tenants over a bounded number of workers and keeps one record per tenant. */
+import { fillExperiment, prefixOf } from '../journeys/prefill.js';
+import { findExperiments } from './operations.js';
+import { createRandom } from './random.js';
+import { GaveUp, createSteadyClient } from './steady_client.js';
+
+const PROGRESS_MS = 10000;
+
+/** One tenant: its record, and the tasks that fill it. */
+function createTenant(number, settings, limits) {
+  const record = { status: 'complete', requests: 0, writes: 0, retries: 0, failed: [] };
+  const client = createSteadyClient(settings, `${settings.tenants.prefix}${number}`, record, limits);
+  const { digest, experiments_per_tenant: experiments } = settings.data_set;
+  let survey = null;
+  let left = experiments;
+
+  /** The experiments that are there already, asked for once. */
+  function known() {
+    if (!survey) survey = client.send(findExperiments(prefixOf(digest)));
+    return survey;
+  }
+
+  async function fill(experiment) {
+    const name = `${prefixOf(digest)}${experiment}`;
+    try {
+      const there = (await known()).find((found) => found.name === name);
+      await fillExperiment(client, settings.data_set, experiment, there);
+      return null;
+    } catch (error) {
+      const reason = error instanceof GaveUp ? error.reason : String(error);
+      record.status = 'failed';
+      record.failed.push({ item: name, reason });
+      return error instanceof GaveUp && error.hopeless ? reason : null;
+    } finally {
+      left -= 1;
+    }
+  }
+
+  function skip(experiment, reason) {
+    record.status = 'failed';
+    record.failed.push({ item: `${prefixOf(digest)}${experiment}`, reason: `not tried: ${reason}` });
+  }
+
+  const tasks = Array.from({ length: experiments }, (_, i) => ({ fill: () => fill(i + 1), skip: (why) => skip(i + 1, why) }));
+  return { number, record, tasks, done: () => left === 0 };
+}
+
+/**
+ * Fills every tenant of the settings. Ends early, naming what was not tried, when the server is gone or refuses the
+ * token, or when the time is over.
+ * @returns {Promise<{seconds: number, tenants: object}>} per tenant number {status, requests, writes, retries, failed}
+ */
+export async function fillTenants(settings) {
+  const started = Date.now();
+  const limits = {
+    random: createRandom(settings.data_set.digest, 'back-off'),
+    deadlineMs: started + settings.max_duration_s * 1000,
+  };
+  const tenants = settings.tenants.numbers.map((number) => createTenant(number, settings, limits));
+  const queue = tenants.flatMap((tenant) => tenant.tasks);
+  let next = 0;
+  let hopeless = null;
+  let reportedAt = started;
+
+  function reportProgress() {
+    if (Date.now() - reportedAt < PROGRESS_MS) return;
+    reportedAt = Date.now();
+    console.log(`prefill: ${tenants.filter((tenant) => tenant.done()).length} of ${tenants.length} tenants done.`);
+  }
+
+  async function work() {
+    while (next < queue.length) {
+      const task = queue[next];
+      next += 1;
+      if (hopeless) task.skip(hopeless);
+      else hopeless = await task.fill() || hopeless;
+      reportProgress();
+    }
+  }
+
+  await Promise.all(Array.from({ length: settings.concurrency }, work));
+  return {
+    seconds: (Date.now() - started) / 1000,
+    tenants: Object.fromEntries(tenants.map(({ number, record }) => [number, record])),
+  };
+}
