@@ -164,6 +164,10 @@ data_set:
       description: All visible workspaces, MLflow's own C(default) too. Empty at the depth V(rows), which asks nothing of MLflow.
       type: list
       elements: str
+    foreign_workspaces:
+      description: Visible workspaces that are neither one of the tenants nor MLflow's own C(default).
+      type: list
+      elements: str
     rows:
       description: Rows by table, or null without a database that may be read.
       type: dict

@@ -9,8 +9,9 @@ import json
 import random
 import time
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors import (
@@ -55,7 +56,7 @@ def read_token(token_file: str | None) -> str | None:
     try:
         token = Path(token_file).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise MlflowError(f"Token file {token_file}: cannot be read ({getattr(error, 'strerror', None) or 'not text'}). Correct the path or its permissions.") from error
+        raise MlflowError(f"Token file {token_file}: {_why(error)}") from error
     if not token or len(token.split()) != 1 or not token.isascii():
         raise MlflowError(f"Token file {token_file}: holds no single bearer token. Write the token alone into it, with mode 0600.")
     return token
@@ -68,10 +69,15 @@ def check_ca(ca_file: str | None) -> str | None:
     try:
         text = Path(ca_file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise MlflowError(f"CA file {ca_file}: cannot be read ({getattr(error, 'strerror', None) or 'not text'}). Correct the path or its permissions.") from error
+        raise MlflowError(f"CA file {ca_file}: {_why(error)}") from error
     if "BEGIN CERTIFICATE" not in text:
         raise MlflowError(f"CA file {ca_file}: holds no PEM certificate. Give the CA bundle in PEM format.")
     return ca_file
+
+
+def _why(error: OSError | UnicodeDecodeError) -> str:
+    reason = error.strerror if isinstance(error, OSError) else "not text"
+    return f"cannot be read ({reason}). Correct the path or its permissions."
 
 
 class MlflowClient:

@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import random
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.client import MlflowClient
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.shape import expected_counts, shape_digest
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.tenant_data import TenantReader
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.workspaces import (
+    DEFAULT,
     in_parallel,
     list_workspaces,
     tenant_names,
@@ -51,8 +53,8 @@ def inspect(
 
     Depth `rows` asks nothing about tenants; `digest` counts in a sample of 20 tenants; `counts` in all; `full` reads
     a sample of 20 to the bottom besides. Returns {digest, shape, checked, complete[], missing[], partial[],
-    incomplete_numbers[], shortfalls[], counts{}, list_workspaces[], surplus_runs, verified, message}: names, except the
-    numbers; counts are sums over the checked tenants. Raises MlflowError.
+    incomplete_numbers[], shortfalls[], counts{}, list_workspaces[], foreign_workspaces[], surplus_runs, verified,
+    message}: names, except the numbers; counts are sums over the checked tenants. Raises MlflowError.
     """
     digest = shape_digest(shape)
     visible = [] if depth == "rows" else sorted(list_workspaces(client))
@@ -68,12 +70,9 @@ def inspect(
 
     result: dict[str, Any] = {"complete": [], "missing": [], "partial": []}
     shortfalls, incomplete, totals, surplus = [], [], {}, 0
-    for name, number, found in zip(tenant_names(prefix, chosen), chosen, in_parallel(read, chosen, parallelism)):
+    for name, number, found in zip(tenant_names(prefix, chosen), chosen, in_parallel(read, chosen, parallelism), strict=True):
         expected = expected_counts(shape, full=number in deep)
-        if name in present:
-            differences = compare(name, expected, found)
-        else:
-            differences = [{"tenant": name, "what": "workspace", "expected": 1, "found": 0}]
+        differences = compare(name, expected, found) if name in present else compare(name, {"workspace": 1}, {"workspace": 0})
         held = any(found.get(what) for what in expected)
         result["complete" if not differences else "partial" if held else "missing"].append(name)
         incomplete += [number] if differences else []
@@ -90,6 +89,7 @@ def inspect(
         "shortfalls": shortfalls,
         "counts": totals,
         "list_workspaces": visible,
+        "foreign_workspaces": sorted(present - set(tenant_names(prefix, numbers)) - {DEFAULT}),
         "surplus_runs": surplus,
         "verified": bool(chosen) and not shortfalls,
         "message": message(digest, len(chosen), len(incomplete), shortfalls),

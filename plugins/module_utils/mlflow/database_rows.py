@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import sqlite3
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any
 from urllib.parse import quote
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors import MlflowError
@@ -43,8 +44,7 @@ def sqlite_rows(path: str) -> dict[str, int]:
     try:
         connection = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=_TIMEOUT_S)
         try:
-            names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")]
-            return {name: connection.execute(f"SELECT count(*) FROM {_quoted(name)}").fetchone()[0] for name in sorted(names)}
+            return _rows(connection, "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
         finally:
             connection.close()
     except sqlite3.Error as error:
@@ -65,11 +65,16 @@ def postgres_rows(dsn_file: str) -> dict[str, int]:
     try:
         with psycopg.connect(dsn, connect_timeout=10, options=f"-c statement_timeout={_TIMEOUT_S}s") as connection:
             connection.read_only = True
-            names = [name for (name,) in connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = ANY (current_schemas(false))")]
-            return {name: connection.execute(f"SELECT count(*) FROM {_quoted(name)}").fetchone()[0] for name in sorted(names)}
+            return _rows(connection, "SELECT tablename FROM pg_tables WHERE schemaname = ANY (current_schemas(false))")
     except psycopg.Error as error:
-        raise MlflowError(f"Database of {dsn_file}: rows cannot be counted ({' '.join(str(error).split())}). Check that it runs and the DSN is right.") from error
+        reason = " ".join(str(error).split())
+        raise MlflowError(f"Database of {dsn_file}: rows cannot be counted ({reason}). Check that it runs and the DSN is right.") from error
 
 
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
+def _rows(connection: Any, tables: str) -> dict[str, int]:
+    names = sorted(name for (name,) in connection.execute(tables))
+    counted = {}
+    for name in names:
+        quoted = '"' + name.replace('"', '""') + '"'
+        counted[name] = connection.execute("SELECT count(*) FROM " + quoted).fetchone()[0]
+    return counted

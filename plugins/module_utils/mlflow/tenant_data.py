@@ -9,7 +9,8 @@ Only what prefill wrote is counted (tag `perfscale.data_set`), so rows that a lo
 from __future__ import annotations
 
 import json
-from typing import Any, Iterator
+from collections.abc import Iterator
+from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.client import MlflowClient
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors import MlflowError

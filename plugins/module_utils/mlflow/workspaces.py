@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Callable, Iterable, TypeVar
+from typing import Any, TypeVar
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.client import MlflowClient
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors import MlflowError
@@ -34,7 +35,7 @@ def check_names(names: list[str]) -> None:
     """Raises MlflowError unless MLflow would accept each name (2-63 of a-z, 0-9 and inner hyphens) and none comes twice."""
     for name in names:
         if not 2 <= len(name) <= 63 or not _NAME.fullmatch(name) or name in _RESERVED:
-            raise MlflowError(f"Workspace {name!r}: is not a name MLflow accepts. Use 2 to 63 lower-case letters, digits and inner hyphens, and no reserved name.")
+            raise MlflowError(f"Workspace {name!r}: is not a name MLflow accepts. Use 2 to 63 of a-z, 0-9 and inner hyphens, and no reserved name.")
     if len(set(names)) != len(names):
         raise MlflowError("Workspaces: a name is listed twice. List each name once.")
 
@@ -104,9 +105,11 @@ def wait_ready(client: MlflowClient, names: list[str], parallelism: int, deadlin
     """
     waiting = list(names)
     while True:
-        seen = list_workspaces(client)
-        answers = in_parallel(lambda name: name in seen and _answers(client, name, deadline), waiting, parallelism)
-        waiting = [name for name, ready in zip(waiting, answers) if not ready]
+        seen = set(list_workspaces(client))
+        listed = [name for name in waiting if name in seen]
+        answers = in_parallel(lambda name: _answers(client, name, deadline), listed, parallelism)
+        ready = {name for name, answered in zip(listed, answers, strict=True) if answered}
+        waiting = [name for name in waiting if name not in ready]
         if not waiting:
             return
         if time.monotonic() >= deadline:

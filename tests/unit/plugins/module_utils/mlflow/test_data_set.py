@@ -1,0 +1,180 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.data_set import inspect, message, sampled
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors import MlflowError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.shape import check_shape, shape_digest
+
+SHAPE = check_shape({"experiments_per_tenant": 2, "runs_per_experiment": 2, "metrics_per_run": 1, "params_per_run": 2, "prompts_per_experiment": 1})
+
+
+class TenantsInMemory:
+    """A test double of the client: tenants with a whole data set, which a test damages; pages of two."""
+
+    def __init__(self, names, shape=SHAPE):
+        self.shape = shape
+        self.digest = shape_digest(shape)
+        self.calls = []
+        self.tenants = {name: self._tenant() for name in names}
+
+    def _tenant(self):
+        shape = self.shape
+        experiments = [str(number) for number in range(1, shape["experiments_per_tenant"] + 1)]
+        runs = [self.run(experiment, f"run-{number}") for experiment in experiments for number in range(1, shape["runs_per_experiment"] + 1)]
+        prompts = [f"prefill-{self.digest}-{experiment}-prompt-1" for experiment in experiments]
+        return {
+            "experiments": [{"experiment_id": experiment} for experiment in experiments],
+            "runs": runs,
+            "registered_models": [{"name": name, "latest_versions": [{"version": "1"}]} for name in prompts],
+            "model_versions": [{"name": name} for name in prompts] + [{"name": "foreign"}],
+            "files": {run["info"]["run_id"]: self._files() for run in runs},
+            "content": b'{"text": "x"}',
+        }
+
+    def run(self, experiment, item, suffix=""):
+        return {
+            "info": {"run_id": f"{experiment}-{item}{suffix}", "experiment_id": experiment, "status": "FINISHED"},
+            "data": {"metrics": [{"key": "metric_1"}], "params": [{"key": "param_1"}, {"key": "param_2"}], "tags": [{"key": "perfscale.item", "value": item}]},
+        }
+
+    @staticmethod
+    def _files():
+        return [{"path": "artifact_1.json", "file_size": 9}, {"path": "artifact_2.json", "file_size": 9}, {"path": "dir", "is_dir": True}]
+
+    def document(self, method, path, workspace=None, query=None, body=None):
+        self.calls.append((path, workspace))
+        if path.endswith("/workspaces"):
+            return {"workspaces": [{"name": name} for name in ["default", "other", *self.tenants]]}
+        tenant = self.tenants[workspace]
+        if isinstance(tenant, MlflowError):
+            raise tenant
+        if path.endswith("artifacts/list"):
+            return {"files": tenant["files"].get(query["run_id"], [])}
+        key = {"experiments": "experiments", "runs": "runs", "registered-models": "registered_models", "model-versions": "model_versions"}[path.split("/")[-2]]
+        asked = body if body is not None else query
+        assert asked["filter"] and (key == "model_versions" or self.digest in asked["filter"])
+        start = int(asked.get("page_token", 0))
+        more = {"next_page_token": str(start + 2)} if len(tenant[key]) > start + 2 else {}
+        return {key: tenant[key][start : start + 2], **more} if tenant[key] else {}
+
+    def request(self, method, path, workspace=None):
+        self.calls.append((path, workspace))
+        content = self.tenants[workspace]["content"]
+        return (200 if content is not None else 404), "application/octet-stream", content or b""
+
+
+def check(tenants, depth="full", numbers=(1, 2)):
+    return inspect(tenants, "t-", list(numbers), SHAPE, depth, parallelism=2)
+
+
+@pytest.fixture
+def tenants():
+    return TenantsInMemory(["t-1", "t-2"])
+
+
+@pytest.mark.parametrize("depth", ["digest", "counts", "full"])
+def test_whole_tenants_are_complete(tenants, depth):
+    found = check(tenants, depth)
+    assert found["complete"] == ["t-1", "t-2"] and not found["shortfalls"] and found["verified"] and found["checked"] == 2
+    assert found["list_workspaces"] == ["default", "other", "t-1", "t-2"] and found["foreign_workspaces"] == ["other"]
+    assert found["counts"]["params"] == 16 and found["counts"].get("artifacts", 16) == 16
+    assert found["message"].endswith(": complete in 2 checked tenants.")
+
+
+def test_rows_asks_nothing(tenants):
+    found = check(tenants, "rows")
+    assert not tenants.calls and not found["verified"] and found["list_workspaces"] == []
+
+
+DAMAGE = {
+    "run-gone": (lambda tenant: tenant["runs"].pop(), "runs", 4, 3),
+    "run-unfinished": (lambda tenant: tenant["runs"][0]["info"].update(status="RUNNING"), "runs", 4, 3),
+    "experiment-gone": (lambda tenant: tenant["experiments"].pop(), "experiments", 2, 1),
+    "metric-gone": (lambda tenant: tenant["runs"][1]["data"].pop("metrics"), "metrics", 4, 3),
+    "param-gone": (lambda tenant: tenant["runs"][1]["data"]["params"].pop(), "params", 8, 7),
+    "prompt-gone": (lambda tenant: tenant["registered_models"].pop(), "prompts", 2, 1),
+    "version-gone": (lambda tenant: tenant["model_versions"].pop(0), "prompt_versions", 2, 1),
+    "artifact-gone": (lambda tenant: tenant["files"]["1-run-1"].pop(0), "artifacts", 8, 7),
+    "artifact-empty": (lambda tenant: tenant["files"]["1-run-1"][0].update(file_size=0), "artifacts", 8, 7),
+    "artifact-cut": (lambda tenant: tenant.update(content=b'{"te'), "readable_artifacts", 1, 0),
+    "artifact-404": (lambda tenant: tenant.update(content=None), "readable_artifacts", 1, 0),
+}
+
+
+@pytest.mark.parametrize(("damage", "what", "expected", "left"), [pytest.param(*case, id=name) for name, case in DAMAGE.items()])
+def test_names_what_falls_short_where(tenants, damage, what, expected, left):
+    damage(tenants.tenants["t-2"])
+    found = check(tenants)
+    assert {"tenant": "t-2", "what": what, "expected": expected, "found": left} in found["shortfalls"]
+    assert {short["tenant"] for short in found["shortfalls"]} == {"t-2"}
+    assert (found["complete"], found["partial"], found["missing"]) == (["t-1"], ["t-2"], [])
+    assert found["incomplete_numbers"] == [2] and not found["verified"]
+    assert f"t-2 {what} {left} of {expected}" in found["message"]
+
+
+def test_a_prompt_without_version_is_seen_by_counting(tenants):
+    tenants.tenants["t-1"]["registered_models"][0]["latest_versions"] = []
+    assert check(tenants, "counts")["shortfalls"] == [{"tenant": "t-1", "what": "prompt_versions", "expected": 2, "found": 1}]
+
+
+def test_an_absent_workspace_is_missing(tenants):
+    found = check(tenants, "counts", numbers=(2, 3))
+    assert found["missing"] == ["t-3"] and found["incomplete_numbers"] == [3]
+    assert found["shortfalls"] == [{"tenant": "t-3", "what": "workspace", "expected": 1, "found": 0}]
+    assert found["foreign_workspaces"] == ["other", "t-1"]
+
+
+def test_an_empty_workspace_is_missing(tenants):
+    tenants.tenants["t-1"] |= {"experiments": [], "runs": [], "registered_models": [], "model_versions": []}
+    found = check(tenants)
+    assert found["missing"] == ["t-1"] and len(found["shortfalls"]) == 8
+
+
+def test_a_run_made_twice_counts_once_with_the_most_in_it(tenants):
+    worse = tenants.run("1", "run-1", "-again")
+    worse["data"].pop("metrics")
+    tenants.tenants["t-1"]["runs"].insert(0, worse)
+    found = check(tenants, "counts")
+    assert found["verified"] and found["surplus_runs"] == 1
+
+
+def test_a_workspace_deleted_in_between_holds_nothing(tenants):
+    tenants.tenants["t-1"] = MlflowError("gone", status=404)
+    assert check(tenants, "counts")["missing"] == ["t-1"]
+
+
+def test_another_failure_is_raised(tenants):
+    tenants.tenants["t-1"] = MlflowError("broken", status=500)
+    with pytest.raises(MlflowError, match="broken"):
+        check(tenants, "counts")
+
+
+def test_twenty_of_many_are_sampled_and_repeat():
+    numbers = list(range(1, 101))
+    assert len(sampled(numbers, 1)) == 20 and sampled(numbers, 1) == sampled(numbers, 1) != sampled(numbers, 2)
+    assert sampled([3, 1, 2], 1) == [3, 1, 2]
+
+
+def test_digest_and_full_read_only_twenty_to_the_bottom():
+    tenants = TenantsInMemory([f"t-{number}" for number in range(1, 31)])
+    assert check(tenants, "digest", range(1, 31))["checked"] == 20
+    tenants.calls.clear()
+    found = check(tenants, "full", range(1, 31))
+    assert found["checked"] == 30 and found["verified"] and found["counts"]["artifacts"] == 20 * 8
+    assert len({workspace for path, workspace in tenants.calls if path.endswith("artifacts/list")}) == 20
+
+
+def test_a_message_shows_the_first_of_many():
+    shortfalls = [{"tenant": f"t-{number}", "what": "runs", "expected": 30, "found": 0} for number in range(30)]
+    text = message("abc", 40, 30, shortfalls)
+    assert text.startswith("Data set abc: 30 of 40 checked tenants differ: t-0 runs 0 of 30, ") and text.endswith(" and 22 more.")
+
+
+def test_results_are_json(tenants):
+    assert json.loads(json.dumps(check(tenants)))["shape"] == SHAPE
