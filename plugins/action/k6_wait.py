@@ -15,7 +15,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.attempt import exit_of
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.progress import ProgressReader
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.progress import read_progress
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local import handle as handles
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.process import DetachedProcess
 from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.duration import format_duration
@@ -72,32 +72,33 @@ class ActionModule(ActionBase):
 
     def _wait(self, arguments: dict[str, Any]) -> dict[str, Any]:
         directory = Path(arguments["directory"])
-        reader = ProgressReader(directory / "raw.csv")
+        raw, offset, requests, failures = directory / "raw.csv", 0, 0, 0
         started, cpu_before = time.monotonic(), controller_cpu_seconds()
         # A controller that attaches later has less to wait for than one that started the load.
         already = time.time() - float(arguments["handle"]["start_time"])
-        last_line, last_requests, is_late = started, 0, False
+        last_line, is_late = started, False
         while handles.process_of(arguments["handle"]) is not None and not is_late:
             time.sleep(LOOK_EVERY_S)
             now = time.monotonic()
             is_late = already + now - started > arguments["time_limit_s"]
             if now - last_line >= arguments["interval_s"]:
-                progress = reader.read()
-                rate = (progress.requests - last_requests) / (now - last_line)
+                added = read_progress(raw, offset)
+                requests, failures, offset = requests + added.requests, failures + added.failures, added.offset
                 left = arguments["expected_s"] - already - (now - started)
-                Display().display(progress_line(arguments["label"], left, arguments["remaining_s"], rate, progress.requests, progress.failures))
-                last_line, last_requests = now, progress.requests
+                rate = added.requests / (now - last_line)
+                Display().display(progress_line(arguments["label"], left, arguments["remaining_s"], rate, requests, failures))
+                last_line = now
         if is_late:
             # k6 writes its summary on SIGTERM, so it gets time before it is killed.
             DetachedProcess("k6", str(directory)).stop(EXIT_FILE_WITHIN_S)
         seconds = max(time.monotonic() - started, 0.001)
         ended = self._await_exit(directory)
-        progress = reader.read()
+        added = read_progress(raw, offset)
         return {
             "exit": None if is_late else ended,
             "is_late": is_late,
-            "requests": progress.requests,
-            "failures": progress.failures,
+            "requests": requests + added.requests,
+            "failures": failures + added.failures,
             "seconds": round(seconds, 3),
             "controller_cpu_cores": round((controller_cpu_seconds() - cpu_before) / seconds, 5),
         }
