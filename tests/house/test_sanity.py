@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from repository import ROOT, TOOLS, files
 from sanity import BOOTSTRAP, prepare_home
 

@@ -1,0 +1,147 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""House rules that hold for the text of every file: licence, no machine's paths, no remote code, every wait limited, no shell."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from repository import ROOT, files, relative
+
+SOURCES = ("**/*.py", "**/*.yml", "**/*.yaml", "**/*.js", "**/*.j2", "**/*.toml", "**/*.sh", "Makefile", "ansible.cfg", ".ci/run")
+CAPTURED = re.compile(r"(^|/)(fixtures|data|snapshots)/|^changelogs/")
+MACHINE_PATHS = re.compile(r"(?<![\w.])/(?:work|root|home/\w+)/|/tmp/[l]ab\b")
+# An unlimited wait in YAML: `until` needs both of these, and a limit of zero is none.
+UNTIL_NEEDS = ("retries", "delay")
+COMMANDS = {"ansible.builtin.shell", "ansible.builtin.command", "ansible.builtin.raw", "ansible.builtin.script"}
+FIXED_WAITS = {"ansible.builtin.pause"}
+LIMIT_NAMES = re.compile(r"deadline|limit|timeout|monotonic|attempt|retries|until", re.IGNORECASE)
+
+
+def text_of(path: Path) -> str:
+    """The text of a file, empty for a binary one."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        return ""
+
+
+def tasks() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every task of roles, playbooks and playbook tests, with the place where it stands."""
+    for path in files("roles/*/tasks/**/*.yml", "roles/*/handlers/*.yml", "playbooks/*.yml", "tests/local/**/*.yml"):
+        for task in _flatten(yaml.safe_load(text_of(path))):
+            yield f"{relative(path)}: {task.get('name', '(unnamed)')}", task
+
+
+def _flatten(node: Any) -> Iterator[dict[str, Any]]:
+    for item in node if isinstance(node, list) else []:
+        if isinstance(item, dict):
+            yield item
+            for key in ("tasks", "pre_tasks", "post_tasks", "handlers", "block", "rescue", "always"):
+                yield from _flatten(item.get(key))
+
+
+def test_sources_carry_their_licence() -> None:
+    sources = [path for path in files(*SOURCES) if not CAPTURED.search(relative(path))]
+    assert sources
+    assert [relative(path) for path in sources if "SPDX-License-Identifier: GPL-3.0-or-later" not in text_of(path)[:600]] == []
+
+
+def test_python_files_postpone_annotations() -> None:
+    """ansible-test and Python 3.11 both want it, and every file has the same head."""
+    sources = [path for path in files("**/*.py") if not CAPTURED.search(relative(path)) and text_of(path).strip()]
+    assert [relative(path) for path in sources if "from __future__ import annotations" not in text_of(path)] == []
+
+
+def test_no_file_names_a_path_of_one_machine() -> None:
+    found = [f"{relative(path)}: {line.strip()[:120]}" for path in files("**") for line in text_of(path).splitlines() if MACHINE_PATHS.search(line)]
+    assert found == []
+
+
+def test_load_scripts_import_nothing_from_afar() -> None:
+    """A disconnected cluster has no Internet, and k6 2 fetches a build for `k6/x/…`."""
+    statement = re.compile(r"(?:from|import)\s*\(?['\"]([^'\"]+)['\"]")
+    imported = {f"{relative(path)}: {found}" for path in files("files/k6/**/*.js", "tests/k6/**/*.js") for found in statement.findall(text_of(path))}
+    assert [item for item in sorted(imported) if not re.search(r": (\.{1,2}/|k6$|k6/(?!x/))", item)] == []
+
+
+def test_only_the_settings_read_the_environment_of_k6() -> None:
+    assert [relative(path) for path in files("files/k6/**/*.js") if "__ENV" in text_of(path)] == ["files/k6/lib/settings.js"]
+
+
+@pytest.mark.parametrize("flag", ["--no-summary", "--summary-mode", "--new-machine-readable-summary"])
+def test_no_k6_flag_that_only_some_versions_know(flag: str) -> None:
+    """Comments may name a flag; argument lists may not."""
+    places = files("plugins/**/*.py", "roles/**/*.yml", "playbooks/*.yml", "Makefile")
+    assert [relative(path) for path in places if re.search(rf"['\"]{flag}\b", text_of(path))] == []
+
+
+def test_there_are_tasks() -> None:
+    assert list(tasks())
+
+
+def test_every_until_is_limited() -> None:
+    assert [place for place, task in tasks() if "until" in task and any(key not in task for key in UNTIL_NEEDS)] == []
+
+
+def test_no_limit_is_zero() -> None:
+    """`timeout: 0` and `async: 0` mean for ever, or not at all."""
+    zero = []
+    for place, task in tasks():
+        for arguments in (task, *(value for value in task.values() if isinstance(value, dict))):
+            zero += [f"{place}: {key}" for key in ("timeout", "wait_timeout", "async", "retries") if key in arguments and str(arguments[key]) == "0"]
+    assert zero == []
+
+
+def test_nothing_waits_a_fixed_time() -> None:
+    waiting = [place for place, task in tasks() if FIXED_WAITS & task.keys()]
+    waiting += [place for place, task in tasks() if set(task.get("ansible.builtin.wait_for") or {}) == {"timeout"}]
+    assert waiting == []
+
+
+def test_commands_are_the_exception_and_say_why() -> None:
+    """A task that runs a command says in a comment beside it why no module does, and when it changed something."""
+    wrong = []
+    for path in files("roles/*/tasks/**/*.yml", "playbooks/*.yml"):
+        lines = text_of(path).splitlines()
+        for number, line in enumerate(lines):
+            found = re.match(r"\s*(ansible\.builtin\.\w+):", line)
+            if not found or found[1] not in COMMANDS:
+                continue
+            start = next((n for n in range(number, -1, -1) if re.match(r"\s*- name:", lines[n])), 0)
+            end = next((n for n in range(number + 1, len(lines)) if re.match(r"\s*- \w", lines[n])), len(lines))
+            around = lines[max(0, start - 2) : end]
+            if not any("#" in text for text in around) or not any("changed_when" in text for text in around):
+                wrong.append(f"{relative(path)}:{number + 1}")
+    assert wrong == []
+
+
+def test_short_names_of_modules_are_not_used() -> None:
+    short = {name.rsplit(".", 1)[1] for name in COMMANDS | FIXED_WAITS}
+    assert [place for place, task in tasks() if short & task.keys()] == []
+
+
+def test_loops_that_sleep_know_when_to_stop() -> None:
+    """Such a loop names a limit; what cannot be seen in the syntax is left to the unit tests."""
+    endless = []
+    for path in files("plugins/**/*.py"):
+        for loop in (node for node in ast.walk(ast.parse(text_of(path))) if isinstance(node, ast.While)):
+            names = {getattr(node, "id", "") or getattr(node, "attr", "") or getattr(node, "arg", "") or "" for node in ast.walk(loop)}
+            if any("sleep" in name for name in names) and not any(LIMIT_NAMES.search(name) for name in names):
+                endless.append(f"{relative(path)}:{loop.lineno}")
+    assert endless == []
+
+
+def test_the_checkout_is_a_collection() -> None:
+    link = ROOT / ".collections" / "ansible_collections" / "perfscale" / "mlflow"
+    assert link.is_symlink()
+    assert not link.readlink().is_absolute()
+    assert link.resolve() == ROOT.resolve()
