@@ -53,10 +53,10 @@ options:
     type: int
   request_timeout:
     description:
-      - Timeout of a request in seconds, as the load was given it.
-      - A request that timed out is charged at least this long. Without it k6's own figure stands, which leaves out the
-        time before a connection was made.
+      - Timeout of a request in seconds, as the load was given it. The default is that of k6.
+      - A request that timed out before it got a connection is charged this long, because k6 writes 0 for it.
     type: float
+    default: 60
   remove_raw:
     description: Remove the raw file after the kept samples were verified.
     type: bool
@@ -154,7 +154,7 @@ def argument_spec() -> dict:
         "window_start": {"type": "float"},
         "window_end": {"type": "float"},
         "exit_code": {"type": "int"},
-        "request_timeout": {"type": "float"},
+        "request_timeout": {"type": "float", "default": 60},
         "remove_raw": {"type": "bool", "default": False},
     }
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
-from typing import Any, Callable, Iterable, Sequence
+from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations import CATEGORIES
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.outcome import failure

@@ -35,7 +35,9 @@ def read_legacy_summary(path: str | Path) -> dict[str, Any]:
     summary = read_summary(path)
     operations = {match["operation"] for name in summary.metrics if (match := _METRIC.match(name))} - {"http_req"}
     if not operations:
-        raise LegacySummaryError(f"summary file {path}: has no <operation>_response_time, _passed or _failed metrics. Give a file written by the old test script.")
+        raise LegacySummaryError(
+            f"summary file {path}: has no <operation>_response_time, _passed or _failed metrics. Give a file written by the old test script."
+        )
     return {
         "tenants": _axis(summary, path, "tenants"),
         "concurrency": _axis(summary, path, "concurrency"),

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterable
+from collections.abc import Iterable
+from typing import Any
 
 TRAINING = (
     "create_experiment", "create_prompt", "create_prompt_version", "create_run",

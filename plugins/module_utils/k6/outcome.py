@@ -10,6 +10,9 @@ DNS, 1200-1299 TCP, 1300-1399 TLS, 1400-1599 the HTTP status itself).
 from __future__ import annotations
 
 TIMEOUT = "1050"
+DIAL_TIMEOUT = "1211"
+DIAL_LIMIT_MS = 30000.0
+"""How long k6 tries to open a connection (the dialer of its js/runner.go)."""
 
 
 def failure(status: int, error_code: str) -> str | None:
@@ -22,6 +25,16 @@ def failure(status: int, error_code: str) -> str | None:
     if 200 <= status < 400:
         return None if not error_code else _transport(error_code)
     return f"http_{status}" if status else _transport(error_code)
+
+
+def unmeasured_wait_ms(error_code: str, timeout_ms: float) -> float:
+    """Return what a request that never got a connection had to wait (milliseconds); k6 writes 0 for it.
+
+    timeout_ms is the request timeout of the load. A refused connection costs nothing.
+    """
+    if error_code == TIMEOUT:
+        return timeout_ms
+    return min(DIAL_LIMIT_MS, timeout_ms) if error_code == DIAL_TIMEOUT else 0.0
 
 
 def _transport(error_code: str) -> str:

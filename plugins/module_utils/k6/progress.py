@@ -6,15 +6,16 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import NamedTuple
 
-_REQUEST = b"\nhttp_reqs,"
-_FAILURE = b"\nhttp_req_failed,"
+# k6 writes one such row per request; its value is 1 for a failed one.
+_REQUEST = re.compile(rb"\nhttp_req_failed,[^,\n]*,([01])")
 _BLOCK = 1 << 22
 
 
 class Progress(NamedTuple):
-    """Requests and failures added since `offset` was last taken; pass the new offset next time."""
+    """Requests, and failed ones among them, that were added; pass the new offset (bytes) next time."""
 
     requests: int
     failures: int
@@ -25,31 +26,24 @@ def read_progress(path: str | os.PathLike[str], offset: int = 0) -> Progress:
     """Count what was added to a plain raw file after `offset` bytes.
 
     Only whole lines are counted, so that the next call finds the rest; a file that does not exist yet, or that is
-    shorter than offset (a new attempt), counts as empty.
+    shorter than offset (a new attempt), counts from its beginning.
     """
     requests = failures = 0
     try:
         with open(path, "rb") as raw:
             if raw.seek(0, os.SEEK_END) < offset:
                 offset = 0
-            # The newline before the first new line belongs to the markers below.
-            raw.seek(max(0, offset - 1))
+            # The newline before the first new line is part of the pattern.
+            offset = max(0, offset - 1)
+            raw.seek(offset)
             rest = b""
             while block := raw.read(_BLOCK):
-                lines, newline, rest = (rest + block).rpartition(b"\n")
-                requests += lines.count(_REQUEST)
-                failures += _failed(lines)
-                rest = newline + rest
-            return Progress(requests, failures, raw.tell() - max(0, len(rest) - 1))
+                lines, newline, tail = (rest + block).rpartition(b"\n")
+                values = _REQUEST.findall(lines)
+                requests += len(values)
+                failures += values.count(b"1")
+                offset += len(lines)
+                rest = newline + tail
+            return Progress(requests, failures, offset + rest.startswith(b"\n"))
     except FileNotFoundError:
         return Progress(0, 0, 0)
-
-
-def _failed(lines: bytes) -> int:
-    """Count rows like `http_req_failed,1795474537372,1.000000,…`: the value is the third field."""
-    count, at = 0, lines.find(_FAILURE)
-    while at >= 0:
-        value = lines.find(b",", at + len(_FAILURE)) + 1
-        count += lines[value:value + 1] == b"1"
-        at = lines.find(_FAILURE, value)
-    return count

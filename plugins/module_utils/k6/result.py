@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Sequence
+from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6 import blocks, journeys, log, samples, tenants
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.errors import K6ResultError
@@ -16,10 +17,12 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations imp
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import Raw, read_raw
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.summary import Summary, SummaryError, read_summary
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.window import Window, find_window
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import describe, explain, FileWriteError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import FileWriteError, describe, explain
 
 RAW_NAMES = ("raw.csv", "raw.csv.gz")
 LOG_NAME = "k6.log"
+DEFAULT_TIMEOUT_S = 60.0
+"""The request timeout that k6 takes when a script gives none."""
 SAMPLES_NAME = "samples.csv.gz"
 TENANTS_NAME = "tenants.csv"
 # k6 flushes its CSV output and reports `vus` once a second; a second for each.
@@ -39,7 +42,7 @@ class Attempt:
     operations: Sequence[str] = OPERATIONS
     window: tuple[float, float] | None = None
     exit_code: int | None = None
-    timeout_s: float | None = None
+    timeout_s: float = DEFAULT_TIMEOUT_S
     remove_raw: bool = False
 
 
@@ -56,7 +59,7 @@ def build_result(attempt: Attempt) -> dict[str, Any]:
     """
     path = raw_file(attempt.directory)
     try:
-        raw = read_raw(path, None if attempt.timeout_s is None else attempt.timeout_s * 1000)
+        raw = read_raw(path, attempt.timeout_s * 1000)
     except K6ResultError as error:
         raise K6ResultError(f"{error}{_testimony(attempt)}") from error
     if not raw.starts:

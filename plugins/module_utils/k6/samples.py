@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Iterator, NamedTuple
+from typing import IO, NamedTuple
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.errors import K6ResultError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import PRECISION, UNKNOWN, Raw
@@ -54,7 +55,10 @@ def write_samples(path: Path, raw: Raw, order: list[int], window: Window, shard:
     expected = raw.duration_rows - raw.unreadable
     if crc != written["crc"] or rows != expected:
         path.unlink()
-        raise K6ResultError(f"samples {path}: {rows} rows were read back of {expected} that k6 wrote, or their checksum differs. Check the disk; the raw file is kept.")
+        raise K6ResultError(
+            f"samples {path}: {rows} rows were read back of {expected} that k6 wrote, or their checksum differs. "
+            "Check the disk; the raw file is kept."
+        )
     return Kept(rows, path.stat().st_size)
 
 

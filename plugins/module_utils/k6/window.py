@@ -55,5 +55,8 @@ def find_window(directory: Path, explicit: tuple[float, float] | None, *told: di
             "Give window_start and window_end, or use a load script that logs its window."
         )
     if window.end_ms <= window.start_ms:
-        raise K6ResultError(f"window of {directory}: ends at {window.end_ms / 1000:.3f}, not after its start {window.start_ms / 1000:.3f}. Give window_end > window_start.")
+        raise K6ResultError(
+            f"window of {directory}: ends at {window.end_ms / 1000:.3f}, not after its start {window.start_ms / 1000:.3f}. "
+            "Give window_end > window_start."
+        )
     return window

@@ -10,7 +10,8 @@ default of numpy and R, and what k6 prints), taken over all samples pooled, neve
 from __future__ import annotations
 
 import math
-from typing import Any, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 PERCENTILES = (50, 90, 95, 99)
 MEDIAN_MINIMUM = 5
