@@ -1,0 +1,171 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A metrics profile asked of one Prometheus for one finished window."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.answer import AnswerError, Series, check_shape, read_series
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client import PrometheusClient, PrometheusError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.measurement import Measurement, assign
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.profile import Entry
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.resources import resources
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.selector import matchers, normalize
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.template import TemplateError, names_in, promql_duration, render
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.window import Window, remaining_wait
+
+# Prometheus refuses range queries of more points per series (web/api/v1: 11,000).
+_MOST_POINTS = 11_000
+# A rate needs at least two scrapes; four survive a lost one and a shift (https://www.robustperception.io/what-range-should-i-use-with-rate/).
+_SCRAPES_PER_RATE = 4
+_CLOCK_TOLERANCE_S = 2.0
+
+
+@dataclass(frozen=True)
+class Question:
+    """What to collect: the entries, the components {name: selector}, the window, and its granularity in seconds."""
+
+    entries: Sequence[Entry]
+    components: Mapping[str, Any]
+    window: Window
+    scrape_interval: float
+    step: float | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def step_s(self) -> float:
+        """Step of range queries: the one given, else one scrape, coarser where a long window needs it."""
+        return self.step or max(self.scrape_interval, math.ceil(self.window.seconds / _MOST_POINTS))
+
+    @property
+    def rate_range_s(self) -> float:
+        """Range for rates inside the window (`{{.interval}}`), four scrapes."""
+        return _SCRAPES_PER_RATE * self.scrape_interval
+
+    def query_of(self, entry: Entry) -> str:
+        """Returns the rendered query of an entry. Raises TemplateError, and SelectorError for a component without selector."""
+        built_in = {
+            "elapsed": promql_duration(self.window.seconds),
+            "interval": promql_duration(self.rate_range_s),
+            "step": promql_duration(self.step_s),
+            "scrape_interval": promql_duration(self.scrape_interval),
+        }
+        if "selector" in names_in(entry.query):
+            if not self.components:
+                raise TemplateError(f"Metric {entry.metric}: its query selects components, and none is given. Name the components with their selectors.")
+            built_in["selector"] = matchers(normalize(self.components, entry.component_label))
+        return render(entry.query, {**self.variables, **built_in}, entry.metric)
+
+    def selectors_of(self, entry: Entry) -> dict[str, dict[str, str]]:
+        """Returns the components that the entry's series can be told apart by.
+
+        A text selects by the entry's component_label; without one, texts select nothing.
+        """
+        if entry.component_label is None and any(isinstance(selector, str) for selector in self.components.values()):
+            return {}
+        return normalize(self.components, entry.component_label)
+
+
+@dataclass
+class Collection:
+    """What came back: measurements in the profile's order, resources by component, and what went wrong."""
+
+    measurements: list[Measurement]
+    resources: dict[str, dict[str, Any]]
+    errors: list[str]
+    warnings: list[str]
+
+
+def check(question: Question) -> dict[str, str]:
+    """Returns {metric: query} of all entries, so that a bad profile is refused before anything is asked.
+
+    Raises TemplateError, SelectorError, and AnswerError for a step that is too fine for the window.
+    """
+    if question.window.seconds / question.step_s > _MOST_POINTS:
+        raise AnswerError(
+            f"Step {question.step_s:g} s: gives more than {_MOST_POINTS} points per series in a window of {question.window.seconds:.0f} s. Choose a larger step."
+        )
+    return {entry.metric: question.query_of(entry) for entry in question.entries}
+
+
+def collect(
+    question: Question, client: PrometheusClient, wait_after: float, spacing: float = 0.0,
+    clock: Callable[[], float] = time.time, sleep: Callable[[float], None] = time.sleep,
+) -> Collection:  # fmt: skip
+    """Asks every entry once, the first one only after `wait_after` seconds have passed since the window's end.
+
+    A failure that would repeat (unreachable, refused) ends the asking; any other one concerns its entry only.
+    Raises what `check` raises.
+    """
+    queries = check(question)
+    sleep(remaining_wait(question.window, wait_after, clock()))
+    measurements: list[Measurement] = []
+    errors: list[str] = []
+    warnings: list[str] = []
+    for entry in question.entries:
+        if client.requests:
+            sleep(spacing)
+        try:
+            measurement = _measure(question, entry, queries[entry.metric], client)
+        except (PrometheusError, AnswerError) as error:
+            final = isinstance(error, PrometheusError) and error.final
+            (warnings if entry.optional and not final else errors).append(str(error))
+            if final:
+                break
+            measurement = _unanswered(question, entry, queries)
+        measurements.append(measurement)
+    measurements += [_unanswered(question, entry, queries) for entry in question.entries[len(measurements) :]]
+    filled, missing, notes = resources(question.components, measurements, question.window.seconds / question.scrape_interval)
+    warnings += client.warnings + notes + _clock_warning(client, question)
+    return Collection(measurements, filled, errors + missing + _missing_alone(measurements), warnings)
+
+
+def _measure(question: Question, entry: Entry, query: str, client: PrometheusClient) -> Measurement:
+    window = question.window
+    if entry.instant and entry.capture_start:
+        # One request for both ends: a range query whose step is the whole window.
+        data = client.range(query, window.start, window.end, round(window.end, 3) - round(window.start, 3), entry.metric)
+    elif entry.instant:
+        data = client.instant(query, window.end, entry.metric)
+    else:
+        data = client.range(query, window.start, window.end, question.step_s, entry.metric)
+    shape, series = read_series(data, entry.metric)
+    if entry.capture_start and entry.instant and shape == "matrix":
+        shape = "vector"
+    check_shape(entry.metric, shape, series, entry.shape, entry.series_min, entry.series_max)
+    since = window.start + (question.rate_range_s if "interval" in names_in(entry.query) else 0.0)
+    return Measurement(entry, query, assign(entry, series, question.selectors_of(entry)), since)
+
+
+def _unanswered(question: Question, entry: Entry, queries: Mapping[str, str]) -> Measurement:
+    return Measurement(entry, queries[entry.metric], [], question.window.start, failed=True)
+
+
+def _missing_alone(measurements: Sequence[Measurement]) -> list[str]:
+    """Returns errors for entries that describe no component, are not optional, and gave nothing."""
+    return [
+        f"Metric {measurement.entry.metric}: {_nothing([row.series for row in measurement.rows])}. Check the query and the window, or mark the entry optional."
+        for measurement in measurements
+        if not (measurement.entry.field or measurement.entry.optional or measurement.failed) and not any(row.points for row in measurement.rows)
+    ]
+
+
+def _nothing(series: Sequence[Series]) -> str:
+    odd = sorted({text for one in series for text in one.not_finite})
+    return f"is {' and '.join(odd)}, not a number" if odd else "gave no series"
+
+
+def _clock_warning(client: PrometheusClient, question: Question) -> list[str]:
+    offset = client.clock_offset_s
+    if offset is None or abs(offset) <= max(_CLOCK_TOLERANCE_S, question.scrape_interval):
+        return []
+    return [
+        f"Clock of {client.url}: is {abs(offset):.0f} s {'ahead of' if offset > 0 else 'behind'} ours, so the window is shifted by as much. "
+        "Synchronize the clocks and collect again."
+    ]

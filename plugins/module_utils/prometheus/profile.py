@@ -1,0 +1,134 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Metrics profiles: kube-burner's list of {query, metricName, instant, captureStart}, plus keys of ours.
+
+kube-burner's format: https://kube-burner.github.io/kube-burner/latest/observability/metrics/
+Keys that neither side knows are kept out of the way, so that a profile written for kube-burner is read verbatim.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.resource_field import FIELDS
+
+try:
+    import yaml
+except ImportError:
+    yaml = None
+
+SHAPES = ("scalar", "vector", "matrix")
+
+
+class ProfileError(ValueError):
+    """A profile that cannot be used; the text has one sentence for each problem."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One query of a profile. The attribute names are the keys in the file, except `metric` for metricName."""
+
+    query: str
+    metric: str
+    instant: bool = False
+    capture_start: bool = False
+    field: str | None = None
+    component: str | None = None
+    component_label: str | None = None
+    instance_label: str | None = None
+    unit: str | None = None
+    optional: bool = False
+    shape: str | None = None
+    series_min: int | None = None
+    series_max: int | None = None
+
+    @property
+    def by_component(self) -> bool:
+        """Whether each component of the target must have series of its own."""
+        return self.field is not None and self.component is None
+
+
+# key in the file: (attribute, type)
+_KEYS: dict[str, tuple[str, type]] = {
+    "query": ("query", str),
+    "metricName": ("metric", str),
+    "instant": ("instant", bool),
+    "captureStart": ("capture_start", bool),
+    "field": ("field", str),
+    "component": ("component", str),
+    "component_label": ("component_label", str),
+    "instance_label": ("instance_label", str),
+    "unit": ("unit", str),
+    "optional": ("optional", bool),
+    "shape": ("shape", str),
+    "series_min": ("series_min", int),
+    "series_max": ("series_max", int),
+}
+_TYPE_NAMES = {str: "text", bool: "true or false", int: "a whole number"}
+
+
+def load_profile(source: Any) -> list[Entry]:
+    """Returns the entries of a profile given as a list or as the path of a YAML (or JSON) file. Raises ProfileError."""
+    name = "given"
+    if isinstance(source, str):
+        name, source = source, _read_file(source)
+    if not isinstance(source, list) or not source:
+        raise ProfileError(f"Metrics profile {name}: is not a list of queries. Write a list of entries with query and metricName.")
+    problems: list[str] = []
+    entries = [entry for number, item in enumerate(source, 1) if (entry := _read_entry(item, number, name, problems))]
+    seen: set[str] = set()
+    for entry in entries:
+        if entry.metric in seen:
+            problems.append(f"Metrics profile {name}: {entry.metric} is there twice. Give each entry its own metricName.")
+        seen.add(entry.metric)
+    if problems:
+        raise ProfileError(" ".join(problems))
+    return entries
+
+
+def _read_file(path: str) -> Any:
+    try:
+        return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not text"
+        raise ProfileError(f"Metrics profile {path}: cannot be read ({reason}). Give the path of a profile.") from error
+    except yaml.YAMLError as error:
+        raise ProfileError(f"Metrics profile {path}: is not YAML ({' '.join(str(error).split())}). Correct the file.") from error
+
+
+def _read_entry(item: Any, number: int, profile: str, problems: list[str]) -> Entry | None:
+    where = f"Metrics profile {profile}: entry {number}"
+    if not isinstance(item, Mapping):
+        problems.append(f"{where} is not a mapping. Write query and metricName.")
+        return None
+    if item.get("metricName"):
+        where += f" ({item['metricName']})"
+    before = len(problems)
+    values: dict[str, Any] = {}
+    for key, (attribute, kind) in _KEYS.items():
+        value = item.get(key)
+        if value is None:
+            continue
+        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)) or value == "":
+            problems.append(f"{where} has {key} {value!r}. Write {_TYPE_NAMES[kind]}.")
+        else:
+            values[attribute] = value.strip() if isinstance(value, str) else value
+    problems.extend(f"{where} has no {key}. Add it." for key, attribute in (("query", "query"), ("metricName", "metric")) if item.get(key) is None)
+    _check_choices(values, where, problems)
+    return Entry(**values) if len(problems) == before else None
+
+
+def _check_choices(values: Mapping[str, Any], where: str, problems: list[str]) -> None:
+    field = values.get("field")
+    if field is not None and field not in FIELDS:
+        problems.append(f"{where} has field {field!r}. Choose one of {', '.join(FIELDS)}.")
+    elif field is not None and FIELDS[field].instant != values.get("instant", False):
+        wanted = "true" if FIELDS[field].instant else "false"
+        problems.append(f"{where} fills {field}, which needs instant: {wanted}. Change instant.")
+    shape = values.get("shape")
+    if shape is not None and shape not in SHAPES:
+        problems.append(f"{where} has shape {shape!r}. Choose one of {', '.join(SHAPES)}.")

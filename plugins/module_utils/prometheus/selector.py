@@ -1,0 +1,65 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which time series belong to which component.
+
+A component's selector is a text (a regular expression for the label that the profile names) or a dict
+{label: regular expression}. Regular expressions are anchored at both ends, as in PromQL.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+
+class SelectorError(ValueError):
+    """A selector that is no selector; the text is one sentence."""
+
+
+def normalize(components: Mapping[str, Any], label: str | None) -> dict[str, dict[str, str]]:
+    """Returns {component: {label: regular expression}}. Raises SelectorError when one is malformed or lacks a label."""
+    normal: dict[str, dict[str, str]] = {}
+    for name, given in components.items():
+        selector = {label: given} if isinstance(given, str) and label else given
+        if not isinstance(selector, Mapping) or not selector or not all(isinstance(value, str) and value for value in selector.values()):
+            raise SelectorError(
+                f"Component {name}: its selector {given!r} selects nothing. "
+                "Give a dict of label and regular expression, or a text together with the profile's component_label."
+            )
+        normal[name] = {str(key): value for key, value in selector.items()}
+        for key, value in normal[name].items():
+            try:
+                re.compile(value)
+            except re.error as error:
+                raise SelectorError(f"Component {name}: {key} {value!r} is not a regular expression ({error}). Correct it.") from error
+    return normal
+
+
+def matchers(selectors: Mapping[str, Mapping[str, str]]) -> str:
+    """Returns PromQL label matchers that let every component's series through, for use inside braces.
+
+    One query serves all components: the union per label, taken from the labels that all selectors have.
+    It may let other series through too; `component_of` sorts them out.
+    """
+    labels = [set(selector) for selector in selectors.values()]
+    shared = sorted(set.intersection(*labels)) if labels else []
+    return ",".join(f'{label}=~"{_union(selector[label] for selector in selectors.values())}"' for label in shared)
+
+
+def _union(patterns: Any) -> str:
+    unique = list(dict.fromkeys(patterns))
+    text = unique[0] if len(unique) == 1 else "|".join(f"({pattern})" if "|" in pattern else pattern for pattern in unique)
+    return text.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def component_of(labels: Mapping[str, str], selectors: Mapping[str, Mapping[str, str]]) -> str | None:
+    """Returns the first component whose whole selector the labels satisfy.
+
+    A label that the query aggregated away satisfies nothing: which component a sum belongs to cannot be told.
+    """
+    for name, selector in selectors.items():
+        if all(label in labels and re.fullmatch(pattern, labels[label]) for label, pattern in selector.items()):
+            return name
+    return None

@@ -1,0 +1,322 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: prometheus_query_info
+version_added: 0.1.0
+short_description: Ask a Prometheus the queries of a metrics profile for a finished window
+author:
+  - perfscale.mlflow contributors (@perfscale)
+description:
+  - Sends each query of a metrics profile once, as an instant query at the end of the window or as a range query over it, by POST.
+  - Reads metrics profiles of kube-burner verbatim (C(query), C(metricName), C(instant), C(captureStart), C({{.elapsed}})) and keys of its own that say which
+    component a series belongs to and which figure it is. C(docs/metrics.md), section Resources, describes the language.
+  - Waits until one scrape interval after the end of the window, because the last samples are not there before.
+  - Nothing is passed over in silence. A required metric without a number, a series too many, a page instead of an answer and a server that cannot be reached
+    fail the module with a sentence each; what was found is returned all the same, and the files are written with what is missing shown as missing.
+requirements:
+  - PyYAML, when O(profile) is a path
+attributes:
+  check_mode:
+    description: The queries are sent, and no file is written.
+    support: full
+  diff_mode:
+    description: Nothing is changed that could be compared.
+    support: none
+options:
+  url:
+    description: Base URL of Prometheus or of a Thanos querier, without C(/api/v1).
+    type: str
+    required: true
+  token_file:
+    description: File with a bearer token. The token appears in no argument and no result.
+    type: path
+  ca_file:
+    description: File with certificates of the authorities to trust.
+    type: path
+  validate_certs:
+    description: Whether to verify the certificate of the server.
+    type: bool
+    default: true
+  tenancy_namespace:
+    description: Namespace to which OpenShift's tenancy port (9092) restricts all queries.
+    type: str
+  profile:
+    description: The metrics profile, as a list of entries or as the path of a YAML file with such a list.
+    type: raw
+    required: true
+  start:
+    description:
+      - Start of the window, as epoch seconds, ISO 8601, or C(YYYY-MM-DD HH:MM:SS).
+      - Without a zone it is local time of the machine that runs the module.
+    type: str
+    required: true
+  end:
+    description: End of the window, in the same forms.
+    type: str
+    required: true
+  components:
+    description:
+      - Component names and their selectors. A selector is a dict of label and anchored regular expression, or a text that stands for the label which the
+        profile's entry names in C(component_label).
+      - Queries reach all of them through C({{.selector}}).
+    type: dict
+    default: {}
+  variables:
+    description: Further variables for queries, by name; the query writes C({{.name}}).
+    type: dict
+    default: {}
+  scrape_interval:
+    description: Seconds between two samples of the monitored targets.
+    type: float
+    default: 30
+  step:
+    description: Seconds between two points of a range query. By default one scrape interval, more for a window of more than 11,000 of them.
+    type: float
+  wait_after:
+    description: Seconds that must have passed since the end of the window before the first query. By default one scrape interval.
+    type: float
+  spacing_s:
+    description: Pause between two queries, in seconds.
+    type: float
+    default: 0
+  timeout:
+    description: Longest time for one request, in seconds.
+    type: float
+    default: 30
+  retries:
+    description: How often a request is repeated after a connection error, 429 or 5xx, with growing pauses.
+    type: int
+    default: 4
+  time_limit:
+    description: Longest time for all requests and their repetitions together, in seconds.
+    type: float
+    default: 120
+  csv_file:
+    description: File to write in the metrics CSV format of the former suite.
+    type: path
+  csv_header:
+    description: Further comment lines of O(csv_file), by name.
+    type: dict
+    default: {}
+  series_file:
+    description: File to write the points of all range queries to, with the columns timestamp, metric, component, instance, value.
+    type: path
+  documents_file:
+    description: File to write kube-burner's documents to, as a JSON list.
+    type: path
+  uuid:
+    description: The C(uuid) of the documents.
+    type: str
+    default: ''
+"""
+
+EXAMPLES = r"""
+- name: Measure a window of a local stack
+  perfscale.mlflow.prometheus_query_info:
+    url: http://127.0.0.1:9090
+    profile: files/metrics_profiles/local.yml
+    start: '2026-11-23 18:11:36'
+    end: '2026-11-23 18:12:19'
+    scrape_interval: 1
+    components:
+      mlflow: mlflow
+      k6_benchmark: k6_benchmark
+    series_file: /tmp/series.csv
+  register: measured
+
+- name: Ask one question through a token
+  perfscale.mlflow.prometheus_query_info:
+    url: https://prometheus.example.com
+    token_file: /run/secrets/token
+    start: 1795457496
+    end: 1795457539
+    profile:
+      - metricName: targets_up
+        query: count(up == 1)
+        instant: true
+        shape: vector
+        series_max: 1
+"""
+
+RETURN = r"""
+resources:
+  description: Figures by component; missing figures are null.
+  returned: always, also on failure
+  type: dict
+  sample:
+    mlflow:
+      status: ok
+      cpu_cores_mean: 0.92
+      cpu_cores_peak: 1.31
+      memory_bytes_mean: 412000000.0
+      memory_bytes_peak: 431000000.0
+      coverage: 1.0
+      restarts: 0.0
+      oom_kills: null
+      throttled_ratio: null
+      instance_count_min: 3.0
+      instance_count_max: 3.0
+      instance_count_last: 3.0
+      limits: {}
+      instances: {}
+metrics:
+  description:
+    - One item for each entry of the profile, with the query as it was sent, the status (V(ok) or V(missing)) and the series that came back.
+    - A series has its labels, component, instance, and value (instant) or mean, min, max and last over the window (range).
+  returned: always, also on failure
+  type: list
+  elements: dict
+requests:
+  description: How many queries were sent, repetitions not counted.
+  returned: always, also on failure
+  type: int
+window:
+  description: The window as epoch seconds.
+  returned: always, also on failure
+  type: dict
+  sample: {start: 1795457496.0, end: 1795457539.0}
+clock_offset_s:
+  description: Clock of the server minus ours, in seconds, to half a second; null when it does not tell the time.
+  returned: always, also on failure
+  type: float
+errors:
+  description: One sentence for each thing that went wrong. The module fails when there is one.
+  returned: always, also on failure
+  type: list
+  elements: str
+files:
+  description: The files that were written.
+  returned: always, also on failure
+  type: list
+  elements: str
+"""
+
+import time
+import traceback
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.answer import AnswerError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client import PrometheusClient, PrometheusError, read_token
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.collection import Collection, Question, collect
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.files import documents, series_csv, summary_csv
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.profile import ProfileError, load_profile
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.resources import blank
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.selector import SelectorError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.template import TemplateError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.window import WindowError, parse_window
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import FileWriteError, write_json, write_text
+
+try:
+    import yaml  # noqa: F401
+except ImportError:
+    YAML_ERROR = traceback.format_exc()
+else:
+    YAML_ERROR = None
+
+
+def argument_spec():
+    """Returns the argument spec of the module."""
+    return {
+        "url": {"type": "str", "required": True},
+        "token_file": {"type": "path", "no_log": False},
+        "ca_file": {"type": "path"},
+        "validate_certs": {"type": "bool", "default": True},
+        "tenancy_namespace": {"type": "str"},
+        "profile": {"type": "raw", "required": True},
+        "start": {"type": "str", "required": True},
+        "end": {"type": "str", "required": True},
+        "components": {"type": "dict", "default": {}},
+        "variables": {"type": "dict", "default": {}},
+        "scrape_interval": {"type": "float", "default": 30},
+        "step": {"type": "float"},
+        "wait_after": {"type": "float"},
+        "spacing_s": {"type": "float", "default": 0},
+        "timeout": {"type": "float", "default": 30},
+        "retries": {"type": "int", "default": 4},
+        "time_limit": {"type": "float", "default": 120},
+        "csv_file": {"type": "path"},
+        "csv_header": {"type": "dict", "default": {}},
+        "series_file": {"type": "path"},
+        "documents_file": {"type": "path"},
+        "uuid": {"type": "str", "default": ""},
+    }
+
+
+def refuse_numbers(params):
+    """Raises WindowError for a number that must be positive and is not."""
+    for name in ("scrape_interval", "step", "timeout", "time_limit"):
+        if params[name] is not None and params[name] <= 0:
+            raise WindowError(f"Option {name} {params[name]:g}: is not positive. Give seconds above 0.")
+    for name in ("wait_after", "spacing_s", "retries"):
+        if params[name] is not None and params[name] < 0:
+            raise WindowError(f"Option {name} {params[name]:g}: is negative. Give 0 or more.")
+
+
+def write_files(params, found, question):
+    """Writes the requested files and returns their paths. Raises FileWriteError."""
+    window = question.window
+    texts = {
+        "series_file": lambda: series_csv(found.measurements),
+        "csv_file": lambda: summary_csv(found.resources, found.measurements, params["csv_header"], window, time.time()),
+    }
+    written = []
+    for option, text in texts.items():
+        if params[option]:
+            write_text(params[option], text())
+            written.append(params[option])
+    if params["documents_file"]:
+        write_json(params["documents_file"], documents(found.measurements, window, params["uuid"]))
+        written.append(params["documents_file"])
+    return written
+
+
+def main():
+    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    params = module.params
+    if YAML_ERROR and isinstance(params["profile"], str):
+        module.fail_json(msg=missing_required_lib("PyYAML"), exception=YAML_ERROR)
+    found, client, files = Collection([], {}, [], []), None, []
+    try:
+        refuse_numbers(params)
+        question = Question(
+            entries=load_profile(params["profile"]),
+            components=params["components"],
+            window=parse_window(params["start"], params["end"], time.time()),
+            scrape_interval=params["scrape_interval"],
+            step=params["step"],
+            variables=params["variables"],
+        )
+        client = PrometheusClient(
+            url=params["url"], token=read_token(params["token_file"]), ca_file=params["ca_file"], validate_certs=params["validate_certs"],
+            tenancy_namespace=params["tenancy_namespace"], timeout=params["timeout"], retries=params["retries"], time_limit=params["time_limit"],
+        )  # fmt: skip
+        wait_after = params["scrape_interval"] if params["wait_after"] is None else params["wait_after"]
+        found = collect(question, client, wait_after, params["spacing_s"])
+        if not module.check_mode:
+            files = write_files(params, found, question)
+    except (WindowError, ProfileError, TemplateError, SelectorError, AnswerError, PrometheusError, FileWriteError) as error:
+        found.errors.append(str(error))
+    result = {
+        "changed": bool(files),
+        "resources": found.resources or {component: blank("missing") for component in params["components"]},
+        "metrics": [measurement.describe() for measurement in found.measurements],
+        "requests": client.requests if client else 0,
+        "window": {"start": question.window.start, "end": question.window.end} if client else {},
+        "clock_offset_s": client.clock_offset_s if client else None,
+        "errors": found.errors,
+        "files": files,
+    }
+    for warning in found.warnings:
+        module.warn(warning)
+    if found.errors:
+        module.fail_json(msg=" ".join(found.errors), **result)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
