@@ -64,14 +64,16 @@ def _generator_findings(record: dict[str, Any]) -> Iterator[Finding]:
 
 def judge(record: dict[str, Any], rules: list[dict[str, Any]], preset: str = "") -> dict[str, Any]:
     """Returns the verdict {status: valid|invalid, reasons, warnings} of a measured cell."""
-    reasons: list[str] = []
-    warnings: list[str] = []
     fitting = [rule for rule in rules if _applies(rule, record["spec"]["profile"], preset)]
+    broken: dict[int, list[tuple[str, float]]] = {}
     for name, subject, value in findings(record):
-        rule = next((rule for rule in fitting if rule["finding"] == name and _is_broken(rule, value)), None)
-        if rule is not None and rule["effect"] != "ignore":
-            (reasons if rule["effect"] == "invalid" else warnings).append(_sentence(rule, subject, value))
-    return {"status": "invalid" if reasons else "valid", "reasons": reasons, "warnings": warnings}
+        index = next((n for n, rule in enumerate(fitting) if rule["finding"] == name and _is_broken(rule, value)), None)
+        if index is not None:
+            broken.setdefault(index, []).append((subject, value))
+    sentences: dict[str, list[str]] = {"invalid": [], "warn": [], "ignore": []}
+    for index, subjects in broken.items():
+        sentences[fitting[index]["effect"]].append(_sentence(fitting[index], subjects))
+    return {"status": "invalid" if sentences["invalid"] else "valid", "reasons": sentences["invalid"], "warnings": sentences["warn"]}
 
 
 def _applies(rule: dict[str, Any], profile: str, preset: str) -> bool:
@@ -84,9 +86,10 @@ def _is_broken(rule: dict[str, Any], value: float) -> bool:
     return ("max" in rule and value > rule["max"]) or ("min" in rule and value < rule["min"])
 
 
-def _sentence(rule: dict[str, Any], subject: str, value: float) -> str:
-    about = f"{rule['finding']} {subject}".strip()
-    if "max" in rule or "min" in rule:
-        limit = f"at most {rule['max']:g}" if "max" in rule else f"at least {rule['min']:g}"
-        return f"{about}: {value:.4g}, allowed is {limit}. {rule['remedy']}"
-    return f"{about}: found. {rule['remedy']}"
+def _sentence(rule: dict[str, Any], subjects: list[tuple[str, float]]) -> str:
+    """One sentence for all subjects of a rule, so that sixteen operations do not make sixteen sentences."""
+    if "max" not in rule and "min" not in rule:
+        return f"{rule['finding']}: {', '.join(subject for subject, _value in subjects) or 'found'}. {rule['remedy']}"
+    limit = f"at most {rule['max']:g}" if "max" in rule else f"at least {rule['min']:g}"
+    values = ", ".join(f"{subject} {value:.4g}".strip() for subject, value in subjects)
+    return f"{rule['finding']}: {values}; allowed is {limit}. {rule['remedy']}"
