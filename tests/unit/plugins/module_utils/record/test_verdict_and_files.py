@@ -30,7 +30,7 @@ def change(parts, path, value):
     [
         pytest.param("exit.exit_code", 107, "invalid", "generator_exit_code: 107; allowed is at most 0.", id="k6-exit-code"),
         pytest.param("result.partial", True, "invalid", "partial_samples", id="partial"),
-        pytest.param("result.operations.get_run.n", 4, "invalid", "operation_samples: get_run 4; allowed is at least 5.", id="few-samples"),
+        pytest.param("result.operations.get_run.n", 4, "invalid", "get_run 4; allowed is at least 5.", id="few-samples"),
         pytest.param("result.total.failed", 15, "invalid", "error_ratio: 0.75", id="most-requests-failed"),
         pytest.param("result.total.failed", 1, "valid", "error_ratio: 0.05", id="some-requests-failed-warns"),
         pytest.param("result.total.failed_by", {"connection": 3}, "invalid", "connection_error_ratio: 0.15", id="server-gone"),
