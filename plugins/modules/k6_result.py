@@ -17,6 +17,8 @@ description:
   - Writes C(samples.csv.gz), one row per request, and C(tenants.csv), one row per tenant, and returns counts, rates and
     latencies of the measured window as they stand in C(cell.json).
   - The kept samples are read back and compared with the raw file before that is removed.
+  - The result is also written as C(k6_result.json) in O(dest). Where the raw file is already gone, it is returned again,
+    so that a run that was interrupted afterwards goes on.
   - What a killed k6 left is returned too, and marked as partial with the reason.
 attributes:
   check_mode:
@@ -180,7 +182,7 @@ def main() -> None:
         built = build_result(attempt_of(module.params))
     except (K6ResultError, FileWriteError) as error:
         module.fail_json(msg=str(error))
-    module.exit_json(changed=True, **built)
+    module.exit_json(**built)
 
 
 if __name__ == "__main__":

@@ -58,8 +58,13 @@ def last_error(path: Path) -> str | None:
         if line.startswith("panic:"):
             return line[:_SHOWN]
         if _SEVERE.search(line):
-            return " ".join((_message(line) or line).split())[:_SHOWN]
+            return _one_line(_message(line) or line)[:_SHOWN]
     return None
+
+
+def _one_line(text: str) -> str:
+    """Join the lines of a message without the script's stack."""
+    return " ".join(part.strip() for part in text.splitlines() if not part.lstrip().startswith("at ")).strip()
 
 
 def _message(line: str) -> str | None:

@@ -17,7 +17,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations imp
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import Raw, read_raw
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.summary import Summary, SummaryError, read_summary
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.window import Window, find_window
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import FileWriteError, describe, explain
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import FileWriteError, describe, explain, read_json, write_json
 
 RAW_NAMES = ("raw.csv", "raw.csv.gz")
 LOG_NAME = "k6.log"
@@ -25,6 +25,7 @@ DEFAULT_TIMEOUT_S = 60.0
 """The request timeout that k6 takes when a script gives none."""
 SAMPLES_NAME = "samples.csv.gz"
 TENANTS_NAME = "tenants.csv"
+RESULT_NAME = "k6_result.json"
 # k6 flushes its CSV output and reports `vus` once a second; a second for each.
 _SILENCE_MS = 2000
 
@@ -52,12 +53,33 @@ def raw_file(directory: Path) -> Path:
 
 
 def build_result(attempt: Attempt) -> dict[str, Any]:
-    """Repack the samples of an attempt and return {result, files}.
+    """Repack the samples of an attempt and return {result, files, changed}.
 
-    The raw file is removed, if asked, only after the kept files were read back. Raises K6ResultError or
-    FileWriteError (one sentence each); the raw file is then kept.
+    The raw file is removed, if asked, only after the kept files were read back and the result was written beside
+    them; a second call then returns that result. Raises K6ResultError or FileWriteError (one sentence each); the raw
+    file is then kept.
     """
     path = raw_file(attempt.directory)
+    kept = kept_result(attempt.dest)
+    if kept and not path.exists():
+        return {**kept, "changed": False}
+    built = _build(attempt, path)
+    write_json(attempt.dest / RESULT_NAME, built)
+    if attempt.remove_raw:
+        _remove(path)
+    return {**built, "changed": attempt.remove_raw or built != kept}
+
+
+def kept_result(dest: Path) -> dict[str, Any] | None:
+    """Return {result, files} of an earlier call, or None unless its files are there unchanged."""
+    try:
+        kept = read_json(dest / RESULT_NAME)
+        return kept if all(describe(dest / name) == known for name, known in kept["files"].items()) else None
+    except (ValueError, OSError, KeyError):
+        return None
+
+
+def _build(attempt: Attempt, path: Path) -> dict[str, Any]:
     try:
         raw = read_raw(path, attempt.timeout_s * 1000)
     except K6ResultError as error:
@@ -82,7 +104,14 @@ def build_result(attempt: Attempt) -> dict[str, Any]:
     }
     result["undersampled"] = undersampled(result["operations"], attempt.operations)
     result["warnings"] = warnings + _warnings(attempt, raw, summary, result)
-    return {"result": result, "files": _files(attempt, path)}
+    return {"result": result, "files": {name: describe(attempt.dest / name) for name in (SAMPLES_NAME, TENANTS_NAME)}}
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink()
+    except OSError as error:
+        raise FileWriteError(explain(path, error)) from error
 
 
 def _measured(attempt: Attempt, raw: Raw, window: Window, pools: blocks.Pools) -> dict[str, Any]:
@@ -152,13 +181,3 @@ def _warnings(attempt: Attempt, raw: Raw, summary: Summary | None, result: dict[
     if foreign:
         warnings.append(f"operations {', '.join(foreign)}: sampled, but not among the required ones. They are part of the total.")
     return warnings
-
-
-def _files(attempt: Attempt, raw: Path) -> dict[str, dict[str, Any]]:
-    kept = {path.name: describe(path) for path in (attempt.dest / SAMPLES_NAME, attempt.dest / TENANTS_NAME)}
-    if attempt.remove_raw:
-        try:
-            raw.unlink()
-        except OSError as error:
-            raise FileWriteError(explain(raw, error)) from error
-    return kept
