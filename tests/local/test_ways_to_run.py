@@ -1,0 +1,125 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The ways to run the suite besides the default: PostgreSQL, an MLflow that is already there, the open profile, an installed build."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from .conftest import ANSIBLE_PLAYBOOK, ONE_CELL, ROOT, Suite
+
+
+@pytest.fixture(name="postgres", scope="module")
+def fixture_postgres(suite_in):
+    suite = suite_in("postgres")
+    return suite, suite.play("full_suite", {**ONE_CELL, "run_id": "postgres"}, env={"DB_BACKEND": "postgres"})
+
+
+def test_postgres(postgres):
+    suite, finished = postgres
+    assert finished.returncode == 0
+    cell = suite.cell("t1-c10-r1")
+    assert cell["spec"]["factors"]["db_backend"] == "postgres"
+    assert cell["resources"]["postgresql"]["status"] == "ok"
+    assert cell["resources"]["postgresql"]["cpu_cores_mean"] > 0
+    assert cell["rows"]["after"]["runs"] > cell["rows"]["before"]["runs"]
+
+
+def test_a_run_cannot_go_on_with_another_database(postgres):
+    suite, _finished = postgres
+    refused = suite.play("full_suite", {**ONE_CELL, "run_id": "postgres"})
+    assert refused.returncode != 0
+    assert 'context.factors.db_backend: "postgres" -> "sqlite"' in " ".join(refused.stdout.split())
+
+
+def test_sqlite_and_postgres_are_reported_side_by_side(postgres, smoke, tmp_path):
+    sources = [str(smoke[0].results / "smoke"), str(postgres[0].results / "postgres")]
+    assert postgres[0].play("report", {"report_sources": sources, "report_output_dir": str(tmp_path)}).returncode == 0
+    table = (tmp_path / "report_summary.csv").read_text(encoding="utf-8")
+    assert "sqlite" in table and "postgres" in table
+
+
+@pytest.fixture(name="existing", scope="module")
+def fixture_existing(smoke, suite_in):
+    """A suite that is pointed at the MLflow of another suite, with a token (which that MLflow does not look at)."""
+    env = {"MLFLOW_URL": smoke[0].target("smoke")["mlflow"]["url"], "MLFLOW_TOKEN": "canary-f00d-token"}
+    if not smoke[0].processes():
+        assert smoke[0].play("deploy", {"run_id": "smoke"}).returncode == 0
+        env["MLFLOW_URL"] = smoke[0].target("smoke")["mlflow"]["url"]
+    return suite_in("existing"), env
+
+
+def test_an_existing_mlflow_needs_a_choice_of_metrics_in_words(existing):
+    suite, env = existing
+    refused = suite.play("full_suite", ONE_CELL, env=env)
+    assert refused.returncode != 0
+    assert "metrics_profile" in refused.stdout and "none" in refused.stdout
+
+
+def test_an_existing_mlflow_without_metrics(existing):
+    suite, env = existing
+    finished = suite.play("full_suite", {**ONE_CELL, "metrics_profile": "none", "run_id": "existing"}, env=env)
+    assert finished.returncode == 0
+    cell = suite.cell("t1-c10-r1")
+    assert {resource["status"] for resource in cell["resources"].values()} == {"not_requested"}
+    assert cell["generator"]["cpu_cores_mean"] > 0
+    assert not [process for process in suite.processes() if "mlflow" in " ".join(process.cmdline()) and "server" in process.cmdline()]
+
+
+def test_the_token_is_in_no_result_and_no_output(existing):
+    suite, env = existing
+    found = [path for path in suite.results.rglob("*") if path.is_file() and env["MLFLOW_TOKEN"].encode() in path.read_bytes()]
+    assert found == []
+    token_files = [path for path in suite.directory.rglob("*") if path.is_file() and env["MLFLOW_TOKEN"].encode() in path.read_bytes()]
+    assert token_files and {path.stat().st_mode & 0o777 for path in token_files} == {0o600}
+
+
+def test_the_open_profile(smoke, suite_in):
+    suite = suite_in("open")
+    variables = {"test_matrix_tenants": 2, "test_matrix_rate": "3", "test_matrix_duration": "20s", "test_matrix_warmup": "2s", "run_id": "open"}
+    finished = suite.play("full_suite", variables)
+    assert finished.returncode == 0
+    cell = suite.cell("t2-q3-r1")
+    started = sum(journey["started"] + journey["dropped"] for journey in cell["journeys"].values())
+    assert started == pytest.approx(60, abs=4)
+    assert (suite.results / "open" / "cells" / "t2-q3-r1" / "summary_tenants-2_rate_3.json").is_file()
+
+
+def test_an_installed_build_runs_by_name_with_no_inventory(suite_in):
+    suite = suite_in("installed")
+    galaxy = str(ANSIBLE_PLAYBOOK.with_name("ansible-galaxy"))
+    subprocess.run([galaxy, "collection", "build", str(ROOT), "--output-path", str(suite.directory)], check=True, cwd=suite.directory, env=suite.environment())
+    [archive] = suite.directory.glob("*.tar.gz")
+    installed = Installed(suite.directory)
+    subprocess.run([galaxy, "collection", "install", str(archive), "--offline", "--no-deps", "-p", str(installed.collections)], check=True, env=suite.environment())
+    finished = installed.play("perfscale.mlflow.full_suite", {**ONE_CELL, "run_id": "by-name"})
+    assert finished.returncode == 0
+    assert installed.run_json()["status"] == "complete"
+    assert installed.play("perfscale.mlflow.teardown").returncode == 0
+
+
+class Installed(Suite):
+    """A suite that sees the installed collection and neither the checkout nor its ansible.cfg."""
+
+    def __init__(self, directory):
+        super().__init__(directory)
+        self.collections = directory / "collections"
+        self.config = directory / "ansible.cfg"
+        self.config.write_text(f"[defaults]\ncollections_path = {self.collections}\n", encoding="utf-8")
+
+
+def test_a_second_suite_at_the_same_time_is_neither_harmed_nor_confused(smoke, suite_in):
+    first, second = suite_in("first"), suite_in("second")
+    playing = first.start("full_suite", {**ONE_CELL, "test_matrix_duration": "40s", "run_id": "one"})
+    finished = second.play("full_suite", {**ONE_CELL, "test_matrix_duration": "40s", "run_id": "two"})
+    assert (finished.returncode, playing.wait(timeout=300)) == (0, 0)
+    assert first.target("one")["mlflow"]["url"] != second.target("two")["mlflow"]["url"]
+    shares = [suite.cell("t1-c10-r1")["resources"]["mlflow"]["cpu_cores_mean"] for suite in (first, second)]
+    assert sum(shares) < 2.1, "each suite counts only its own MLflow"
+    assert second.play("teardown").returncode == 0
+    assert first.processes() and not second.processes()
+
+
