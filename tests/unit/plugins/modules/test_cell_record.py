@@ -1,0 +1,61 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The module cell_record: each phase by its arguments, and its refusals."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.plan import expand
+
+ROOT = Path(__file__).resolve().parents[4]
+PLAN = expand(yaml.safe_load((ROOT / "files" / "matrices" / "smoke.yml").read_text(encoding="utf-8")))
+
+
+@pytest.fixture(name="record")
+def fixture_record(run_module, tmp_path):
+    """Calls the module on one run."""
+
+    def call(phase, check=False, **arguments):
+        common = {"phase": phase, "run_directory": str(tmp_path / "run-1"), "schema_directory": str(ROOT / "files" / "schemas")}
+        return run_module("cell_record", {**common, **arguments}, check)
+
+    return call
+
+
+def test_a_run_from_begin_to_finish(record, tmp_path):
+    assert record("begin", plan=PLAN)["record"]["todo"] == [cell["id"] for cell in PLAN["cells"]]
+    failed = record("failed", cell=PLAN["cells"][0], reason="MLflow did not answer.")
+    assert failed["record"]["verdict"]["status"] == "failed"
+    finished = record("finish", reason="stopped")
+    assert finished["record"]["counts"]["missing"] == 3
+    assert (tmp_path / "run-1" / "run.json").is_file()
+
+
+def test_check_mode_writes_nothing(record, tmp_path):
+    assert record("begin", check=True, plan=PLAN)["changed"]
+    assert not (tmp_path / "run-1").exists()
+
+
+@pytest.mark.parametrize(
+    ("phase", "arguments", "sentence"),
+    [
+        pytest.param("begin", {}, "plan", id="begin-without-plan"),
+        pytest.param("begin", {"plan": {"cells": []}}, "Document plan", id="not-a-plan"),
+        pytest.param("finish", {}, "cannot be read", id="finish-before-begin"),
+        pytest.param("failed", {"cell": PLAN["cells"][0]}, "reason", id="failed-without-reason"),
+    ],
+)
+def test_refusals(record, phase, arguments, sentence):
+    answer = record(phase, **arguments)
+    assert answer["failed"] and sentence in answer["msg"]
+
+
+def test_a_file_in_place_of_the_results_directory_is_one_sentence(record, tmp_path):
+    (tmp_path / "run-1").write_text("", encoding="utf-8")
+    answer = record("begin", plan=PLAN)
+    assert answer["failed"] and "run-1" in answer["msg"] and "Traceback" not in answer["msg"]
