@@ -26,10 +26,10 @@ export function createClock(window, timing, now = Date.now) {
   const longest = timing.request_timeout_s * 1000;
   return {
     now,
-    ended: () => now() >= window.end_ms,
+    ended: (at = now()) => at >= window.end_ms,
     /** Seconds until the window ends, not negative, at most `limit`. */
     secondsLeft: (limit) => Math.max(0, Math.min(limit, (window.end_ms - now()) / 1000)),
-    /** Milliseconds a request may take: an answer later than the tail would not be recorded at all. */
-    requestTimeout: () => Math.max(1, Math.min(longest, tailEnd - now())),
+    /** Milliseconds a request sent at `at` may take: an answer later than the tail would not be recorded at all. */
+    requestTimeout: (at = now()) => Math.max(1, Math.min(longest, tailEnd - at)),
   };
 }

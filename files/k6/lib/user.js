@@ -34,8 +34,9 @@ export function createUser(settings, journeys) {
     let failures = 0;
     /** Sends one request; null when it failed, else what the request asks of the answer, or true. */
     function send(request) {
-      if (clock.ended()) throw INTERRUPTED;
-      const response = client.send(request, clock.requestTimeout());
+      const now = clock.now();
+      if (clock.ended(now)) throw INTERRUPTED;
+      const response = client.send(request, clock.requestTimeout(now));
       const answer = passed(response) ? answerOf(response, request) : null;
       if (answer === null) {
         failures += 1;

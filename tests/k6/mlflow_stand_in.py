@@ -1,0 +1,148 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A stand-in for MLflow: answers every route of the workload at once, with plausible JSON and no memory.
+
+For what a real MLflow cannot show: the generator's own cost per request (the answers cost next to nothing) and its
+behaviour towards a server that refuses. Run alone it prints its port and serves until its standard input is closed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from collections import Counter
+
+API = "/api/2.0/mlflow/"
+PROMPT_TAGS = [{"key": "mlflow.prompt.is_prompt", "value": "true"}]
+
+
+def _experiment(number: int) -> dict:
+    return {"experiment_id": str(number), "name": f"Exp-{number}", "artifact_location": "mlflow-artifacts:/1",
+            "lifecycle_stage": "active", "last_update_time": 1, "creation_time": 1}
+
+
+def _run(number: int) -> dict:
+    info = {"run_id": f"{number:032x}", "run_uuid": f"{number:032x}", "experiment_id": "1", "status": "FINISHED",
+            "artifact_uri": "mlflow-artifacts:/1/run/artifacts", "lifecycle_stage": "active", "start_time": 1}
+    metrics = [{"key": f"metric_{i}", "value": 0.5, "timestamp": 1, "step": 0} for i in range(3)]
+    return {"info": info, "data": {"metrics": metrics, "params": [{"key": f"param_{i}", "value": "1"} for i in range(5)]}}
+
+
+def _prompt(number: int) -> dict:
+    name = f"Exp-{number}-Prompt-{number:032x}"
+    return {"name": name, "creation_timestamp": 1, "tags": PROMPT_TAGS,
+            "latest_versions": [{"name": name, "version": "1", "source": "dummy-source", "tags": PROMPT_TAGS * 4}]}
+
+
+ANSWERS = {
+    path: json.dumps(answer).encode()
+    for path, answer in {
+        API + "experiments/create": {"experiment_id": "1"},
+        API + "experiments/search": {"experiments": [_experiment(i) for i in range(25)]},
+        API + "experiments/get": {"experiment": _experiment(1)},
+        API + "registered-models/create": {"registered_model": _prompt(1)},
+        API + "registered-models/search": {"registered_models": [_prompt(i) for i in range(50)]},
+        API + "model-versions/create": {"model_version": {"name": "Prompt", "version": "1"}},
+        API + "runs/create": {"run": _run(1)},
+        API + "runs/get": {"run": _run(1)},
+        API + "runs/search": {"runs": [_run(i) for i in range(10)]},
+        API + "artifacts/list": {"files": [{"path": f"artifact_{i}.json", "file_size": 10240} for i in (1, 2)]},
+        "/api/3.0/mlflow/workspaces": {"workspaces": [{"name": f"tenant-{i}"} for i in range(1, 11)]},
+    }.items()
+}
+FILE = json.dumps({"lines": ["x" * 100] * 100}).encode()
+
+
+class Refusal:
+    """Which requests are refused, and how."""
+
+    def __init__(self, status: int = 0, every: int = 1, retry_after: int = 0, path: str = "") -> None:
+        self.status, self.every, self.path = status, every, path
+        self.headers = f"Retry-After: {retry_after}\r\n" if retry_after else ""
+        self._seen = 0
+
+    def applies(self, path: str) -> bool:
+        """Counts the request; True for each `every`th of those whose path holds `path`."""
+        if not self.status or self.path not in path:
+            return False
+        self._seen += 1
+        return self._seen % self.every == 0
+
+
+def answer_of(method: str, path: str) -> bytes:
+    """The body of a successful answer; an upload's is empty, as MLflow's own since 3.16."""
+    if path.startswith("/api/2.0/mlflow-artifacts/"):
+        return FILE if method == "GET" else b""
+    return ANSWERS.get(path, b"{}")
+
+
+class Connection(asyncio.Protocol):
+    """One kept-alive HTTP/1.1 connection. `counts` and `refusal` are shared by all."""
+
+    def __init__(self, counts: Counter, refusal: Refusal) -> None:
+        self._counts, self._refusal = counts, refusal
+        self._buffer = b""
+
+    def connection_made(self, transport) -> None:
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        while self._answer_one():
+            pass
+
+    def _answer_one(self) -> bool:
+        end = self._buffer.find(b"\r\n\r\n")
+        if end < 0:
+            return False
+        head = self._buffer[:end]
+        mark = head.lower().find(b"\r\ncontent-length:")
+        length = int(head[mark + 17:].split(b"\r\n", 1)[0]) if mark >= 0 else 0
+        if len(self._buffer) < end + 4 + length:
+            return False
+        self._buffer = self._buffer[end + 4 + length:]
+        method, target = head.split(b" ", 2)[:2]
+        self._respond(method.decode(), target.decode().split("?", 1)[0])
+        return True
+
+    def _respond(self, method: str, path: str) -> None:
+        if path == "/counts":
+            self._write("200 OK", json.dumps(self._counts).encode())
+            return
+        if self._refusal.applies(path):
+            self._counts[f"refused {method} {path}"] += 1
+            self._write(f"{self._refusal.status} Refused", b'{"error_code": "REFUSED", "message": "stand-in"}', self._refusal.headers)
+            return
+        self._counts[f"{method} {path}"] += 1
+        self._write("200 OK", answer_of(method, path))
+
+    def _write(self, status: str, body: bytes, headers: str = "") -> None:
+        head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\n{headers}Content-Length: {len(body)}\r\n\r\n"
+        self._transport.write(head.encode() + body)
+
+
+async def serve(refusal: Refusal) -> None:
+    """Serves on a free loopback port, prints it, ends with standard input."""
+    loop = asyncio.get_running_loop()
+    counts: Counter = Counter()
+    server = await loop.create_server(lambda: Connection(counts, refusal), "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await loop.run_in_executor(None, sys.stdin.read)
+    server.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--refuse", type=int, default=0, help="status of refused requests; 0: refuse none")
+    parser.add_argument("--every", type=int, default=1, help="refuse each so manieth request")
+    parser.add_argument("--retry-after", type=int, default=0, help="seconds named in Retry-After")
+    parser.add_argument("--path", default="", help="refuse only where the path holds this")
+    chosen = parser.parse_args()
+    asyncio.run(serve(Refusal(chosen.refuse, chosen.every, chosen.retry_after, chosen.path)))
+
+
+if __name__ == "__main__":
+    main()
