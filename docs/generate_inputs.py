@@ -20,7 +20,8 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "inputs.md"
 ENV_LOOKUP = re.compile(
-    r"""(?:lookup|query)\(\s*['"](?:ansible\.builtin\.)?env['"]\s*,\s*['"](?P<name>[A-Z][A-Z0-9_]*)['"]\s*(?:,\s*default\s*=\s*(?P<default>'[^']*'|"[^"]*"|[^\s,)]+)\s*)?\)"""
+    r"""(?:lookup|query)\(\s*['"](?:ansible\.builtin\.)?env['"]\s*,\s*['"](?P<name>[A-Z][A-Z0-9_]*)['"]\s*"""
+    r"""(?:,\s*default\s*=\s*(?P<default>'[^']*'|"[^"]*"|[^\s,)]+)\s*)?\)"""
 )
 PLAYBOOK_VARIABLE = re.compile(r"^\{\{\s*\(?\s*([a-z][a-z0-9_]*)\s*\|\s*default\(")
 MARKUP = re.compile(r"\b[BCEIMOPRV]\(((?:[^()\\]|\\.)*)\)")
@@ -171,7 +172,7 @@ def _code(value: Any) -> str:
 
 
 def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    lines = [header, tuple("---" for _ in header), *(tuple(cell.replace("|", "\\|").replace("\n", " ") for cell in row) for row in rows)]
+    lines = [header, ("---",) * len(header), *(tuple(cell.replace("|", "\\|").replace("\n", " ") for cell in row) for row in rows)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 

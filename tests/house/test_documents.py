@@ -1,0 +1,108 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The documents tell the truth as far as a program can see: commands, links, variables, files and fields exist."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from repository import ROOT, files, load_yaml, relative
+
+MAKE_TARGETS = ("venv", "suite", "test", "test-cluster", "cluster-up", "cluster-down", "bench", "lint", "docs", "clean")
+DOCUMENTS = [path for path in files("*.md", "docs/**/*.md") if path.name != "LICENSE"]
+RECORDS = ("cell", "run", "target", "state", "plan")
+
+each_document = pytest.mark.parametrize("path", [pytest.param(path, id=relative(path)) for path in DOCUMENTS])
+
+
+def text(path: Path) -> str:
+    """The text of a document."""
+    return path.read_text(encoding="utf-8")
+
+
+def variables() -> set[str]:
+    """Every variable a user can set: those of the roles, and the short names their defaults read."""
+    names: set[str] = set()
+    for path in ROOT.glob("roles/*/defaults/main.yml"):
+        for name, value in load_yaml(path).items():
+            names.add(name)
+            names |= set(re.findall(r"^\{\{\s*\(?\s*([a-z][a-z0-9_]*)\s*\|\s*default\(", value)) if isinstance(value, str) else set()
+    for path in ROOT.glob("playbooks/*.yml"):
+        names |= set(re.findall(r"\{\{\s*([a-z][a-z0-9_]*)\s*\|\s*default\(", text(path)))
+    return names
+
+
+def properties(schema: Any) -> Iterator[str]:
+    """The names of all fields that a schema describes, at any depth."""
+    if isinstance(schema, dict):
+        yield from schema.get("properties", {}) if isinstance(schema.get("properties"), dict) else ()
+        for value in schema.values():
+            yield from properties(value)
+    elif isinstance(schema, list):
+        for value in schema:
+            yield from properties(value)
+
+
+@pytest.mark.parametrize("target", MAKE_TARGETS)
+def test_the_names_that_stay_are_make_targets(target: str) -> None:
+    assert re.search(rf"^{target}:", text(ROOT / "Makefile"), re.MULTILINE)
+
+
+@each_document
+def test_make_targets_that_are_named_exist(path: Path) -> None:
+    named = set(re.findall(r"(?:`|\$ )make ([a-z-]+)", text(path)))
+    existing = set(re.findall(r"^([a-z][a-z-]*):", text(ROOT / "Makefile"), re.MULTILINE))
+    assert sorted(named - existing) == []
+
+
+@each_document
+def test_playbooks_that_are_named_exist(path: Path) -> None:
+    named = set(re.findall(r"playbooks/([a-z_]+)\.yml", text(path))) | set(re.findall(r"ansible-playbook perfscale\.mlflow\.([a-z_]+)", text(path)))
+    assert [name for name in sorted(named) if not (ROOT / "playbooks" / f"{name}.yml").is_file()] == []
+
+
+@each_document
+def test_variables_that_are_named_exist(path: Path) -> None:
+    named = set(re.findall(r"-e ([a-z][a-z0-9_]*)=", text(path)))
+    assert sorted(named - variables()) == []
+
+
+@each_document
+def test_links_lead_somewhere(path: Path) -> None:
+    links = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text(path))
+    assert [link for link in links if "://" not in link and not (path.parent / link).exists()] == []
+
+
+@each_document
+def test_plugins_that_are_named_exist(path: Path) -> None:
+    plugins = {found.stem for found in ROOT.glob("plugins/*/*.py")} | {found.name for found in ROOT.glob("roles/*")} | {found.stem for found in ROOT.glob("playbooks/*.yml")}
+    named = set(re.findall(r"\bperfscale\.mlflow\.([a-z0-9_]+)", text(path))) - {"git"}
+    assert sorted(named - plugins) == []
+
+
+def test_the_map_names_every_room() -> None:
+    """docs/architecture.md mentions each role, playbook, module, area of module_utils and folder of data."""
+    page = text(ROOT / "docs" / "architecture.md")
+    rooms = [path.name for path in sorted(ROOT.glob("roles/*"))] + [path.name for path in sorted(ROOT.glob("playbooks/*.yml"))]
+    rooms += [path.stem for folder in ("modules", "filter") for path in sorted(ROOT.glob(f"plugins/{folder}/*.py"))]
+    rooms += [path.name for folder in ("plugins/module_utils", "files", "tests", "inventories") for path in sorted(ROOT.glob(f"{folder}/*")) if path.is_dir()]
+    assert [room for room in rooms if room != "__pycache__" and not re.search(rf"\b{re.escape(room)}\b", page)] == []
+
+
+def test_the_map_names_nothing_that_is_gone() -> None:
+    page = text(ROOT / "docs" / "architecture.md")
+    named = set(re.findall(r"`((?:roles|playbooks|plugins|files|tests|inventories|docs)/[\w./-]+)`", page))
+    assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
+
+
+@pytest.mark.parametrize("record", RECORDS)
+def test_every_field_is_documented(record: str) -> None:
+    schema = json.loads(text(ROOT / "files" / "schemas" / f"{record}.json"))
+    page = text(ROOT / "docs" / "data_model.md")
+    assert [name for name in sorted(set(properties(schema))) if not re.search(rf"(?<!\w){re.escape(name)}(?!\w)", page)] == []
