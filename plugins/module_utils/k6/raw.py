@@ -116,7 +116,7 @@ class _Reader:
             self.requests(block)
             self.other_rows(block)
         if not self.tags:
-            raise K6ResultError(f"raw samples {self.path}: the file is empty. See k6.log in the same directory for why k6 wrote nothing.")
+            raise K6ResultError(f"raw samples {self.path}: the file is empty or has no whole line. See k6.log in the same directory for why k6 wrote nothing.")
         if self.odd_stamp and not self.raw.last_ms:
             shown = self.odd_stamp.decode("utf-8", "replace")
             raise K6ResultError(f"raw samples {self.path}: the time stamp {shown!r} is no epoch time. Set K6_CSV_TIME_FORMAT=unix_milli for k6.")
@@ -128,10 +128,11 @@ class _Reader:
         for chunk in _chunks(self.path, self.raw):
             block = rest + chunk
             cut = block.rfind(_DURATION)
-            if cut <= 0:
+            if cut < 0:
                 cut = block.rfind(b"\n")
             if cut > 0:
                 yield block[:cut + 1]
+            # At 0 the rest of a request is still to come.
             rest = block[cut:]
         cut = rest.rfind(b"\n")
         if cut > 0:

@@ -1,0 +1,72 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Counts, rates and latencies of the window."""
+
+from __future__ import annotations
+
+import pytest
+from raw_text import HEADER, request
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.blocks import block, category_blocks, operation_blocks, pools_of, tenant_blocks
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import Kind, read_raw
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.samples import sorted_requests
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.window import Window
+
+GOOD = Kind("get_run", "browsing", "tenant-10", 200, "")
+BAD = Kind("get_run", "browsing", "tenant-2", 500, "1500")
+REFUSED = Kind("create_run", "training", "tenant-2", 0, "1212")
+
+
+def test_block_counts_every_outcome():
+    result = block({GOOD: [100 * n for n in range(1, 21)], BAD: [9000, 9100], REFUSED: [0]}, 10)
+    assert {name: result[name] for name in ("n", "ok", "failed", "failed_by", "rate_per_s", "goodput_per_s", "ci95")} == {
+        "n": 23,
+        "ok": 20,
+        "failed": 3,
+        "failed_by": {"connection": 1, "http_500": 2},
+        "rate_per_s": 2.3,
+        "goodput_per_s": 2.0,
+        "ci95": {},
+    }
+    assert result["latency_ms"] == {"mean": pytest.approx(17.0, abs=0.001), "p50": 11.0, "p90": 19.8, "p95": 83.0, "p99": None, "max": 91.0}
+    assert result["latency_ok_ms"] == {"mean": 10.5, "p50": 10.5, "p90": 18.1, "p95": 19.05, "p99": None, "max": 20.0}
+    assert result["low_n"] == ["p90", "p95"]
+    assert result["suppressed"] == {"p99": "n=23: p99 needs n(1-0.99) >= 1"}
+
+
+def test_successful_requests_have_their_own_limits():
+    result = block({GOOD: [100] * 12, BAD: [200] * 10}, 1)
+    assert result["suppressed"] == {"p99": "n=22: p99 needs n(1-0.99) >= 1", "ok_p95": "n=12: p95 needs n(1-0.95) >= 1"}
+    assert result["low_n"] == ["p90", "p95", "ok_p50"]
+
+
+def test_block_of_nothing():
+    result = block({}, 10)
+    assert (result["n"], result["rate_per_s"], result["failed_by"]) == (0, 0, {})
+    assert set(result["latency_ms"].values()) == {None}
+    assert block({}, 0)["rate_per_s"] is None
+
+
+def test_every_required_operation_is_present_and_others_follow():
+    blocks = operation_blocks({GOOD: [100], REFUSED: [0]}, ("search_runs", "get_run"), 10)
+    assert {name: entry["n"] for name, entry in blocks.items()} == {"search_runs": 0, "get_run": 1, "create_run": 1}
+
+
+def test_categories_pool_their_operations():
+    blocks = category_blocks({GOOD: [100, 300], BAD: [500], REFUSED: [0]}, 10)
+    assert {name: entry["n"] for name, entry in blocks.items()} == {"read": 3, "search": 0, "write": 1}
+    assert blocks["read"]["latency_ms"]["mean"] == 3
+
+
+def test_tenants_come_in_natural_order():
+    blocks = tenant_blocks({GOOD: [100], BAD: [200], REFUSED: [0], Kind("x", "", "", 200, ""): [1]}, 10)
+    assert {tenant: entry["n"] for tenant, entry in blocks.items()} == {"": 1, "tenant-2": 2, "tenant-10": 1}
+
+
+def test_only_requests_that_started_in_the_window_count(tmp_path):
+    ends = {1_795_000_001_000: 1, 1_795_000_001_001: 1, 1_795_000_001_999: 100, 1_795_000_002_050: 51, 1_795_000_002_051: 51}
+    (tmp_path / "raw.csv").write_text(HEADER + "".join(request(end, duration=duration) for end, duration in ends.items()))
+    raw = read_raw(tmp_path / "raw.csv", 60_000)
+    pools = pools_of(raw, sorted_requests(raw), Window(1_795_000_001_000, 1_795_000_002_000))
+    assert pools == {Kind("get_run", "browsing", "tenant-1", 200, ""): [100, 10000, 5100]}

@@ -1,0 +1,172 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Raw files: captured ones, damaged ones, and other time formats."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+
+import pytest
+from raw_text import HEADER, journey, request, value
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6 import raw as raw_module
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.errors import K6ResultError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import UNKNOWN, Kind, read_raw
+
+END = 1_800_000_000_000
+TIMEOUT_MS = 60_000.0
+
+
+def read(tmp_path, text, name="raw.csv"):
+    path = tmp_path / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return read_raw(path, TIMEOUT_MS)
+
+
+def test_captured_file_row_by_row(attempt_directory):
+    with (attempt_directory / "raw.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    durations = [row for row in rows if row["metric_name"] == "http_req_duration"]
+    waitings = [row for row in rows if row["metric_name"] == "http_req_waiting"]
+    raw = read_raw(attempt_directory / "raw.csv", TIMEOUT_MS)
+    assert raw.duration_rows == len(durations) == len(raw.starts)
+    assert list(raw.durations) == [round(float(row["metric_value"]) * 100) for row in durations]
+    assert list(raw.waitings) == [round(float(row["metric_value"]) * 100) for row in waitings]
+    assert list(raw.starts) == [round(int(row["timestamp"]) - float(row["metric_value"])) for row in durations]
+    kinds = [raw.kind_table[number] for number in raw.kinds]
+    assert [(kind.operation, str(kind.status), kind.error_code) for kind in kinds] == [(row["name"], row["status"], row["error_code"]) for row in durations]
+    assert all(f"tenant={kind.tenant}" in row["metadata"] and f"journey={kind.journey}" in row["metadata"] for kind, row in zip(kinds, durations, strict=True))
+    for metric, found in (("journey_duration", raw.journeys), ("heartbeat_lateness", raw.heartbeats), ("vus", raw.users), ("iterations", raw.iterations)):
+        assert len(found) == sum(row["metric_name"] == metric for row in rows) > 0
+    assert raw.last_ms == max(int(row["timestamp"]) for row in rows)
+    assert (raw.unreadable, raw.is_truncated) == (0, False)
+
+
+@pytest.mark.parametrize("block", [1, 50, 333, 4096], ids=str)
+def test_blocks_do_not_matter(captured, monkeypatch, block):
+    path = captured / "1.1.0" / "raw.csv"
+    whole = read_raw(path, TIMEOUT_MS)
+    monkeypatch.setattr(raw_module, "_BLOCK", block)
+    assert read_raw(path, TIMEOUT_MS) == whole
+
+
+def test_order_of_tags_does_not_matter(tmp_path):
+    swapped = request().replace("tenant=tenant-1&journey=browsing", "journey=browsing&tenant=tenant-1")
+    raw = read(tmp_path, HEADER + request() + swapped)
+    assert raw.kind_table == [Kind("get_run", "browsing", "tenant-1", 200, "")]
+    assert list(raw.waitings) == [450, 450]
+
+
+def test_gzip_is_read_and_a_damaged_one_gives_what_it_has(tmp_path, monkeypatch):
+    text = HEADER + "".join(request(END + n, operation=f"operation_{n * 7919 % 1000}") for n in range(500))
+    packed = gzip.compress(text.encode(), mtime=0)
+    assert read(tmp_path, packed).duration_rows == 500
+    monkeypatch.setattr(raw_module, "_BLOCK", 512)
+    middle = len(packed) // 2
+    for damaged in (packed[:middle], packed[:middle] + b"\xff" * 999):
+        half = read(tmp_path, damaged)
+        assert 0 < half.duration_rows < 500
+        assert half.is_truncated
+
+
+@pytest.mark.parametrize(
+    ("cut", "requests"),
+    [
+        pytest.param(-1, 2, id="the last newline is missing"),
+        pytest.param(-len(request()) - 1, 1, id="inside the row before the last request"),
+        pytest.param(-len(request()) + len(request().split("\n")[0]) + 30, 1, id="inside the last duration row"),
+    ],
+)
+def test_unfinished_last_line_is_not_used(tmp_path, cut, requests):
+    raw = read(tmp_path, (HEADER + request() + request())[:cut])
+    assert len(raw.starts) == raw.duration_rows == requests
+    assert raw.is_truncated
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param(f"http_req_duration,{END},abc,,get_run,browsing,200,,\n", id="no number"),
+        pytest.param(f"http_req_duration,{END},nan,,get_run,browsing,200,,\n", id="not a number"),
+        pytest.param(f"http_req_duration,{END},-1,,get_run,browsing,200,,\n", id="negative"),
+        pytest.param(f"http_req_duration,{END},5.0,,get_run,browsing,20x,,\n", id="status is text"),
+        pytest.param(f"http_req_duration,{END},5.0,get_run\n", id="fields are missing"),
+        pytest.param("http_req_duration,\n", id="nothing follows"),
+        pytest.param("http_req_duration,12ab567890123,5.0,,get_run,browsing,200,,\n", id="stamp is text"),
+        pytest.param(f'http_req_duration,{END},5.0,,"get_run,browsing,200,,\n', id="quote without end"),
+    ],
+)
+def test_damaged_row_is_counted_and_spoils_no_other(tmp_path, line):
+    raw = read(tmp_path, HEADER + request(duration=1, waiting=0.5) + line + request(END + 9, duration=3, waiting=2))
+    assert (raw.unreadable, raw.duration_rows) == (1, 3)
+    assert list(raw.durations) == [100, 300]
+    assert list(raw.waitings) == [50, 200]
+
+
+@pytest.mark.parametrize(
+    "waiting",
+    [
+        pytest.param("", id="its row is missing"),
+        pytest.param(f"http_req_waiting,{END + 1},4.5,,get_run,browsing,200,,tenant=tenant-1&journey=browsing\n", id="of another time"),
+        pytest.param(f"http_req_waiting,{END},4.5,,get_run,browsing,500,,tenant=tenant-1&journey=browsing\n", id="of another request"),
+        pytest.param(f"http_req_waiting,{END},x,,get_run,browsing,200,,tenant=tenant-1&journey=browsing\n", id="no number"),
+    ],
+)
+def test_waiting_is_unknown_when_it_is_not_this_requests(tmp_path, waiting):
+    raw = read(tmp_path, HEADER + request(waiting=None) + waiting + request(END + 2, waiting=1.25))
+    assert list(raw.waitings) == [UNKNOWN, 125]
+
+
+def test_garbage_between_rows_is_passed_over(tmp_path):
+    garbage = "\0\0\0\nvus,x\nvus,1,2\niterations,bad,1,,,,,,\njourney_duration\nhello, world\n"
+    raw = read(tmp_path, HEADER + garbage + value("vus", END, 7) + request() + journey(END, 250, outcome="interrupted"))
+    assert raw.duration_rows == 1
+    assert [row.value for row in raw.users] == [7]
+    assert raw.iterations == []
+    assert raw.journeys == [(END - 250, 250, "browsing", "interrupted")]
+
+
+def test_requests_without_a_connection_are_charged_their_wait(tmp_path):
+    hung = request(duration=0, waiting=0, status=0, error_code="1050")
+    refused = request(duration=0, waiting=0, status=0, error_code="1212")
+    slow = request(duration=150, waiting=0, status=0, error_code="1050")
+    raw = read(tmp_path, HEADER + hung + refused + slow)
+    assert list(raw.durations) == [6_000_000, 0, 15_000]
+    assert list(raw.starts) == [END - 60_000, END, END - 150]
+
+
+@pytest.mark.parametrize(
+    ("stamp", "milliseconds"),
+    [
+        pytest.param(1_795_474_537, 1_795_474_537_000, id="seconds"),
+        pytest.param(1_795_474_537_363, 1_795_474_537_363, id="milliseconds"),
+        pytest.param(1_795_474_537_363_999, 1_795_474_537_364, id="microseconds"),
+        pytest.param(1_795_474_537_363_999_999, 1_795_474_537_364, id="nanoseconds"),
+    ],
+)
+def test_units_of_time(tmp_path, stamp, milliseconds):
+    assert list(read(tmp_path, HEADER + request(stamp, duration=0)).starts) == [milliseconds]
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        pytest.param("", "the file is empty", id="empty"),
+        pytest.param(HEADER[:20], "the file is empty", id="half a header"),
+        pytest.param("a,b\n1,2\n", "not the CSV output of k6", id="another CSV"),
+        pytest.param("metric_name,timestamp,metric_value,extra_tags,metadata\n", "with the tags name and status", id="without the tags"),
+        pytest.param(HEADER + request("2026-11-23T22:55:37Z"), "Set K6_CSV_TIME_FORMAT=unix_milli", id="time as text"),
+    ],
+)
+def test_files_that_cannot_be_used(tmp_path, content, sentence):
+    with pytest.raises(K6ResultError, match=sentence):
+        read(tmp_path, content)
+
+
+def test_missing_and_unreadable_files(tmp_path):
+    with pytest.raises(K6ResultError, match="the file is missing"):
+        read_raw(tmp_path / "raw.csv", TIMEOUT_MS)
+    with pytest.raises(K6ResultError, match="cannot be read"):
+        read_raw(tmp_path, TIMEOUT_MS)

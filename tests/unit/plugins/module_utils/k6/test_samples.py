@@ -1,0 +1,97 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The kept samples: their rows, their order, and what happens when the disk fails."""
+
+from __future__ import annotations
+
+import csv
+import errno
+import gzip
+
+import pytest
+from raw_text import HEADER, request
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6 import samples
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.errors import K6ResultError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import read_raw
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.samples import COLUMNS, sorted_requests, write_samples
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.window import Window
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import FileWriteError
+
+WINDOW = Window(1_795_000_001_000, 1_795_000_002_000)
+TEXT = HEADER + "".join(
+    (
+        request(1_795_000_002_500, duration=2.0, status=503, error_code="1503"),
+        request(1_795_000_001_020, duration=19.004, waiting=None, tenant="tenant-2"),
+        request(1_795_000_001_010, duration=10.5, waiting=10.126, operation="create_run", journey="training"),
+        request(1_795_000_000_990, duration=0.004),
+    )
+)
+
+
+@pytest.fixture
+def raw(tmp_path):
+    (tmp_path / "raw.csv").write_text(TEXT)
+    return read_raw(tmp_path / "raw.csv", 60_000)
+
+
+def rows_of(path):
+    with gzip.open(path, "rt", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_rows_are_sorted_by_start_with_their_phase(tmp_path, raw):
+    kept = write_samples(tmp_path / "samples.csv.gz", raw, sorted_requests(raw), WINDOW)
+    rows = rows_of(tmp_path / "samples.csv.gz")
+    assert tuple(rows[0]) == COLUMNS
+    assert [tuple(row.values()) for row in rows] == [
+        ("1795000000990", "get_run", "browsing", "tenant-1", "200", "", "0.00", "4.50", "warmup", "0"),
+        ("1795000001000", "create_run", "training", "tenant-1", "200", "", "10.50", "10.13", "window", "0"),
+        ("1795000001001", "get_run", "browsing", "tenant-2", "200", "", "19.00", "", "window", "0"),
+        ("1795000002498", "get_run", "browsing", "tenant-1", "503", "1503", "2.00", "4.50", "tail", "0"),
+    ]
+    assert kept == (4, (tmp_path / "samples.csv.gz").stat().st_size)
+
+
+def test_equal_samples_give_equal_files(tmp_path, raw):
+    for name in ("one.gz", "two.gz"):
+        write_samples(tmp_path / name, raw, sorted_requests(raw), WINDOW)
+    assert (tmp_path / "one.gz").read_bytes() == (tmp_path / "two.gz").read_bytes()
+
+
+def test_names_cannot_break_the_columns(tmp_path):
+    (tmp_path / "raw.csv").write_text(HEADER + request(operation='"a,b"'))
+    raw = read_raw(tmp_path / "raw.csv", 60_000)
+    write_samples(tmp_path / "samples.csv.gz", raw, sorted_requests(raw), WINDOW)
+    assert rows_of(tmp_path / "samples.csv.gz")[0]["operation"] == "a_b"
+
+
+def test_full_disk_is_one_sentence_and_leaves_nothing(tmp_path, raw, monkeypatch):
+    def full(self, data):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(samples.gzip.GzipFile, "write", full)
+    with pytest.raises(FileWriteError, match="the disk is full"):
+        write_samples(tmp_path / "kept" / "samples.csv.gz", raw, sorted_requests(raw), WINDOW)
+    assert list((tmp_path / "kept").iterdir()) == []
+
+
+def test_a_missing_row_is_noticed(tmp_path, raw):
+    with pytest.raises(K6ResultError, match="3 rows were read back of 4"):
+        write_samples(tmp_path / "samples.csv.gz", raw, sorted_requests(raw)[:3], WINDOW)
+    assert not (tmp_path / "samples.csv.gz").exists()
+
+
+def test_a_damaged_file_is_noticed(tmp_path, raw, monkeypatch):
+    written = samples.write_atomic
+
+    def damage(path, write):
+        written(path, write)
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 0xFF
+        path.write_bytes(content)
+
+    monkeypatch.setattr(samples, "write_atomic", damage)
+    with pytest.raises(K6ResultError, match="raw file is kept"):
+        write_samples(tmp_path / "samples.csv.gz", raw, sorted_requests(raw), WINDOW)

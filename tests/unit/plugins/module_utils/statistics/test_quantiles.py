@@ -1,0 +1,65 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Quantiles against values worked out by hand, and the limits of small samples."""
+
+from __future__ import annotations
+
+import random
+import statistics
+
+import pytest
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.quantiles import describe, is_low, quantile, suppression
+
+
+@pytest.mark.parametrize(
+    ("ordered", "percent", "expected"),
+    [
+        pytest.param([7], 99, 7, id="one sample is every percentile"),
+        pytest.param([1, 2, 3, 4], 50, 2.5, id="median between two"),
+        pytest.param([1, 2, 3, 4, 5], 50, 3, id="median on one"),
+        pytest.param(list(range(1, 101)), 95, 95.05, id="p95 of 1..100"),
+        pytest.param([10, 20], 0, 10, id="p0 is the minimum"),
+        pytest.param([10, 20], 100, 20, id="p100 is the maximum"),
+    ],
+)
+def test_quantile_interpolates_linearly(ordered, percent, expected):
+    assert quantile(ordered, percent) == pytest.approx(expected)
+
+
+def test_quantile_agrees_with_the_standard_library():
+    draw = random.Random(5)
+    ordered = sorted(draw.lognormvariate(3, 1) for _ in range(777))
+    cuts = statistics.quantiles(ordered, n=100, method="inclusive")
+    assert [quantile(ordered, percent) for percent in range(1, 100)] == pytest.approx(cuts)
+
+
+@pytest.mark.parametrize(("ordered", "percent"), [pytest.param([], 50, id="no samples"), pytest.param([1], 101, id="no percentage")])
+def test_quantile_refuses(ordered, percent):
+    with pytest.raises(ValueError, match="at least one sample"):
+        quantile(ordered, percent)
+
+
+@pytest.mark.parametrize(
+    ("percent", "least", "trusted"),
+    [pytest.param(50, 5, 20, id="p50"), pytest.param(90, 10, 100, id="p90"), pytest.param(95, 20, 200, id="p95"), pytest.param(99, 100, 1000, id="p99")],
+)
+def test_limits_of_small_samples(percent, least, trusted):
+    assert suppression(least, percent) is None
+    assert f"n={least - 1}" in suppression(least - 1, percent)
+    assert is_low(trusted - 1, percent)
+    assert not is_low(trusted, percent)
+
+
+def test_describe_names_what_it_withholds():
+    described = describe([float(n) for n in range(1, 13)])
+    assert described["values"] == {"mean": 6.5, "p50": 6.5, "p90": pytest.approx(10.9), "p95": None, "p99": None, "max": 12}
+    assert described["low_n"] == ["p50", "p90"]
+    assert described["suppressed"] == {"p95": "n=12: p95 needs n(1-0.95) >= 1", "p99": "n=12: p99 needs n(1-0.99) >= 1"}
+
+
+def test_describe_of_nothing_has_no_numbers():
+    described = describe([])
+    assert set(described["values"].values()) == {None}
+    assert set(described["suppressed"]) == {"p50", "p90", "p95", "p99"}
