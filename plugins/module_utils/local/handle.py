@@ -67,3 +67,17 @@ def family(handle: dict[str, Any] | None, handle_file: Path | str) -> list[Any]:
         except (psutil.Error, OSError):
             continue
     return list(members.values())
+
+
+def controller() -> dict[str, Any]:
+    """Returns {pid, start_time} of the ansible-playbook under which we run: its topmost process, so that its workers agree."""
+    process = psutil.Process()
+    found = process
+    for ancestor in process.parents():
+        try:
+            names = [Path(part).name for part in ancestor.cmdline()[:2]]
+        except psutil.Error:
+            break
+        if any(name.startswith("ansible") for name in names):
+            found = ancestor
+    return {"pid": found.pid, "start_time": found.create_time()}

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local import cache
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record import lock as run_lock
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import read_json, write_json
+from ansible_collections.perfscale.mlflow.plugins.module_utils.local import handle as handles
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import write_json
 
 LOCK_NAME = "lock.json"
 
@@ -21,11 +21,8 @@ class Busy(Exception):
 
 def holder_of(state_dir: Path) -> dict[str, Any]:
     """Returns who holds the lock and lives ({pid, start_time, run_id}), or an empty dictionary."""
-    try:
-        holder = read_json(state_dir / LOCK_NAME)
-    except ValueError:
-        return {}
-    return holder if isinstance(holder, dict) and run_lock.is_alive(holder) else {}
+    holder = handles.read(state_dir / LOCK_NAME)
+    return holder if holder and handles.process_of(holder) is not None else {}
 
 
 def check(state_dir: Path, mine: dict[str, Any]) -> bool:
@@ -41,7 +38,7 @@ def check(state_dir: Path, mine: dict[str, Any]) -> bool:
 
 def acquire(state_dir: Path, run_id: str, dry: bool = False) -> bool:
     """Takes the lock for this ansible-playbook; returns whether it was not ours before. Raises Busy, or ToolError when it cannot be written."""
-    mine = run_lock.controller()
+    mine = handles.controller()
     if dry:
         return not check(state_dir, mine)
     with cache.locked(state_dir / "lock"):
@@ -53,7 +50,7 @@ def acquire(state_dir: Path, run_id: str, dry: bool = False) -> bool:
 
 def release(state_dir: Path, dry: bool = False) -> bool:
     """Gives the lock back if nobody else holds it; returns whether there was one. Raises Busy."""
-    check(state_dir, run_lock.controller())
+    check(state_dir, handles.controller())
     existed = (state_dir / LOCK_NAME).exists()
     if not dry:
         (state_dir / LOCK_NAME).unlink(missing_ok=True)
