@@ -33,7 +33,7 @@ INTRODUCTION = """\
 # Inputs
 
 Every variable has a default in its role, so nothing needs to be set. A value comes, in rising order of precedence, from the role,
-from an environment variable where one is named below, from `inventories/<environment>/group_vars/all/<role>.yml`, or from `-e variable=value`.
+from an environment variable where one is named below, from `inventories/<environment>/group_vars/all/<role>.yml`, or from `-e NAME=value`.
 """
 
 

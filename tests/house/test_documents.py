@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from repository import ROOT, files, load_yaml, relative
 
 MAKE_TARGETS = ("venv", "suite", "test", "test-cluster", "cluster-up", "cluster-down", "bench", "lint", "docs", "clean")
@@ -81,9 +82,9 @@ def test_links_lead_somewhere(path: Path) -> None:
 
 @each_document
 def test_plugins_that_are_named_exist(path: Path) -> None:
-    plugins = {found.stem for found in ROOT.glob("plugins/*/*.py")} | {found.name for found in ROOT.glob("roles/*")} | {found.stem for found in ROOT.glob("playbooks/*.yml")}
+    existing = {found.stem for pattern in ("plugins/*/*.py", "roles/*", "playbooks/*.yml") for found in ROOT.glob(pattern)}
     named = set(re.findall(r"\bperfscale\.mlflow\.([a-z0-9_]+)", text(path))) - {"git"}
-    assert sorted(named - plugins) == []
+    assert sorted(named - existing) == []
 
 
 def test_the_map_names_every_room() -> None:
