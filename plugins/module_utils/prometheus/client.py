@@ -173,7 +173,8 @@ class PrometheusClient:
         reason = getattr(error, "reason", error)
         if isinstance(reason, ssl.SSLCertVerificationError):
             raise PrometheusError(
-                f"Prometheus {self.url}: its certificate is not trusted ({reason.verify_message}). Give the CA file, or turn certificate checks off."
+                f"Prometheus {self.url}: its certificate is not trusted ({getattr(reason, 'verify_message', reason)}). "
+                "Give the CA file, or turn certificate checks off."
             ) from error
         if isinstance(reason, TimeoutError):
             return f"did not answer within {self.timeout:g} s"

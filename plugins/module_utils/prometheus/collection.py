@@ -89,7 +89,7 @@ def check(question: Question) -> dict[str, str]:
     """
     if question.window.seconds / question.step_s > _MOST_POINTS:
         raise AnswerError(
-            f"Step {question.step_s:g} s: gives more than {_MOST_POINTS} points per series in a window of {question.window.seconds:.0f} s. Choose a larger step."
+            f"Step {question.step_s:g} s: more than {_MOST_POINTS} points per series in a window of {question.window.seconds:.0f} s. Choose a larger step."
         )
     return {entry.metric: question.query_of(entry) for entry in question.entries}
 

@@ -1,0 +1,100 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Metrics profiles: kube-burner's verbatim, ours, and what is wrong with others; the code and the schema agree."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.profile import Entry, ProfileError, load_profile
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.resource_field import FIELDS
+
+ROOT = Path(__file__).resolve().parents[5]
+SCHEMA = json.loads((ROOT / "files" / "schemas" / "metrics_profile.json").read_text(encoding="utf-8"))
+MINIMAL = {"query": "up", "metricName": "targets"}
+
+
+def fits_schema(profile):
+    return Draft202012Validator(SCHEMA).is_valid(profile)
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        pytest.param({}, {}, id="minimal"),
+        pytest.param({"instant": True, "captureStart": True}, {"instant": True, "capture_start": True}, id="kube-burner's keys"),
+        pytest.param({"severity": "x", "labels": {"a": 1}}, {}, id="unknown keys"),
+        pytest.param({"instant": None, "unit": None}, {}, id="empty keys"),
+        pytest.param({"field": "memory_bytes", "instance_label": "pod"}, {"field": "memory_bytes", "instance_label": "pod"}, id="field"),
+        pytest.param({"instant": True, "field": "restarts", "optional": True}, {"instant": True, "field": "restarts", "optional": True}, id="optional"),
+        pytest.param({"shape": "vector", "series_min": 0, "series_max": 3}, {"shape": "vector", "series_min": 0, "series_max": 3}, id="shape"),
+    ],
+)
+def test_entries_are_read(more, expected):
+    profile = [{**MINIMAL, **more}]
+    assert load_profile(profile) == [Entry(query="up", metric="targets", **expected)]
+    assert fits_schema(profile)
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        pytest.param("up", r"entry 1 is not a mapping", id="text"),
+        pytest.param({"query": "up"}, r"entry 1 has no metricName", id="no name"),
+        pytest.param({"metricName": "a"}, r"entry 1 \(a\) has no query", id="no query"),
+        pytest.param({**MINIMAL, "query": ""}, r"has query ''", id="empty query"),
+        pytest.param({**MINIMAL, "instant": "yes"}, r"has instant 'yes'\. Write true or false", id="text for bool"),
+        pytest.param({**MINIMAL, "series_max": "1"}, r"has series_max '1'\. Write a whole number", id="text for number"),
+        pytest.param({**MINIMAL, "series_max": True}, r"has series_max True\. Write a whole number", id="bool for number"),
+        pytest.param({**MINIMAL, "field": "cpu"}, r"has field 'cpu'\. Choose one of cpu_cores_mean, cpu_cores_peak", id="unknown field"),
+        pytest.param({**MINIMAL, "field": "restarts"}, r"fills restarts, which needs instant: true", id="range for instant"),
+        pytest.param({**MINIMAL, "instant": True, "field": "memory_bytes"}, r"fills memory_bytes, which needs instant: false", id="instant for range"),
+        pytest.param({**MINIMAL, "shape": "square"}, r"has shape 'square'\. Choose one of scalar, vector, matrix", id="unknown shape"),
+    ],
+)
+def test_bad_entries_are_named(entry, said):
+    with pytest.raises(ProfileError, match=said):
+        load_profile([entry])
+    assert not fits_schema([entry])
+
+
+def test_all_problems_are_told_at_once():
+    with pytest.raises(ProfileError) as caught:
+        load_profile([{"query": "up"}, {"metricName": "b"}, MINIMAL, MINIMAL])
+    assert all(text in str(caught.value) for text in ("entry 1 has no metricName", "entry 2 (b) has no query", "targets is there twice"))
+
+
+@pytest.mark.parametrize("source", [[], {}, None, 5])
+def test_a_profile_is_a_list(source):
+    with pytest.raises(ProfileError, match="is not a list of queries"):
+        load_profile(source)
+    assert not fits_schema(source)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        pytest.param(None, "cannot be read", id="absent"),
+        pytest.param(b"\xff\xfe\xfa", "cannot be read", id="binary"),
+        pytest.param(b"- {", "is not YAML", id="no YAML"),
+        pytest.param(b"a: 1", "is not a list", id="no list"),
+    ],
+)
+def test_bad_files_are_named(tmp_path, content, said):
+    path = tmp_path / "profile.yml"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ProfileError, match=f"Metrics profile .*profile.yml: {said}"):
+        load_profile(str(path))
+
+
+def test_the_schema_knows_the_same_fields():
+    properties = SCHEMA["items"]["properties"]
+    assert properties["field"]["enum"] == [*FIELDS, None]
+    by_kind = [rule["if"]["properties"]["field"]["enum"] for rule in SCHEMA["items"]["allOf"]]
+    assert by_kind == [[name for name, field in FIELDS.items() if field.instant is instant] for instant in (False, True)]

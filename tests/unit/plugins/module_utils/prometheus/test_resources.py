@@ -1,0 +1,141 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Resources from measurements: sums before maxima, instances, limits, and what is missing."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.answer import AnswerError, Series
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.measurement import Measurement, add_up, assign
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.profile import Entry
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.resource_field import FIELDS, NUMBERS
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.resources import not_requested, resources
+
+SELECTORS = {"mlflow": {"pod": "mlflow-.*"}, "pg": {"pod": "pg-.*"}}
+
+
+def measurement(field, series, since=0.0, optional=False, component=None, not_finite=(), failed=False):
+    """A measurement of {pod: points}; the points of an instant query may be a number."""
+    instant = FIELDS[field].instant
+    entry = Entry("q", f"metric_{field}", instant, field=field, instance_label="pod", optional=optional, component=component)
+    read = [Series({"pod": pod}, [(10.0, points)] if instant else points, list(not_finite)) for pod, points in series.items()]
+    return Measurement(entry, "q", assign(entry, read, SELECTORS), since, failed)
+
+
+def test_the_peak_is_the_maximum_of_the_sum_not_the_sum_of_maxima():
+    rates = {"mlflow-0": [(1.0, 3.0), (2.0, 1.0)], "mlflow-1": [(1.0, 1.0), (2.0, 2.5)]}
+    found, errors, _warnings = resources(["mlflow"], [measurement("cpu_cores_peak", rates)], 10)
+    assert errors == []
+    assert found["mlflow"]["cpu_cores_peak"] == 4.0
+    assert {name: instance["cpu_cores_peak"] for name, instance in found["mlflow"]["instances"].items()} == {"mlflow-0": 3.0, "mlflow-1": 2.5}
+
+
+def test_rates_from_before_the_window_do_not_count():
+    rates = {"mlflow-0": [(1.0, 9.0), (5.0, 2.0), (6.0, 1.0)]}
+    found, _errors, _warnings = resources(["mlflow"], [measurement("cpu_cores_peak", rates, since=5.0)], 10)
+    assert found["mlflow"]["cpu_cores_peak"] == 2.0
+
+
+def test_a_window_shorter_than_the_rates_range_has_its_last_point():
+    found, _errors, _warnings = resources(["mlflow"], [measurement("cpu_cores_peak", {"mlflow-0": [(1.0, 9.0), (2.0, 2.0)]}, since=5.0)], 10)
+    assert found["mlflow"]["cpu_cores_peak"] == 2.0
+
+
+@pytest.mark.parametrize(
+    ("field", "values", "expected"),
+    [
+        pytest.param("cpu_cores_mean", (0.5, 0.25), {"cpu_cores_mean": 0.75}, id="means add up"),
+        pytest.param("restarts", (1.0, 0.0), {"restarts": 1.0}, id="restarts add up"),
+        pytest.param("oom_kills", (1.0, 2.0), {"oom_kills": 3.0}, id="kills add up"),
+        pytest.param("throttled_ratio", (0.1, 0.4), {"throttled_ratio": 0.4}, id="the worst ratio"),
+        pytest.param("coverage", (20.0, 10.0), {"coverage": 0.75}, id="mean coverage"),
+        pytest.param("coverage", (21.0, 21.0), {"coverage": 1.0}, id="no more than all"),
+        pytest.param("limits.cpu_cores", (1.0, 1.0), {"limits": {"cpu_cores": 2.0}}, id="limits"),
+    ],
+)
+def test_instances_make_a_component(field, values, expected):
+    found, errors, _warnings = resources(["mlflow"], [measurement(field, {"mlflow-0": values[0], "mlflow-1": values[1]})], 20)
+    assert errors == []
+    assert {key: found["mlflow"][key] for key in expected} == expected
+    assert found["mlflow"]["status"] == "ok"
+
+
+def test_ranges_fill_several_figures():
+    memory = measurement("memory_bytes", {"mlflow-0": [(1.0, 10.0), (2.0, 30.0)]})
+    count = measurement("instance_count", {"mlflow-0": [(1.0, 4.0), (2.0, 2.0), (3.0, 3.0)]})
+    found, _errors, _warnings = resources(["mlflow"], [memory, count], 10)
+    record = found["mlflow"]
+    assert (record["memory_bytes_mean"], record["memory_bytes_peak"]) == (20.0, 30.0)
+    assert (record["instance_count_min"], record["instance_count_max"], record["instance_count_last"]) == (2.0, 4.0, 3.0)
+
+
+def test_one_query_serves_several_components():
+    found, _errors, _warnings = resources(["mlflow", "pg"], [measurement("cpu_cores_mean", {"mlflow-0": 1.0, "pg-0": 0.25, "other": 9.0})], 10)
+    assert (found["mlflow"]["cpu_cores_mean"], found["pg"]["cpu_cores_mean"]) == (1.0, 0.25)
+    assert set(found) == {"mlflow", "pg"}
+
+
+def test_a_missing_component_is_missing_and_an_error():
+    found, errors, _warnings = resources(["mlflow", "pg"], [measurement("cpu_cores_mean", {"mlflow-0": 1.0})], 10)
+    assert (found["mlflow"]["status"], found["pg"]["status"]) == ("ok", "missing")
+    assert found["pg"]["cpu_cores_mean"] is None
+    assert len(errors) == 1
+    assert errors[0].startswith("Metric metric_cpu_cores_mean: has no samples in the window for component pg.")
+
+
+def test_an_optional_figure_may_be_missing():
+    found, errors, warnings = resources(["mlflow"], [measurement("cpu_cores_mean", {"mlflow-0": 1.0}), measurement("restarts", {}, optional=True)], 10)
+    assert errors == []
+    assert len(warnings) == 1
+    assert (found["mlflow"]["status"], found["mlflow"]["restarts"]) == ("ok", None)
+
+
+def test_what_is_no_number_is_said():
+    _found, errors, _warnings = resources(["mlflow"], [measurement("memory_bytes", {"mlflow-0": []}, not_finite=["NaN"])], 10)
+    assert errors[0].startswith("Metric metric_memory_bytes: is NaN, not a number for component mlflow.")
+
+
+def test_an_entry_that_failed_is_not_reported_twice():
+    found, errors, warnings = resources(["mlflow"], [measurement("cpu_cores_mean", {}, failed=True)], 10)
+    assert (found["mlflow"]["status"], errors, warnings) == ("missing", [], [])
+
+
+def test_nothing_at_all_is_missing_even_when_all_is_optional():
+    found, _errors, _warnings = resources(["mlflow"], [measurement("restarts", {}, optional=True)], 10)
+    assert found["mlflow"]["status"] == "missing"
+
+
+def test_an_entry_may_name_its_component():
+    cluster = measurement("cpu_utilization", {"any": [(1.0, 0.5), (2.0, 0.7)]}, component="cluster")
+    found, errors, _warnings = resources([], [cluster], 10)
+    assert errors == []
+    assert found["cluster"]["cpu_utilization_peak"] == 0.7
+    assert found["cluster"]["cpu_utilization_mean"] == pytest.approx(0.6)
+
+
+def test_low_coverage_is_a_warning():
+    _found, _errors, warnings = resources(["mlflow"], [measurement("coverage", {"mlflow-0": 5.0})], 20)
+    assert warnings == ["Component mlflow: only 25% of the expected samples of the window are there. Its means and peaks may be off."]
+
+
+def test_without_questions_nothing_was_requested():
+    free = Measurement(Entry("q", "m"), "q", [], 0.0)
+    assert resources(["mlflow"], [free], 10) == (not_requested(["mlflow"]), [], [])
+
+
+def test_not_requested_has_every_key_and_no_number():
+    record = not_requested(["mlflow"])["mlflow"]
+    assert record == {"status": "not_requested", **dict.fromkeys(NUMBERS), "limits": {}, "instances": {}}
+
+
+def test_two_series_for_one_place_are_an_error():
+    entry = Entry("q", "m", True, field="restarts")
+    twins = [Series({"pod": "mlflow-0"}, [(1.0, 1.0)]), Series({"pod": "mlflow-1"}, [(1.0, 1.0)])]
+    with pytest.raises(AnswerError, match=r'Metric m: component mlflow has both \{pod="mlflow-0"\} and \{pod="mlflow-1"\}'):
+        assign(entry, twins, SELECTORS)
+
+
+def test_sums_take_what_is_there():
+    assert add_up([[(1.0, 1.0), (2.0, 2.0)], [(2.0, 3.0)]]) == [(1.0, 1.0), (2.0, 5.0)]

@@ -1,0 +1,40 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The shipped metrics profiles: few enough, valid PromQL, and every figure that a valid cell needs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import promql_parser
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.collection import Question, check
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.profile import load_profile
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.window import Window
+
+ROOT = Path(__file__).resolve().parents[5]
+PROFILES = [pytest.param(path, id=path.stem) for path in sorted(ROOT.glob("files/metrics_profiles/*.yml"))]
+COMPONENTS = {"mlflow": "mlflow", "k6_benchmark": "k6_benchmark"}
+
+
+@pytest.mark.parametrize("path", PROFILES)
+def test_a_shipped_profile_is_sound(path):
+    entries = load_profile(str(path))
+    schema = json.loads((ROOT / "files" / "schemas" / "metrics_profile.json").read_text(encoding="utf-8"))
+    Draft202012Validator(schema).validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    assert len(entries) <= 12
+    required = {entry.field for entry in entries if not entry.optional}
+    assert required >= {"cpu_cores_mean", "cpu_cores_peak", "memory_bytes", "coverage"}
+
+
+@pytest.mark.parametrize("path", PROFILES)
+def test_its_queries_are_promql(path):
+    queries = check(Question(load_profile(str(path)), COMPONENTS, Window(1000.0, 1020.5), 1.0))
+    for query in queries.values():
+        promql_parser.parse(query)
+        assert "{{" not in query
