@@ -1,0 +1,124 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How users behave towards a server that is gone, refuses, or answers at once (a stand-in)."""
+
+from __future__ import annotations
+
+import socket
+from collections import Counter
+from urllib.parse import parse_qs
+
+import pytest
+from runs import LOAD, load_config, run_k6, stand_in
+
+USERS = 20
+WINDOW_S = 4
+
+
+def rows_of(ended, metric):
+    return [row for row in ended.rows() if row["metric_name"] == metric]
+
+
+@pytest.fixture
+def nobody() -> str:
+    """A URL at which nobody listens: bound, so that nobody else takes it."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{bound.getsockname()[1]}"
+
+
+def patience(url, tmp_path, k6):
+    config = load_config(url, profile={"kind": "closed", "concurrency": USERS}, warmup_s=0, window_s=WINDOW_S)
+    ended = run_k6(k6, LOAD, tmp_path, config=config, samples=True)
+    assert ended.code == 0, ended.log
+    requests = rows_of(ended, "http_req_duration")
+    assert USERS <= len(requests) <= USERS * WINDOW_S
+    return ended, requests
+
+
+def test_users_think_when_the_server_is_gone(k6, nobody, tmp_path):
+    ended, requests = patience(nobody, tmp_path, k6)
+    assert {row["status"] for row in requests} == {"0"}
+    assert all(1200 <= int(row["error_code"]) <= 1299 for row in requests)
+    metrics = ended.json("summary.json")["data"]["metrics"]
+    assert metrics["list_workspaces_failed"]["values"]["count"] > 0
+    assert "list_workspaces_response_time" not in metrics
+
+
+def test_users_think_when_the_token_is_wrong(k6, tmp_path):
+    token = tmp_path / "token"
+    token.write_text("canary-token\n")
+    with stand_in(refuse=401) as url:
+        config_url = {"url": url, "token_file": str(token), "tls_verify": True}
+        config = load_config(url, mlflow=config_url, profile={"kind": "closed", "concurrency": USERS}, warmup_s=0, window_s=WINDOW_S)
+        ended = run_k6(k6, LOAD, tmp_path / "run", config=config, samples=True)
+    requests = rows_of(ended, "http_req_duration")
+    assert USERS <= len(requests) <= USERS * WINDOW_S
+    assert {row["status"] for row in requests} == {"401"}
+    assert "HTTP 401" in ended.log
+    written = "".join(path.read_text() for path in (tmp_path / "run").iterdir())
+    assert "canary-token" not in written
+
+
+def test_storm_of_errors_is_not_answered_by_a_storm(any_k6, tmp_path):
+    with stand_in(refuse=503) as url:
+        _ended, requests = patience(url, tmp_path, any_k6)
+    assert {row["status"] for row in requests} == {"503"}
+
+
+def test_journey_goes_on_where_it_can(any_k6, tmp_path):
+    with stand_in(refuse=500, path="registered-models/create") as url:
+        config = load_config(url, profile={"kind": "closed", "concurrency": 1}, training_share=1, think_time_s=0.1, warmup_s=0)
+        ended = run_k6(any_k6, LOAD, tmp_path, config=config, samples=True)
+    names = Counter(row["name"] for row in rows_of(ended, "http_req_duration"))
+    assert names["create_prompt"] >= 3
+    assert names["create_prompt_version"] == 0
+    assert names["update_run_status"] >= 3
+    outcomes = {parse_qs(row["extra_tags"])["outcome"][0] for row in rows_of(ended, "journey_duration")}
+    assert "failed" in outcomes and "completed" not in outcomes
+
+
+def journeys(ended):
+    """Tenants of the browsing journeys in the order in which they began, and operations per journey kind."""
+    first = [row for row in rows_of(ended, "http_req_duration") if row["name"] == "list_workspaces"]
+    first.sort(key=lambda row: int(row["timestamp"]))
+    return [parse_qs(row["metadata"])["tenant"][0] for row in first]
+
+
+def open_journeys(k6, directory, **changes):
+    config = dict(profile={"kind": "open", "rate": 5, "users_max": 20}, tenants={"prefix": "tenant-", "count": 50, "choice": {"distribution": "uniform"}})
+    with stand_in() as url:
+        ended = run_k6(k6, LOAD, directory, config=load_config(url, **{**config, **changes}), samples=True)
+    assert ended.code == 0, ended.log
+    return ended
+
+
+def test_same_seed_same_tenants(k6, tmp_path):
+    one = journeys(open_journeys(k6, tmp_path / "1"))
+    two = journeys(open_journeys(k6, tmp_path / "2"))
+    other = journeys(open_journeys(k6, tmp_path / "3", seed=43))
+    assert len(one) >= 15  # four of five journeys per second, for four seconds
+    assert one[:14] == two[:14]
+    assert one[:14] != other[:14]
+
+
+def test_open_profile_starts_journeys_at_its_rate(any_k6, tmp_path):
+    ended = open_journeys(any_k6, tmp_path, profile={"kind": "open", "rate": 2.5, "users_max": 20}, window_s=7)
+    started = Counter(parse_qs(row["extra_tags"])["journey"][0] for row in rows_of(ended, "journey_duration"))
+    assert started["browsing"] == pytest.approx(16, abs=1)  # 2 per second for eight seconds
+    assert started["training"] == pytest.approx(4, abs=1)
+    assert not rows_of(ended, "dropped_iterations")
+
+
+def test_journeys_have_the_old_number_of_requests(any_k6, tmp_path):
+    with stand_in() as url:
+        config = load_config(url, profile={"kind": "closed", "concurrency": 2}, training_share=0.5, think_time_s=0.5, warmup_s=0)
+        ended = run_k6(any_k6, LOAD, tmp_path, config=config, samples=True)
+    names = Counter(row["name"] for row in rows_of(ended, "http_req_duration"))
+    begun = {"training": names["create_experiment"], "browsing": names["list_workspaces"]}
+    finished = Counter(parse_qs(row["extra_tags"])["journey"][0] for row in rows_of(ended, "journey_duration") if "completed" in row["extra_tags"])
+    requests = Counter(parse_qs(row["metadata"])["journey"][0] for row in rows_of(ended, "http_req_duration"))
+    assert finished["training"] >= 2 and finished["browsing"] >= 2
+    for journey, size in (("training", 43), ("browsing", 58)):
+        assert finished[journey] * size <= requests[journey] <= begun[journey] * size

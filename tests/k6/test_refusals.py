@@ -1,0 +1,46 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What cannot be run is refused in one sentence, before anything is sent."""
+
+from __future__ import annotations
+
+import pytest
+from runs import LOAD, PREFILL, load_config, prefill_config, run_k6
+
+URL = "http://127.0.0.1:9"
+SCRIPT_EXCEPTION = 107
+
+
+def _with(**changes):
+    return load_config(URL, **changes)
+
+
+REFUSED = [
+    pytest.param(LOAD, _with(profile={"kind": "spike"}), "Use one of: closed, open.", id="unknown profile"),
+    pytest.param(LOAD, _with(profile={"kind": "closed", "concurrency": 0}), "Use a whole number from 1.", id="concurrency 0"),
+    pytest.param(LOAD, _with(mlflow={"url": ""}), "Use http://", id="no URL"),
+    pytest.param(LOAD, _with(mlflow={"url": URL, "token_file": "/nowhere"}), "Name a readable file, or null.", id="no token file"),
+    pytest.param(LOAD, _with(window_s=0), "Use a number above 0.", id="no window"),
+    pytest.param(PREFILL, prefill_config(URL, concurrency=0), "Use a whole number from 1.", id="prefill concurrency 0"),
+    pytest.param(PREFILL, prefill_config(URL, tenants={"prefix": "t", "numbers": []}), "names no tenant", id="prefill nothing"),
+]
+
+
+@pytest.mark.parametrize(("script", "config", "words"), REFUSED)
+def test_configuration_is_refused(k6, tmp_path, script, config, words):
+    ended = run_k6(k6, script, tmp_path, config=config, timeout=30)
+    assert ended.code == SCRIPT_EXCEPTION
+    assert words in ended.log
+    assert len(ended.log.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(("env", "words"), [
+    pytest.param({}, "MLFLOW_URL", id="no URL"),
+    pytest.param({"MLFLOW_URL": URL, "DURATION": "ten"}, "DURATION", id="duration"),
+    pytest.param({"MLFLOW_URL": URL, "CONCURRENCY": "0"}, "CONCURRENCY", id="concurrency 0"),
+])
+def test_environment_is_refused(any_k6, tmp_path, env, words):
+    ended = run_k6(any_k6, LOAD, tmp_path, env=env, timeout=30)
+    assert ended.code == SCRIPT_EXCEPTION
+    assert words in ended.log
