@@ -42,6 +42,11 @@ def locked(path: Path) -> Iterator[None]:
         yield
 
 
+def complete(cache: Path, name: str) -> Path | None:
+    """Returns an entry that was built to its end, or None."""
+    return cache / name if (cache / name / MARKER).exists() else None
+
+
 def entry(cache: Path, name: str, build: Callable[[Path], None]) -> tuple[Path, bool]:
     """Returns a complete entry and whether it was built now.
 
@@ -49,10 +54,10 @@ def entry(cache: Path, name: str, build: Callable[[Path], None]) -> tuple[Path, 
     was cut off is thrown away by the next one.
     """
     directory = cache / name
-    if (directory / MARKER).exists():
+    if complete(cache, name):
         return directory, False
     with locked(cache / f"{name}.lock"):
-        if (directory / MARKER).exists():
+        if complete(cache, name):
             return directory, False
         shutil.rmtree(directory, ignore_errors=True)
         try:

@@ -18,6 +18,11 @@ def available() -> bool:
     return bool(shutil.which("apt-get") and shutil.which("dpkg-deb"))
 
 
+def cached(directory: Path, package: str) -> Path | None:
+    """Returns the directory into which a package was unpacked before, or None."""
+    return cache.complete(directory, f"deb-{package}")
+
+
 def ensure(directory: Path, package: str) -> tuple[Path, bool]:
     """Returns the directory into which a package was unpacked and whether that happened now. Raises ToolError."""
 

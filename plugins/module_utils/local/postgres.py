@@ -93,7 +93,7 @@ class Cluster:
         account = self._account()
         self.remove()
         self.state_dir.mkdir(parents=True, exist_ok=True)
-        home = self.state_dir / "postgres"
+        home = self.state_dir / "cluster"
         if accounts.reaches(account, self.state_dir):
             shutil.rmtree(home, ignore_errors=True)
             home.mkdir(mode=0o700)

@@ -76,19 +76,31 @@ def machine() -> dict[str, Any]:
     }
 
 
+def find_monitor(cache: Path, paths: dict[str, str], name: str) -> str | None:
+    """Returns the named, found or already cached Prometheus or process-exporter, or None."""
+    names, package = MONITORS[name]
+    cached = debian.cached(cache, package)
+    return paths.get(name) or next((path for path in map(shutil.which, names) if path), None) or (cached and str(cached / "usr/bin" / package))
+
+
+def monitor_remedy(name: str) -> str:
+    """Returns what to do on a system that cannot fetch Prometheus or process-exporter."""
+    program = MONITORS[name][0][0]
+    return (
+        f"{program}: not on PATH, and this system has no apt-get and dpkg-deb to fetch it with. "
+        f"Install {program} and put it on PATH, or choose metrics_profile=none."
+    )
+
+
 def ensure_monitor(settings: Settings, name: str) -> dict[str, str]:
     """Returns {path, version} of Prometheus or process-exporter, from PATH or from an unpacked Debian package. Raises ToolError."""
     names, package = MONITORS[name]
-    found = settings.paths.get(name) or next((path for path in map(shutil.which, names) if path), None)
+    found = find_monitor(settings.cache, settings.paths, name)
     if not found:
         if not debian.available():
-            raise ToolError(
-                f"{names[0]}: not on PATH, and this system has no apt-get and dpkg-deb to fetch it with. "
-                f"Install {names[0]} and put it on PATH, or choose metrics_profile=none."
-            )
-        directory, is_new = debian.ensure(settings.cache, package)
-        if is_new:
-            settings.built.append(str(directory))
+            raise ToolError(monitor_remedy(name))
+        directory, _is_new = debian.ensure(settings.cache, package)
+        settings.built.append(str(directory))
         found = str(directory / "usr/bin" / package)
     return {"path": found, "version": version_of(found, names[0])}
 

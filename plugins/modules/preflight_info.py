@@ -1,0 +1,220 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Names everything that would stop a run."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: preflight_info
+version_added: 0.1.0
+short_description: Name everything that would stop a run
+author:
+  - perfscale.mlflow contributors (@perfscale)
+description:
+  - Looks for every problem at once and changes nothing. Each check runs only when its option is given.
+options:
+  packages:
+    description: Python packages that must be importable.
+    type: list
+    elements: str
+    default: []
+  results_dir:
+    description: Directory that must be writable; it need not exist.
+    type: path
+  results_bytes:
+    description: Bytes that must be free there.
+    type: int
+    default: 0
+  state_dir:
+    description: State directory of a local stack that nobody else may use now.
+    type: path
+  settings:
+    description: Settings that must be known and fit together.
+    type: dict
+    suboptions:
+      db_backend:
+        description: Where MLflow keeps its rows.
+        type: str
+        required: true
+      mlflow_url:
+        description: An MLflow that is already there.
+        type: str
+        default: ''
+      prometheus_url:
+        description: A Prometheus that is already there.
+        type: str
+        default: ''
+      metrics_profile:
+        description: Metrics profile of the run.
+        type: str
+        default: ''
+      profiles_dir:
+        description: Directory of the shipped profiles.
+        type: path
+        required: true
+  programs:
+    description: Programs that must be there or can be fetched.
+    type: dict
+    suboptions:
+      names:
+        description: The wanted programs beside k6.
+        type: list
+        elements: str
+        choices: [mlflow, prometheus, process_exporter, postgres]
+        default: []
+      cache_dir:
+        description: The cache, as for M(perfscale.mlflow.local_tools).
+        type: path
+      paths:
+        description: Programs that the user chose, by name.
+        type: dict
+        default: {}
+  mlflow:
+    description: An MLflow that must answer, accept the token and have workspaces.
+    type: dict
+    suboptions:
+      url:
+        description: Its base URL.
+        type: str
+        required: true
+      token:
+        description: Bearer token.
+        type: str
+      token_file:
+        description: File with the bearer token, instead of O(mlflow.token).
+        type: path
+      ca_file:
+        description: CA bundle.
+        type: path
+      validate_certs:
+        description: Whether the certificate is verified.
+        type: bool
+        default: true
+  prometheus:
+    description: A Prometheus that must answer.
+    type: dict
+    suboptions:
+      url:
+        description: Its base URL.
+        type: str
+        required: true
+      token_file:
+        description: File with the bearer token.
+        type: path
+      ca_file:
+        description: CA bundle.
+        type: path
+      validate_certs:
+        description: Whether the certificate is verified.
+        type: bool
+        default: true
+attributes:
+  check_mode:
+    description: Only reads.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Look for problems
+  perfscale.mlflow.preflight_info:
+    packages: [pandas]
+    results_dir: results
+    mlflow:
+      url: http://127.0.0.1:5000
+  register: preflight
+"""
+
+RETURN = r"""
+problems:
+  description: One sentence per problem, with its remedy.
+  returned: always
+  type: list
+  elements: str
+facts:
+  description: What was seen, C(k6) (path, version) and C(mlflow) (version, workspaces_enabled, store_type), as far as asked for and found.
+  returned: always
+  type: dict
+"""
+
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.local import cache, preflight
+
+
+def argument_spec():
+    """Returns the module's arguments."""
+    server = {
+        "url": {"type": "str", "required": True},
+        "token_file": {"type": "path"},
+        "ca_file": {"type": "path"},
+        "validate_certs": {"type": "bool", "default": True},
+    }
+    return {
+        "packages": {"type": "list", "elements": "str", "default": []},
+        "results_dir": {"type": "path"},
+        "results_bytes": {"type": "int", "default": 0},
+        "state_dir": {"type": "path"},
+        "settings": {
+            "type": "dict",
+            "options": {
+                "db_backend": {"type": "str", "required": True},
+                "mlflow_url": {"type": "str", "default": ""},
+                "prometheus_url": {"type": "str", "default": ""},
+                "metrics_profile": {"type": "str", "default": ""},
+                "profiles_dir": {"type": "path", "required": True},
+            },
+        },
+        "programs": {
+            "type": "dict",
+            "options": {
+                "names": {"type": "list", "elements": "str", "choices": ["mlflow", "prometheus", "process_exporter", "postgres"], "default": []},
+                "cache_dir": {"type": "path"},
+                "paths": {"type": "dict", "default": {}},
+            },
+        },
+        "mlflow": {"type": "dict", "options": {**server, "token": {"type": "str", "no_log": True}}},
+        "prometheus": {"type": "dict", "options": server},
+    }
+
+
+def look(params):
+    """Returns (problems, facts) of everything that was asked for."""
+    facts = {}
+    problems = preflight.package_problems(params["packages"])
+    if problems:
+        # Without its packages Python cannot look further.
+        return problems, facts
+    if params["settings"]:
+        problems += preflight.settings_problems(params["settings"])
+    if params["results_dir"]:
+        problems += preflight.directory_problems(params["results_dir"], params["results_bytes"])
+    if params["state_dir"]:
+        problems += preflight.stack_problems(params["state_dir"])
+    if params["programs"]:
+        wanted = params["programs"]
+        paths = {name: str(path) for name, path in wanted["paths"].items() if path}
+        found, seen = preflight.program_problems({**wanted, "cache": Path(wanted["cache_dir"] or cache.default_directory()), "paths": paths})
+        problems += found
+        facts.update(seen)
+    if params["mlflow"]:
+        found, seen = preflight.server_problems(params["mlflow"])
+        problems += found
+        facts["mlflow"] = seen
+    if params["prometheus"]:
+        problems += preflight.prometheus_problems(params["prometheus"])
+    return problems, facts
+
+
+def main():
+    """Runs the module."""
+    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    problems, facts = look(module.params)
+    module.exit_json(changed=False, problems=problems, facts=facts)
+
+
+if __name__ == "__main__":
+    main()
