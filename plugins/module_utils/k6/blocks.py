@@ -42,8 +42,9 @@ def block(pools: Pools, seconds: float) -> dict[str, Any]:
         if causes[kind]:
             failed_by[causes[kind]] += len(latencies)
     every = sorted(chain.from_iterable(pools.values()))
-    successful = sorted(chain.from_iterable(latencies for kind, latencies in pools.items() if not causes[kind]))
-    overall, ok = describe(every), describe(successful)
+    successful = sorted(chain.from_iterable(latencies for kind, latencies in pools.items() if not causes[kind])) if failed_by else every
+    overall = describe(every)
+    ok = describe(successful) if failed_by else overall
     return {
         "n": len(every),
         "ok": len(successful),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from bisect import bisect_left
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -65,15 +66,16 @@ def write_samples(path: Path, raw: Raw, order: list[int], window: Window, shard:
 def _blocks(raw: Raw, order: list[int], window: Window, shard: int) -> Iterator[bytes]:
     yield (",".join(COLUMNS) + "\n").encode()
     kinds = [",".join(str(part).translate(_UNSAFE) for part in kind) for kind in raw.kind_table]
-    endings = {phase: f"{phase},{shard}\n" for phase in PHASES}
-    for at in range(0, len(order), _ROWS_PER_BLOCK):
-        yield "".join(
-            f"{raw.starts[i]},{kinds[raw.kinds[i]]},{_latency(raw.durations[i])},{_latency(raw.waitings[i])},{endings[window.phase(raw.starts[i])]}"
-            for i in order[at:at + _ROWS_PER_BLOCK]
-        ).encode()
+    edges = [0, *(bisect_left(order, edge, key=raw.starts.__getitem__) for edge in (window.start_ms, window.end_ms)), len(order)]
+    for phase, first, end in zip(PHASES, edges[:-1], edges[1:], strict=True):
+        for at in range(first, end, _ROWS_PER_BLOCK):
+            yield "".join(
+                f"{raw.starts[i]},{kinds[raw.kinds[i]]},{raw.durations[i] / PRECISION:.2f},{_waiting(raw.waitings[i])},{phase},{shard}\n"
+                for i in order[at:min(at + _ROWS_PER_BLOCK, end)]
+            ).encode()
 
 
-def _latency(amount: int) -> str:
+def _waiting(amount: int) -> str:
     return "" if amount == UNKNOWN else f"{amount / PRECISION:.2f}"
 
 
