@@ -12,16 +12,22 @@ import ssl
 import time
 import urllib.error
 import urllib.parse
+import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ansible.module_utils.urls import open_url
-
 _RETRIED = {429, 500, 502, 503, 504}
 _LONGEST_PAUSE_S = 15.0
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """Lets a redirect be an error: a login page is no answer, and the token is for this host only."""
+
+    def redirect_request(self, *_arguments: Any) -> None:
+        return None
 
 
 class PrometheusError(Exception):
@@ -73,7 +79,21 @@ class PrometheusClient:
             raise PrometheusError(f"Prometheus {parts.hostname}: its URL holds credentials. Take them out, and put a bearer token into the token file.")
         if self.ca_file and not Path(self.ca_file).is_file():
             raise PrometheusError(f"CA file {self.ca_file}: does not exist. Check the path.")
-        self._use_proxy = parts.hostname not in _LOOPBACK
+        proxies = {} if parts.hostname in _LOOPBACK else None
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler(proxies), urllib.request.HTTPSHandler(context=self._context()), _NoRedirect())
+
+    def _context(self) -> ssl.SSLContext | None:
+        """Returns one TLS context for all requests: loading the certificates of the system costs more than a query."""
+        if not self.url.lower().startswith("https:"):
+            return None
+        try:
+            context = ssl.create_default_context(cafile=self.ca_file)
+        except OSError as error:
+            raise PrometheusError(f"CA file {self.ca_file}: holds no certificate that can be read. Give a file in PEM format.") from error
+        if not self.validate_certs:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        return context
 
     def instant(self, query: str, at: float, metric: str) -> dict[str, Any]:
         """Returns the `data` part of an instant query evaluated at epoch seconds `at`."""
@@ -119,11 +139,8 @@ class PrometheusClient:
         if self.tenancy_namespace:
             # OpenShift's tenancy port reads the namespace from the address, not from the form.
             address += "?" + urllib.parse.urlencode({"namespace": self.tenancy_namespace})
-        # Redirects are refused: a login page is no answer, and the token is for this host only.
-        with open_url(
-            address, data=urllib.parse.urlencode(form), method="POST", headers=headers, timeout=timeout, follow_redirects="none",
-            validate_certs=self.validate_certs, ca_path=self.ca_file, use_proxy=self._use_proxy,
-        ) as response:  # fmt: skip
+        request = urllib.request.Request(address, data=urllib.parse.urlencode(form).encode(), headers=headers, method="POST")
+        with self._opener.open(request, timeout=timeout) as response:
             body = response.read()
             self._note_clock(response.headers.get("Date"))
             return body

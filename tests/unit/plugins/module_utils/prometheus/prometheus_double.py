@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 import urllib.parse
 from collections.abc import Iterator
@@ -30,7 +31,7 @@ class PrometheusDouble:
 
 
 @contextmanager
-def prometheus_double() -> Iterator[PrometheusDouble]:
+def prometheus_double(tls: ssl.SSLContext | None = None) -> Iterator[PrometheusDouble]:
     """Yields a running double on a free port of the loopback."""
     double = PrometheusDouble()
 
@@ -50,7 +51,9 @@ def prometheus_double() -> Iterator[PrometheusDouble]:
             """Says nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    double.url = f"http://127.0.0.1:{server.server_address[1]}"
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    double.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:

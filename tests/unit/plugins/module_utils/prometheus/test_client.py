@@ -5,13 +5,21 @@
 
 from __future__ import annotations
 
+import datetime
 import email.utils
+import ipaddress
+import socket
+import ssl
 import time
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client import PrometheusClient, PrometheusError, read_token
-from ansible_collections.perfscale.mlflow.tests.unit.plugins.module_utils.prometheus.prometheus_double import success
+from ansible_collections.perfscale.mlflow.tests.unit.plugins.module_utils.prometheus.prometheus_double import prometheus_double, success
 
 OK = success("vector", [{"metric": {}, "value": [1, "2"]}])
 
@@ -127,13 +135,11 @@ def test_a_closed_port_is_unreachable():
     assert len(clock.slept) == 2
 
 
-def test_a_silent_server_times_out(monkeypatch):
-    def silent(*_arguments, **_options):
-        raise TimeoutError("timed out")
-
-    monkeypatch.setattr("ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client.open_url", silent)
-    with pytest.raises(PrometheusError, match="did not answer within 3 s"):
-        PrometheusClient("http://127.0.0.1:1", timeout=3, retries=0).instant("up", 5, "targets")
+def test_a_silent_server_times_out():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        client = PrometheusClient(f"http://127.0.0.1:{silent.getsockname()[1]}", timeout=0.2, retries=0)
+        with pytest.raises(PrometheusError, match=r"did not answer within 0\.2 s"):
+            client.instant("up", 5, "targets")
 
 
 def test_warnings_of_the_server_are_kept(ask):
@@ -168,20 +174,42 @@ def test_bad_addresses_are_refused_before_anything_is_sent(options, said):
         PrometheusClient(**options)
 
 
-def test_an_untrusted_certificate_is_not_retried(monkeypatch):
-    import ssl
-    import urllib.error
+@pytest.fixture(name="tls", scope="module")
+def fixture_tls(tmp_path_factory):
+    """A double behind a certificate that signed itself: yields (the double with its https URL, the certificate's path)."""
+    directory = tmp_path_factory.mktemp("tls")
+    certificate, key_file = directory / "certificate.pem", directory / "key.pem"
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.datetime.now(datetime.UTC)
+    made = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + datetime.timedelta(days=1))
+    hosts = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    certificate.write_bytes(made.add_extension(hosts, critical=False).sign(key, hashes.SHA256()).public_bytes(Encoding.PEM))
+    key_file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key_file)
+    with prometheus_double(context) as double:
+        double.answers = [OK]
+        yield double, certificate
 
-    calls = []
 
-    def untrusted(*_arguments, **_options):
-        calls.append(1)
-        raise urllib.error.URLError(ssl.SSLCertVerificationError(1, "self-signed certificate"))
+def test_an_untrusted_certificate_is_not_asked_twice(tls):
+    clock = Clock()
+    with pytest.raises(PrometheusError, match=r"its certificate is not trusted \(self.signed certificate\)"):
+        PrometheusClient(tls[0].url, clock=clock.time, sleep=clock.sleep).instant("up", 5, "targets")
+    assert clock.slept == []
 
-    monkeypatch.setattr("ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client.open_url", untrusted)
-    with pytest.raises(PrometheusError, match="its certificate is not trusted"):
-        PrometheusClient("https://host").instant("up", 5, "targets")
-    assert calls == [1]
+
+@pytest.mark.parametrize("trust", [pytest.param(True, id="its authority is given"), pytest.param(False, id="checks are off")])
+def test_a_certificate_can_be_trusted(tls, trust):
+    options = {"ca_file": str(tls[1])} if trust else {"validate_certs": False}
+    assert PrometheusClient(tls[0].url, **options).instant("up", 5, "targets")["result"]
+
+
+def test_a_file_without_certificates_is_named(tmp_path):
+    (tmp_path / "ca.pem").write_text("nothing", encoding="utf-8")
+    with pytest.raises(PrometheusError, match=r"CA file .*ca\.pem: holds no certificate"):
+        PrometheusClient("https://localhost", ca_file=str(tmp_path / "ca.pem"))
 
 
 def test_a_token_file_holds_one_token(tmp_path):
