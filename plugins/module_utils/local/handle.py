@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -56,10 +57,8 @@ def family(handle: dict[str, Any] | None, handle_file: Path | str) -> list[Any]:
     leader = process_of(handle)
     if leader is not None:
         members[leader.pid] = leader
-        try:
+        with suppress(psutil.Error):
             members.update((child.pid, child) for child in leader.children(recursive=True))
-        except psutil.Error:
-            pass
     for process in psutil.process_iter():
         try:
             if process.environ().get(MARK) == str(handle_file) and process.status() != psutil.STATUS_ZOMBIE:

@@ -11,9 +11,10 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local import accounts, debian, state_lock, tools
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local import handle as handles
@@ -86,9 +87,9 @@ def program_problems(settings: dict[str, Any]) -> tuple[list[str], dict[str, Any
         facts["k6"] = tools.find_k6(settings["paths"].get("k6", ""))
     except ToolError as error:
         problems.append(str(error))
-    for name in settings["names"]:
-        if name in tools.MONITORS and not tools.find_monitor(settings["cache"], settings["paths"], name) and not debian.available():
-            problems.append(tools.monitor_remedy(name))
+    if not debian.available():
+        monitors = [name for name in settings["names"] if name in tools.MONITORS]
+        problems += [tools.monitor_remedy(name) for name in monitors if not tools.find_monitor(settings["cache"], settings["paths"], name)]
     if "postgres" in settings["names"]:
         try:
             accounts.unprivileged()

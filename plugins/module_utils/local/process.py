@@ -16,8 +16,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.local import handle as handles
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local import accounts, ports, readiness, watcher
+from ansible_collections.perfscale.mlflow.plugins.module_utils.local import handle as handles
 
 try:
     import psutil

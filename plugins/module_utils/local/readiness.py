@@ -8,7 +8,8 @@ from __future__ import annotations
 import time
 import urllib.error
 import urllib.request
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local import ports
 

@@ -10,9 +10,10 @@ import platform
 import re
 import shutil
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local import debian, environments
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.commands import ToolError, at_least, run, version_of
@@ -46,7 +47,7 @@ def find_k6(path: str = "") -> dict[str, str]:
     candidates = [path] if path else [item for item in (shutil.which("k6"), environments.beside_interpreter("k6")) if item]
     old: list[str] = []
     for candidate in candidates:
-        version = version_of(candidate, f"k6 {candidate}")
+        version = version_of(candidate, f"k6 {candidate}", "k6")
         if at_least(version, K6_MINIMUM):
             return {"path": str(Path(candidate).absolute()), "version": version}
         old.append(f"{candidate} is {version}")
@@ -102,7 +103,7 @@ def ensure_monitor(settings: Settings, name: str) -> dict[str, str]:
         directory, _is_new = debian.ensure(settings.cache, package)
         settings.built.append(str(directory))
         found = str(directory / "usr/bin" / package)
-    return {"path": found, "version": version_of(found, names[0])}
+    return {"path": found, "version": version_of(found, names[0], names[0])}
 
 
 def ensure_postgres(settings: Settings) -> dict[str, str]:
@@ -115,7 +116,7 @@ def ensure_postgres(settings: Settings) -> dict[str, str]:
         directory = next((str(path.parent) for path in environment.glob("lib/python*/site-packages/*/pginstall/bin/initdb")), "")
     if not directory:
         raise ToolError(f"PostgreSQL: neither on PATH nor in {POSTGRES_WHEEL}. Install postgresql, or choose DB_BACKEND=sqlite.")
-    return {"path": directory, "version": version_of(Path(directory) / "postgres", "PostgreSQL")}
+    return {"path": directory, "version": version_of(Path(directory) / "postgres", "PostgreSQL", "postgres")}
 
 
 def _system_postgres() -> str | None:

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# The short form of what people do here; `make help` lists it. ARGS reaches ansible-playbook (suite) or pytest (test).
+
+VENV := .venv
+BIN := $(VENV)/bin
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/perfscale.mlflow
+ARGS ?=
+# The first Python that is new enough; PYTHON=… chooses another one.
+PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3; do \
+  $$name -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
+PLAY := PATH="$(CURDIR)/$(BIN):$$PATH" ansible-playbook
+# A stamp is called after what it stands for, so that other requirements make another one.
+STAMP = $(VENV)/.$(1)-$(shell cat $(2) | cksum | cut -d ' ' -f 1)
+CONTROLLER := $(call STAMP,controller,requirements.txt)
+DEVELOPER := $(call STAMP,developer,requirements.txt requirements-dev.txt)
+
+.DEFAULT_GOAL := help
+.PHONY: help venv suite test bench lint docs clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
+
+venv: $(CONTROLLER) ## make or refresh the virtual environment .venv
+
+$(BIN)/uv:
+	@test -n "$(PYTHON)" || { echo 'Python: no 3.11 or newer (with venv) on PATH. Install python3.11 and python3.11-venv, or set PYTHON=/path/to/python.' >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+
+$(CONTROLLER): requirements.txt | $(BIN)/uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.txt
+	@rm -f $(VENV)/.controller-* && touch $@
+
+$(DEVELOPER): requirements.txt requirements-dev.txt | $(CONTROLLER)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements-dev.txt
+	@rm -f $(VENV)/.developer-* && touch $@
+
+suite: venv ## run the whole job on this machine and stop what it started (ARGS='-e …' goes to ansible-playbook)
+	@trap : INT TERM; code=0; $(PLAY) playbooks/full_suite.yml $(ARGS) || code=$$?; \
+	$(PLAY) playbooks/teardown.yml $(ARGS) || { stopped=$$?; test $$code -ne 0 || code=$$stopped; }; exit $$code
+
+test: lint ## set up and run every check and test (needs Go too; ARGS goes to pytest)
+	@$(BIN)/python tests/run.py $(ARGS)
+
+lint: $(DEVELOPER) ## run ansible-lint, yamllint and ruff
+	@PATH="$(CURDIR)/$(BIN):$$PATH" ansible-lint --offline --profile production
+	@$(BIN)/yamllint --strict .
+	@$(BIN)/ruff check .
+
+bench: $(DEVELOPER) ## measure how fast the collection's own parts are
+	@$(BIN)/python tests/run.py --benchmarks
+
+docs: $(DEVELOPER) ## write the generated pages of docs again
+	@$(BIN)/python docs/generate_inputs.py
+
+clean: ## stop and remove the environment, the data of the local stack and the cache (results stay)
+	@if test -x $(BIN)/ansible-playbook -a -d .perfscale; then $(PLAY) playbooks/teardown.yml -e teardown_data=true; fi
+	rm -rf $(VENV) .perfscale "$(CACHE)"
