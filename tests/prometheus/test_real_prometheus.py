@@ -21,6 +21,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.collec
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.files import documents, series_csv
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.profile import load_profile
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.window import Window
+from ansible_collections.perfscale.mlflow.tests.prometheus.synthetic import PROCESS_WINDOW_S
 
 ROOT = Path(__file__).resolve().parents[2]
 BY_POD = "sum by (namespace, pod) ({})"
@@ -163,6 +164,28 @@ def test_the_series_file_has_each_replica_and_the_total(real_prometheus: Any) ->
     at_end = [row for row in rows if row["metric"] == "memory" and row["timestamp"] == rows[-1]["timestamp"]]
     assert [row["instance"] for row in at_end] == ["mlflow-0", "mlflow-1", "mlflow-2", "mlflow-3", ""]
     assert float(at_end[-1]["value"]) == pytest.approx(sum(float(row["value"]) for row in at_end[:-1]))
+
+
+def test_the_local_profile_tells_living_ending_and_ended_processes_apart(real_prometheus: Any) -> None:
+    groups = {name: name for name in ("mlflow", "k6_benchmark", "postgresql", "ended", "never")}
+    window = Window(real_prometheus.processes_start, real_prometheus.processes_start + PROCESS_WINDOW_S)
+    found = collect(
+        Question(load_profile(str(ROOT / "files/metrics_profiles/local.yml")), groups, window, 1.0), PrometheusClient(real_prometheus.url), wait_after=0
+    )
+    mlflow, k6, postgresql = (found.resources[name] for name in ("mlflow", "k6_benchmark", "postgresql"))
+    assert {name: record["status"] for name, record in found.resources.items()} == {
+        **dict.fromkeys(("mlflow", "k6_benchmark", "postgresql"), "ok"), **dict.fromkeys(("ended", "never"), "missing"),
+    }  # fmt: skip
+    assert (mlflow["cpu_cores_mean"], mlflow["cpu_cores_peak"]) == (pytest.approx(1.25, rel=0.001), pytest.approx(1.25, rel=0.001))
+    assert (mlflow["memory_bytes_mean"], mlflow["coverage"], mlflow["instance_count_min"], mlflow["restarts"]) == (5e8, 1.0, 3.0, 0.0)
+    assert k6["cpu_cores_mean"] == pytest.approx(0.25, rel=0.05)
+    assert k6["cpu_cores_peak"] == pytest.approx(0.5, rel=0.001)
+    assert k6["coverage"] == pytest.approx(0.5, abs=0.05)
+    assert (k6["instance_count_min"], k6["memory_bytes_mean"]) == (0.0, 1e8)
+    assert postgresql["memory_bytes_peak"] == 2e8
+    assert found.resources["ended"]["cpu_cores_mean"] is None
+    assert found.resources["ended"]["memory_bytes_mean"] is None
+    assert any("no samples in the window for component ended" in error for error in found.errors)
 
 
 @pytest.mark.parametrize(
