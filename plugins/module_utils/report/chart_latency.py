@@ -1,0 +1,170 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Charts of response times and request counts by operation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report import style
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.bars import Slots, label_slots, stack_bars
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.heat_map import draw_heat_map, limits_of
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import CATEGORY_OF, Model
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.panels import (
+    Axis,
+    Seen,
+    add_legend,
+    draw_lines,
+    from_zero,
+    load_axis,
+    log_milliseconds,
+    say_empty,
+    tenant_axis,
+)
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.views import ordered_operations, outcomes_text, shown_latency
+
+try:
+    from matplotlib.patches import Patch
+except ImportError:
+    Patch = None
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_COLUMNS = 4
+
+
+def response_times_by_concurrency(model: Model) -> Figure:
+    """P95 by load: one panel per operation, one line per tenant level."""
+    return _by_operation(model, load_axis(model), tenant_axis(model))
+
+
+def response_times_by_tenants(model: Model) -> Figure:
+    """P95 by tenants: one panel per operation, one line per load level."""
+    return _by_operation(model, tenant_axis(model), load_axis(model))
+
+
+def _by_operation(model: Model, x: Axis, by: Axis) -> Figure:
+    names = ordered_operations(model)
+    rows = -(-len(names) // _COLUMNS)
+    figure, axes = style.make_figure(
+        style.Frame(rows, _COLUMNS, 1.75, gap_x=0.12, gap_y=0.34),
+        f"Response time of each operation by {x.label}",
+        f"P95 in milliseconds, logarithmic, one scale for all panels (lower is better). {outcomes_text(model)}",
+        sharex=True, sharey=True,
+    )
+    seen = Seen()
+    frame = shown_latency(model)
+    log_milliseconds(axes[:1], frame, "shown")
+    for i, (ax, name) in enumerate(zip(axes, names, strict=False)):
+        rows_of = frame[frame["operation"] == name]
+        draw_lines(ax, rows_of, "shown", x, by, model.groups, seen, low_n="p95")
+        _title(ax, name)
+        ax.tick_params(left=i % _COLUMNS == 0)
+        if i % _COLUMNS == 0:
+            ax.set_ylabel("P95 (ms)")
+        if i + _COLUMNS >= len(names):
+            ax.set_xlabel(x.label)
+    for ax in axes[len(names):]:
+        ax.set_visible(False)
+    add_legend(figure, by, model.groups, seen)
+    return figure
+
+
+def _title(ax: Axes, name: str) -> None:
+    ax.set_title(name)
+    ax.set_title(CATEGORY_OF.get(name, "other"), loc="right", fontsize=8, fontweight="normal", color=style.FAINT)
+
+
+def response_times_p95_heatmap(model: Model) -> Figure:
+    """P95 of all requests by tenants and load; below it every operation by cell."""
+    groups = model.groups
+    operations = ordered_operations(model)
+    height = style.Frame(1, 1, 1)
+    top, bottom = 0.5 + 0.42 * len(model.tenants), 0.26 * len(operations)
+    figure, axes = style.make_figure(
+        style.Frame(1, 1, top + bottom + 1.0, left=1.75, top=height.top + 0.25), "Response time: where it is spent",
+        f"P95 in milliseconds (lower is better, darker is slower). Above: all requests of a cell pooled. Below: each operation. {outcomes_text(model)}",
+    )
+    grid = axes[0].get_subplotspec()
+    axes[0].remove()
+    outer = grid.subgridspec(2, 1, height_ratios=(top, bottom), hspace=0.85 / ((top + bottom) / 2))
+    seen = Seen()
+    x, y = load_axis(model), tenant_axis(model)
+    _pooled(figure, outer[0].subgridspec(1, len(groups), wspace=0.12), model, x, y, seen)
+    frame = shown_latency(model)
+    # One column per tenants, load and group, written as in the bar charts.
+    columns = list(dict.fromkeys(_cell_order(model)))
+    frame = frame.assign(slot=list(zip(frame["tenants"], frame["load"], frame["group"], strict=True)))
+    slot_axis = Axis("slot", columns, [x.ticks[x.place(load)] for _tenants, load, _group in columns], "")
+    ax = figure.add_subplot(outer[1])
+    draw_heat_map(
+        ax, frame, "shown", slot_axis, Axis("operation", operations, operations, ""), style.LESS_IS_BETTER,
+        limits_of([frame], "shown"), seen, font=8 if len(columns) <= 16 else 6, log=True,
+    )
+    ax.set_title("Each operation, by cell")
+    _name_columns(ax, columns, len(groups) > 1)
+    ax.set_xlabel(f"{x.label}, by tenants", labelpad=20)
+    add_legend(figure, None, groups, seen)
+    return figure
+
+
+def _pooled(figure: Figure, grid: object, model: Model, x: Axis, y: Axis, seen: Seen) -> None:
+    limits = limits_of([model.cells], "p95")
+    for i, group in enumerate(model.groups):
+        ax = figure.add_subplot(grid[0, i])
+        rows = model.cells[model.cells["group"] == group]
+        ax.set_title(f"All requests pooled{': ' + group if group else ''}")
+        draw_heat_map(ax, rows, "p95", x, y, style.LESS_IS_BETTER, limits, seen, log=True)
+        ax.set_xlabel(x.label)
+        if i == 0:
+            ax.set_ylabel(y.label)
+
+
+def _cell_order(model: Model) -> list[tuple]:
+    cells = model.cells.sort_values(["tenants", "load", "group"], kind="stable")
+    return list(zip(cells["tenants"], cells["load"], cells["group"], strict=True))
+
+
+def _name_columns(ax: Axes, columns: list[tuple], with_groups: bool) -> None:
+    """Writes the tenants below each block of columns, and separates the blocks."""
+    tenants = [column[0] for column in columns]
+    for level in dict.fromkeys(tenants):
+        first, count = tenants.index(level), tenants.count(level)
+        if first:
+            ax.axvline(first - 0.5, color="white", linewidth=5)
+        ax.annotate(
+            f"{level} tenant{'' if level == 1 else 's'}", (first + (count - 1) / 2, 0), xycoords=("data", "axes fraction"), xytext=(0, -18),
+            textcoords="offset points", ha="center", va="top", fontsize=8.5, fontweight="bold", color=style.FAINT, annotation_clip=False,
+        )
+    if with_groups:
+        for i, column in enumerate(columns):
+            ax.annotate(column[2], (i, 1), xycoords=("data", "axes fraction"), xytext=(0, 2), textcoords="offset points", ha="center", va="bottom", fontsize=6)
+
+
+def passed_counts(model: Model) -> Figure:
+    """Requests that passed and failed: one panel per operation, one bar per cell."""
+    names = ordered_operations(model)
+    slots, seen = Slots(model), Seen()
+    figure, axes = style.make_figure(
+        style.Frame(-(-len(names) // _COLUMNS), _COLUMNS, 1.55, gap_x=0.42, gap_y=0.34, bottom=1.15), "Requests that passed and failed, by operation",
+        "Requests started in the window, per cell and summed over repeats; failed ones are counted in figures above the bar.",
+    )
+    for i, (ax, name) in enumerate(zip(axes, names, strict=False)):
+        rows = model.operations[model.operations["operation"] == name]
+        _title(ax, name)
+        last = i + _COLUMNS >= len(names)
+        if not say_empty(ax, rows, "n", "no requests recorded"):
+            stack_bars(ax, rows, [("ok", style.GOOD), ("failed", style.BAD)], slots, seen)
+            from_zero(ax)
+        label_slots(ax, slots, ticks=last)
+        if i % _COLUMNS == 0:
+            ax.set_ylabel("requests")
+        if last:
+            ax.set_xlabel(slots.label, labelpad=18)
+    for ax in axes[len(names):]:
+        ax.set_visible(False)
+    add_legend(figure, None, model.groups, seen, [Patch(color=style.GOOD, label="passed"), Patch(color=style.BAD, label="failed")])
+    return figure

@@ -1,0 +1,65 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""summary.md: the verdict, the objectives and the cells, for terminals, pull requests and CI pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.findings import key_findings
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import Model
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.overview import CELL_COLUMNS, cell_rows
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.text import number, time_text
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.verdict import Verdict
+
+_NOTES = (
+    "Latencies are milliseconds over all outcomes, pooled over all requests of the cell. `~` rests on few samples, `–` means no value "
+    "(the reason is in `report_missing.csv`)."
+)
+
+
+def summary_markdown(model: Model, verdict: Verdict, files: Sequence[str]) -> str:
+    """Returns the summary as Markdown."""
+    lines = [f"# {verdict.headline}", ""]
+    for run in model.runs:
+        started = f", started {time_text(run.document['started'])}" if run.document.get("started") else ""
+        lines.append(f"- Run `{run.run_id}`: {run.document.get('status', 'unknown') if run.judged else 'results of the old suite'}{started}")
+    lines += _list("Why", verdict.reasons) + _objectives(verdict) + _list("Key findings", key_findings(model))
+    lines += ["", "## Cells", "", *_cells(model), "", _NOTES]
+    notes = [f"`{row['cell_id']}`: {text}" for row in cell_rows(model) for text in row["warnings"]]
+    lines += _list("Warnings", [*notes, *model.warnings]) + _list("Files", [f"[{name}]({name})" for name in files])
+    return "\n".join(lines) + "\n"
+
+
+def _objectives(verdict: Verdict) -> list[str]:
+    if not verdict.objectives:
+        return []
+    rows = [
+        (row["name"], f"`{row['cell']}`", row["metric"], number(row["value"]), row["limit"], row["status"], row["severity"]) for row in verdict.objectives
+    ]
+    return ["", "## Objectives", "", *table(("objective", "cell", "metric", "value", "limit", "status", "severity"), rows)]
+
+
+def _cells(model: Model) -> list[str]:
+    rows = cell_rows(model)
+    header: list[str] = list(CELL_COLUMNS)
+    grouped, several = any(row["group"] for row in rows), len(model.runs) > 1
+    header = (["run"] if several else []) + (["factors"] if grouped else []) + header
+    return table(header, [([row["run_id"]] if several else []) + ([row["group"]] if grouped else []) + row["values"] for row in rows])
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
+    """A Markdown table; numbers are aligned to the right by their first row."""
+    texts = [[_escape(str(value)) for value in row] for row in rows]
+    ruler = ["---:" if texts and texts[0][i][:1].isdigit() else "---" for i in range(len(header))]
+    return [f"| {' | '.join(line)} |" for line in [list(header), ruler, *texts]]
+
+
+def _list(title: str, items: Sequence[str]) -> list[str]:
+    return ["", f"## {title}", "", *(f"- {item}" for item in items)] if items else []
+
+
+def _escape(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")

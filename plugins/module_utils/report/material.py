@@ -1,0 +1,58 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a report is made from: the records of runs and of old result folders, and what could not be read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+MISSING = "missing"
+NOT_JUDGED = "not_judged"
+STATUSES = ("valid", "invalid", "failed", MISSING, NOT_JUDGED)
+
+
+class ReportError(Exception):
+    """No report can be made; the text is one sentence with cause and remedy."""
+
+
+@dataclass
+class Cell:
+    """One cell: where it was found, and its record in the shape of cell.json."""
+
+    run_id: str
+    record: dict[str, Any]
+    path: str
+
+
+@dataclass
+class RunMaterial:
+    """One run: its run.json, or what stands for it in a folder of the old suite.
+
+    `judged` is false for the old suite, which gave no verdicts.
+    """
+
+    run_id: str
+    path: str
+    document: dict[str, Any]
+    judged: bool = True
+
+
+@dataclass
+class Material:
+    """Everything that the sources gave."""
+
+    runs: list[RunMaterial] = field(default_factory=list)
+    cells: list[Cell] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+def missing_record(planned: dict[str, Any], status: str, reason: str, factors: dict[str, Any]) -> dict[str, Any]:
+    """Returns a record for a planned cell of which nothing can be read; `planned` is its entry in run.json's plan."""
+    return {
+        "id": planned["id"],
+        "spec": {**planned, "factors": {**factors, "profile": planned.get("profile")}},
+        "window": None,
+        "verdict": {"status": status, "reasons": [reason], "warnings": []},
+    }

@@ -1,0 +1,175 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The tidy model of a report: one frame of cells, one of operations, one of resources. Reading ends here, drawing starts here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations import CATEGORIES, OPERATIONS
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.factors import group_labels
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.material import Cell, Material, RunMaterial
+
+try:
+    import pandas as pd
+except ImportError:
+    pd = None
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+STATISTICS = ("mean", "p50", "p90", "p95", "p99", "max")
+RESOURCE_NUMBERS = (
+    "cpu_cores_mean", "cpu_cores_peak", "memory_bytes_mean", "memory_bytes_peak", "cpu_utilization_mean", "cpu_utilization_peak",
+    "coverage", "restarts", "oom_kills", "throttled_ratio", "instance_count_last",
+)
+GENERATOR_NUMBERS = ("cpu_share", "lateness_ms_p99", "dropped", "vus_max", "memory_bytes_max")
+_COUNTS = ("n", "ok", "failed", "tenants", "concurrency", "repeat")
+CATEGORY_OF = {operation: category for category, operations in CATEGORIES.items() for operation in operations}
+
+
+@dataclass(frozen=True, order=True)
+class Load:
+    """One level of the load axis: concurrent users (closed) or journeys started per second (open)."""
+
+    profile: str
+    value: float
+
+    @property
+    def text(self) -> str:
+        """The level with its unit."""
+        return f"{self.value:g} user{'' if self.value == 1 else 's'}" if self.profile == "closed" else f"{self.value:g} journeys/s"
+
+
+@dataclass
+class Model:
+    """Frames with one row per cell; per cell and operation (or category); per cell and component.
+
+    Latencies are milliseconds: `<statistic>` over all outcomes, `ok_<statistic>` over successful requests; rates are per
+    second, memory is bytes, CPU is cores, ratios lie between 0 and 1. What is not known is NaN, never 0.
+    """
+
+    cells: DataFrame
+    operations: DataFrame
+    categories: DataFrame
+    resources: DataFrame
+    runs: list[RunMaterial]
+    warnings: list[str]
+
+    @property
+    def tenants(self) -> list[int]:
+        """The tenant levels, ascending."""
+        return sorted(int(value) for value in self.cells["tenants"].unique())
+
+    @property
+    def loads(self) -> list[Load]:
+        """The load levels, closed ones first, ascending."""
+        return sorted(set(self.cells["load"]))
+
+    @property
+    def groups(self) -> list[str]:
+        """The combinations of factors that differ; [''] when nothing differs."""
+        return list(dict.fromkeys(self.cells["group"]))
+
+    @property
+    def operation_names(self) -> list[str]:
+        """The operations of the workload, then any other that was seen."""
+        return list(dict.fromkeys([*OPERATIONS, *self.operations["operation"]]))
+
+
+def build_model(material: Material) -> Model:
+    """Turns what was read into frames."""
+    groups = group_labels([cell.record["spec"].get("factors", {}) for cell in material.cells])
+    identities = [_identity(cell, group) for cell, group in zip(material.cells, groups, strict=True)]
+    operations: list[dict[str, Any]] = []
+    categories: list[dict[str, Any]] = []
+    resources: list[dict[str, Any]] = []
+    cells: list[dict[str, Any]] = []
+    for cell, identity in zip(material.cells, identities, strict=True):
+        record = cell.record
+        cells.append({**identity, **_verdict(cell), **_block(record.get("total") or {}), **_generator(record), "window_s": _window_s(record)})
+        blocks = record.get("operations") or {}
+        operations += [
+            {**identity, "operation": name, "category": CATEGORY_OF.get(name, "other"), **_block(blocks.get(name) or {})}
+            for name in dict.fromkeys([*OPERATIONS, *blocks])
+        ]
+        pooled = record.get("categories") or {}
+        categories += [{**identity, "category": name, **_block(pooled.get(name) or {})} for name in CATEGORIES]
+        resources += [{**identity, "component": name, **_resource(values)} for name, values in (record.get("resources") or {}).items()]
+    return Model(
+        _frame(cells), _frame(operations), _frame(categories), _frame(resources, [*identities[0], "component", "status", *RESOURCE_NUMBERS]),
+        material.runs, material.warnings,
+    )
+
+
+def _identity(cell: Cell, group: str) -> dict[str, Any]:
+    spec = cell.record["spec"]
+    profile = spec.get("profile") or "closed"
+    factors = spec.get("factors", {})
+    return {
+        "run_id": cell.run_id,
+        "cell_id": cell.record["id"],
+        "tenants": spec["tenants"],
+        "concurrency": spec.get("concurrency"),
+        "rate": spec.get("rate"),
+        "profile": profile,
+        "repeat": spec.get("repeat", 1),
+        "load": Load(profile, float((spec.get("concurrency") if profile == "closed" else spec.get("rate")) or 0)),
+        "db_backend": factors.get("db_backend"),
+        "group": group,
+        "verdict": cell.record["verdict"]["status"],
+    }
+
+
+def _verdict(cell: Cell) -> dict[str, Any]:
+    verdict = cell.record["verdict"]
+    return {"reasons": list(verdict.get("reasons", [])), "warnings": list(verdict.get("warnings", [])), "path": cell.path}
+
+
+def _window_s(record: dict[str, Any]) -> float | None:
+    window = record.get("window")
+    return window["end"] - window["start"] if window else None
+
+
+def _block(block: dict[str, Any]) -> dict[str, Any]:
+    """The columns of one block of requests; an absent block gives missing values."""
+    n, failed = block.get("n"), block.get("failed")
+    ratio = block.get("failed_ratio")
+    every, ok = block.get("latency_ms") or {}, block.get("latency_ok_ms") or {}
+    return {
+        "n": n,
+        "ok": block.get("ok"),
+        "failed": failed,
+        "error_ratio": failed / n if ratio is None and n and failed is not None else ratio,
+        "rate_per_s": block.get("rate_per_s"),
+        "goodput_per_s": block.get("goodput_per_s"),
+        **{name: every.get(name) for name in STATISTICS},
+        **{f"ok_{name}": ok.get(name) for name in STATISTICS},
+        "low_n": tuple(block.get("low_n", ())),
+        "suppressed": dict(block.get("suppressed", {})),
+        "failed_by": dict(block.get("failed_by", {})),
+    }
+
+
+def _generator(record: dict[str, Any]) -> dict[str, Any]:
+    generator = record.get("generator") or {}
+    return {f"generator_{name}": generator.get(name) for name in GENERATOR_NUMBERS}
+
+
+def _resource(values: dict[str, Any]) -> dict[str, Any]:
+    return {"status": values.get("status", "missing"), **{name: values.get(name) for name in RESOURCE_NUMBERS}}
+
+
+def _frame(rows: list[dict[str, Any]], columns: list[str] | None = None) -> DataFrame:
+    """A frame whose counts are whole numbers or missing, and whose measures are floats, even where nothing is known."""
+    frame = pd.DataFrame(rows, columns=columns)
+    numbers = {*STATISTICS, *(f"ok_{name}" for name in STATISTICS), *RESOURCE_NUMBERS, *(f"generator_{name}" for name in GENERATOR_NUMBERS)}
+    numbers |= {"error_ratio", "rate_per_s", "goodput_per_s", "rate", "window_s"}
+    for name in frame.columns:
+        if name in _COUNTS:
+            frame[name] = frame[name].astype("Int64")
+        elif name in numbers:
+            frame[name] = frame[name].astype("float64")
+    return frame

@@ -1,0 +1,68 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What both the page and the Markdown summary show of each cell and run, as plain rows of text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import Model
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.text import count, number
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.views import MLFLOW, WORDS, component_frame
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+CELL_COLUMNS = (
+    "cell", "tenants", "load", "verdict", "requests", "failed", "successful/s", "P50 ms", "P95 ms", "P99 ms", "MLflow CPU cores", "MLflow memory MiB",
+)
+OPERATION_COLUMNS = ("operation", "category", "requests", "failed", "successful/s", "mean ms", "P50 ms", "P90 ms", "P95 ms", "P99 ms", "max ms")
+RESOURCE_COLUMNS = ("cell", "component", "status", "CPU mean cores", "CPU peak cores", "memory mean MiB", "memory peak MiB", "coverage %", "restarts")
+
+
+def cell_rows(model: Model) -> list[dict[str, Any]]:
+    """One entry per cell: {values: texts in the order of CELL_COLUMNS, verdict, run_id, group, reasons, warnings}."""
+    frame = component_frame(model, MLFLOW)
+    return [
+        {
+            "values": [
+                row.cell_id, str(row.tenants), row.load.text, WORDS[row.verdict], count(row.n), count(row.failed), number(row.goodput_per_s),
+                marked(row, "p50"), marked(row, "p95"), marked(row, "p99"), number(row.cpu_cores_mean), number(row.memory_bytes_mean / 1024**2),
+            ],
+            "verdict": row.verdict, "run_id": row.run_id, "cell_id": row.cell_id, "group": row.group, "reasons": row.reasons, "warnings": row.warnings,
+        }
+        for row in frame.itertuples()
+    ]
+
+
+def operation_rows(operations: DataFrame) -> list[list[str]]:
+    """The rows of one cell's operations in the order of OPERATION_COLUMNS: over all outcomes where known, else over passed requests."""
+    return [
+        [
+            row.operation, row.category, count(row.n), count(row.failed), number(row.goodput_per_s),
+            *(marked(row, name, fall_back=True) for name in ("mean", "p50", "p90", "p95", "p99", "max")),
+        ]
+        for row in operations.itertuples()
+    ]
+
+
+def resource_rows(resources: DataFrame) -> list[list[str]]:
+    """The rows of the resources in the order of RESOURCE_COLUMNS."""
+    mib = 1024**2
+    return [
+        [
+            row.cell_id, row.component, row.status.replace("_", " "), number(row.cpu_cores_mean), number(row.cpu_cores_peak),
+            number(row.memory_bytes_mean / mib), number(row.memory_bytes_peak / mib), number(row.coverage * 100), number(row.restarts),
+        ]
+        for row in resources.itertuples()
+    ]
+
+
+def marked(row: Any, statistic: str, fall_back: bool = False) -> str:
+    """A latency with a tilde where it rests on few samples, and a dash where there are too few."""
+    value = getattr(row, statistic)
+    names = (statistic,)
+    if fall_back and value != value and row.mean != row.mean:
+        value, names = getattr(row, f"ok_{statistic}"), (f"ok_{statistic}", statistic)
+    return number(value) + (" ~" if value == value and any(name in row.low_n for name in names) else "")

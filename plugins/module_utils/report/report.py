@@ -1,0 +1,73 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Makes a report: reads the sources, builds the model, writes what was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import IO, Any
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import write_atomic, write_json, write_text
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.markdown import summary_markdown
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import Model, build_model
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.sources import read_sources
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.tables import all_tables, csv_text
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.verdict import Verdict, judge
+
+FORMATS = ("csv", "markdown", "charts", "html")
+VERDICT_FILE = "verdict.json"
+
+
+def make_report(sources: Sequence[str], output_dir: str | Path, formats: Sequence[str], write: bool = True) -> dict[str, Any]:
+    """Writes the report and returns {files: names in output_dir, cells: their number, status, headline, warnings}.
+
+    verdict.json is always written; without `write` nothing is. Raises ReportError when nothing usable is found and
+    FileWriteError when a file cannot be written; every file is either whole or as it was before.
+    """
+    model = build_model(read_sources(sources))
+    verdict = judge(model)
+    files = _write(model, verdict, Path(output_dir), formats) if write else []
+    return {"files": files, "cells": len(model.cells), "status": verdict.status, "headline": verdict.headline, "warnings": model.warnings}
+
+
+def _write(model: Model, verdict: Verdict, output: Path, formats: Sequence[str]) -> list[str]:
+    write_json(output / VERDICT_FILE, verdict.document())
+    files = [VERDICT_FILE]
+    if "csv" in formats:
+        files += _write_tables(model, output)
+    pictures: dict[str, bytes] = {}
+    if {"charts", "html"} & set(formats):
+        # Loading matplotlib costs more than all tables, which are rewritten after every cell.
+        from ansible_collections.perfscale.mlflow.plugins.module_utils.report.charts import draw_all
+
+        pictures = draw_all(model)
+    if "charts" in formats:
+        files += _write_pictures(pictures, output)
+    files += [name for kind, name in (("markdown", "summary.md"), ("html", "index.html")) if kind in formats]
+    if "markdown" in formats:
+        write_text(output / "summary.md", summary_markdown(model, verdict, files))
+    if "html" in formats:
+        from ansible_collections.perfscale.mlflow.plugins.module_utils.report.page import page_html
+
+        write_text(output / "index.html", page_html(model, verdict, pictures, files))
+    return files
+
+
+def _write_tables(model: Model, output: Path) -> list[str]:
+    tables = all_tables(model)
+    for name, table in tables.items():
+        write_text(output / name, csv_text(table))
+    return list(tables)
+
+
+def _write_pictures(pictures: dict[str, bytes], output: Path) -> list[str]:
+    for name, picture in pictures.items():
+        write_atomic(output / f"{name}.png", partial(_put, picture))
+    return [f"{name}.png" for name in pictures]
+
+
+def _put(content: bytes, stream: IO[bytes]) -> None:
+    stream.write(content)

@@ -1,0 +1,101 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How charts look: colours with fixed meanings, fonts, the figure's frame, and saving as a small PNG."""
+
+from __future__ import annotations
+
+import io
+import textwrap
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+try:
+    import matplotlib as mpl
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from PIL import Image
+except ImportError:
+    mpl = None
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# Okabe and Ito's palette, told apart by colour-blind readers; each colour has one meaning in every chart.
+GOOD, DOUBTFUL, BAD = "#0072B2", "#E69F00", "#D55E00"
+MEAN_COLOUR, PEAK_COLOUR = "#0072B2", "#1A1A1A"
+INK, FAINT, GRID, ABSENT = "#1A1A1A", "#5F6368", "#E3E6EA", "#ECEEF1"
+ABSENT_EDGE = "#C9CED4"
+VERDICT_COLOURS = {"valid": GOOD, "invalid": DOUBTFUL, "failed": BAD, "missing": ABSENT, "not_judged": "#B8BEC6"}
+# More is better: blue; less is better: orange. Dark always means much.
+MORE_IS_BETTER, LESS_IS_BETTER = "Blues", "Oranges"
+GROUP_MARKERS, GROUP_LINES = ("o", "s", "^", "D"), ("-", "--", "-.", ":")
+GROUP_COLOURS = (GOOD, "#CC79A7", "#009E73", "#8C6D1F")
+HATCH, HATCH_ABSENT = "////", "...."
+DPI = 120
+WIDTH_IN = 11.0
+# Characters of the subtitle that fit into one line.
+_LINE = 150
+_COLOURS_OF_A_CHART = 128
+
+_SETTINGS: dict[str, Any] = {
+    "font.family": "DejaVu Sans", "font.size": 9, "text.color": INK, "axes.labelcolor": FAINT, "axes.labelsize": 9,
+    "axes.edgecolor": "#9AA0A6", "axes.linewidth": 0.8, "axes.titlesize": 10, "axes.titleweight": "bold", "axes.titlelocation": "left",
+    "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "axes.grid.axis": "y", "axes.axisbelow": True,
+    "grid.color": GRID, "grid.linewidth": 0.8, "xtick.color": FAINT, "ytick.color": FAINT, "xtick.labelsize": 8.5, "ytick.labelsize": 8.5,
+    "xtick.major.size": 0, "ytick.major.size": 3, "ytick.minor.size": 0, "lines.linewidth": 1.6, "legend.frameon": False, "legend.fontsize": 9,
+    "hatch.linewidth": 0.7, "hatch.color": INK, "path.simplify": True,
+}
+
+
+def applied() -> Any:
+    """The context in which charts are made and drawn; nothing outside it changes."""
+    return mpl.rc_context(_SETTINGS)
+
+
+@dataclass
+class Frame:
+    """The outer measures of a figure in inches."""
+
+    rows: int
+    columns: int
+    panel_height: float
+    left: float = 0.75
+    right: float = 0.2
+    top: float = 1.15
+    bottom: float = 0.95
+    gap_x: float = 0.35
+    gap_y: float = 0.5
+    width_ratios: tuple[float, ...] | None = None
+
+
+def make_figure(frame: Frame, title: str, subtitle: str, **subplots: Any) -> tuple[Figure, list[Axes]]:
+    """Returns a figure with a grid of panels (row by row) below a title and a line that says what is shown."""
+    height = frame.top + frame.bottom + frame.rows * frame.panel_height + (frame.rows - 1) * frame.gap_y
+    figure = Figure(figsize=(WIDTH_IN, height), dpi=DPI, facecolor="white")
+    FigureCanvasAgg(figure)
+    panel_width = (WIDTH_IN - frame.left - frame.right - (frame.columns - 1) * frame.gap_x) / frame.columns
+    grid = figure.add_gridspec(
+        frame.rows, frame.columns, left=frame.left / WIDTH_IN, right=1 - frame.right / WIDTH_IN, top=1 - frame.top / height,
+        bottom=frame.bottom / height, wspace=frame.gap_x / panel_width, hspace=frame.gap_y / frame.panel_height, width_ratios=frame.width_ratios,
+    )
+    axes = grid.subplots(squeeze=False, **subplots)
+    figure.text(0.2 / WIDTH_IN, 1 - 0.18 / height, title, fontsize=14, fontweight="bold", va="top")
+    figure.text(0.2 / WIDTH_IN, 1 - 0.48 / height, textwrap.fill(subtitle, _LINE), fontsize=9.5, color=FAINT, va="top", linespacing=1.4)
+    return figure, list(axes.flat)
+
+
+def level_colours(count: int) -> list[Any]:
+    """Colours for ordered levels, from dark (few) to light (many), all of them visible on white."""
+    ramp = mpl.colormaps["viridis"]
+    return [ramp(0.08 + 0.74 * (i / (count - 1) if count > 1 else 0.3)) for i in range(count)]
+
+
+def png_bytes(figure: Figure) -> bytes:
+    """Draws a figure as a PNG with a palette: a fifth of the size, with no visible difference."""
+    figure.canvas.draw()
+    picture = Image.frombytes("RGBA", figure.canvas.get_width_height(), figure.canvas.buffer_rgba().tobytes()).convert("RGB")
+    out = io.BytesIO()
+    picture.quantize(_COLOURS_OF_A_CHART, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(out, "png", optimize=False, compress_level=9)
+    return out.getvalue()
+

@@ -1,0 +1,166 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The CSV tables: the five of the old suite, and tidy ones beside them. Frames in, frames out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations import CATEGORIES
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import RESOURCE_NUMBERS, STATISTICS, Model
+
+try:
+    import pandas as pd
+except ImportError:
+    pd = None
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+IDENTITY = ["run_id", "cell_id", "repeat", "verdict", "profile", "rate", "db_backend"]
+# Column of the old table -> column of the operations frame.
+_OPERATION_COLUMNS = {
+    "avg_ms": "ok_mean", "p90_ms": "ok_p90", "p95_ms": "ok_p95", "max_ms": "ok_max", "passed": "ok", "failed": "failed", "rps": "goodput_per_s",
+}
+_TOTAL_COLUMNS = {
+    "http_reqs_total": "n", "http_reqs_rate": "rate_per_s", "http_req_failed_rate": "error_ratio", "http_req_failed_count": "failed",
+}
+_SERIES = ["run_id", "repeat", "profile", "rate", "db_backend", "concurrency"]
+DECIMALS = 3
+
+
+def all_tables(model: Model) -> dict[str, DataFrame]:
+    """Returns every CSV by file name."""
+    summary = summary_table(model)
+    return {
+        "report_summary.csv": summary,
+        "report_p95_latencies.csv": _only(summary, "_p95_ms"),
+        "report_rps.csv": _only(summary, "_rps", ["http_reqs_rate"]),
+        "report_latency_analysis_by_tenants.csv": _by_tenants(model, model.operations, ["operation", "category"]),
+        "report_latency_analysis_summary.csv": _by_category(model),
+        "report_operations.csv": _tidy_operations(model),
+        "report_resources.csv": _tidy_resources(model),
+        "report_missing.csv": missing_table(model),
+    }
+
+
+def summary_table(model: Model) -> DataFrame:
+    """One row per cell: the columns of the old suite first, what tells cells of several runs apart at the end."""
+    cells = _sorted(model.cells)
+    parts: dict[str, Any] = {"tenants": cells["tenants"], "concurrency": cells["concurrency"]}
+    keys = pd.MultiIndex.from_frame(cells[["run_id", "cell_id"]])
+    blocks = dict(list(model.operations.groupby("operation")))
+    for operation in model.operation_names:
+        rows = blocks[operation].set_index(["run_id", "cell_id"]).reindex(keys).reset_index(drop=True)
+        for suffix, column in _OPERATION_COLUMNS.items():
+            parts[f"{operation}_{suffix}"] = rows[column]
+    parts |= {name: cells[column] for name, column in _TOTAL_COLUMNS.items()}
+    parts |= {name: cells[name] for name in IDENTITY}
+    return pd.DataFrame(parts)
+
+
+def _only(summary: DataFrame, suffix: str, more: list[str] | None = None) -> DataFrame:
+    names = sorted([name for name in summary.columns if name.endswith(suffix)] + (more or []))
+    return summary[["tenants", "concurrency", *names, *IDENTITY]]
+
+
+def _by_tenants(model: Model, frame: DataFrame, what: list[str]) -> DataFrame:
+    """P95 of successful requests by tenant level; the change starts at the smallest level of the plan, present or not."""
+    tenants = model.tenants
+    base = baseline(model)
+    records = []
+    for key, rows in frame.groupby([*what, *_SERIES], dropna=False, sort=False):
+        identity = dict(zip([*what, *_SERIES], key, strict=True))
+        values = dict(zip(rows["tenants"], rows["ok_p95"].round(2), strict=True))
+        unsound = [f"{tenants_of}: {verdict}" for tenants_of, verdict in zip(rows["tenants"], rows["verdict"], strict=True) if verdict != "valid"]
+        record = {name: identity[name] for name in [*what, "concurrency"]}
+        record |= {p95_column(level): values.get(level) for level in tenants}
+        record |= {f"change_{base}_to_{level}_pct": _change(values.get(base), values.get(level)) for level in tenants if level != base}
+        record |= {name: identity[name] for name in ("run_id", "repeat", "profile", "rate", "db_backend")}
+        records.append({**record, "not_valid": "; ".join(unsound)})
+    return pd.DataFrame(records).sort_values([what[0], "profile", "concurrency", "rate", "run_id", "repeat"], ignore_index=True)
+
+
+def _by_category(model: Model) -> DataFrame:
+    """The same by category, over the pooled requests of its operations; the old suite averaged percentiles here.
+
+    The old column names begin with avg_ and stay for those who read them; they hold the pooled value.
+    """
+    table = _by_tenants(model, model.categories, ["category"])
+    figures = [name for name in table.columns if name.endswith(("_p95_ms", "_pct"))]
+    old = table[figures].add_prefix("avg_")
+    rest = [name for name in table.columns if name not in ["category", "concurrency"]]
+    return pd.concat([table[["category", "concurrency"]], old, table[rest]], axis=1)
+
+
+def p95_column(tenants: int) -> str:
+    """The old name of a tenant level's column."""
+    return f"{tenants}_tenant{'s' if tenants > 1 else ''}_p95_ms"
+
+
+def baseline(model: Model) -> int:
+    """The smallest planned tenant level: it does not move when a result file is missing."""
+    return min(model.tenants)
+
+
+def _change(base: float | None, value: float | None) -> float | None:
+    if base is None or value is None or pd.isna(base) or pd.isna(value) or base == 0:
+        return None
+    return round((value - base) / base * 100, 1)
+
+
+def _tidy_operations(model: Model) -> DataFrame:
+    total = model.cells.assign(operation="total", category="total")
+    pooled = model.categories.assign(operation=lambda frame: "all " + frame["category"])
+    frame = pd.concat([model.operations, pooled, total], ignore_index=True)
+    frame = frame.assign(low_n=frame["low_n"].map(" ".join), failed_by=frame["failed_by"].map(_pairs))
+    figures = ["n", "ok", "failed", "error_ratio", "rate_per_s", "goodput_per_s", *STATISTICS, *(f"ok_{name}" for name in STATISTICS)]
+    names = {name: f"{name}_ms" for name in [*STATISTICS, *(f"ok_{name}" for name in STATISTICS)]}
+    columns = ["tenants", "concurrency", "operation", "category", *figures, "low_n", "failed_by", *IDENTITY]
+    return _sorted(frame)[columns].rename(columns=names)
+
+
+def _tidy_resources(model: Model) -> DataFrame:
+    return _sorted(model.resources)[["tenants", "concurrency", "component", "status", *RESOURCE_NUMBERS, *IDENTITY]]
+
+
+def missing_table(model: Model) -> DataFrame:
+    """What stays empty elsewhere, with the reason."""
+    rows = []
+    for cell in model.cells.itertuples():
+        if pd.isna(cell.n):
+            rows.append((cell.run_id, cell.cell_id, "cell", " ".join(cell.reasons) or "nothing was measured"))
+        rows += [(cell.run_id, cell.cell_id, f"total {name}", reason) for name, reason in cell.suppressed.items()]
+    for row in model.operations.itertuples():
+        rows += [(row.run_id, row.cell_id, f"{row.operation} {name}", reason) for name, reason in row.suppressed.items()]
+    measured = set(zip(model.cells.loc[model.cells["n"].notna(), "run_id"], model.cells.loc[model.cells["n"].notna(), "cell_id"], strict=True))
+    unpooled = model.categories[model.categories["n"].isna()].drop_duplicates(["run_id", "cell_id"])
+    rows += [
+        (run_id, cell_id, f"categories {', '.join(CATEGORIES)}", "the source has no latencies pooled by category; percentiles cannot be averaged")
+        for run_id, cell_id in zip(unpooled["run_id"], unpooled["cell_id"], strict=True)
+        if (run_id, cell_id) in measured
+    ]
+    rows += [
+        (row.run_id, row.cell_id, f"resources {row.component}", "no metrics were requested" if row.status == "not_requested" else "the metrics have no samples of it")
+        for row in model.resources.itertuples()
+        if row.status != "ok"
+    ]
+    return pd.DataFrame(rows, columns=["run_id", "cell_id", "missing", "reason"])
+
+
+def csv_text(frame: DataFrame) -> str:
+    """A table as CSV: missing values are empty, measures have three decimals at most."""
+    rounded = frame.copy()
+    for name in rounded.select_dtypes("float").columns:
+        rounded[name] = rounded[name].round(DECIMALS if not name.endswith(("_ratio", "_rate", "coverage")) else 6)
+    return rounded.to_csv(index=False, lineterminator="\n")
+
+
+def _pairs(counts: dict[str, int]) -> str:
+    return " ".join(f"{name}={count}" for name, count in counts.items())
+
+
+def _sorted(frame: DataFrame) -> DataFrame:
+    order = ["tenants", "profile", "concurrency", "rate", "db_backend", "run_id", "repeat"]
+    return frame.sort_values(order, ignore_index=True, kind="stable")

@@ -1,0 +1,55 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Numbers and times as people read them."""
+
+from __future__ import annotations
+
+import datetime
+import math
+from typing import Any
+
+NONE = "–"
+_THIN_SPACE = "\u202f"
+
+
+def number(value: float | None) -> str:
+    """Three significant digits, no exponent: 0.482, 7.12, 86.3, 1 240; a dash for what is missing."""
+    if value is None or math.isnan(value):
+        return NONE
+    if value == 0:
+        return "0"
+    if abs(value) >= 999.5:
+        return f"{value:,.0f}".replace(",", _THIN_SPACE)
+    digits = max(0, 2 - math.floor(math.log10(abs(value))))
+    return f"{value:.{min(digits, 4)}f}"
+
+
+def count(value: Any) -> str:
+    """A whole number with thin spaces; a dash for what is missing (None, NaN, pandas' NA)."""
+    if value is None or str(value) in ("<NA>", "nan"):
+        return NONE
+    return f"{int(value):,}".replace(",", _THIN_SPACE)
+
+
+def percent(value: float) -> str:
+    """A number of percent."""
+    return f"{number(value)} %"
+
+
+def time_text(stamp: float | None) -> str:
+    """Epoch seconds as UTC."""
+    if not stamp:
+        return NONE
+    return datetime.datetime.fromtimestamp(stamp, datetime.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def flat(document: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """A nested dictionary as (dotted key, text) pairs."""
+    rows: list[tuple[str, str]] = []
+    for key, value in document.items():
+        if isinstance(value, dict) and value:
+            rows += flat(value, f"{prefix}{key}.")
+        else:
+            rows.append((f"{prefix}{key}", ", ".join(map(str, value)) if isinstance(value, list) else str(value)))
+    return rows

@@ -1,0 +1,75 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The verdict of what is reported: did every planned cell prove valid, and does every objective hold?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.material import MISSING, NOT_JUDGED
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import Model
+
+HEADLINES = {
+    "passed": "Passed",
+    "failed": "Failed",
+    "incomplete": "Incomplete",
+    NOT_JUDGED: "Not judged",
+}
+
+
+@dataclass
+class Verdict:
+    """status: passed, failed, incomplete or not_judged; counts of cells by status; objectives as in run.json with their run_id."""
+
+    status: str
+    cells: dict[str, int]
+    objectives: list[dict[str, Any]] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
+
+    @property
+    def headline(self) -> str:
+        """One sentence, the first of every report."""
+        total = sum(self.cells.values())
+        if self.status == NOT_JUDGED:
+            return f"Not judged: {total} cells of the old suite, which gave no verdicts."
+        parts = [f"{self.cells['valid']} of {total} cells are valid"]
+        if self.objectives:
+            met = sum(objective["status"] == "met" for objective in self.objectives)
+            parts.append(f"{met} of {len(self.objectives)} objectives are met")
+        return f"{HEADLINES[self.status]}: {', '.join(parts)}."
+
+    def document(self) -> dict[str, Any]:
+        """What verdict.json holds."""
+        return {"schema_version": 1, "status": self.status, "cells": self.cells, "objectives": self.objectives, "reasons": self.reasons}
+
+
+def judge(model: Model) -> Verdict:
+    """Sums up the verdicts that run.json and cell.json hold; judges nothing anew.
+
+    passed: every planned cell is valid and every objective of severity error is met; failed: one is not; incomplete: a run
+    has not ended, ended early, or lacks cells; not_judged: only results of the old suite.
+    """
+    counts = {status: int((model.cells["verdict"] == status).sum()) for status in ("valid", "invalid", "failed", MISSING, NOT_JUDGED)}
+    cells = {name: count for name, count in counts.items() if count or name in ("valid", "invalid", "failed")}
+    judged = [run for run in model.runs if run.judged]
+    objectives = [{"run_id": run.run_id, **objective} for run in judged for objective in run.document.get("objectives", [])]
+    reasons = [
+        f"Cell {cell.cell_id} of run {cell.run_id}: {cell.verdict}: {' '.join(cell.reasons)}"
+        for cell in model.cells.itertuples() if cell.verdict in ("invalid", "failed", MISSING)
+    ]
+    broken = [objective for objective in objectives if objective["status"] != "met" and objective["severity"] == "error"]
+    reasons += [
+        f"Objective {objective['name']}: {objective['status']} in cell {objective['cell']} ({objective['metric']} {objective['value']}, limit {objective['limit']})."
+        for objective in broken
+    ]
+    early = [f"Run {run.run_id}: ended early: {run.document['abort_reason']}" for run in judged if run.document.get("abort_reason")]
+    unfinished = [run for run in judged if run.document.get("status") != "complete"]
+    if not judged:
+        status = NOT_JUDGED
+    elif early or unfinished or counts[MISSING]:
+        status = "incomplete"
+    else:
+        status = "failed" if reasons else "passed"
+    return Verdict(status, cells, objectives, reasons + early)

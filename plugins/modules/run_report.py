@@ -1,0 +1,141 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: run_report
+short_description: Report one or several runs
+version_added: 0.1.0
+description:
+  - Reads C(run.json) and every C(cell.json) of runs, and result folders of the old suite
+    (C(summary_tenants-*_concurrency_*.json), C(metrics_*_concurrency_*.csv)), and writes tables, charts and a page. Never reads samples.
+  - The tables and charts have the names and columns that users of the old suite know; what tells cells of several runs apart stands
+    in columns at the end.
+  - A broken, foreign or half-written file is named in RV(report.warnings) and the rest is reported.
+author:
+  - perfscale.mlflow contributors (@perfscale)
+attributes:
+  check_mode:
+    description: Reads the sources and writes nothing.
+    support: full
+  diff_mode:
+    description: Returns no diff.
+    support: none
+  idempotent:
+    description: The same sources give the same tables; every call writes the files again and says changed.
+    support: none
+requirements:
+  - pandas
+  - matplotlib
+  - jinja2
+options:
+  sources:
+    description:
+      - Run directories, result folders of the old suite, and directories that contain such.
+    type: list
+    elements: path
+    required: true
+  output_dir:
+    description:
+      - Where the report is written. Created when it does not exist.
+    type: path
+    required: true
+  formats:
+    description:
+      - What is written. V(csv) the tables, V(markdown) C(summary.md), V(charts) twelve PNG files, V(html) the page C(index.html)
+        with the charts inside. C(verdict.json) is always written.
+    type: list
+    elements: str
+    choices: [csv, markdown, charts, html]
+    default: [csv, markdown, charts, html]
+"""
+
+EXAMPLES = r"""
+- name: Report the latest run
+  perfscale.mlflow.run_report:
+    sources:
+      - results/latest
+    output_dir: results/latest/report
+
+- name: Compare two runs, tables only
+  perfscale.mlflow.run_report:
+    sources:
+      - results/sqlite
+      - results/postgres
+    output_dir: results/comparison
+    formats:
+      - csv
+      - markdown
+"""
+
+RETURN = r"""
+report:
+  description: What was written and read.
+  returned: success
+  type: dict
+  contains:
+    files:
+      description: Names of the written files in O(output_dir). Empty in check mode.
+      type: list
+      elements: str
+      sample: [verdict.json, report_summary.csv, summary.md]
+    cells:
+      description: How many cells are reported, those that were planned and not run included.
+      type: int
+      sample: 4
+    status:
+      description: V(passed), V(failed), V(incomplete), or V(not_judged) for results of the old suite.
+      type: str
+      sample: passed
+    headline:
+      description: The verdict in one sentence.
+      type: str
+      sample: "Passed: 4 of 4 cells are valid, 8 of 8 objectives are met."
+    warnings:
+      description: What could not be read, and what to know about the sources.
+      type: list
+      elements: str
+"""
+
+from importlib.util import find_spec
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import FileWriteError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.material import ReportError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.report import FORMATS, make_report
+
+
+def missing_library(formats):
+    """Returns the first library that the formats need and that is not there, or None."""
+    needed = ["pandas"]
+    if {"charts", "html"} & set(formats):
+        needed += ["matplotlib", "jinja2"]
+    return next((name for name in needed if find_spec(name) is None), None)
+
+
+def main():
+    """Runs the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "sources": {"type": "list", "elements": "path", "required": True},
+            "output_dir": {"type": "path", "required": True},
+            "formats": {"type": "list", "elements": "str", "choices": list(FORMATS), "default": list(FORMATS)},
+        },
+        supports_check_mode=True,
+    )
+    library = missing_library(module.params["formats"])
+    if library:
+        module.fail_json(msg=missing_required_lib(library))
+    try:
+        report = make_report(module.params["sources"], module.params["output_dir"], module.params["formats"], write=not module.check_mode)
+    except (ReportError, FileWriteError) as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=True, report=report)
+
+
+if __name__ == "__main__":
+    main()
