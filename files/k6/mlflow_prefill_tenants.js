@@ -15,6 +15,7 @@ export const options = {
   batch: settings.concurrency,
   batchPerHost: settings.concurrency,
   systemTags: ['name', 'status', 'error_code'],
+  maxRedirects: 0,
   insecureSkipTLSVerify: !settings.mlflow.tls_verify,
 };
 

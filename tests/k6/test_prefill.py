@@ -84,7 +84,7 @@ def test_what_is_missing_is_added(k6, filled, tmp_path):
     filled.call("DELETE", f"{files}/artifact_2.json", workspace="tenant-2")
     prompt, emptied = f"{PREFIX}2-prompt-1", f"{PREFIX}2-prompt-2"
     filled.call("DELETE", f"{API}/registered-models/delete", {"name": prompt}, "tenant-2")
-    filled.call("DELETE", f"{API}/model-versions/delete", {"name": emptied, "version": "1"}, "tenant-2")
+    filled.call("DELETE", f"{API}/model-versions/delete", {"name": emptied, "version": before[1][emptied][0]}, "tenant-2")
     ended, summary = prefill(k6, filled.url, tmp_path, tenants={"prefix": "tenant-", "numbers": [2]})
     assert ended.code == 0, ended.log
     # One run deleted and made again (6), one artifact, one prompt with its version, one version.
@@ -139,7 +139,7 @@ def test_wrong_token_ends_it_at_once(any_k6, tmp_path):
 
 
 def test_time_limit_ends_it(any_k6, tmp_path):
-    with stand_in(refuse=503, path="runs/create") as url:
+    with stand_in(refuse=503, path="experiments/create") as url:
         ended, summary = prefill(any_k6, url, tmp_path, max_duration_s=2)
     assert ended.code == THRESHOLD_CROSSED
     assert summary["seconds"] < 8

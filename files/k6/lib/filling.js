@@ -7,11 +7,12 @@ import { GaveUp, createSteadyClient } from './steady_client.js';
 
 const PROGRESS_MS = 10000;
 
-/** One tenant: its record, and the tasks that fill it. */
+/** One tenant: the tasks that fill it, and what became of it. */
 function createTenant(number, settings, limits) {
-  const record = { status: 'complete', requests: 0, writes: 0, retries: 0, failed: [] };
-  const client = createSteadyClient(settings, `${settings.tenants.prefix}${number}`, record, limits);
+  const counts = { requests: 0, writes: 0, retries: 0 };
+  const client = createSteadyClient(settings, `${settings.tenants.prefix}${number}`, counts, limits);
   const { digest, experiments_per_tenant: experiments } = settings.data_set;
+  const failures = [];
   let survey = null;
   let left = experiments;
 
@@ -29,8 +30,7 @@ function createTenant(number, settings, limits) {
       return null;
     } catch (error) {
       const reason = error instanceof GaveUp ? error.reason : String(error);
-      record.status = 'failed';
-      record.failed.push({ item: name, reason });
+      failures[experiment] = { item: name, reason };
       return error instanceof GaveUp && error.hopeless ? reason : null;
     } finally {
       left -= 1;
@@ -38,12 +38,17 @@ function createTenant(number, settings, limits) {
   }
 
   function skip(experiment, reason) {
-    record.status = 'failed';
-    record.failed.push({ item: `${prefixOf(digest)}${experiment}`, reason: `not tried: ${reason}` });
+    failures[experiment] = { item: `${prefixOf(digest)}${experiment}`, reason: `not tried: ${reason}` };
+  }
+
+  /** What became of the tenant; failures in the order of the experiments. */
+  function result() {
+    const failed = failures.filter(Boolean);
+    return { status: failed.length > 0 ? 'failed' : 'complete', ...counts, failed };
   }
 
   const tasks = Array.from({ length: experiments }, (_, i) => ({ fill: () => fill(i + 1), skip: (why) => skip(i + 1, why) }));
-  return { number, record, tasks, done: () => left === 0 };
+  return { number, tasks, result, done: () => left === 0 };
 }
 
 /**
@@ -82,6 +87,6 @@ export async function fillTenants(settings) {
   await Promise.all(Array.from({ length: settings.concurrency }, work));
   return {
     seconds: (Date.now() - started) / 1000,
-    tenants: Object.fromEntries(tenants.map(({ number, record }) => [number, record])),
+    tenants: Object.fromEntries(tenants.map((tenant) => [tenant.number, tenant.result()])),
   };
 }
