@@ -1,0 +1,219 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tests of detached processes, with real ones."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from ansible_collections.perfscale.mlflow.plugins.module_utils.local import handle as handles
+from ansible_collections.perfscale.mlflow.plugins.module_utils.local import ports
+from ansible_collections.perfscale.mlflow.plugins.module_utils.local.process import DetachedProcess, ProcessError
+
+SERVER = [sys.executable, "-m", "http.server", "--bind", "127.0.0.1", "{port}"]
+READY = {"url": "http://127.0.0.1:{port}/", "timeout_s": 30}
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Callable[..., DetachedProcess]]:
+    made: list[DetachedProcess] = []
+
+    def detached(argv: list[str], name: str = "x", env: dict[str, str] | None = None, **more: Any) -> DetachedProcess:
+        user = more.pop("user", None)
+        made.append(DetachedProcess(name, str(tmp_path), {"argv": argv, "env": env or {}, "chdir": None, "user": user}, **more))
+        return made[-1]
+
+    yield detached
+    for process in made:
+        process.stop(1)
+
+
+def wait_until(condition: Callable[[], Any], limit_s: float = 20) -> None:
+    deadline = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+
+
+def test_a_second_start_changes_nothing(make: Callable[..., DetachedProcess]) -> None:
+    first, second = make(SERVER, free_port=True), make(SERVER, free_port=True)
+    assert first.start(READY) is True
+    before = first.describe()
+    assert before["running"] and before["port"] and before["exit"] is None
+    assert second.start(READY) is False
+    assert second.describe() == before
+
+
+def test_another_command_replaces_the_process(make: Callable[..., DetachedProcess]) -> None:
+    first, second = make(["sleep", "300"]), make(["sleep", "301"])
+    first.start()
+    pid = first.describe()["pid"]
+    assert second.start() is True
+    assert second.describe()["pid"] != pid
+    assert not psutil.pid_exists(pid)
+
+
+def test_a_restart_takes_the_same_port_again(make: Callable[..., DetachedProcess]) -> None:
+    process = make(SERVER, free_port=True)
+    process.start(READY)
+    port = process.describe()["port"]
+    assert process.stop(10) is True
+    assert ports.is_free(port)
+    assert process.describe()["exit"]["signal"] == signal.SIGTERM
+    process.start(READY)
+    assert process.describe()["port"] == port
+
+
+def test_stopping_twice_changes_nothing(make: Callable[..., DetachedProcess]) -> None:
+    process = make(["sleep", "300"])
+    assert process.stop() is False
+    process.start()
+    assert process.stop() is True
+    assert process.stop() is False
+
+
+def test_children_end_with_their_parent(make: Callable[..., DetachedProcess], tmp_path: Path) -> None:
+    process = make(["sh", "-c", "sleep 300 & echo $! > child; setsid sleep 300 & echo $! > apart; touch ready; wait"])
+    process.start()
+    wait_until((tmp_path / "ready").exists)
+    children = [int((tmp_path / name).read_text()) for name in ("child", "apart")]
+    process.stop(10)
+    assert not any(psutil.pid_exists(pid) for pid in children)
+
+
+def test_who_ignores_the_signal_is_killed(make: Callable[..., DetachedProcess], tmp_path: Path) -> None:
+    process = make(["sh", "-c", "trap '' TERM; touch ready; while :; do sleep 0.05; done"])
+    process.start()
+    wait_until((tmp_path / "ready").exists)
+    assert process.stop(0.3) is True
+    assert process.describe()["exit"]["signal"] == signal.SIGKILL
+
+
+def test_orphans_of_a_killed_watcher_are_found(make: Callable[..., DetachedProcess], tmp_path: Path) -> None:
+    process = make(["sh", "-c", "sleep 300 & echo $! > child; touch ready; wait"])
+    process.start()
+    wait_until((tmp_path / "ready").exists)
+    child = int((tmp_path / "child").read_text())
+    handle = process.handle()
+    assert handle is not None
+    os.kill(handle["watcher_pid"], signal.SIGKILL)
+    os.kill(handle["pid"], signal.SIGKILL)
+    wait_until(lambda: not process.running())
+    assert process.stop(10) is True
+    assert not psutil.pid_exists(child)
+
+
+def test_a_stranger_with_the_recorded_pid_is_left_alone(make: Callable[..., DetachedProcess]) -> None:
+    process, stranger = make(["sleep", "300"]), make(["sleep", "300"], name="stranger")
+    process.start()
+    stranger.start()
+    text = process.handle_file.read_text()
+    process.stop()
+    process.handle_file.write_text(text.replace(f'"pid": {process.describe()["pid"]}', f'"pid": {stranger.describe()["pid"]}'))
+    handle = process.handle()
+    assert handle is not None
+    process.handle_file.write_text(process.handle_file.read_text().replace(str(handle["start_time"]), "1000.5"))
+    assert process.running() is False
+    assert process.stop() is False
+    assert stranger.running()
+
+
+def test_the_environment_is_clean(make: Callable[..., DetachedProcess], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TOKEN", "do-not-pass")
+    process = make(["sleep", "300"], env={"GIVEN": "yes"})
+    process.start()
+    handle = process.handle()
+    leader, parent = handles.process_of(handle), handles.watcher_of(handle)
+    assert leader is not None and parent is not None
+    assert leader.environ()["GIVEN"] == "yes"
+    assert "MLFLOW_TOKEN" not in leader.environ()
+    assert "MLFLOW_TOKEN" not in parent.environ()
+    assert "sleep" not in " ".join(parent.cmdline())
+
+
+def test_the_process_holds_no_file_of_ours(make: Callable[..., DetachedProcess], tmp_path: Path) -> None:
+    with open(tmp_path / "ours", "w", encoding="utf-8") as ours:
+        os.set_inheritable(ours.fileno(), True)
+        process = make(["sleep", "300"])
+        process.start()
+        for member in (handles.process_of(process.handle()), handles.watcher_of(process.handle())):
+            assert member is not None
+            targets = {os.readlink(f"/proc/{member.pid}/fd/{number}") for number in os.listdir(f"/proc/{member.pid}/fd")}
+            assert targets <= {"/dev/null", str(process.log_file)}
+
+
+def test_an_early_end_shows_the_log(make: Callable[..., DetachedProcess]) -> None:
+    process = make(["sh", "-c", "echo no such database; exit 3"])
+    with pytest.raises(ProcessError, match=r"(?s)Process x: ended with exit code 3 before it was ready.*no such database"):
+        process.start({"port": ports.choose(), "timeout_s": 30})
+
+
+def test_an_early_kill_names_the_signal(make: Callable[..., DetachedProcess]) -> None:
+    with pytest.raises(ProcessError, match="ended with signal 9 .*\n.empty log"):
+        make(["sh", "-c", "kill -KILL $$"]).start({"port": ports.choose(), "timeout_s": 30})
+
+
+def test_who_is_not_ready_in_time_is_stopped(make: Callable[..., DetachedProcess]) -> None:
+    process = make(["sleep", "300"])
+    with pytest.raises(ProcessError, match=r"was not ready within 0.3 s \(last seen: no connection\)"):
+        process.start({"port": ports.choose(), "timeout_s": 0.3})
+    assert process.running() is False
+
+
+def test_a_free_port_alone_is_waited_for(make: Callable[..., DetachedProcess]) -> None:
+    process = make(SERVER, free_port=True)
+    process.start({"timeout_s": 30})
+    assert ports.answers(process.describe()["port"])
+
+
+def test_a_lost_race_for_a_port_is_run_again(make: Callable[..., DetachedProcess], monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as foreign:
+        taken = foreign.getsockname()[1]
+        choices = iter([taken, ports.choose()])
+        monkeypatch.setattr(ports, "choose", lambda _preferred=None: next(choices))
+        process = make(SERVER, free_port=True)
+        assert process.start({"timeout_s": 30}) is True
+        assert process.describe()["port"] != taken
+
+
+@pytest.mark.parametrize(
+    ("argv", "user", "sentence"),
+    [
+        pytest.param(["/nowhere/at/all"], None, "Process x: cannot be started: .*No such file", id="no program"),
+        pytest.param(["true"], "no-such-user", "Process x: user no-such-user does not exist", id="no user"),
+    ],
+)
+def test_what_cannot_start_is_a_sentence(make: Callable[..., DetachedProcess], argv: list[str], user: str | None, sentence: str) -> None:
+    with pytest.raises(ProcessError, match=sentence):
+        make(argv, user=user).start()
+
+
+def test_a_state_directory_that_is_a_file_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    process = DetachedProcess("x", str(tmp_path / "file"), {"argv": ["true"], "env": {}})
+    with pytest.raises(ProcessError, match="Process x: cannot use .*Choose a writable directory"):
+        process.start()
+
+
+def test_a_named_user_gets_its_own_home(make: Callable[..., DetachedProcess]) -> None:
+    process = make(["sleep", "300"], user=getpass.getuser())
+    process.start()
+    leader = handles.process_of(process.handle())
+    assert leader is not None
+    assert leader.username() == getpass.getuser()
+    assert leader.environ()["HOME"] == os.path.expanduser(f"~{getpass.getuser()}")
+
+
+def test_a_log_that_nobody_wrote_is_said_so(make: Callable[..., DetachedProcess]) -> None:
+    assert make(["true"]).log_tail() == "(no log)"
