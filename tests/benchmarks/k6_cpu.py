@@ -17,7 +17,7 @@ import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "k6"))
-from runs import LOAD, executable, load_config, run_k6, stand_in  # noqa: E402
+from runs import LOAD, executable, load_config, run_k6, stand_in
 
 USERS = 10
 REQUESTS = 40_000

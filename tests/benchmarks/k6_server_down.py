@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "k6"))
-from runs import LOAD, executable, load_config, run_k6  # noqa: E402
+from runs import LOAD, executable, load_config, run_k6
 
 USERS = 50
 GOAL = 50.0

@@ -15,8 +15,8 @@ import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "k6"))
-from mlflow_server import started_mlflow  # noqa: E402
-from runs import PREFILL, executable, prefill_config, run_k6  # noqa: E402
+from mlflow_server import started_mlflow
+from runs import PREFILL, executable, prefill_config, run_k6
 
 TENANTS = 10
 GOAL = 0.6
@@ -37,7 +37,8 @@ def separate(k6: str, url: str, directory: Path) -> tuple[float, int]:
 
 def ours(k6: str, url: str, directory: Path, concurrency: int) -> tuple[float, int]:
     """Seconds and requests of the prefill."""
-    config = prefill_config(url, data_set=SHAPE, tenants={"prefix": "tenant-", "numbers": list(range(1, TENANTS + 1))}, concurrency=concurrency, max_duration_s=LIMIT_S)
+    tenants = {"prefix": "tenant-", "numbers": list(range(1, TENANTS + 1))}
+    config = prefill_config(url, data_set=SHAPE, tenants=tenants, concurrency=concurrency, max_duration_s=LIMIT_S)
     ended = run_k6(k6, PREFILL, directory, config=config, timeout=LIMIT_S)
     if ended.code != 0:
         raise RuntimeError(f"prefill: k6 ended with {ended.code}. Its log: {ended.log[-2000:]}")

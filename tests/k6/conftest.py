@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from mlflow_api import Mlflow  # noqa: E402
-from mlflow_server import started_mlflow  # noqa: E402
-from runs import executable  # noqa: E402
+from mlflow_api import Mlflow
+from mlflow_server import started_mlflow
+from runs import executable
 
 TENANTS = 4
 

@@ -12,9 +12,10 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ROOT / "files" / "k6"
@@ -58,7 +59,7 @@ class Ended:
 
 
 def run_k6(k6: str, script: Path, directory: Path, *, config: dict[str, Any] | None = None, samples: bool = False,
-           env: dict[str, str] | None = None, timeout: float = 120) -> Ended:
+           env: dict[str, str] | None = None, timeout: float = 400) -> Ended:
     """Runs one script in `directory` and waits for it, at most `timeout` seconds.
 
     With `config` it is written to a file that PERFSCALE_CONFIG names. `samples` writes raw.csv.
@@ -123,8 +124,8 @@ def load_config(url: str, **changes: Any) -> dict[str, Any]:
         "think_time_s": 1,
         "warmup_s": 1,
         "window_s": 3,
-        "tail_limit_s": 10,
-        "request_timeout_s": 10,
+        "tail_limit_s": 30,
+        "request_timeout_s": 30,
         "summary_file": "summary.json",
     } | changes
 
@@ -138,7 +139,7 @@ def prefill_config(url: str, **changes: Any) -> dict[str, Any]:
         "data_set": {"digest": "0123456789ab", "experiments_per_tenant": 2, "runs_per_experiment": 2, "metrics_per_run": 3,
                      "params_per_run": 5, "artifacts_per_run": 2, "prompts_per_experiment": 2},
         "concurrency": 4,
-        "max_duration_s": 60,
-        "request_timeout_s": 10,
+        "max_duration_s": 300,
+        "request_timeout_s": 60,
         "summary_file": "prefill_summary.json",
     } | changes

@@ -87,9 +87,12 @@ def journeys(ended):
 
 
 def open_journeys(k6, directory, **changes):
-    config = dict(profile={"kind": "open", "rate": 5, "users_max": 20}, tenants={"prefix": "tenant-", "count": 50, "choice": {"distribution": "uniform"}})
+    shape = {
+        "profile": {"kind": "open", "rate": 5, "users_max": 20},
+        "tenants": {"prefix": "tenant-", "count": 50, "choice": {"distribution": "uniform"}},
+    }
     with stand_in() as url:
-        ended = run_k6(k6, LOAD, directory, config=load_config(url, **{**config, **changes}), samples=True)
+        ended = run_k6(k6, LOAD, directory, config=load_config(url, **(shape | changes)), samples=True)
     assert ended.code == 0, ended.log
     return ended
 
