@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local import handle as handles
 
 

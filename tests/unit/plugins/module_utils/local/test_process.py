@@ -17,6 +17,7 @@ from typing import Any
 
 import psutil
 import pytest
+
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local import handle as handles
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local import ports
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.process import DetachedProcess, ProcessError
@@ -147,10 +148,15 @@ def test_the_process_holds_no_file_of_ours(make: Callable[..., DetachedProcess],
         os.set_inheritable(ours.fileno(), True)
         process = make(["sleep", "300"])
         process.start()
-        for member in (handles.process_of(process.handle()), handles.watcher_of(process.handle())):
-            assert member is not None
-            targets = {os.readlink(f"/proc/{member.pid}/fd/{number}") for number in os.listdir(f"/proc/{member.pid}/fd")}
-            assert targets <= {"/dev/null", str(process.log_file)}
+        members = [handles.process_of(process.handle()), handles.watcher_of(process.handle())]
+
+        def held() -> set[str]:
+            folders = [Path(f"/proc/{member.pid}/fd") for member in members if member]
+            return {os.readlink(link) for folder in folders for link in folder.iterdir()}
+
+        assert None not in members
+        # The watcher closes the pipe of its report right after it.
+        wait_until(lambda: held() <= {"/dev/null", str(process.log_file)})
 
 
 def test_an_early_end_shows_the_log(make: Callable[..., DetachedProcess]) -> None:
@@ -160,7 +166,7 @@ def test_an_early_end_shows_the_log(make: Callable[..., DetachedProcess]) -> Non
 
 
 def test_an_early_kill_names_the_signal(make: Callable[..., DetachedProcess]) -> None:
-    with pytest.raises(ProcessError, match="ended with signal 9 .*\n.empty log"):
+    with pytest.raises(ProcessError, match=r"ended with signal 9 .*\n.empty log"):
         make(["sh", "-c", "kill -KILL $$"]).start({"port": ports.choose(), "timeout_s": 30})
 
 
@@ -202,7 +208,7 @@ def test_what_cannot_start_is_a_sentence(make: Callable[..., DetachedProcess], a
 def test_a_state_directory_that_is_a_file_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     process = DetachedProcess("x", str(tmp_path / "file"), {"argv": ["true"], "env": {}})
-    with pytest.raises(ProcessError, match="Process x: cannot use .*Choose a writable directory"):
+    with pytest.raises(ProcessError, match=r"Process x: cannot use .*Choose a writable directory"):
         process.start()
 
 

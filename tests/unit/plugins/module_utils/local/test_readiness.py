@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local import ports, readiness
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import psutil
 import pytest
+
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local import watcher
 
 
