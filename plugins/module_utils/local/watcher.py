@@ -28,7 +28,10 @@ def stat_fields(pid: int) -> list[bytes]:
 
 
 def start_time(pid: int) -> float:
-    """Returns when a process started, in epoch seconds; the same number as psutil's create_time."""
+    """Returns when a process started, in epoch seconds; the same number as psutil's create_time.
+
+    It identifies, but it is no clock: the boot time in it is a whole second.
+    """
     with open("/proc/stat", "rb") as stream:
         boot = next(float(line.split()[1]) for line in stream if line.startswith(b"btime "))
     return float(stat_fields(pid)[19]) / os.sysconf("SC_CLK_TCK") + boot
@@ -87,15 +90,16 @@ def launch(spec: dict[str, Any]) -> tuple[subprocess.Popen[bytes], float]:
 
 def supervise(spec: dict[str, Any]) -> None:
     """Starts the process, reports {handle} or {error} as one line on standard output, and stays until the process ends."""
+    started = time.time()
     try:
-        child, started = launch(spec)
+        child, identity = launch(spec)
     except (OSError, subprocess.SubprocessError) as error:
         print(json.dumps({"error": str(error)}), flush=True)
         return
     handle = {
         **spec["handle"],
         "pid": child.pid,
-        "start_time": started,
+        "start_time": identity,
         "watcher_pid": os.getpid(),
         "watcher_start_time": start_time(os.getpid()),
     }
