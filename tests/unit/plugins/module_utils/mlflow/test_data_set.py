@@ -6,67 +6,10 @@ from __future__ import annotations
 import json
 
 import pytest
+from tenants_in_memory import SHAPE, TenantsInMemory
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.data_set import inspect, message, sampled
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors import MlflowError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.shape import check_shape, shape_digest
-
-SHAPE = check_shape({"experiments_per_tenant": 2, "runs_per_experiment": 2, "metrics_per_run": 1, "params_per_run": 2, "prompts_per_experiment": 1})
-
-
-class TenantsInMemory:
-    """A test double of the client: tenants with a whole data set, which a test damages; pages of two."""
-
-    def __init__(self, names, shape=SHAPE):
-        self.shape = shape
-        self.digest = shape_digest(shape)
-        self.calls = []
-        self.tenants = {name: self._tenant() for name in names}
-
-    def _tenant(self):
-        shape = self.shape
-        experiments = [str(number) for number in range(1, shape["experiments_per_tenant"] + 1)]
-        runs = [self.run(experiment, f"run-{number}") for experiment in experiments for number in range(1, shape["runs_per_experiment"] + 1)]
-        prompts = [f"prefill-{self.digest}-{experiment}-prompt-1" for experiment in experiments]
-        return {
-            "experiments": [{"experiment_id": experiment} for experiment in experiments],
-            "runs": runs,
-            "registered_models": [{"name": name, "latest_versions": [{"version": "1"}]} for name in prompts],
-            "model_versions": [{"name": name} for name in prompts] + [{"name": "foreign"}],
-            "files": {run["info"]["run_id"]: self._files() for run in runs},
-            "content": b'{"text": "x"}',
-        }
-
-    def run(self, experiment, item, suffix=""):
-        return {
-            "info": {"run_id": f"{experiment}-{item}{suffix}", "experiment_id": experiment, "status": "FINISHED"},
-            "data": {"metrics": [{"key": "metric_1"}], "params": [{"key": "param_1"}, {"key": "param_2"}], "tags": [{"key": "perfscale.item", "value": item}]},
-        }
-
-    @staticmethod
-    def _files():
-        return [{"path": "artifact_1.json", "file_size": 9}, {"path": "artifact_2.json", "file_size": 9}, {"path": "dir", "is_dir": True}]
-
-    def document(self, method, path, workspace=None, query=None, body=None):
-        self.calls.append((path, workspace))
-        if path.endswith("/workspaces"):
-            return {"workspaces": [{"name": name} for name in ["default", "other", *self.tenants]]}
-        tenant = self.tenants[workspace]
-        if isinstance(tenant, MlflowError):
-            raise tenant
-        if path.endswith("artifacts/list"):
-            return {"files": tenant["files"].get(query["run_id"], [])}
-        key = {"experiments": "experiments", "runs": "runs", "registered-models": "registered_models", "model-versions": "model_versions"}[path.split("/")[-2]]
-        asked = body if body is not None else query
-        assert asked["filter"] and (key == "model_versions" or self.digest in asked["filter"])
-        start = int(asked.get("page_token", 0))
-        more = {"next_page_token": str(start + 2)} if len(tenant[key]) > start + 2 else {}
-        return {key: tenant[key][start : start + 2], **more} if tenant[key] else {}
-
-    def request(self, method, path, workspace=None):
-        self.calls.append((path, workspace))
-        content = self.tenants[workspace]["content"]
-        return (200 if content is not None else 404), "application/octet-stream", content or b""
 
 
 def check(tenants, depth="full", numbers=(1, 2)):
