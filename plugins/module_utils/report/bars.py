@@ -5,18 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+import statistics
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report import style
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import Model
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.panels import Seen, load_axis
-from ansible_collections.perfscale.mlflow.plugins.module_utils.report.views import SOUND
-
-try:
-    import numpy as np
-except ImportError:
-    np = None
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.views import SOUND, bucketed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -59,51 +55,80 @@ def draw_bars(ax: Axes, frame: DataFrame, column: str, slots: Slots, seen: Seen,
 
     A cell without a value is a dotted grey gap of full height, one that is not valid is hatched.
     """
-    for (tenants, load, group), rows in frame.groupby(["tenants", "load", "group"], sort=False):
-        at = slots.place[tenants, load] + slots.offset(group)
-        values = rows[column].dropna().to_numpy(dtype=float) * scale
-        if not len(values):
-            _gap(ax, at, slots.width)
-            seen.marks.add("absent")
+    bars = _Bars(ax, slots, seen)
+    for key, rows in bucketed(frame, ("tenants", "load", "group"), (column, "verdict", peak or column)).items():
+        at = bars.place(key)
+        values = [value * scale for value, _verdict, _peak in rows if not math.isnan(value)]
+        if not values:
+            bars.leave_gap(at)
             continue
-        sound = rows["verdict"].isin(SOUND).any()
-        colour = style.GROUP_COLOURS[slots.groups.index(group) % 4]
-        ax.bar(at, np.median(values), slots.width * 0.92, color=colour, edgecolor="white" if sound else style.INK, linewidth=0.5, hatch=None if sound else style.HATCH)
-        seen.marks |= set() if sound else {"hatched"}
+        is_sound = any(verdict in SOUND for _value, verdict, _peak in rows)
+        bars.add(at, statistics.median(values), style.GROUP_COLOURS[slots.groups.index(key[2]) % 4], is_sound)
         if len(values) > 1:
             ax.plot([at] * len(values), values, ".", color=style.INK, markersize=3, zorder=4)
-        peaks = rows[peak].dropna().to_numpy(dtype=float) * scale if peak else np.array([])
-        if len(peaks):
-            ax.hlines(peaks.max(), at - slots.width * 0.46, at + slots.width * 0.46, color=style.PEAK_COLOUR, linewidth=1.6, zorder=3)
-    return ax
+        peaks = [value * scale for _value, _verdict, value in rows if peak and not math.isnan(value)]
+        if peaks:
+            ax.hlines(max(peaks), at - slots.width * 0.46, at + slots.width * 0.46, color=style.PEAK_COLOUR, linewidth=1.6, zorder=3)
+    return bars.draw()
 
 
-def stack_bars(ax: Axes, frame: DataFrame, columns: Sequence[tuple[str, str]], slots: Slots, seen: Seen) -> Axes:
-    """Stacked bars per cell of (column, colour), summed over the repeats; a failed count is also written above the bar."""
-    for (tenants, load, group), rows in frame.groupby(["tenants", "load", "group"], sort=False):
-        at = slots.place[tenants, load] + slots.offset(group)
-        if rows[columns[0][0]].isna().all():
-            _gap(ax, at, slots.width)
-            seen.marks.add("absent")
+def stack_counts(ax: Axes, frame: DataFrame, slots: Slots, seen: Seen) -> Axes:
+    """Passed and failed requests stacked per cell, summed over the repeats; the failed ones are also counted above the bar."""
+    bars = _Bars(ax, slots, seen)
+    for key, rows in bucketed(frame, ("tenants", "load", "group"), ("ok", "failed", "verdict")).items():
+        at = bars.place(key)
+        counted = [(ok, failed) for ok, failed, _verdict in rows if not math.isnan(ok + failed)]
+        if not counted:
+            bars.leave_gap(at)
             continue
-        sound = rows["verdict"].isin(SOUND).any()
-        below = 0.0
-        for column, colour in columns:
-            height = float(rows[column].sum())
-            ax.bar(at, height, slots.width * 0.92, bottom=below, color=colour, edgecolor="white" if sound else style.INK, linewidth=0.4, hatch=None if sound else style.HATCH)
-            below += height
-        seen.marks |= set() if sound else {"hatched"}
-        failed = int(rows["failed"].sum())
+        is_sound = any(verdict in SOUND for _ok, _failed, verdict in rows)
+        passed, failed = (sum(values) for values in zip(*counted, strict=True))
+        bars.add(at, passed, style.GOOD, is_sound)
         if failed:
-            ax.annotate(str(failed), (at, below), xytext=(0, 1.5), textcoords="offset points", ha="center", va="bottom", fontsize=6.5, color=style.BAD, fontweight="bold")
-    return ax
+            bars.add(at, failed, style.BAD, is_sound, passed)
+            ax.annotate(
+                f"{failed:.0f}", (at, passed + failed), xytext=(0, 1.5), textcoords="offset points", ha="center", va="bottom", fontsize=6.5,
+                color=style.BAD, fontweight="bold",
+            )
+    return bars.draw()
 
 
-def label_slots(ax: Axes, slots: Slots, ticks: bool = True) -> Axes:
-    """Labels the slots with the load and, below, the tenants."""
+class _Bars:
+    """Collects bars and draws those that look alike at once."""
+
+    def __init__(self, ax: Axes, slots: Slots, seen: Seen) -> None:
+        self.ax, self.slots, self.seen = ax, slots, seen
+        self.alike: dict[tuple[str, bool], list[tuple[float, float, float]]] = {}
+
+    def place(self, key: tuple[Any, ...]) -> float:
+        tenants, load, group = key
+        return self.slots.place[tenants, load] + self.slots.offset(group)
+
+    def add(self, at: float, height: float, colour: str, is_sound: bool, bottom: float = 0.0) -> None:
+        self.alike.setdefault((colour, is_sound), []).append((at, height, bottom))
+
+    def leave_gap(self, at: float) -> None:
+        half = self.slots.width * 0.46
+        self.ax.axvspan(at - half, at + half, facecolor=style.ABSENT, edgecolor=style.ABSENT_EDGE, hatch=style.HATCH_ABSENT, linewidth=0.5)
+        self.seen.marks.add("absent")
+
+    def draw(self) -> Axes:
+        for (colour, is_sound), bars in self.alike.items():
+            places, heights, bottoms = zip(*bars, strict=True)
+            edge = {} if is_sound else {"edgecolor": style.INK, "hatch": style.HATCH, "linewidth": 0.5}
+            self.ax.bar(places, heights, self.slots.width * 0.92, bottom=bottoms, color=colour, **edge)
+            self.seen.marks |= set() if is_sound else {"hatched"}
+        return self.ax
+
+
+def label_slots(ax: Axes, slots: Slots, ticks: bool = True, panel_chars: int = 60) -> Axes:
+    """Labels the slots with the load and, below, the tenants; small where they would not fit into `panel_chars` characters."""
     ax.set_xlim(-0.6, slots.end - 0.4)
-    ax.set_xticks(list(slots.place.values()), slots.ticks if ticks else [])
-    if ticks:
+    if not ticks:
+        ax.set_xticks([])
+    else:
+        ax.set_xticks(list(slots.place.values()), slots.ticks)
+        ax.tick_params(axis="x", labelsize=8.5 if len(slots.place) * 3 < panel_chars else 6)
         for middle, tenants in slots.levels:
             ax.annotate(
                 f"{tenants} tenant{'' if tenants == '1' else 's'}" if len(slots.levels) < 4 else tenants,
@@ -111,7 +136,3 @@ def label_slots(ax: Axes, slots: Slots, ticks: bool = True) -> Axes:
                 fontweight="bold", color=style.FAINT, annotation_clip=False,
             )
     return ax
-
-
-def _gap(ax: Axes, at: float, width: float) -> None:
-    ax.axvspan(at - width * 0.46, at + width * 0.46, facecolor=style.ABSENT, edgecolor=style.ABSENT_EDGE, hatch=style.HATCH_ABSENT, linewidth=0.5)

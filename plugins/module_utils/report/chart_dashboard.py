@@ -30,7 +30,7 @@ def summary_dashboard(model: Model) -> Figure:
     """Six panels: what the run says in one look."""
     x, by = load_axis(model), tenant_axis(model)
     figure, axes = style.make_figure(
-        style.Frame(2, 3, 2.5, gap_x=0.7, gap_y=0.8), "Summary", f"{goodput_text(model)} P95 pools all requests of a cell, whatever their outcome.",
+        style.Frame(2, 3, 2.5, gap_x=0.7, gap_y=0.8), "Overview", f"{goodput_text(model)} P95 pools all requests of a cell, whatever their outcome.",
     )
     seen = Seen()
     draw_verdicts(axes[0], model.cells, x, by)

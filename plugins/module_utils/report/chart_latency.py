@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report import style
-from ansible_collections.perfscale.mlflow.plugins.module_utils.report.bars import Slots, label_slots, stack_bars
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.bars import Slots, label_slots, stack_counts
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.heat_map import draw_heat_map, limits_of
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import CATEGORY_OF, Model
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.panels import (
@@ -82,10 +82,9 @@ def response_times_p95_heatmap(model: Model) -> Figure:
     """P95 of all requests by tenants and load; below it every operation by cell."""
     groups = model.groups
     operations = ordered_operations(model)
-    height = style.Frame(1, 1, 1)
     top, bottom = 0.5 + 0.42 * len(model.tenants), 0.26 * len(operations)
     figure, axes = style.make_figure(
-        style.Frame(1, 1, top + bottom + 1.0, left=1.75, top=height.top + 0.25), "Response time: where it is spent",
+        style.Frame(1, 1, top + bottom + 1.0, left=1.75), "Response time: where it is spent",
         f"P95 in milliseconds (lower is better, darker is slower). Above: all requests of a cell pooled. Below: each operation. {outcomes_text(model)}",
     )
     grid = axes[0].get_subplotspec()
@@ -157,9 +156,9 @@ def passed_counts(model: Model) -> Figure:
         _title(ax, name)
         last = i + _COLUMNS >= len(names)
         if not say_empty(ax, rows, "n", "no requests recorded"):
-            stack_bars(ax, rows, [("ok", style.GOOD), ("failed", style.BAD)], slots, seen)
+            stack_counts(ax, rows, slots, seen)
             from_zero(ax)
-        label_slots(ax, slots, ticks=last)
+        label_slots(ax, slots, ticks=last, panel_chars=30)
         if i % _COLUMNS == 0:
             ax.set_ylabel("requests")
         if last:

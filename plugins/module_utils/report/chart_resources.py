@@ -31,6 +31,7 @@ except ImportError:
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from pandas import DataFrame
 
 MIB = 1024**2
 
@@ -46,40 +47,51 @@ def memory_utilization(model: Model) -> Figure:
 
 
 def _components(model: Model, kind: str, title: str, unit: str, scale: float) -> Figure:
-    names = components(model, kind)
-    columns = 1 if len(names) == 1 else 2
+    shown, empty = components(model, kind)
+    columns = 1 if len(shown) == 1 else 2
     slots, seen = Slots(model), Seen()
+    without = f" Without any figure: {'; '.join(empty)}." if empty else ""
     figure, axes = style.make_figure(
-        style.Frame(-(-len(names) // columns), columns, 1.9, gap_x=0.75, gap_y=0.9), title,
-        "Bars: mean over the window, summed over the component's instances. Lines: its peak. A component without metrics is a dotted gap, never zero.",
+        style.Frame(-(-len(shown) // columns), columns, 1.9, gap_x=0.75, gap_y=0.9, bottom=1.1), title,
+        f"Bars: mean over the window, summed over the component's instances. Lines: its peak. What is missing is a dotted gap, never zero.{without}",
     )
-    for i, (ax, name) in enumerate(zip(axes, names, strict=False)):
+    for i, (ax, name) in enumerate(zip(axes, shown, strict=False)):
         frame = component_frame(model, name)
-        in_percent = kind == "cpu" and frame["cpu_utilization_mean"].notna().any()
-        mean, peak = ("cpu_utilization_mean", "cpu_utilization_peak") if in_percent else _keys(kind)
+        mean, peak = _keys(kind, frame)
         ax.set_title(name)
         if not say_empty(ax, frame, mean, why_empty(frame)):
+            in_percent = mean.startswith("cpu_utilization")
             draw_bars(ax, frame, mean, slots, seen, peak, 100 if in_percent else scale)
             from_zero(ax)
-            ax.set_ylabel(f"{kind.upper() if kind == 'cpu' else kind} ({'% of all cores' if in_percent else unit})")
-        label_slots(ax, slots)
-        if i + columns >= len(names):
-            ax.set_xlabel(slots.label, labelpad=18)
-    for ax in axes[len(names):]:
+            ax.set_ylabel("CPU (% of all cores)" if in_percent else f"{'CPU' if kind == 'cpu' else 'memory'} ({unit})")
+            label_slots(ax, slots)
+            if i + columns >= len(shown):
+                ax.set_xlabel(slots.label, labelpad=18)
+    for ax in axes[len(shown):]:
         ax.set_visible(False)
     key = [Patch(color=style.GROUP_COLOURS[i % 4], label=f"mean{', ' + group if group else ''}") for i, group in enumerate(model.groups)]
     add_legend(figure, None, model.groups, seen, [*key, Line2D([], [], color=style.PEAK_COLOUR, label="peak")])
     return figure
 
 
-def _keys(kind: str) -> tuple[str, str]:
-    return ("cpu_cores_mean", "cpu_cores_peak") if kind == "cpu" else ("memory_bytes_mean", "memory_bytes_peak")
+def _keys(kind: str, frame: DataFrame) -> tuple[str, str]:
+    """The columns of mean and peak; a cluster's CPU is known as a share only."""
+    if kind == "memory":
+        return "memory_bytes_mean", "memory_bytes_peak"
+    share_only = frame["cpu_cores_mean"].isna().all() and frame["cpu_utilization_mean"].notna().any()
+    return ("cpu_utilization_mean", "cpu_utilization_peak") if share_only else ("cpu_cores_mean", "cpu_cores_peak")
 
 
-def components(model: Model, kind: str) -> list[str]:
-    """The components of the chart, MLflow first; the cluster has no memory figure."""
-    names = list(dict.fromkeys([MLFLOW, *model.resources["component"]]))
-    return [name for name in names if kind == "cpu" or name != "cluster"]
+def components(model: Model, kind: str) -> tuple[list[str], list[str]]:
+    """The components with a figure in any cell, MLflow first and always, and the others with the reason."""
+    shown, empty = [], []
+    for name in dict.fromkeys([MLFLOW, *model.resources["component"]]):
+        frame = component_frame(model, name)
+        if name == MLFLOW or frame[_keys(kind, frame)[0]].notna().any():
+            shown.append(name)
+        elif kind == "cpu" or name != "cluster":
+            empty.append(f"{name} ({why_empty(frame).partition(':')[0]})")
+    return shown, empty
 
 
 def mlflow_cpu_by_concurrency(model: Model) -> Figure:

@@ -29,7 +29,7 @@ class Chart:
 
 CHARTS = {
     "chart_summary_dashboard": Chart(
-        "Summary", "verdict of each cell, and by load: throughput, P95, failed requests, CPU of MLflow and of the load generator", chart_dashboard.summary_dashboard,
+        "Overview", "verdict of each cell; by load: throughput, P95, failed requests, CPU of MLflow and of the generator", chart_dashboard.summary_dashboard,
     ),
     "chart_throughput_heatmap": Chart(
         "Throughput", "successful requests per second, and the share of failed ones, for each number of tenants and load", chart_throughput.throughput_heatmap,
@@ -41,7 +41,7 @@ CHARTS = {
         "Throughput", "successful requests per second by number of tenants, one line per load, in all and by category", chart_throughput.rps_by_tenants,
     ),
     "chart_response_times_p95_heatmap": Chart(
-        "Response times", "P95 of all requests for each number of tenants and load, and of each operation in each cell", chart_latency.response_times_p95_heatmap,
+        "Response times", "P95 of all requests for each number of tenants and load, and of each operation by cell", chart_latency.response_times_p95_heatmap,
     ),
     "chart_response_times_by_concurrency": Chart(
         "Response times", "P95 of each operation by load, one line per number of tenants", chart_latency.response_times_by_concurrency,

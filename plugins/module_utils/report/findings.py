@@ -47,12 +47,14 @@ def _saturation(cells: DataFrame, where: str) -> list[str]:
     for (tenants, profile), rows in cells.groupby(["tenants", "profile"]):
         steps = rows.assign(level=rows["load"].map(lambda load: load.value)).groupby("level")[["goodput_per_s", "p95"]].median()
         for (low, before), (high, after) in zip(list(steps.iterrows())[:-1], list(steps.iterrows())[1:], strict=True):
+            both = before["p95"] == before["p95"] and after["p95"] == after["p95"]
             growth = after["goodput_per_s"] / before["goodput_per_s"] - 1 if before["goodput_per_s"] else None
             if growth is not None and high / low >= _MORE_LOAD and growth < _GROWTH:
                 unit = "users" if profile == "closed" else "journeys/s"
-                slower = f", P95 from {number(before['p95'])} to {number(after['p95'])} ms" if before["p95"] == before["p95"] and after["p95"] == after["p95"] else ""
+                slower = f", P95 from {number(before['p95'])} to {number(after['p95'])} ms" if both else ""
                 found.append(
-                    f"Saturated{where} with {tenants} tenant{'' if tenants == 1 else 's'} from {low:g} {unit} on: {high:g} {unit} changed throughput by {growth:+.0%}{slower}."
+                    f"Saturated{where} with {tenants} tenant{'' if tenants == 1 else 's'} from {low:g} {unit} on: "
+                    f"{high:g} {unit} changed throughput by {growth:+.0%}{slower}."
                 )
                 break
     return found

@@ -5,18 +5,19 @@
 
 from __future__ import annotations
 
+import math
+import statistics
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report import style
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.panels import Axis, Seen
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.text import number
-from ansible_collections.perfscale.mlflow.plugins.module_utils.report.views import SOUND, WORDS
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.views import SOUND, WORDS, bucketed
 
 try:
     import matplotlib as mpl
     import numpy as np
-    from matplotlib.colors import LogNorm, Normalize
     from matplotlib.patches import Rectangle
 except ImportError:
     mpl = None
@@ -24,6 +25,10 @@ except ImportError:
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from pandas import DataFrame
+
+
+# Below this font size there is room for one short number only.
+_SMALL = 8
 
 
 def draw_heat_map(
@@ -35,36 +40,38 @@ def draw_heat_map(
     A cell without a value is grey and dotted with its verdict, one that is not valid is hatched; a combination that was
     never planned stays white.
     """
-    norm = _norm(limits, log)
-    colours = mpl.colormaps[palette]
-    for (column_level, row_level), rows in frame.groupby([x.column, y.column], sort=False):
+    scale, colours = _scale(limits, log), mpl.colormaps[palette]
+    faces = np.zeros((len(y.levels), len(x.levels), 4))
+    for (column_level, row_level), rows in bucketed(frame, (x.column, y.column), (column, "verdict")).items():
         i, j = x.place(column_level), y.place(row_level)
-        values = rows.loc[rows["verdict"].isin(SOUND), column].dropna()
-        unsound = values.empty
-        if unsound:
-            values = rows[column].dropna()
-        if values.empty:
-            _absent(ax, i, j, rows["verdict"].iloc[-1], font, seen)
+        sound = [value for value, verdict in rows if verdict in SOUND and not math.isnan(value)]
+        values = sound or [value for value, _verdict in rows if not math.isnan(value)]
+        if not values:
+            _absent(ax, i, j, rows[-1][1], font, seen)
             continue
-        middle = float(values.median())
-        colour = colours(0.06 + 0.86 * norm(middle))
-        _box(ax, i, j, facecolor=colour, hatch=style.HATCH if unsound else None, edgecolor=style.INK if unsound else "white")
-        ink = "white" if _luminance(colour) < 0.45 else style.INK
-        text = write(middle) + (f"\n{write(values.min())}–{write(values.max())}" if len(values) > 1 and font > 8 else "")
-        ax.text(i, j, text, ha="center", va="center", color=style.INK if unsound else ink, fontsize=font, bbox=_label_box() if unsound else None)
-        seen.marks |= {"hatched"} if unsound else set()
+        middle = statistics.median(values)
+        faces[j, i] = colours(0.06 + 0.86 * scale(middle))
+        text = write(middle) + (f"\n{write(min(values))}–{write(max(values))}" if len(values) > 1 and font > _SMALL else "")
+        if sound:
+            ax.text(i, j, text, ha="center", va="center", fontsize=font, color="white" if _luminance(faces[j, i]) < 0.45 else style.INK)
+        else:
+            ax.add_patch(Rectangle((i - 0.5, j - 0.5), 1, 1, fill=False, edgecolor=style.INK, hatch=style.HATCH))
+            ax.text(i, j, text, ha="center", va="center", fontsize=font, bbox=_label_box())
+            seen.marks.add("hatched")
+    edges = np.arange(len(x.levels) + 1) - 0.5, np.arange(len(y.levels) + 1) - 0.5
+    ax.pcolormesh(*edges, faces, edgecolors="white", linewidth=1.5, zorder=0)
     return _frame(ax, x, y)
 
 
 def draw_verdicts(ax: Axes, frame: DataFrame, x: Axis, y: Axis) -> Axes:
     """Writes the worst verdict of the repeats of every cell."""
     order = ["failed", "invalid", "missing", "valid", "not_judged"]
-    for (column_level, row_level), rows in frame.groupby([x.column, y.column], sort=False):
+    for (column_level, row_level), rows in bucketed(frame, (x.column, y.column), ("verdict",)).items():
         i, j = x.place(column_level), y.place(row_level)
-        worst = min(rows["verdict"], key=order.index)
-        _box(ax, i, j, facecolor=style.VERDICT_COLOURS[worst], edgecolor="white", hatch=None)
-        valid = int((rows["verdict"] == worst).sum())
-        text = WORDS[worst] + (f"\n{valid} of {len(rows)}" if len(rows) > 1 else "")
+        verdicts = [verdict for (verdict,) in rows]
+        worst = min(verdicts, key=order.index)
+        ax.add_patch(Rectangle((i - 0.5, j - 0.5), 1, 1, facecolor=style.VERDICT_COLOURS[worst], edgecolor="white", linewidth=1.5))
+        text = WORDS[worst] + (f"\n{verdicts.count(worst)} of {len(verdicts)}" if len(verdicts) > 1 else "")
         ax.text(i, j, text, ha="center", va="center", fontsize=9, color="white" if worst in ("valid", "failed") else style.INK)
     return _frame(ax, x, y)
 
@@ -77,27 +84,23 @@ def limits_of(frames: Sequence[DataFrame], column: str, from_zero: bool = False)
     return (0.0 if from_zero else min(values)), max(values)
 
 
-def _norm(limits: tuple[float, float], log: bool) -> Any:
-    low, high = limits
-    if log:
-        low = max(low, 1e-3)
-        return LogNorm(low, max(high, low * 1.01), clip=True)
-    return Normalize(low, high if high > low else low + 1, clip=True)
+def _scale(limits: tuple[float, float], log: bool) -> Callable[[float], float]:
+    """A function from a value to its place between the limits, 0 to 1."""
+    bend = (lambda value: math.log(max(value, 1e-3))) if log else float
+    low, high = bend(limits[0]), bend(limits[1])
+    return lambda value: min(1.0, max(0.0, (bend(value) - low) / (high - low))) if high > low else 0.5
 
 
 def _absent(ax: Axes, i: int, j: int, verdict: str, font: float, seen: Seen) -> None:
-    _box(ax, i, j, facecolor=style.ABSENT, edgecolor=style.ABSENT_EDGE, hatch=style.HATCH_ABSENT)
-    word = WORDS[verdict] if verdict in ("failed", "missing") else "no value"
-    ax.text(i, j, word if font > 8 else "–", ha="center", va="center", fontsize=min(font, 9), color=style.INK, bbox=_label_box())
+    ax.add_patch(Rectangle((i - 0.5, j - 0.5), 1, 1, facecolor=style.ABSENT, edgecolor=style.ABSENT_EDGE, hatch=style.HATCH_ABSENT))
+    if font > _SMALL:
+        word = WORDS[verdict] if verdict in ("failed", "missing") else "no value"
+        ax.text(i, j, word, ha="center", va="center", fontsize=9, bbox=_label_box())
     seen.marks.add("absent")
 
 
 def _label_box() -> dict[str, Any]:
     return {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.2}
-
-
-def _box(ax: Axes, i: int, j: int, **look: Any) -> None:
-    ax.add_patch(Rectangle((i - 0.5, j - 0.5), 1, 1, linewidth=1.5, **look))
 
 
 def _frame(ax: Axes, x: Axis, y: Axis) -> Axes:

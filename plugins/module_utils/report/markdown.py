@@ -37,9 +37,10 @@ def _objectives(verdict: Verdict) -> list[str]:
     if not verdict.objectives:
         return []
     rows = [
-        (row["name"], f"`{row['cell']}`", row["metric"], number(row["value"]), row["limit"], row["status"], row["severity"]) for row in verdict.objectives
+        (row["name"], row["status"], f"{row['met']} of {row['count']}", number(row["value"]), f"`{row['cell']}`", row["limit"], row["metric"], row["severity"])
+        for row in verdict.objectives_summed_up()
     ]
-    return ["", "## Objectives", "", *table(("objective", "cell", "metric", "value", "limit", "status", "severity"), rows)]
+    return ["", "## Objectives", "", *table(("objective", "status", "met in cells", "worst", "in cell", "limit", "metric", "severity"), rows)]
 
 
 def _cells(model: Model) -> list[str]:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+VERDICT_FILE = "verdict.json"
 MISSING = "missing"
 NOT_JUDGED = "not_judged"
-STATUSES = ("valid", "invalid", "failed", MISSING, NOT_JUDGED)
 
 
 class ReportError(Exception):
@@ -46,6 +46,11 @@ class Material:
     runs: list[RunMaterial] = field(default_factory=list)
     cells: list[Cell] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+
+    def unique_run_id(self, name: str) -> str:
+        """Returns the name, numbered when another source has it already: two results folders may be called alike."""
+        taken = {run.run_id for run in self.runs}
+        return next(candidate for candidate in (name, *(f"{name} ({n})" for n in range(2, len(taken) + 3))) if candidate not in taken)
 
 
 def missing_record(planned: dict[str, Any], status: str, reason: str, factors: dict[str, Any]) -> dict[str, Any]:

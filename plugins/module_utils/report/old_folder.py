@@ -27,7 +27,7 @@ def is_old_folder(folder: Path) -> bool:
 
 def read_old_folder(folder: Path, material: Material) -> None:
     """Adds the cells of an old result folder; a second summary of a cell is its next repeat."""
-    name = folder.resolve().name
+    name = material.unique_run_id(folder.resolve().name)
     metrics = _metrics(folder, material)
     repeats: dict[tuple[int, int], int] = {}
     cells = []

@@ -31,7 +31,8 @@ TEMPLATE = """\
 <h1>{{ verdict.headline }}</h1>
 <p>
 {% for run in runs %}
-Run <strong>{{ run.id }}</strong>: {{ run.status }}{% if run.started != '–' %}, {{ run.started }} to {{ run.ended }}{% endif %}{% if not loop.last %}; {% endif %}
+Run <strong>{{ run.id }}</strong>: {{ run.status }}
+{%- if run.started != '–' %}, {{ run.started }} to {{ run.ended }}{% endif %}{% if not loop.last %}; {% endif %}
 {% endfor %}
 </p>
 {% if verdict.reasons %}
@@ -52,13 +53,14 @@ Run <strong>{{ run.id }}</strong>: {{ run.status }}{% if run.started != '–' %}
 {% if verdict.objectives %}
 <h2 id="objectives">Objectives</h2>
 <div class="scroll"><table>
-<thead><tr><th scope="col" class="text">objective</th><th scope="col" class="text">status</th><th scope="col" class="text">severity</th>
-<th scope="col" class="text">cell</th><th scope="col" class="text">metric</th><th scope="col">value</th><th scope="col">limit</th></tr></thead>
+<thead><tr><th scope="col" class="text">objective</th><th scope="col" class="text">status</th><th scope="col">met in cells</th>
+<th scope="col">worst</th><th scope="col" class="text">in cell</th><th scope="col">limit</th><th scope="col" class="text">metric</th>
+<th scope="col" class="text">severity</th></tr></thead>
 <tbody>
-{% for row in verdict.objectives %}
-<tr><td class="text wrap">{{ row.name }}</td><td class="text"><span class="badge {{ row.status }}">{{ row.status }}</span></td><td class="text">{{ row.severity }}</td>
-<td class="text">{% if several_runs %}{{ row.run_id }} {% endif %}{{ row.cell }}</td><td class="text">{{ row.metric }}</td>
-<td>{{ row.value | number }}</td><td>{{ row.limit }}</td></tr>
+{% for row in verdict.objectives_summed_up() %}
+<tr><td class="text wrap">{{ row.name }}</td><td class="text"><span class="badge {{ row.status }}">{{ row.status }}</span></td>
+<td>{{ row.met }} of {{ row['count'] }}</td><td>{{ row.value | number }}</td><td class="text">{{ row.cell }}</td><td>{{ row.limit }}</td>
+<td class="text">{{ row.metric }}</td><td class="text">{{ row.severity }}</td></tr>
 {% endfor %}
 </tbody></table></div>
 {% endif %}
@@ -101,7 +103,7 @@ A tilde (~) marks a value that rests on few samples; a dash (–) means that the
 {% for chart in section.charts %}
 <figure>
 <img src="{{ chart.source }}" alt="Chart: {{ chart.shows }}. The figures are in the tables of this page.">
-<figcaption>{{ chart.shows | capitalize }}. <code>{{ chart.name }}.png</code></figcaption>
+<figcaption>{{ chart.shows[0] | upper }}{{ chart.shows[1:] }}. <code>{{ chart.name }}.png</code></figcaption>
 </figure>
 {% endfor %}
 {% endfor %}

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import math
+import statistics
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,22 +14,26 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report import style
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import Load, Model
-from ansible_collections.perfscale.mlflow.plugins.module_utils.report.views import SOUND
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.views import SOUND, bucketed
 
 try:
     import numpy as np
-    import pandas as pd
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch, Rectangle
     from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator
     from matplotlib.transforms import blended_transform_factory
 except ImportError:
-    pd = None
+    np = None
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from pandas import DataFrame
+
+
+# Half the way between two levels is 0.5; more failed requests than this share ring a point.
+_DODGE = 0.07
+_FAILING = 0.01
 
 
 @dataclass
@@ -77,57 +83,69 @@ def level_name(axis: Axis, value: Any) -> str:
 def draw_lines(ax: Axes, frame: DataFrame, column: str, x: Axis, by: Axis, groups: Sequence[str], seen: Seen, low_n: str = "") -> Axes:
     """Lines over `x`, one per level of `by` (colour) and group (line and marker); points are repeats.
 
-    The line joins the medians of the sound repeats. `low_n` names the statistics whose few samples make a point hollow.
+    The line joins the medians of the sound repeats and has a gap where there are none. `low_n` names the statistic whose few
+    samples make a point hollow. Series stand a little beside each other, so that equal values stay visible.
     """
     colours = style.level_colours(len(by.levels))
-    for g, group in enumerate(groups):
-        for s, level in enumerate(by.levels):
-            rows = frame[(frame["group"] == group) & (frame[by.column] == level)]
-            if not rows.empty:
-                _draw_series(ax, rows, column, x, _Look(colours[s], g, s, len(by.levels)), seen, low_n)
+    failing: list[tuple[float, float]] = []
+    for (group, level), rows in bucketed(frame, ("group", by.column), (x.column, column, "verdict", "low_n", "error_ratio")).items():
+        g, s = groups.index(group) % 4, by.place(level)
+        marks = _Marks(rows, x, low_n, (s - (len(by.levels) - 1) / 2) * min(_DODGE, 0.3 / len(by.levels)))
+        look = {"color": colours[s], "markersize": 5, "markeredgewidth": 1.3, "zorder": 3}
+        if len(marks.line) > 1:
+            ax.plot(*marks.medians(), color=colours[s], linestyle=style.GROUP_LINES[g], zorder=2)
+        for kind, points in marks.points.items():
+            _plot_points(ax, kind, points, look, style.GROUP_MARKERS[g])
+        seen.marks |= set(marks.points)
+        failing += marks.failing
+    if failing:
+        ax.plot(*zip(*failing, strict=True), "o", markersize=11, markerfacecolor="none", markeredgecolor=style.BAD, markeredgewidth=1.3, zorder=3)
+        seen.marks.add("failing")
     return categories(ax, x)
 
 
-@dataclass
-class _Look:
-    colour: Any
-    group: int
-    series: int
-    count: int
+class _Marks:
+    """The marks of one series: the points by kind (sound, low_n, unsound, missing), those that fail, and the line's medians."""
+
+    def __init__(self, rows: Sequence[tuple[Any, ...]], x: Axis, low_n: str, offset: float) -> None:
+        self.points: dict[str, list[tuple[float, float]]] = {}
+        self.failing: list[tuple[float, float]] = []
+        self.line: dict[int, list[float]] = {}
+        self.offset = offset
+        places: dict[int, bool] = {}
+        for level, value, verdict, low, error_ratio in rows:
+            place = x.place(level)
+            places[place] = places.get(place, False) or not math.isnan(value)
+            if math.isnan(value):
+                continue
+            is_low = bool(low_n) and (low_n in low or f"ok_{low_n}" in low)
+            kind = "unsound" if verdict not in SOUND else "low_n" if is_low else "sound"
+            self.points.setdefault(kind, []).append((place + offset, value))
+            if kind != "unsound":
+                self.line.setdefault(place, []).append(value)
+            if error_ratio > _FAILING:
+                self.failing.append((place + offset, value))
+        absent = [(place + offset, 0.035) for place, present in places.items() if not present]
+        if absent:
+            self.points["missing"] = absent
+
+    def medians(self) -> tuple[list[float], list[float]]:
+        """The line: NaN between levels that have no sound value breaks it."""
+        places = range(min(self.line), max(self.line) + 1)
+        return [place + self.offset for place in places], [statistics.median(self.line.get(place, [math.nan])) for place in places]
 
 
-def _draw_series(ax: Axes, rows: DataFrame, column: str, x: Axis, look: _Look, seen: Seen, low_n: str) -> None:
-    places = rows[x.column].map(x.place).to_numpy()
-    values = rows[column].to_numpy(dtype=float)
-    sound = rows["verdict"].isin(SOUND).to_numpy() & ~np.isnan(values)
-    medians = [np.median(values[sound & (places == place)]) if (sound & (places == place)).any() else np.nan for place in range(len(x.levels))]
-    if np.count_nonzero(~np.isnan(medians)) > 1:
-        ax.plot(range(len(x.levels)), medians, color=look.colour, linestyle=style.GROUP_LINES[look.group % 4], zorder=2)
-    for place, value, is_sound, row in zip(places, values, sound, rows.itertuples(), strict=True):
-        if np.isnan(value):
-            continue
-        _draw_point(ax, place, value, is_sound, row, look, seen, low_n)
-    for place in sorted(set(places)):
-        if np.isnan(values[places == place]).all():
-            offset = (look.series - (look.count - 1) / 2) * min(0.14, 0.6 / look.count)
-            ax.plot(
-                place + offset, 0.035, transform=blended_transform_factory(ax.transData, ax.transAxes), marker="x", markersize=5.5,
-                markeredgewidth=1.6, color=look.colour, zorder=4, clip_on=False,
-            )
-            seen.marks.add("missing")
-
-
-def _draw_point(ax: Axes, place: float, value: float, is_sound: bool, row: Any, look: _Look, seen: Seen, low_n: str) -> None:
-    is_low = bool(low_n) and any(name in row.low_n for name in (low_n, f"ok_{low_n}"))
-    marker = style.GROUP_MARKERS[look.group % 4] if is_sound else "X"
-    ax.plot(
-        place, value, marker=marker, markersize=5 if is_sound else 8, markeredgewidth=1.3, zorder=3, color=look.colour,
-        markerfacecolor="white" if is_low else look.colour, markeredgecolor=look.colour if is_sound else style.BAD,
-    )
-    seen.marks |= ({"low_n"} if is_low else set()) | (set() if is_sound else {"unsound"})
-    if getattr(row, "error_ratio", 0) > 0.01:
-        ax.plot(place, value, marker="o", markersize=11, markerfacecolor="none", markeredgecolor=style.BAD, markeredgewidth=1.3, zorder=3)
-        seen.marks.add("failing")
+def _plot_points(ax: Axes, kind: str, points: list[tuple[float, float]], look: dict[str, Any], marker: str) -> None:
+    colour = look["color"]
+    kinds: dict[str, dict[str, Any]] = {
+        "sound": {"marker": marker},
+        "low_n": {"marker": marker, "markerfacecolor": "white"},
+        "unsound": {"marker": "X", "markersize": 8, "markeredgecolor": style.BAD},
+        "missing": {"marker": "x", "markersize": 5.5, "markeredgewidth": 1.6, "clip_on": False},
+    }
+    if kind == "missing":
+        kinds[kind]["transform"] = blended_transform_factory(ax.transData, ax.transAxes)
+    ax.plot(*zip(*points, strict=True), linestyle="", **(look | {"markeredgecolor": colour} | kinds[kind]))
 
 
 def categories(ax: Axes, x: Axis) -> Axes:
@@ -142,7 +160,7 @@ def from_zero(ax: Axes) -> Axes:
     """Starts a linear axis at zero with room above the largest value."""
     top = ax.dataLim.y1
     ax.set_ylim(0, top * 1.15 if np.isfinite(top) and top > 0 else 1)
-    ax.yaxis.set_major_locator(MaxNLocator(5))
+    ax.yaxis.set_major_locator(MaxNLocator(4))
     ax.yaxis.set_major_formatter(FuncFormatter(_tick))
     return ax
 

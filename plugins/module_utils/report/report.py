@@ -12,13 +12,13 @@ from typing import IO, Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import write_atomic, write_json, write_text
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.markdown import summary_markdown
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.material import VERDICT_FILE
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import Model, build_model
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.sources import read_sources
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.tables import all_tables, csv_text
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.verdict import Verdict, judge
 
 FORMATS = ("csv", "markdown", "charts", "html")
-VERDICT_FILE = "verdict.json"
 
 
 def make_report(sources: Sequence[str], output_dir: str | Path, formats: Sequence[str], write: bool = True) -> dict[str, Any]:

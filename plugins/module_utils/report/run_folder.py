@@ -17,6 +17,8 @@ _SHAPES: dict[str, dict[str, type]] = {
     "cell": {"id": str, "spec": dict, "verdict": dict},
 }
 
+_PARTS = ("operations", "total", "categories", "resources", "generator", "window")
+
 
 def is_run_folder(folder: Path) -> bool:
     """Tells whether a directory is a run, whole or not."""
@@ -26,7 +28,7 @@ def is_run_folder(folder: Path) -> bool:
 def read_run_folder(folder: Path, material: Material) -> None:
     """Adds a run to the material. A planned cell without a readable record stays in, as missing or failed with the reason."""
     document = _run_document(folder, material)
-    run_id = str(document.get("run_id") or folder.resolve().name)
+    run_id = material.unique_run_id(str(document.get("run_id") or folder.resolve().name))
     run = RunMaterial(run_id, str(folder), {**document, "run_id": run_id})
     records, unreadable = _records(folder, material)
     planned = document.get("plan", {}).get("cells", [])
@@ -34,7 +36,7 @@ def read_run_folder(folder: Path, material: Material) -> None:
     for cell in planned:
         if cell["id"] not in records:
             status = "failed" if cell["id"] in unreadable else MISSING
-            reason = unreadable.get(cell["id"], f"Cell {cell['id']}: was not run, or its record is not written yet.")
+            reason = unreadable.get(cell["id"], "It was not run, or its record is not written yet.")
             records[cell["id"]] = missing_record(cell, status, reason, factors)
     order = [cell["id"] for cell in planned]
     order += [name for name in records if name not in order]
@@ -84,6 +86,10 @@ def _checked(document: Any, path: Path, kind: str, name: str | None = None) -> d
     wrong = [key for key, kind_of in _SHAPES[kind].items() if not isinstance(document.get(key), kind_of)]
     if kind == "cell" and not wrong:
         wrong = [key for key in ("tenants", "repeat") if not isinstance(document["spec"].get(key), int)]
+        wrong += [key for key in _PARTS if not isinstance(document.get(key) or {}, dict)]
+        wrong += ["verdict"] if document["verdict"].get("status") not in ("valid", "invalid", "failed") else []
+    if kind == "run" and not wrong and not all(isinstance(cell, dict) and "id" in cell for cell in document["plan"].get("cells", [])):
+        wrong = ["plan"]
     if wrong:
         raise ValueError(f"File {path}: lacks {', '.join(wrong)}. It is damaged or foreign; remove it or choose another folder.")
     if name is not None and document["id"] != name:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.report.material import Material, ReportError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.material import VERDICT_FILE, Material, ReportError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.old_folder import is_old_folder, read_old_folder
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.run_folder import is_run_folder, read_run_folder
 
@@ -41,7 +41,7 @@ def _folders(source: Path, material: Material) -> list[Path]:
     if _is_known(source):
         return [source]
     try:
-        children = sorted(child for child in source.iterdir() if child.is_dir() and not child.name.startswith("."))
+        children = sorted(child for child in source.iterdir() if child.is_dir() and not _is_left_alone(child))
     except OSError as error:
         material.warnings.append(f"Source {source}: cannot be listed ({error.strerror}). It is left out; check its permissions.")
         return []
@@ -50,6 +50,11 @@ def _folders(source: Path, material: Material) -> list[Path]:
         f"Folder {child}: holds neither a run nor results of the old suite. It is left out." for child in children if child not in known
     )
     return known
+
+
+def _is_left_alone(child: Path) -> bool:
+    """Hidden directories, and reports that an earlier call wrote here."""
+    return child.name.startswith(".") or (child / VERDICT_FILE).is_file()
 
 
 def _is_known(folder: Path) -> bool:

@@ -28,6 +28,7 @@ _TOTAL_COLUMNS = {
 }
 _SERIES = ["run_id", "repeat", "profile", "rate", "db_backend", "concurrency"]
 DECIMALS = 3
+_WHY_NO_RESOURCES = {"not_requested": "no metrics were requested", "missing": "the metrics have no samples of it"}
 
 
 def all_tables(model: Model) -> dict[str, DataFrame]:
@@ -142,7 +143,7 @@ def missing_table(model: Model) -> DataFrame:
         if (run_id, cell_id) in measured
     ]
     rows += [
-        (row.run_id, row.cell_id, f"resources {row.component}", "no metrics were requested" if row.status == "not_requested" else "the metrics have no samples of it")
+        (row.run_id, row.cell_id, f"resources {row.component}", _WHY_NO_RESOURCES[row.status])
         for row in model.resources.itertuples()
         if row.status != "ok"
     ]

@@ -10,6 +10,8 @@ from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.material import MISSING, NOT_JUDGED
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import Model
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.text import number
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.views import WORDS
 
 HEADLINES = {
     "passed": "Passed",
@@ -40,6 +42,19 @@ class Verdict:
             parts.append(f"{met} of {len(self.objectives)} objectives are met")
         return f"{HEADLINES[self.status]}: {', '.join(parts)}."
 
+    def objectives_summed_up(self) -> list[dict[str, Any]]:
+        """One row per objective: {name, metric, limit, severity, met, count, status, value and cell: the worst}.
+
+        The status is missed if any cell missed it, else unknown if any cell has no value, else met.
+        """
+        groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+        for row in self.objectives:
+            groups.setdefault(tuple(row[key] for key in ("name", "metric", "limit", "severity")), []).append(row)
+        return [
+            {**dict(zip(("name", "metric", "limit", "severity"), key, strict=True)), **_worst(rows, at_most=key[2].startswith("<"))}
+            for key, rows in groups.items()
+        ]
+
     def document(self) -> dict[str, Any]:
         """What verdict.json holds."""
         return {"schema_version": 1, "status": self.status, "cells": self.cells, "objectives": self.objectives, "reasons": self.reasons}
@@ -56,13 +71,12 @@ def judge(model: Model) -> Verdict:
     judged = [run for run in model.runs if run.judged]
     objectives = [{"run_id": run.run_id, **objective} for run in judged for objective in run.document.get("objectives", [])]
     reasons = [
-        f"Cell {cell.cell_id} of run {cell.run_id}: {cell.verdict}: {' '.join(cell.reasons)}"
+        f"Cell {cell.cell_id} of run {cell.run_id}: {WORDS[cell.verdict]}. {' '.join(cell.reasons)}"
         for cell in model.cells.itertuples() if cell.verdict in ("invalid", "failed", MISSING)
     ]
-    broken = [objective for objective in objectives if objective["status"] != "met" and objective["severity"] == "error"]
     reasons += [
-        f"Objective {objective['name']}: {objective['status']} in cell {objective['cell']} ({objective['metric']} {objective['value']}, limit {objective['limit']})."
-        for objective in broken
+        f"Objective {row['name']}: {row['status']} in cell {row['cell']} ({row['metric']} {number(row['value'])}, limit {row['limit']})."
+        for row in objectives if row["status"] != "met" and row["severity"] == "error"
     ]
     early = [f"Run {run.run_id}: ended early: {run.document['abort_reason']}" for run in judged if run.document.get("abort_reason")]
     unfinished = [run for run in judged if run.document.get("status") != "complete"]
@@ -73,3 +87,13 @@ def judge(model: Model) -> Verdict:
     else:
         status = "failed" if reasons else "passed"
     return Verdict(status, cells, objectives, reasons + early)
+
+
+def _worst(rows: list[dict[str, Any]], at_most: bool) -> dict[str, Any]:
+    statuses = {row["status"] for row in rows}
+    known = [row for row in rows if row["value"] is not None]
+    worst = (max if at_most else min)(known, key=lambda row: row["value"]) if known else {"value": None, "cell": ""}
+    return {
+        "met": sum(row["status"] == "met" for row in rows), "count": len(rows), "value": worst["value"], "cell": worst["cell"],
+        "status": next(status for status in ("missed", "unknown", "met") if status in statuses),
+    }

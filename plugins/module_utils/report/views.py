@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.material import NOT_JUDGED
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import CATEGORY_OF, Model
@@ -21,6 +22,20 @@ _OUTCOMES = "Latencies cover all outcomes: a request that timed out counts with 
 _OLD_OUTCOMES = "The old suite kept the latency of passed requests only."
 _GOODPUT = "Successful requests per second of the window; failed ones do not count."
 _OLD_GOODPUT = "Successful requests per second of the whole k6 run, as the old suite counted."
+
+
+def bucketed(frame: DataFrame, keys: Sequence[str], columns: Sequence[str]) -> dict[tuple[Any, ...], list[tuple[Any, ...]]]:
+    """Returns the rows of `columns` as plain tuples by the values of `keys`; numbers are floats, missing ones NaN.
+
+    Charts look at each row once and alone, where this is many times faster than slicing frames.
+    """
+    lists = [
+        frame[name].to_numpy(dtype=float, na_value=float("nan")).tolist() if frame[name].dtype.kind in "if" else frame[name].tolist() for name in columns
+    ]
+    buckets: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {}
+    for key, row in zip(zip(*(frame[name].tolist() for name in keys), strict=True), zip(*lists, strict=True), strict=True):
+        buckets.setdefault(key, []).append(row)
+    return buckets
 
 
 def shown_latency(model: Model, statistic: str = "p95") -> DataFrame:
