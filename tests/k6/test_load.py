@@ -17,15 +17,29 @@ TRAINING = ["create_experiment", "create_prompt", "create_prompt_version", "crea
 BROWSING = ["list_workspaces", "search_prompts", "search_experiments", "get_experiment", "search_runs", "get_run", "list_artifacts", "fetch_artifact"]
 # The HTTP stamps are whole milliseconds, and a request passes the question "has the window ended" before it is sent.
 SLACK_MS = 60
-WINDOW_S = 20
+WINDOW_S = (8, 90)  # least and most
 
 
 @pytest.fixture(scope="session")
-def filled(any_k6, mlflow, tmp_path_factory):
-    """The MLflow, with a small data set in three tenants."""
+def prefilled(any_k6, mlflow, tmp_path_factory):
+    """How a small data set came into three tenants of the MLflow (prefill's summary)."""
     ended = run_k6(any_k6, PREFILL, tmp_path_factory.mktemp("prefill"), config=prefill_config(mlflow.url))
     assert ended.code == 0, ended.log
+    return ended.json("prefill_summary.json")
+
+
+@pytest.fixture(scope="session")
+def filled(mlflow, prefilled):
+    """The MLflow, with that data set."""
+    assert prefilled["status"] == "complete"
     return mlflow
+
+
+@pytest.fixture(scope="session")
+def window_s(prefilled) -> int:
+    """Seconds in which one user of two makes a whole journey on this machine: about what a hundred writes of four took."""
+    least, most = WINDOW_S
+    return round(min(most, max(least, 1.5 * prefilled["seconds"])))
 
 
 def window_of(ended) -> dict:
@@ -45,9 +59,9 @@ def journeys_of(rows):
 
 
 @pytest.fixture(scope="module")
-def closed(k6, filled, tmp_path_factory):
-    """One training and one browsing user, for so long that a slow machine finishes a journey too."""
-    config = load_config(filled.url, profile={"kind": "closed", "concurrency": 2}, think_time_s=0.1, window_s=WINDOW_S)
+def closed(k6, filled, window_s, tmp_path_factory):
+    """One training and one browsing user, for so long that both make a whole journey."""
+    config = load_config(filled.url, profile={"kind": "closed", "concurrency": 2}, think_time_s=0.1, window_s=window_s)
     ended = run_k6(k6, LOAD, tmp_path_factory.mktemp("closed"), config=config, samples=True)
     assert ended.code == 0, ended.log
     return ended
@@ -72,13 +86,13 @@ def test_duration_and_waiting_are_neighbours(closed):
     for index in at:
         waiting = next(row for row in rows[index:index + 9] if row["metric_name"] == "http_req_waiting")
         assert (waiting["name"], waiting["timestamp"]) == (rows[index]["name"], rows[index]["timestamp"])
-        assert 0 < float(waiting["metric_value"]) <= float(rows[index]["metric_value"])
+        assert 0 <= float(waiting["metric_value"]) <= float(rows[index]["metric_value"])
 
 
-def test_log_and_summary_tell_the_window(closed):
+def test_log_and_summary_tell_the_window(closed, window_s):
     window = window_of(closed)
     assert window["start_ms"] - window["warmup_start_ms"] == 1000
-    assert window["end_ms"] - window["start_ms"] == WINDOW_S * 1000
+    assert window["end_ms"] - window["start_ms"] == window_s * 1000
     assert closed.json("summary.json")["data"]["setup_data"] == window
 
 
@@ -95,9 +109,9 @@ def test_users_stop_when_the_window_ends(closed):
     assert sum(outcomes.values()) == first
 
 
-def test_heartbeat_beats_through_the_window(closed):
+def test_heartbeat_beats_through_the_window(closed, window_s):
     beats = requests_of(closed.rows(), "heartbeat_lateness")
-    assert 0.9 * 10 * WINDOW_S <= len(beats) <= 10 * (WINDOW_S + 1)
+    assert 9 * window_s <= len(beats) <= 10 * (window_s + 1)
     assert {row["scenario"] for row in requests_of(closed.rows())} == {"training", "browsing"}
 
 
