@@ -149,6 +149,8 @@ def _row(variable: Variable) -> tuple[str, str, str, str]:
     else:
         sources = [_code(name) for name in (variable.playbook_variable, *variable.environment) if name]
         default = f"from {' or '.join(sources)}" if sources else f"`{variable.template}`"
+        if variable.spec.get("default") not in (None, ""):
+            default = f"{_code(variable.spec['default'])}, or {default}"
     return f"`{variable.name}`", kind, default, description
 
 

@@ -64,6 +64,12 @@ def test_the_archive_holds_nothing_else(archive: Path) -> None:
     assert [member.name for member in members(archive) if UNWANTED.search(member.name)] == []
 
 
+def test_the_archive_leaves_the_tests_out(archive: Path) -> None:
+    """They need the checkout. A new folder of tests belongs into build_ignore of galaxy.yml."""
+    names = [member.name for member in members(archive) if member.name.startswith("tests/")]
+    assert [name for name in names if name != "tests/config.yml" and not name.startswith("tests/sanity")] == []
+
+
 def test_the_archive_has_no_symbolic_link(archive: Path) -> None:
     assert [member.name for member in members(archive) if member.issym() or member.islnk()] == []
 

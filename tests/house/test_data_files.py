@@ -72,5 +72,6 @@ def test_data_files_follow_their_schema(path: Path, schema: str) -> None:
 def test_every_schema_is_used(path: Path) -> None:
     """By code, or, for a data file, by the test above."""
     names = (f'"{path.stem}"', f"{path.stem}.json")
-    used = any(name in source.read_text(encoding="utf-8") for name in names for source in [*ROOT.glob("plugins/**/*.py"), *ROOT.glob("tests/unit/**/*.py")])
+    sources = [path for pattern in ("plugins/**/*.py", "roles/**/*.yml", "tests/*/**/*.py") for path in ROOT.glob(pattern) if path != Path(__file__)]
+    used = any(name in source.read_text(encoding="utf-8") for name in names for source in sources)
     assert used or path.stem in SCHEMA_OF_FOLDER.values()

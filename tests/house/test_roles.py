@@ -85,7 +85,7 @@ def test_defaults_fit_their_types(role: Path) -> None:
         allowed = PYTHON_TYPES.get(spec.get("type", "str"), (object,))
         if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed and object not in allowed):
             wrong.append(f"{name}: {value!r} is not {spec.get('type')}")
-        elif spec.get("choices") and value not in spec["choices"]:
+        elif spec.get("choices") and not all(item in spec["choices"] for item in (value if isinstance(value, list) else [value])):
             wrong.append(f"{name}: {value!r} is not one of {spec['choices']}")
     assert wrong == []
 

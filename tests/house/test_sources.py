@@ -19,7 +19,7 @@ from repository import ROOT, files, relative
 SOURCES = ("**/*.py", "**/*.yml", "**/*.yaml", "**/*.js", "**/*.j2", "**/*.toml", "**/*.sh", "Makefile", "ansible.cfg", ".ci/run")
 LICENCE = "SPDX-License-Identifier: GPL-3.0-or-later"
 CAPTURED = re.compile(r"(^|/)(fixtures|data|snapshots)/|^changelogs/")
-MACHINE_PATHS = re.compile(r"(?<![\w.])/(?:work|root|home/\w+)/|/tmp/[l]ab\b")
+MACHINE_PATHS = re.compile(r"(?<![\w.])/(?:work|root/[.\w]+|home/\w+)/|/tmp/[l]ab\b")
 # An unlimited wait in YAML: `until` needs both of these, and a limit of zero is none.
 UNTIL_NEEDS = ("retries", "delay")
 COMMANDS = {"ansible.builtin.shell", "ansible.builtin.command", "ansible.builtin.raw", "ansible.builtin.script"}
