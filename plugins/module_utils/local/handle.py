@@ -74,7 +74,7 @@ def controller() -> dict[str, Any]:
     found = process
     for ancestor in process.parents():
         try:
-            names = [Path(part).name for part in ancestor.cmdline()[:2]]
+            names = [Path(part).name for part in ancestor.cmdline()[:3]]
         except psutil.Error:
             break
         if any(name.startswith("ansible") for name in names):

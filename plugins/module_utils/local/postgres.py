@@ -42,7 +42,7 @@ class Cluster:
     def describe(self, home: Path) -> dict[str, Any]:
         """Returns the module's `cluster` dictionary."""
         account = self._account()
-        programs = home / "server/bin"
+        programs = self._copied_to(home) / "bin"
         return {
             "data_dir": str(home / "data"),
             "home": str(home),
@@ -104,8 +104,20 @@ class Cluster:
         # Remembered before anything is in it, so that a cut-off start leaves nothing behind that nobody knows.
         write_text(self.pointer, f"{home}\n", mode=0o600)
         if not accounts.reaches(account, self.bin_dir):
-            shutil.copytree(self.bin_dir.parent, home / "server", symlinks=True)
+            shutil.copytree(self.bin_dir.parent, self._copied_to(home), symlinks=True)
+            libraries = self._libraries()
+            if libraries.is_dir():
+                shutil.copytree(libraries, home / "server" / libraries.name, symlinks=True)
         return home
+
+    def _copied_to(self, home: Path) -> Path:
+        """Returns where the programs are copied, in the same layout: they find their files relative to themselves."""
+        return home / "server" / self.bin_dir.parents[1].name / self.bin_dir.parent.name
+
+    def _libraries(self) -> Path:
+        """Returns where a wheel keeps the shared libraries of its package (auditwheel's layout)."""
+        package = self.bin_dir.parents[1]
+        return package.with_name(f"{package.name}.libs")
 
     def _initialize(self, home: Path) -> None:
         account = self._account()

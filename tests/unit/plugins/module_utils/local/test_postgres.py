@@ -22,8 +22,9 @@ POSTGRES = 'cat > "$3/statements"'
 @pytest.fixture
 def programs(program: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(accounts, "unprivileged", lambda: None)
-    program("initdb", INITDB, tmp_path / "postgresql/bin")
-    return program("postgres", POSTGRES, tmp_path / "postgresql/bin").parent
+    program("libpq.so", "", tmp_path / "site-packages/package.libs")
+    program("initdb", INITDB, tmp_path / "site-packages/package/install/bin")
+    return program("postgres", POSTGRES, tmp_path / "site-packages/package/install/bin").parent
 
 
 def test_a_cluster_is_made_once(programs: Path, tmp_path: Path) -> None:
@@ -89,8 +90,9 @@ def test_who_cannot_reach_the_state_directory_gets_a_home_elsewhere(programs: Pa
         assert home.parent == Path("/var/tmp")
         assert home.stat().st_mode & 0o777 == 0o700
         assert made["user"] == me.pw_name
-        # The programs were out of reach as well, so they were copied.
-        assert made["bin_dir"] == str(home / "server/bin")
+        # The programs were out of reach as well, so they were copied with their libraries.
+        assert made["bin_dir"] == str(home / "server/package/install/bin")
+        assert (home / "server/package.libs/libpq.so").exists()
         assert cluster.home() == home
     finally:
         cluster.remove()

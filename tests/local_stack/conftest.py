@@ -1,0 +1,32 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Real local stacks below a temporary directory, which are stopped at the end."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from local_stacks import Stack
+
+
+@pytest.fixture
+def make_stack(tmp_path: Path) -> Iterator[Callable[[str], Stack]]:
+    """Makes stacks by name; each is stopped at the end, with its data."""
+    made: list[Stack] = []
+
+    def make(name: str) -> Stack:
+        (tmp_path / name).mkdir()
+        made.append(Stack(tmp_path / name))
+        return made[-1]
+
+    yield make
+    for stack in made:
+        stack.env = {}
+        assert stack.play("teardown", teardown_data=True).returncode == 0
+        assert stack.processes() == []
