@@ -103,7 +103,7 @@ def response_times_p95_heatmap(model: Model) -> Figure:
         ax, frame, "shown", slot_axis, Axis("operation", operations, operations, ""), style.LESS_IS_BETTER,
         limits_of([frame], "shown"), seen, font=8 if len(columns) <= 16 else 6, log=True,
     )
-    ax.set_title("Each operation, by cell")
+    ax.set_title("Each operation, by cell", pad=18 if len(groups) > 1 else None)
     _name_columns(ax, columns, len(groups) > 1)
     ax.set_xlabel(f"{x.label}, by tenants", labelpad=20)
     add_legend(figure, None, groups, seen)
@@ -162,7 +162,7 @@ def passed_counts(model: Model) -> Figure:
         if i % _COLUMNS == 0:
             ax.set_ylabel("requests")
         if last:
-            ax.set_xlabel(slots.label, labelpad=18)
+            ax.set_xlabel(slots.label, labelpad=24)
     for ax in axes[len(names):]:
         ax.set_visible(False)
     add_legend(figure, None, model.groups, seen, [Patch(color=style.GOOD, label="passed"), Patch(color=style.BAD, label="failed")])

@@ -66,7 +66,7 @@ def _components(model: Model, kind: str, title: str, unit: str, scale: float) ->
             ax.set_ylabel("CPU (% of all cores)" if in_percent else f"{'CPU' if kind == 'cpu' else 'memory'} ({unit})")
             label_slots(ax, slots)
             if i + columns >= len(shown):
-                ax.set_xlabel(slots.label, labelpad=18)
+                ax.set_xlabel(slots.label, labelpad=24)
     for ax in axes[len(shown):]:
         ax.set_visible(False)
     key = [Patch(color=style.GROUP_COLOURS[i % 4], label=f"mean{', ' + group if group else ''}") for i, group in enumerate(model.groups)]

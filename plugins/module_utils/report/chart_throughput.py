@@ -65,7 +65,7 @@ def _operations_of_categories(ax: object) -> None:
     lines = ["Categories"]
     for name, operations in CATEGORIES.items():
         lines.append(f"\n{name}")
-        lines += [", ".join(operations[i:i + 3]) for i in range(0, len(operations), 3)]
+        lines += [", ".join(operations[i:i + 2]) for i in range(0, len(operations), 2)]
     ax.text(0, 1, "\n".join(lines), va="top", fontsize=8, color=style.FAINT, linespacing=1.35, transform=ax.transAxes)
 
 

@@ -51,9 +51,9 @@ def draw_heat_map(
             continue
         middle = statistics.median(values)
         faces[j, i] = colours(0.06 + 0.86 * scale(middle))
-        text = write(middle) + (f"\n{write(min(values))}–{write(max(values))}" if len(values) > 1 and font > _SMALL else "")
+        text = write(middle) + (_range(write(min(values)), write(max(values))) if font > _SMALL else "")
         if sound:
-            ax.text(i, j, text, ha="center", va="center", fontsize=font, color="white" if _luminance(faces[j, i]) < 0.45 else style.INK)
+            ax.text(i, j, text, ha="center", va="center", fontsize=font, color="white" if _luminance(faces[j, i]) < 0.5 else style.INK)
         else:
             ax.add_patch(Rectangle((i - 0.5, j - 0.5), 1, 1, fill=False, edgecolor=style.INK, hatch=style.HATCH))
             ax.text(i, j, text, ha="center", va="center", fontsize=font, bbox=_label_box())
@@ -82,6 +82,10 @@ def limits_of(frames: Sequence[DataFrame], column: str, from_zero: bool = False)
     if not values:
         return 0.0, 1.0
     return (0.0 if from_zero else min(values)), max(values)
+
+
+def _range(low: str, high: str) -> str:
+    return "" if low == high else f"\n{low}–{high}"
 
 
 def _scale(limits: tuple[float, float], log: bool) -> Callable[[float], float]:

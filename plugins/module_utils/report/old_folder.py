@@ -50,8 +50,12 @@ def read_old_folder(folder: Path, material: Material) -> None:
         return
     document = {"run_id": name, "status": "complete", "config": {}, "fingerprint": {}, "plan": {}, "objectives": []}
     material.runs.append(RunMaterial(name, str(folder), document, judged=False))
-    material.cells.extend(cells)
+    material.cells.extend(sorted(cells, key=_axes))
     material.warnings.append(f"Folder {folder}: {CAVEAT}")
+
+
+def _axes(cell: Cell) -> tuple[int, ...]:
+    return tuple(cell.record["spec"][name] for name in ("tenants", "concurrency", "repeat"))
 
 
 def _metrics(folder: Path, material: Material) -> dict[tuple[int, int], dict[str, Any]]:

@@ -46,10 +46,19 @@ def shown_latency(model: Model, statistic: str = "p95") -> DataFrame:
 
 
 def component_frame(model: Model, component: str) -> DataFrame:
-    """One row per cell with the component's figures; cells that have none are there with missing values."""
+    """One row per cell with the component's figures; where they are missing the row is there with missing values.
+
+    A cell that has other components but not this one never had it (no PostgreSQL beside SQLite) and has no row; every cell
+    has MLflow.
+    """
     rows = model.resources[model.resources["component"] == component]
     figures = rows.drop(columns=[name for name in model.cells.columns if name in rows.columns and name not in ("run_id", "cell_id")])
-    return model.cells.merge(figures, on=["run_id", "cell_id"], how="left")
+    frame = model.cells.merge(figures, on=["run_id", "cell_id"], how="left")
+    if component == MLFLOW:
+        return frame
+    recorded = set(zip(model.resources["run_id"], model.resources["cell_id"], strict=True))
+    cells = zip(frame["run_id"], frame["cell_id"], frame["status"].notna(), strict=True)
+    return frame[[is_there or (run_id, cell_id) not in recorded for run_id, cell_id, is_there in cells]]
 
 
 def category_goodput(model: Model, category: str) -> DataFrame:

@@ -67,7 +67,7 @@ def _planned(tenants: int, users: int | None, rate: float | None, repeat: int) -
 
 
 def _record(plan: dict[str, Any], status: str, backend: str, metrics: str, errors: float, chance: random.Random) -> dict[str, Any]:
-    factors = {"db_backend": backend, "replicas": 1, "workers": 1, "target": "local", "profile": plan["profile"], "k6_version": "1.1.0", "mlflow_version": "3.17.2"}
+    factors = {"db_backend": backend, "replicas": 1, "workers": 1, "target": "local", "profile": plan["profile"], "k6_version": "1.1.0"}
     spec = {key: plan[key] for key in plan if key not in ("id", "index")} | {"factors": factors}
     record: dict[str, Any] = {"schema_version": 1, "id": plan["id"], "spec": spec, "attempts": [_attempt(status)]}
     reasons = {
@@ -91,7 +91,8 @@ def _record(plan: dict[str, Any], status: str, backend: str, metrics: str, error
         "cpu_cores_mean": reached / 300, "cpu_share": 0.97 if status == "invalid" else reached / 600, "memory_bytes_max": 8.1e7, "vus_max": 12,
         "dropped": 0, "lateness_ms_p99": 3.2, "exit_code": 0, "node": "made-up",
     }
-    record["resources"] = {name: _resource(name, reached, metrics, plan["tenants"], chance) for name in COMPONENTS if name != "postgresql" or backend == "postgres"}
+    components = [name for name in COMPONENTS if name != "postgresql" or backend == "postgres"]
+    record["resources"] = {name: _resource(name, reached, metrics, plan["tenants"], chance) for name in components}
     record["files"] = {"samples.csv.gz": {"sha256": "0" * 64, "bytes": 71234}}
     if record["operations"]["create_experiment"]["n"] < 50:
         record["verdict"]["warnings"].append("Few samples: create_experiment has fewer than 50 requests.")
@@ -130,7 +131,8 @@ def _pooled(operations: dict[str, dict[str, Any]], names: Iterable[str]) -> dict
 
 
 def _resource(name: str, reached: float, metrics: str, tenants: int, chance: random.Random) -> dict[str, Any]:
-    absent = {"cpu_cores_mean": None, "cpu_cores_peak": None, "memory_bytes_mean": None, "memory_bytes_peak": None, "coverage": None, "limits": {}, "instances": {}}
+    numbers = ("cpu_cores_mean", "cpu_cores_peak", "memory_bytes_mean", "memory_bytes_peak", "coverage")
+    absent = {**dict.fromkeys(numbers), "limits": {}, "instances": {}}
     if metrics != "ok" or name == "prometheus":
         return {"status": metrics if metrics != "ok" else "missing", **absent}
     cpu = {"mlflow": reached / 95, "postgresql": reached / 400, "k6_benchmark": reached / 300}[name] * chance.uniform(0.97, 1.03)

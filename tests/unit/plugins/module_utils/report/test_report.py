@@ -1,0 +1,150 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import FileWriteError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.charts import CHARTS
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.markdown import table
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.material import ReportError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.report import FORMATS, make_report
+from ansible_collections.perfscale.mlflow.tests.unit.plugins.module_utils.report.made_up_old_folder import write_old_folder
+from ansible_collections.perfscale.mlflow.tests.unit.plugins.module_utils.report.made_up_run import write_run
+
+OLD_FILES = {
+    "report_summary.csv", "report_p95_latencies.csv", "report_rps.csv", "report_latency_analysis_by_tenants.csv", "report_latency_analysis_summary.csv",
+}
+VOID = {"meta", "img", "br", "link"}
+
+
+class Page(HTMLParser):
+    """Collects what a reader without eyes or network would meet, and refuses tags that do not close."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.images, self.links, self.ids, self.first_heading, self.text = [], [], [], set(), "", []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        self.ids |= {attributes["id"]} if "id" in attributes else set()
+        if tag == "img":
+            self.images.append(attributes)
+        if tag == "a":
+            self.links.append(attributes["href"])
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+        if "h1" in self.open and not self.first_heading:
+            self.first_heading = data
+
+
+@pytest.fixture(name="report", scope="module")
+def fixture_report(tmp_path_factory):
+    """One whole report, drawn once for all the tests that only look at it."""
+    root = tmp_path_factory.mktemp("report")
+    run = write_run(root / "run-1", verdicts={"t1-c5-r1": "invalid", "t10-c5-r1": "failed"}, errors=0.1)
+    return root / "out", make_report([str(run)], root / "out", FORMATS)
+
+
+def test_every_format_is_written_and_listed(report):
+    output, result = report
+    assert set(result["files"]) == {path.name for path in output.iterdir()}
+    assert set(result["files"]) >= OLD_FILES | {f"{name}.png" for name in CHARTS} | {"verdict.json", "summary.md", "index.html"}
+    assert (result["cells"], result["status"], result["warnings"]) == (4, "failed", [])
+
+
+def test_the_page_is_one_small_offline_file_that_starts_with_the_verdict(report):
+    output, result = report
+    text = (output / "index.html").read_text()
+    assert len(text) < 3_000_000
+    page = Page(text)
+    assert page.open == []
+    assert page.first_heading == result["headline"]
+    assert not re.search(r"""(?:src|href|url\()\s*=?\s*["']?(?:https?:)?//""", text)
+    assert len(page.images) == 12
+    assert all(image["src"].startswith("data:image/png;base64,") and len(image["alt"]) > 30 for image in page.images)
+    for link in page.links:
+        assert link[1:] in page.ids if link.startswith("#") else (output / link).exists()
+
+
+def test_the_page_gives_verdicts_reasons_objectives_and_conditions(report):
+    output, _result = report
+    text = "".join(Page((output / "index.html").read_text()).text)
+    for part in ("generator_cpu_share: 0.97", "exit code 137", "requests succeed", "fingerprint".capitalize(), "3.17.2", "search_prompts", "k6_benchmark"):
+        assert part in text, part
+    assert "nan" not in text.lower().replace("tenant", "")
+
+
+def test_the_page_escapes_what_it_shows(tmp_path):
+    run = write_run(tmp_path / "run", tenants=(1,), concurrency=(5,))
+    document = json.loads((run / "run.json").read_text()) | {"config": {"preset": "<script>alert(1)</script>"}}
+    (run / "run.json").write_text(json.dumps(document))
+    make_report([str(run)], tmp_path / "out", ["html"])
+    text = (tmp_path / "out" / "index.html").read_text()
+    assert "<script" not in text
+    assert "&lt;script&gt;" in text
+
+
+def test_summary_and_verdict_say_the_same(report):
+    output, result = report
+    summary = (output / "summary.md").read_text()
+    verdict = json.loads((output / "verdict.json").read_text())
+    assert summary.startswith(f"# {result['headline']}\n")
+    assert verdict["status"] == result["status"]
+    assert verdict["cells"] == {"valid": 2, "invalid": 1, "failed": 1}
+    assert all(reason in summary for reason in verdict["reasons"])
+    assert "| t1-c10-r1 | 1 | 10 users | valid |" in summary
+
+
+def test_tables_only_neither_draw_nor_write_the_rest(tmp_path):
+    result = make_report([str(write_run(tmp_path / "run"))], tmp_path / "out", ["csv", "markdown"])
+    assert {path.suffix for path in (tmp_path / "out").iterdir()} == {".csv", ".md", ".json"}
+    assert len(result["files"]) == 10
+
+
+def test_several_runs_stand_side_by_side(tmp_path):
+    sources = [str(write_run(tmp_path / name, backend=name)) for name in ("sqlite", "postgres")]
+    make_report(sources, tmp_path / "out", ["markdown"])
+    summary = (tmp_path / "out" / "summary.md").read_text()
+    assert "| run | factors | cell |" in summary
+    assert "| postgres | postgres | t1-c5-r1 |" in summary
+
+
+def test_an_old_folder_is_reported(tmp_path):
+    result = make_report([str(write_old_folder(tmp_path / "old"))], tmp_path / "out", ["csv", "markdown"])
+    assert result["status"] == "not_judged"
+    assert "results of the old suite" in (tmp_path / "out" / "summary.md").read_text()
+
+
+def test_check_mode_writes_nothing(tmp_path):
+    result = make_report([str(write_run(tmp_path / "run"))], tmp_path / "out", FORMATS, write=False)
+    assert result["files"] == []
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_unwritable_output_is_one_sentence(tmp_path):
+    (tmp_path / "out").write_text("a file where the directory should be")
+    with pytest.raises(FileWriteError, match=r"^File .*\.$"):
+        make_report([str(write_run(tmp_path / "run"))], tmp_path / "out", ["csv"])
+
+
+def test_nothing_usable_writes_nothing(tmp_path):
+    with pytest.raises(ReportError, match="nothing usable"):
+        make_report([str(tmp_path)], tmp_path / "out", FORMATS)
+    assert not (tmp_path / "out").exists()
+
+
+def test_markdown_cells_are_escaped():
+    assert table(("a",), [("x|y\nz",)]) == ["| a |", "| --- |", "| x\\|y z |"]

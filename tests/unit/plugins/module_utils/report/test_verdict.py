@@ -1,0 +1,100 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.findings import NOISE, key_findings
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import build_model
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.sources import read_sources
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.verdict import judge
+from ansible_collections.perfscale.mlflow.tests.unit.plugins.module_utils.report.made_up_old_folder import write_old_folder
+from ansible_collections.perfscale.mlflow.tests.unit.plugins.module_utils.report.made_up_run import write_run
+
+
+def verdict_of(*sources):
+    return judge(build_model(read_sources(sources)))
+
+
+CASES = [
+    pytest.param({}, "passed", "Passed: 4 of 4 cells are valid, 8 of 8 objectives are met.", id="passed"),
+    pytest.param({"verdicts": {"t1-c5-r1": "invalid"}}, "failed", "Failed: 3 of 4 cells are valid, 6 of 6 objectives are met.", id="invalid"),
+    pytest.param({"verdicts": {"t1-c5-r1": "failed"}}, "failed", "Failed: 3 of 4 cells are valid, 6 of 6 objectives are met.", id="failed"),
+    pytest.param({"verdicts": {"t1-c5-r1": "missing"}}, "incomplete", "Incomplete: 3 of 4 cells are valid, 6 of 6 objectives are met.", id="missing"),
+    pytest.param({"errors": 0.6}, "failed", "Failed: 4 of 4 cells are valid, 4 of 8 objectives are met.", id="objective missed"),
+]
+
+
+@pytest.mark.parametrize(("options", "status", "headline"), CASES)
+def test_status_and_headline(tmp_path, options, status, headline):
+    verdict = verdict_of(write_run(tmp_path / "run", **options))
+    assert (verdict.status, verdict.headline) == (status, headline)
+    assert bool(verdict.reasons) == (status != "passed")
+    assert set(verdict.document()["cells"]) >= {"valid", "invalid", "failed"}
+
+
+def test_an_aborted_run_is_incomplete(tmp_path):
+    run = write_run(tmp_path / "run")
+    document = json.loads((run / "run.json").read_text()) | {"abort_reason": "the disk is full"}
+    (run / "run.json").write_text(json.dumps(document))
+    verdict = verdict_of(run)
+    assert verdict.status == "incomplete"
+    assert verdict.reasons == ["Run run: ended early: the disk is full"]
+
+
+def test_the_old_suite_is_not_judged(tmp_path):
+    verdict = verdict_of(write_old_folder(tmp_path / "old"))
+    assert verdict.status == "not_judged"
+    assert verdict.headline == "Not judged: 4 cells of the old suite, which gave no verdicts."
+    assert verdict.document()["cells"] == {"valid": 0, "invalid": 0, "failed": 0, "not_judged": 4}
+
+
+def test_objectives_are_summed_up_with_their_worst_cell(tmp_path):
+    verdict = verdict_of(write_run(tmp_path / "run"))
+    verdict.objectives += [
+        {"name": "goodput", "cell": cell, "metric": "total.goodput_per_s", "value": value, "limit": ">= 10", "status": status, "severity": "error"}
+        for cell, value, status in (("a", 12.0, "met"), ("b", 11.0, "met"), ("c", None, "unknown"))
+    ]
+    rows = {row["name"]: row for row in verdict.objectives_summed_up()}
+    assert (rows["goodput"]["status"], rows["goodput"]["met"], rows["goodput"]["count"]) == ("unknown", 2, 3)
+    assert (rows["goodput"]["cell"], rows["goodput"]["value"]) == ("b", 11.0)
+    assert rows["requests answer within two seconds"]["cell"].startswith("t10-c10")
+
+
+def test_an_objective_without_any_value_has_no_worst_cell(tmp_path):
+    verdict = verdict_of(write_run(tmp_path / "run"))
+    verdict.objectives = [{"name": "x", "cell": "a", "metric": "m", "value": None, "limit": "<= 1", "status": "unknown", "severity": "error"}]
+    assert verdict.objectives_summed_up()[0]["value"] is None
+
+
+def findings_of(*sources):
+    return key_findings(build_model(read_sources(sources)))
+
+
+def test_findings_name_the_most_saturation_and_the_slowest(tmp_path):
+    found = findings_of(write_run(tmp_path / "run", tenants=(1,), concurrency=(5, 10, 20, 50)))
+    assert any(text.startswith("Highest throughput: ") and "t1-c50-r1" in text for text in found)
+    assert any("Saturated with 1 tenant from 20 users on: 50 users changed throughput by +8%" in text for text in found)
+    assert any(text.startswith("Slowest operation: search_") for text in found)
+    assert any("cores on average" in text for text in found)
+    assert found[-1] == NOISE
+
+
+def test_findings_of_two_groups_name_them_and_repeats_need_no_caution(tmp_path):
+    sources = [write_run(tmp_path / name, backend=name, repeats=2) for name in ("sqlite", "postgres")]
+    found = findings_of(*sources)
+    assert sum(text.startswith("Highest throughput (") for text in found) == 2
+    assert NOISE not in found
+
+
+def test_findings_name_failures(tmp_path):
+    assert any(text.startswith("Failures: ") and "http_503" in text for text in findings_of(write_run(tmp_path / "run", errors=0.5)))
+
+
+def test_no_findings_without_a_sound_cell(tmp_path):
+    run = write_run(tmp_path / "run", tenants=(1,), concurrency=(5,), verdicts={"t1-c5-r1": "failed"})
+    assert findings_of(run) == []
+    assert not any("CPU" in text for text in findings_of(write_run(tmp_path / "other", metrics="missing")))

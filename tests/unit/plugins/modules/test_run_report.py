@@ -1,0 +1,61 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import json
+
+import pytest
+from ansible.module_utils import basic
+from ansible.module_utils.testing import patch_module_args
+
+from ansible_collections.perfscale.mlflow.plugins.modules import run_report
+
+
+@pytest.fixture(name="old_folder")
+def fixture_old_folder(tmp_path):
+    """A folder with one summary that has a single operation; made up."""
+    metrics = {
+        "http_reqs": {"type": "counter", "values": {"count": 9, "rate": 1.0}},
+        "get_run_response_time": {"type": "trend", "values": {"avg": 5, "min": 1, "med": 5, "max": 9, "p(90)": 8, "p(95)": 9}},
+        "get_run_passed": {"type": "counter", "values": {"count": 9, "rate": 1.0}},
+    }
+    folder = tmp_path / "old"
+    folder.mkdir()
+    document = {"tenants": 1, "concurrency": 5, "data": {"metrics": metrics, "state": {"testRunDurationMs": 9000}}}
+    (folder / "summary_tenants-1_concurrency_5.json").write_text(json.dumps(document))
+    return folder
+
+
+def run_module(capsys, **options):
+    with patch_module_args(options), pytest.raises(SystemExit) as ended:
+        run_report.main()
+    return ended.value.code, json.loads(capsys.readouterr().out)
+
+
+def test_writes_a_report(old_folder, tmp_path, capsys):
+    code, result = run_module(capsys, sources=[str(old_folder)], output_dir=str(tmp_path / "out"), formats=["csv"])
+    assert code == 0
+    assert result["changed"]
+    assert result["report"]["cells"] == 1
+    assert (tmp_path / "out" / "report_summary.csv").exists()
+
+
+def test_check_mode_writes_nothing(old_folder, tmp_path, capsys):
+    code, result = run_module(capsys, sources=[str(old_folder)], output_dir=str(tmp_path / "out"), _ansible_check_mode=True)
+    assert (code, result["report"]["files"]) == (0, [])
+    assert not (tmp_path / "out").exists()
+
+
+def test_fails_with_one_sentence(tmp_path, capsys):
+    code, result = run_module(capsys, sources=[str(tmp_path / "absent")], output_dir=str(tmp_path / "out"))
+    assert code == 1
+    assert "nothing usable was found" in result["msg"]
+
+
+@pytest.mark.parametrize(("formats", "library"), [(["csv"], "pandas"), (["html"], "matplotlib")])
+def test_a_missing_library_is_named(old_folder, tmp_path, capsys, monkeypatch, formats, library):
+    monkeypatch.setattr(run_report, "find_spec", lambda name: None if name == library else basic)
+    code, result = run_module(capsys, sources=[str(old_folder)], output_dir=str(tmp_path / "out"), formats=formats)
+    assert code == 1
+    assert library in result["msg"]
