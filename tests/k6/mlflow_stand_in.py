@@ -82,8 +82,8 @@ def answer_of(method: str, path: str) -> bytes:
 class Connection(asyncio.Protocol):
     """One kept-alive HTTP/1.1 connection. `counts` and `refusal` are shared by all."""
 
-    def __init__(self, counts: Counter, refusal: Refusal) -> None:
-        self._counts, self._refusal = counts, refusal
+    def __init__(self, counts: Counter, refusal: Refusal, delay_s: float) -> None:
+        self._counts, self._refusal, self._delay_s = counts, refusal, delay_s
         self._buffer = b""
 
     def connection_made(self, transport) -> None:
@@ -121,14 +121,18 @@ class Connection(asyncio.Protocol):
 
     def _write(self, status: str, body: bytes, headers: str = "") -> None:
         head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\n{headers}Content-Length: {len(body)}\r\n\r\n"
-        self._transport.write(head.encode() + body)
+        answer = head.encode() + body
+        if self._delay_s:
+            asyncio.get_running_loop().call_later(self._delay_s, self._transport.write, answer)
+        else:
+            self._transport.write(answer)
 
 
-async def serve(refusal: Refusal) -> None:
+async def serve(refusal: Refusal, delay_s: float) -> None:
     """Serves on a free loopback port, prints it, ends with standard input."""
     loop = asyncio.get_running_loop()
     counts: Counter = Counter()
-    server = await loop.create_server(lambda: Connection(counts, refusal), "127.0.0.1", 0)
+    server = await loop.create_server(lambda: Connection(counts, refusal, delay_s), "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
     await loop.run_in_executor(None, sys.stdin.read)
     server.close()
@@ -140,8 +144,9 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1, help="refuse each so manieth request")
     parser.add_argument("--retry-after", type=int, default=0, help="seconds named in Retry-After")
     parser.add_argument("--path", default="", help="refuse only where the path holds this")
+    parser.add_argument("--delay-ms", type=float, default=0, help="milliseconds that each answer takes")
     chosen = parser.parse_args()
-    asyncio.run(serve(Refusal(chosen.refuse, chosen.every, chosen.retry_after, chosen.path)))
+    asyncio.run(serve(Refusal(chosen.refuse, chosen.every, chosen.retry_after, chosen.path), chosen.delay_ms / 1000))
 
 
 if __name__ == "__main__":

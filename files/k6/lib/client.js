@@ -4,11 +4,12 @@ import http from 'k6/http';
 
 const REASON_LENGTH = 200;
 
-/** Headers of a tenant's requests: {json, binary}, ready to be reused. */
+/** Headers of a tenant's requests by what they carry: {nothing, json, binary}, ready to be reused. */
 export function tenantHeaders(token, tenant) {
   const common = { 'X-MLFLOW-WORKSPACE': tenant };
   if (token) common.Authorization = `Bearer ${token}`;
   return {
+    nothing: common,
     json: { ...common, 'Content-Type': 'application/json' },
     binary: { ...common, 'Content-Type': 'application/octet-stream' },
   };
@@ -16,6 +17,12 @@ export function tenantHeaders(token, tenant) {
 
 /** Taken out of the module once: looking it up there for every request costs k6 as much as building the request. */
 const request = http.request;
+
+/** Which of a tenant's headers a request takes. */
+export function headersFor(wanted, headers) {
+  if (wanted.body === null) return headers.nothing;
+  return wanted.binary ? headers.binary : headers.json;
+}
 
 /** True when the server said yes; only the status counts, an empty body is an answer. */
 export const passed = ({ status }) => status >= 200 && status < 400;
@@ -67,7 +74,7 @@ export function createClient(mlflow) {
     /** Sends what is wanted (see operations.js); it may take `timeout` milliseconds. Returns k6's response. */
     send(wanted, timeout) {
       const params = paramsOf(wanted);
-      params.headers = wanted.binary ? headers.binary : headers.json;
+      params.headers = headersFor(wanted, headers);
       params.timeout = timeout;
       return request(wanted.method, mlflow.url + wanted.path, wanted.body, params);
     },

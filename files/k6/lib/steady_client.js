@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** A client for filling: it keeps trying, counts what it needed, and says why it gave up. */
 import http from 'k6/http';
-import { answerOf, passed, reasonOf, tenantHeaders } from './client.js';
+import { answerOf, headersFor, passed, reasonOf, tenantHeaders } from './client.js';
 import { ATTEMPTS, delayOf, retriable } from './retry.js';
 
 const READS = /^(search_|list_|get_|fetch_)/;
@@ -31,7 +31,7 @@ export function createSteadyClient(settings, tenant, counts, limits) {
     counts.requests += 1;
     if (!READS.test(request.operation)) counts.writes += 1;
     return http.asyncRequest(request.method, settings.mlflow.url + request.path, request.body, {
-      headers: request.binary ? headers.binary : headers.json,
+      headers: headersFor(request, headers),
       tags: { name: request.operation },
       responseType: 'text',
       timeout: Math.min(left, settings.request_timeout_s * 1000),
