@@ -9,7 +9,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import psutil
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
@@ -20,6 +19,11 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.local import hand
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.process import DetachedProcess
 from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.duration import format_duration
 
+try:
+    import psutil
+except ImportError:  # modules that come before this task report the missing library
+    psutil = None
+
 # One look costs two system calls; the end of a cell is noticed within this time (seconds).
 LOOK_EVERY_S = 0.5
 # The watcher writes the exit file right after the process is gone (seconds).
@@ -28,7 +32,7 @@ EXIT_FILE_WITHIN_S = 10.0
 SPEC = {
     "directory": {"type": "path", "required": True},
     "handle": {"type": "dict", "required": True},
-    "expected_s": {"type": "float", "required": True},
+    "expected_s": {"type": "float", "default": 0.0},
     "time_limit_s": {"type": "float", "required": True},
     "interval_s": {"type": "float", "default": 10.0},
     "label": {"type": "str", "required": True},
@@ -42,13 +46,13 @@ def controller_cpu_seconds() -> float:
     return sum(sum(process.cpu_times()[:2]) for process in (here, here.parent()) if process is not None)
 
 
-def progress_line(label: str, left_s: float, remaining_s: float, rate: float, requests: int, failures: int) -> str:
-    """Returns the line of progress; times in seconds, rate in requests per second since the last line."""
-    left = max(0.0, left_s)
-    return (
-        f"{label}: {format_duration(left)} left in the cell, {format_duration(left + remaining_s)} of load left in the run, "
-        f"{rate:.0f} requests/s, {requests} requests so far, {failures} failed"
-    )
+def progress_line(label: str, left_s: float | None, remaining_s: float, rate: float, requests: int, failures: int) -> str:
+    """Returns the line of progress; times in seconds (left_s None when nobody knows), rate in requests per second since the last line."""
+    times = ""
+    if left_s is not None:
+        left = max(0.0, left_s)
+        times = f"{format_duration(left)} left in the cell, {format_duration(left + remaining_s)} of load left in the run, "
+    return f"{label}: {times}{rate:.0f} requests/s, {requests} requests so far, {failures} failed"
 
 
 class ActionModule(ActionBase):
@@ -84,7 +88,7 @@ class ActionModule(ActionBase):
             if now - last_line >= arguments["interval_s"]:
                 added = read_progress(raw, offset)
                 requests, failures, offset = requests + added.requests, failures + added.failures, added.offset
-                left = arguments["expected_s"] - already - (now - started)
+                left = arguments["expected_s"] - already - (now - started) if arguments["expected_s"] else None
                 rate = added.requests / (now - last_line)
                 Display().display(progress_line(arguments["label"], left, arguments["remaining_s"], rate, requests, failures))
                 last_line = now

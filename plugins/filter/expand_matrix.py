@@ -12,7 +12,8 @@ short_description: Expand a matrix of tenants, concurrency or rate, profile and 
 author:
   - perfscale.mlflow contributors (@perfscale)
 description:
-  - Validates the declared axes together with what the user overrides, names every problem at once, and returns the ordered cells with their ids, a digest, and an estimate of load time and disk.
+  - Validates the declared axes together with what the user overrides, and names every problem at once.
+  - Returns the ordered cells with their ids, a digest, and an estimate of load time and disk.
   - Pure, nothing is read or written.
 options:
   _input:

@@ -113,8 +113,8 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.record.lock impor
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.run import Run, RunRefused
 
 try:
-    import jsonschema  # noqa: F401
-    import psutil  # noqa: F401
+    import jsonschema  # noqa: F401 # pylint: disable=unused-import
+    import psutil  # noqa: F401 # pylint: disable=unused-import
 except ImportError:
     MISSING = traceback.format_exc()
 else:

@@ -68,7 +68,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 attempt:
-  description: The attempt that runs, with the keys n, directory, handle (pid and start_time), started (epoch seconds) and attached; empty with O(state=stopped).
+  description:
+    - The attempt that runs, with the keys n, directory, handle (pid and start_time), started (epoch seconds) and attached.
+    - Empty with O(state=stopped).
   returned: success
   type: dict
 """
@@ -83,8 +85,8 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.local.process imp
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import FileWriteError
 
 try:
-    import jsonschema  # noqa: F401
-    import psutil  # noqa: F401
+    import jsonschema  # noqa: F401 # pylint: disable=unused-import
+    import psutil  # noqa: F401 # pylint: disable=unused-import
 except ImportError:
     MISSING = traceback.format_exc()
 else:

@@ -12,7 +12,8 @@ short_description: Wait for a running k6 and say where the run is
 author:
   - perfscale.mlflow contributors (@perfscale)
 description:
-  - Waits until the generator has ended and prints a line of progress every O(interval_s) seconds, because modules cannot print and a task repeated each second costs a third of a core.
+  - Waits until the generator has ended and prints a line of progress every O(interval_s) seconds.
+  - One task for the whole load, because modules cannot print and a task repeated each second costs a third of a core.
   - Reads only what k6 has appended to its raw output since the last look.
   - When the time limit is reached the generator is stopped and the task fails.
 attributes:
@@ -29,9 +30,9 @@ options:
     type: dict
     required: true
   expected_s:
-    description: How long the load is meant to take, for the time left.
+    description: How long the load is meant to take, for the time left; 0 when nobody knows.
     type: float
-    required: true
+    default: 0
   time_limit_s:
     description: After how many seconds the generator is stopped.
     type: float

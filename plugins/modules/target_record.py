@@ -61,7 +61,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic imp
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.schema import check
 
 try:
-    import jsonschema  # noqa: F401
+    import jsonschema  # noqa: F401 # pylint: disable=unused-import
 except ImportError:
     MISSING = traceback.format_exc()
 else:

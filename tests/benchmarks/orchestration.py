@@ -23,7 +23,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 GOAL_S = 5.0
 GOAL_CONTROLLER_CORES = 0.02
-MATRIX = {"test_matrix_tenants": 1, "test_matrix_concurrency": "4,5,6,7", "test_matrix_duration": "15s", "test_matrix_warmup": "1s", "allow_partial": True, "run_id": "bench"}
+MATRIX = {
+    "test_matrix_tenants": 1,
+    "test_matrix_concurrency": "4,5,6,7",
+    "test_matrix_duration": "15s",
+    "test_matrix_warmup": "1s",
+    "allow_partial": True,
+    "run_id": "bench",
+}
 
 
 def run_matrix(directory: str) -> Path:

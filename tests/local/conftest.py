@@ -19,7 +19,10 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 ANSIBLE_PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
 # What would steer the suites from outside.
-STEERING = ("MLFLOW_URL", "MLFLOW_TOKEN", "DB_BACKEND", "TEST_DURATION", "RESULTS_DIR", "PROMETHEUS_URL", "PROMETHEUS_TOKEN_FILE", "CONCURRENCY", "MAX_DURATION")
+STEERING = (
+    *("MLFLOW_URL", "MLFLOW_TOKEN", "DB_BACKEND", "TEST_DURATION", "RESULTS_DIR"),
+    *("PROMETHEUS_URL", "PROMETHEUS_TOKEN_FILE", "CONCURRENCY", "MAX_DURATION"),
+)
 # One cell that samples every operation at least five times on two cores.
 ONE_CELL = {"test_matrix_tenants": 1, "test_matrix_concurrency": 10, "test_matrix_warmup": "2s"}
 PLAYBOOK_LIMIT_S = 900
@@ -42,7 +45,9 @@ class Suite:
         name = playbook if "." in playbook else str(ROOT / "playbooks" / f"{playbook}.yml")
         return [str(ANSIBLE_PLAYBOOK), name, "-e", json.dumps(variables or {}), *options]
 
-    def play(self, playbook: str, variables: dict[str, Any] | None = None, *options: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    def play(
+        self, playbook: str, variables: dict[str, Any] | None = None, *options: str, env: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
         """Runs a playbook to its end and returns it with its whole output; pytest shows the output when a test fails."""
         finished = subprocess.run(
             self.command(playbook, variables, *options),
@@ -61,7 +66,13 @@ class Suite:
         """Starts a playbook in a session of its own, its output in play.log."""
         with open(self.directory / "play.log", "a", encoding="utf-8") as log:
             return subprocess.Popen(
-                self.command(playbook, variables), cwd=self.directory, env=self.environment(env), stdout=log, stderr=subprocess.STDOUT, start_new_session=True, text=True
+                self.command(playbook, variables),
+                cwd=self.directory,
+                env=self.environment(env),
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                text=True,
             )
 
     def run_json(self, run_id: str = "latest") -> dict[str, Any]:

@@ -56,7 +56,8 @@ def test_the_suite_refuses(suite, variables, env, sentence):
 
 def test_every_problem_is_named_at_once(suite):
     url = f"http://127.0.0.1:{unused_port()}"
-    finished = suite.play("preflight", {"test_matrix_tenants": "x", "results_dir": "/dev/null/results"}, env={"MLFLOW_URL": url, "MLFLOW_TOKEN": "canary-f00d-token"})
+    variables = {"test_matrix_tenants": "x", "results_dir": "/dev/null/results"}
+    finished = suite.play("preflight", variables, env={"MLFLOW_URL": url, "MLFLOW_TOKEN": "canary-f00d-token"})
     assert finished.returncode != 0
     for sentence in ("Axis tenants: 'x' is not allowed", "metrics_profile=none", "/dev/null", url):
         assert sentence in said(finished)

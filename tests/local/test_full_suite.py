@@ -58,7 +58,8 @@ def test_resources_are_measured(smoke, cell_id):
 def test_the_files_of_a_cell_are_there(smoke, cell_id):
     directory = smoke[0].results / "latest" / "cells" / cell_id
     tenants, users = cell_id[1:].split("-c")[0], cell_id.split("-c")[1].split("-")[0]
-    named = {"samples.csv.gz", "tenants.csv", "series.csv", "k6.log", f"summary_tenants-{tenants}_concurrency_{users}.json", f"metrics_{tenants}_concurrency_{users}.csv"}
+    pressed = {f"summary_tenants-{tenants}_concurrency_{users}.json", f"metrics_{tenants}_concurrency_{users}.csv"}
+    named = {"samples.csv.gz", "tenants.csv", "series.csv", "k6.log", *pressed}
     assert named <= set(smoke[0].cell(cell_id)["files"])
     assert {"cell.json", "state.json"} <= {path.name for path in directory.iterdir()}
     assert not (directory / "raw.csv").exists()

@@ -94,7 +94,8 @@ def test_an_installed_build_runs_by_name_with_no_inventory(suite_in):
     subprocess.run([galaxy, "collection", "build", str(ROOT), "--output-path", str(suite.directory)], check=True, cwd=suite.directory, env=suite.environment())
     [archive] = suite.directory.glob("*.tar.gz")
     installed = Installed(suite.directory)
-    subprocess.run([galaxy, "collection", "install", str(archive), "--offline", "--no-deps", "-p", str(installed.collections)], check=True, env=suite.environment())
+    install = [galaxy, "collection", "install", str(archive), "--offline", "--no-deps", "-p", str(installed.collections)]
+    subprocess.run(install, check=True, env=suite.environment())
     finished = installed.play("perfscale.mlflow.full_suite", {**ONE_CELL, "run_id": "by-name"})
     assert finished.returncode == 0
     assert installed.run_json()["status"] == "complete"

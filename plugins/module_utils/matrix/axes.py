@@ -14,7 +14,7 @@ PROFILES = ("closed", "open")
 ORDERS = ("declared", "shuffled")
 DISTRIBUTIONS = ("uniform", "zipf")
 AXES = ("tenants", "concurrency", "rate", "profile")
-OVERRIDES = AXES + ("repeats", "duration", "warmup", "order", "seed")
+OVERRIDES = (*AXES, "repeats", "duration", "warmup", "order", "seed")
 KEYS = {"schema_version", "name", "description", "axes", "repeats", "duration", "warmup", "order", "seed", "load"}
 LOAD_DEFAULTS = {
     "training_share": 0.2,

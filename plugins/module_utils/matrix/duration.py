@@ -35,7 +35,7 @@ def _sentence(name: str, value: Any) -> str:
 
 def format_duration(seconds: float) -> str:
     """Returns a short text such as `1h 5m`, `2m 10s` or `45s`."""
-    whole = int(round(seconds))
+    whole = round(seconds)
     hours, rest = divmod(whole, 3600)
     minutes, left = divmod(rest, 60)
     if hours:

@@ -71,8 +71,7 @@ def _level(settings: dict[str, Any], tenants: int) -> list[dict[str, Any]]:
     for repeat in range(1, settings["repeats"] + 1):
         for profile in settings["profile"]:
             axis = "concurrency" if profile == "closed" else "rate"
-            for value in settings[axis]:
-                level.append(_cell(settings, tenants, profile, value, repeat))
+            level += [_cell(settings, tenants, profile, value, repeat) for value in settings[axis]]
     return level
 
 

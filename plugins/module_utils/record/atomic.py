@@ -10,8 +10,9 @@ import hashlib
 import json
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Callable, IO
+from typing import IO, Any
 
 _REMEDIES = {
     errno.ENOSPC: "the disk is full. Free space there, or choose another results directory; nothing finished is lost",

@@ -9,13 +9,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import describe, explain, FileWriteError, read_json, write_json
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import FileWriteError, describe, explain, read_json, write_json
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.run import Run
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.schema import check
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.verdict import judge
 
 # What belongs to the cell but is not evidence: it changes after the record is written.
 UNLISTED = ("cell.json", "state.json")
+UNRECORDED = "The run was interrupted before this attempt was recorded."
 SPEC_KEYS = ("tenants", "concurrency", "rate", "profile", "repeat", "duration_s", "warmup_s", "seed", "training_share", "think_time_s", "load")
 
 
@@ -46,6 +47,14 @@ def generator_of(measured: dict[str, Any], exited: dict[str, Any], resource: dic
     }
 
 
+def filled_tables(rows: dict[str, dict[str, int]] | None) -> dict[str, dict[str, int]] | None:
+    """Returns the rows before and after by table, without the many tables that hold nothing at either time."""
+    if not rows or not rows["before"]:
+        return None
+    named = [table for table in rows["after"] if rows["after"][table] or rows["before"].get(table)]
+    return {when: {table: counts.get(table, 0) for table in named} for when, counts in rows.items()}
+
+
 def measured_record(planned: dict[str, Any], factors: dict[str, Any], parts: dict[str, Any]) -> dict[str, Any]:
     """Returns the record of a measured cell without attempts, verdict and files.
 
@@ -53,7 +62,7 @@ def measured_record(planned: dict[str, Any], factors: dict[str, Any], parts: dic
     """
     result, resources = parts["result"], parts["resources"]
     target = parts.get("generator", {})
-    record = {
+    return {
         "schema_version": 1,
         "id": planned["id"],
         "spec": spec_of(planned, factors),
@@ -63,14 +72,15 @@ def measured_record(planned: dict[str, Any], factors: dict[str, Any], parts: dic
         "controller": parts.get("controller") or {"cpu_cores_mean": None},
         "clock_offset_s": parts.get("clock_offset_s"),
         "resources": resources,
-        "rows": parts.get("rows"),
+        "rows": filled_tables(parts.get("rows")),
         "timings": parts.get("timings", {}),
         "notes": {**parts.get("notes", {}), "partial": result.get("partial_reason", "the window has no end") if result.get("partial") else None},
     }
-    return record
 
 
-def write_measured(run: Run, planned: dict[str, Any], factors: dict[str, Any], parts: dict[str, Any], attempt: dict[str, Any], rules: list[dict[str, Any]]) -> dict[str, Any]:
+def write_measured(
+    run: Run, planned: dict[str, Any], factors: dict[str, Any], parts: dict[str, Any], attempt: dict[str, Any], rules: list[dict[str, Any]]
+) -> dict[str, Any]:
     """Judges a measured cell, moves the attempt's files to the cell, writes cell.json and run.json, and returns the record."""
     record = measured_record(planned, factors, parts)
     record["verdict"] = judge(record, rules, preset=run.load()["plan"]["name"])
@@ -108,7 +118,7 @@ def history(directory: Path, attempt: dict[str, Any], verdict: dict[str, Any]) -
     """Returns the attempts of the cell, this one last; an attempt that left no record is listed as failed."""
     known = {entry["n"]: entry for entry in _previous(directory)}
     for n in range(1, attempt["n"]):
-        known.setdefault(n, {"n": n, "started": None, "ended": None, "outcome": "failed", "reason": "The run was interrupted before this attempt was recorded."})
+        known.setdefault(n, {"n": n, "started": None, "ended": None, "outcome": "failed", "reason": UNRECORDED})
     known[attempt["n"]] = {
         "n": attempt["n"],
         "started": attempt.get("started"),

@@ -23,17 +23,14 @@ def _evaluate_one(objective: dict[str, Any], cell: dict[str, Any]) -> dict[str, 
     value = _value(objective, cell)
     upper = "max" in objective
     limit = objective["max"] if upper else objective["min"]
-    if value is None:
-        status = "unknown"
-    else:
-        status = "met" if (value <= limit if upper else value >= limit) else "missed"
+    is_met = value is not None and (value <= limit if upper else value >= limit)
     return {
         "name": objective["name"],
         "cell": cell["id"],
         "metric": f"{objective['select']}.{objective['metric']}",
         "value": value,
         "limit": f"{'<=' if upper else '>='} {limit:g}",
-        "status": status,
+        "status": "unknown" if value is None else "met" if is_met else "missed",
         "severity": objective.get("severity", "error"),
     }
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.plan import differences
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record import lock
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import describe, explain, FileWriteError, read_json, write_json
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import FileWriteError, describe, explain, read_json, write_json
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.objectives import evaluate
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.schema import check
 
@@ -138,7 +138,9 @@ def outcome_of(document: dict[str, Any]) -> dict[str, Any]:
     counts["planned"] = len(document["plan"]["cells"])
     counts["missing"] = counts["planned"] - len(statuses)
     reasons = [
-        f"Cell {cell['id']}: {cell['verdict']['status']}: {' '.join(cell['verdict']['reasons'])}" for cell in document["cells"] if cell["verdict"]["status"] != "valid"
+        f"Cell {cell['id']}: {cell['verdict']['status']}: {' '.join(cell['verdict']['reasons'])}"
+        for cell in document["cells"]
+        if cell["verdict"]["status"] != "valid"
     ]
     if counts["missing"]:
         reasons.append(f"Run {document['run_id']}: {counts['missing']} of {counts['planned']} cells have no record. Start it again with the same run_id.")

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterator
+from collections.abc import Iterator
+from typing import Any
 
 Finding = tuple[str, str, float]
 """Name of the finding, what it is about ('' for the cell), and its value."""

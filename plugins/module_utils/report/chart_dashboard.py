@@ -36,6 +36,7 @@ def summary_dashboard(model: Model) -> Figure:
     draw_verdicts(axes[0], model.cells, x, by)
     axes[0].set_title("Verdict of each cell")
     axes[0].set_ylabel(by.label)
+    axes[0].set_xlabel(x.label)
     cells = model.cells.assign(failed_percent=model.cells["error_ratio"] * 100, generator_percent=model.cells["generator_cpu_share"] * 100)
     mlflow = component_frame(model, MLFLOW)
     panels = [
@@ -47,15 +48,14 @@ def summary_dashboard(model: Model) -> Figure:
     ]
     for ax, (title, frame, column, unit, reason) in zip(axes[1:], panels, strict=True):
         ax.set_title(title)
-        ax.set_ylabel(unit)
-        draw_lines(ax, frame, column, x, by, model.groups, seen, low_n="p95" if column == "p95" else "")
         if say_empty(ax, frame, column, reason):
             continue
+        draw_lines(ax, frame, column, x, by, model.groups, seen, low_n="p95" if column == "p95" else "")
         if column == "p95":
             log_milliseconds([ax], frame, column)
         else:
             from_zero(ax)
-    for ax in axes:
+        ax.set_ylabel(unit)
         ax.set_xlabel(x.label)
     add_legend(figure, by, model.groups, seen)
     return figure

@@ -118,10 +118,10 @@ def _mlflow_cpu(model: Model, x: Axis, by: Axis) -> Figure:
     ]
     for ax, (title, column, unit) in zip(axes, panels, strict=True):
         ax.set_title(title)
-        ax.set_ylabel(unit)
-        ax.set_xlabel(x.label)
-        draw_lines(ax, frame, column, x, by, model.groups, seen)
         if not say_empty(ax, frame, column, why_empty(frame)):
+            draw_lines(ax, frame, column, x, by, model.groups, seen)
             from_zero(ax)
+            ax.set_ylabel(unit)
+            ax.set_xlabel(x.label)
     add_legend(figure, by, model.groups, seen)
     return figure

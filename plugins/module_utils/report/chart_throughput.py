@@ -50,11 +50,11 @@ def _rates(model: Model, x: Axis, by: Axis) -> Figure:
     places = [axes[0], axes[1], axes[3], axes[4], axes[5]]
     for ax, (title, frame, column, unit) in zip(places, panels, strict=True):
         ax.set_title(title)
-        draw_lines(ax, frame, column, x, by, model.groups, seen)
         if not say_empty(ax, frame, column, "no rates recorded"):
+            draw_lines(ax, frame, column, x, by, model.groups, seen)
             from_zero(ax)
-        ax.set_ylabel(unit)
-        ax.set_xlabel(x.label)
+            ax.set_ylabel(unit)
+            ax.set_xlabel(x.label)
     _operations_of_categories(axes[2])
     add_legend(figure, by, model.groups, seen)
     return figure

@@ -88,7 +88,8 @@ def draw_lines(ax: Axes, frame: DataFrame, column: str, x: Axis, by: Axis, group
     """
     colours = style.level_colours(len(by.levels))
     failing: list[tuple[float, float]] = []
-    for (group, level), rows in bucketed(frame, ("group", by.column), (x.column, column, "verdict", "low_n", "error_ratio")).items():
+    # Users and journeys per second are different loads: no line joins them.
+    for (group, level, _profile), rows in bucketed(frame, ("group", by.column, "profile"), (x.column, column, "verdict", "low_n", "error_ratio")).items():
         g, s = groups.index(group) % 4, by.place(level)
         marks = _Marks(rows, x, low_n, (s - (len(by.levels) - 1) / 2) * min(_DODGE, 0.3 / len(by.levels)))
         look = {"color": colours[s], "markersize": 5, "markeredgewidth": 1.3, "zorder": 3}
@@ -183,12 +184,10 @@ def log_milliseconds(axes: Sequence[Axes], frame: DataFrame, column: str) -> Non
 
 
 def say_empty(ax: Axes, frame: DataFrame, column: str, reason: str) -> bool:
-    """Replaces a panel without any value by a dotted one that says why; returns whether it did."""
+    """Fills the panel of a frame without any value with dots and says why; returns whether it did."""
     if frame[column].notna().any():
         return False
-    title = ax.get_title(loc="left")
-    ax.clear()
-    ax.set_title(title)
+    ax.grid(False)
     ax.add_patch(Rectangle((0, 0), 1, 1, transform=ax.transAxes, facecolor=style.ABSENT, edgecolor=style.ABSENT_EDGE, hatch=style.HATCH_ABSENT))
     ax.set_xticks([])
     ax.set_yticks([])

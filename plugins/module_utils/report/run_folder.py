@@ -36,7 +36,7 @@ def read_run_folder(folder: Path, material: Material) -> None:
     for cell in planned:
         if cell["id"] not in records:
             status = "failed" if cell["id"] in unreadable else MISSING
-            reason = unreadable.get(cell["id"], "It was not run, or its record is not written yet.")
+            reason = unreadable.get(cell["id"], "It has no record: the run ended before it, or is still under way.")
             records[cell["id"]] = missing_record(cell, status, reason, factors)
     order = [cell["id"] for cell in planned]
     order += [name for name in records if name not in order]

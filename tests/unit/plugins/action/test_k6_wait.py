@@ -83,6 +83,10 @@ def test_check_mode_is_skipped(wait):
     assert wait({"pid": 1, "start_time": 0}, check_mode=True)["skipped"]
 
 
+def test_a_line_without_an_expected_end():
+    assert progress_line("prefill of 4 tenants", None, 0, 24, 240, 0) == "prefill of 4 tenants: 24 requests/s, 240 requests so far, 0 failed"
+
+
 def test_a_line_of_progress():
     line = progress_line("cell 2 of 4 t1-c10-r1", 65, 100, 86.4, 900, 3)
     assert line == "cell 2 of 4 t1-c10-r1: 1m 5s left in the cell, 2m 45s of load left in the run, 86 requests/s, 900 requests so far, 3 failed"

@@ -30,19 +30,21 @@ BLOCK = {
     "low_n": ["p90", "p95"],
     "suppressed": {"p99": "n=20: p99 needs n(1-0.99) >= 1"},
 }
+DURATION = {"mean": 1.0, "p50": 900.0, "p95": None, "max": 2.0}
+MEASURED = {"status": "ok", "coverage": 1.0, "restarts": 0}
 MADE_UP_PARTS = {
     "result": {
         "window": {"start": 1000.0, "end": 1020.0},
         "operations": {"create_run": BLOCK, "get_run": BLOCK},
         "total": BLOCK,
-        "journeys": {"training": {"started": 5, "completed": 4, "interrupted": 1, "dropped": 0, "duration_ms": {"mean": 1.0, "p50": 900.0, "p95": None, "max": 2.0}}},
+        "journeys": {"training": {"started": 5, "completed": 4, "interrupted": 1, "dropped": 0, "duration_ms": DURATION}},
         "mix": {},
         "generator": {"vus_max": 5, "dropped": 0, "lateness_ms_p99": 2.0},
         "warnings": [],
     },
     "resources": {
-        "mlflow": {"status": "ok", "cpu_cores_mean": 1.0, "cpu_cores_peak": 1.2, "memory_bytes_mean": 5e8, "memory_bytes_peak": 6e8, "coverage": 1.0, "restarts": 0},
-        "k6_benchmark": {"status": "ok", "cpu_cores_mean": 0.02, "cpu_cores_peak": 0.03, "memory_bytes_mean": 5e7, "memory_bytes_peak": 6e7, "coverage": 1.0},
+        "mlflow": {**MEASURED, "cpu_cores_mean": 1.0, "cpu_cores_peak": 1.2, "memory_bytes_mean": 5e8, "memory_bytes_peak": 6e8},
+        "k6_benchmark": {**MEASURED, "cpu_cores_mean": 0.02, "cpu_cores_peak": 0.03, "memory_bytes_mean": 5e7, "memory_bytes_peak": 6e7},
     },
     "exit": {"exit_code": 0, "cpu_seconds": 1.0, "max_rss_bytes": 7e7, "started": 990.0, "ended": 1022.0},
     "generator": {"cores": 2},

@@ -100,7 +100,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_the_old_file(tmp_path, monkeypat
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(atomic.os, "fsync", full)
-    with pytest.raises(atomic.FileWriteError, match="the disk is full. Free space there"):
+    with pytest.raises(atomic.FileWriteError, match=r"the disk is full\. Free space there"):
         atomic.write_json(path, {"a": 2})
     assert atomic.read_json(path) == {"a": 1}
     assert [entry.name for entry in tmp_path.iterdir()] == ["run.json"]

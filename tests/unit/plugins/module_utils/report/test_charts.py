@@ -81,6 +81,13 @@ def test_a_missing_value_is_a_mark_and_a_gap_not_a_zero(ax, tmp_path):
     assert mark.get_transform() != ax.transData
 
 
+def test_users_and_rates_are_not_joined(ax, tmp_path):
+    model = model_of(write_run(tmp_path / "run", tenants=(1,), concurrency=(5, 10), rates=(1, 2)))
+    draw(ax, model)
+    lines = [line for line in ax.get_lines() if line.get_linestyle() != "None"]
+    assert [list(line.get_xdata()) for line in lines] == [[0, 1], [2, 3]]
+
+
 def test_a_cell_that_is_not_valid_is_marked_and_not_joined(ax, tmp_path):
     model = model_of(write_run(tmp_path / "run", tenants=(1,), concurrency=(5, 10, 20), verdicts={"t1-c10-r1": "invalid"}))
     assert "unsound" in draw(ax, model).marks
@@ -124,12 +131,9 @@ def test_open_loads_have_their_own_unit(tmp_path, options, label, ticks):
 
 def test_an_empty_panel_says_why(ax, tmp_path):
     model = model_of(write_run(tmp_path / "run", verdicts=ALL))
-    ax.set_title("Throughput")
-    draw(ax, model)
     assert panels.say_empty(ax, model.cells, "goodput_per_s", "no rates recorded")
     assert [text.get_text() for text in ax.texts] == ["no rates recorded"]
-    assert ax.get_lines()[:] == []
-    assert ax.get_title(loc="left") == "Throughput"
+    assert [patch.get_hatch() for patch in ax.patches] == [style.HATCH_ABSENT]
     assert not panels.say_empty(ax, model.cells.assign(x=1.0), "x", "unused")
 
 
