@@ -4,7 +4,7 @@ import { browsing as browse } from './journeys/browsing.js';
 import { training as train } from './journeys/training.js';
 import { planWindow } from './lib/clock.js';
 import { beat } from './lib/heartbeat.js';
-import { scenariosOf } from './lib/profiles.js';
+import { scenariosOf, usersOf } from './lib/profiles.js';
 import { loadSettings } from './lib/settings.js';
 import { loadSummary, operationThresholds } from './lib/summary.js';
 import { createUser } from './lib/user.js';
@@ -23,7 +23,7 @@ export const options = {
 };
 
 export function setup() {
-  const window = planWindow(Date.now(), settings);
+  const window = { ...planWindow(Date.now(), settings), users: usersOf(settings) };
   console.log(JSON.stringify(window));
   return window;
 }

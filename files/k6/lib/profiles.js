@@ -14,16 +14,20 @@ export function trainersOf(users, share) {
   return Math.min(users - 1, Math.max(1, Math.round(share * users)));
 }
 
+/** Which journey how many users make all the time; null where a user changes between them. */
+export function usersOf({ profile, training_share: share }) {
+  if (profile.kind !== 'closed' || (profile.concurrency === 1 && share > 0 && share < 1)) return null;
+  const trainers = trainersOf(profile.concurrency, share);
+  return { training: trainers, browsing: profile.concurrency - trainers };
+}
+
 function closed(settings, common) {
   const users = settings.profile.concurrency;
   const share = settings.training_share;
   const scenario = (vus, name) => ({ executor: 'constant-vus', vus, exec: name, ...common });
   if (users === 1 && share > 0 && share < 1) return { mixed: scenario(1, 'mixed') };
-  const trainers = trainersOf(users, share);
-  const scenarios = {};
-  if (trainers > 0) scenarios.training = scenario(trainers, 'training');
-  if (trainers < users) scenarios.browsing = scenario(users - trainers, 'browsing');
-  return scenarios;
+  const busy = Object.entries(usersOf(settings)).filter(([, vus]) => vus > 0);
+  return Object.fromEntries(busy.map(([name, vus]) => [name, scenario(vus, name)]));
 }
 
 function open(settings, common) {
