@@ -14,7 +14,7 @@ import pytest
 from .conftest import ONE_CELL
 
 TWO_CELLS = {**ONE_CELL, "test_matrix_concurrency": "8,10"}
-LONG = {**ONE_CELL, "test_matrix_duration": "30s"}
+LONG = {**ONE_CELL, "test_matrix_duration": "40s"}
 
 
 @pytest.fixture(name="stack", scope="module")
