@@ -26,7 +26,9 @@ options:
     choices: [started, stopped]
     default: started
   directory:
-    description: Where C(state.json) and the attempts lie.
+    description:
+      - Where C(state.json) and the attempts lie.
+      - With O(state=stopped) also the directory of a run, whose every load is stopped.
     type: path
     required: true
   script:

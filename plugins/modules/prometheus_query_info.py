@@ -212,7 +212,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.window
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import FileWriteError, write_json, write_text
 
 try:
-    import yaml  # noqa: F401
+    import yaml  # noqa: F401 # pylint: disable=unused-import
 except ImportError:
     YAML_ERROR = traceback.format_exc()
 else:

@@ -49,9 +49,11 @@ def start(directory: Path, config: dict[str, Any], launch: dict[str, Any], plan_
 
 
 def stop(directory: Path) -> bool:
-    """Stops the k6 of the latest attempt; returns whether it ran."""
-    state = read_state(directory)
-    return bool(state) and DetachedProcess("k6", state["directory"]).stop(STOP_TIMEOUT_S)
+    """Stops the k6 of the latest attempt, or of every cell when the directory is that of a run; returns whether one ran."""
+    states = [read_state(path.parent) for path in sorted(directory.resolve().rglob("state.json"))]
+    # Each is stopped, not only those up to the first that ran.
+    stopped = [DetachedProcess("k6", state["directory"]).stop(STOP_TIMEOUT_S) for state in states if state]
+    return any(stopped)
 
 
 def _facts(state: dict[str, Any]) -> dict[str, Any]:

@@ -88,13 +88,19 @@ def launch(spec: dict[str, Any]) -> tuple[subprocess.Popen[bytes], float]:
     return child, start_time(child.pid)
 
 
+def say(report: dict[str, Any]) -> None:
+    """Writes one line for the process that started us."""
+    sys.stdout.write(json.dumps(report) + "\n")
+    sys.stdout.flush()
+
+
 def supervise(spec: dict[str, Any]) -> None:
     """Starts the process, reports {handle} or {error} as one line on standard output, and stays until the process ends."""
     started = time.time()
     try:
         child, identity = launch(spec)
     except (OSError, subprocess.SubprocessError) as error:
-        print(json.dumps({"error": str(error)}), flush=True)
+        say({"error": str(error)})
         return
     handle = {
         **spec["handle"],
@@ -104,7 +110,7 @@ def supervise(spec: dict[str, Any]) -> None:
         "watcher_start_time": start_time(os.getpid()),
     }
     write_json(spec["handle_file"], handle)
-    print(json.dumps({"handle": handle}), flush=True)
+    say({"handle": handle})
     with open(os.devnull, "r+b") as nothing:
         for descriptor in (0, 1, 2):
             os.dup2(nothing.fileno(), descriptor)

@@ -6,15 +6,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local import handle as handles
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import read_json, write_json
-
-try:
-    import psutil
-except ImportError:  # the module that uses this reports the missing library
-    psutil = None
 
 LOCK_NAME = ".lock.json"
 
@@ -23,20 +17,10 @@ class Locked(Exception):
     """Another living process works on the run."""
 
 
-def controller() -> dict[str, Any]:
-    """Returns {pid, start_time} of the ansible-playbook that this module runs under (its topmost ansible ancestor)."""
-    process = psutil.Process()
-    found = process
-    for ancestor in process.parents():
-        if any("ansible" in part for part in ancestor.cmdline()[:3]):
-            found = ancestor
-    return {"pid": found.pid, "start_time": found.create_time()}
-
-
 def acquire(directory: Path) -> None:
     """Takes the lock for this ansible-playbook. Raises Locked when a living other one holds it."""
     path = directory / LOCK_NAME
-    mine = controller()
+    mine = handles.controller()
     try:
         holder = read_json(path) if path.exists() else {}
     except ValueError:

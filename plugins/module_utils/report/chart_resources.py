@@ -23,11 +23,10 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.report.panels imp
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.views import MLFLOW, component_frame, why_empty
 
 try:
-    import pandas as pd
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 except ImportError:
-    pd = None
+    Line2D = Patch = None
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

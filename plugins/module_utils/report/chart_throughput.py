@@ -27,6 +27,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.report.views impo
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+
 def rps_by_concurrency(model: Model) -> Figure:
     """Goodput by load, of the whole cell and by category, and the share that failed."""
     return _rates(model, load_axis(model), tenant_axis(model))

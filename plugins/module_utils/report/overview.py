@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import Model
@@ -63,6 +64,6 @@ def marked(row: Any, statistic: str, fall_back: bool = False) -> str:
     """A latency with a tilde where it rests on few samples, and a dash where there are too few."""
     value = getattr(row, statistic)
     names = (statistic,)
-    if fall_back and value != value and row.mean != row.mean:
+    if fall_back and math.isnan(value) and math.isnan(row.mean):
         value, names = getattr(row, f"ok_{statistic}"), (f"ok_{statistic}", statistic)
-    return number(value) + (" ~" if value == value and any(name in row.low_n for name in names) else "")
+    return number(value) + (" ~" if not math.isnan(value) and any(name in row.low_n for name in names) else "")

@@ -102,4 +102,3 @@ def png_bytes(figure: Figure) -> bytes:
     out = io.BytesIO()
     picture.quantize(_COLOURS_OF_A_CHART, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(out, "png", optimize=False, compress_level=9)
     return out.getvalue()
-

@@ -92,6 +92,13 @@ def test_a_killed_load_is_not_used_and_counts_like_a_shell(launch, tmp_path):
     assert not process.stop(tmp_path / "cell")
 
 
+def test_the_loads_of_a_whole_run_are_stopped(launch, tmp_path):
+    for name in ("t1-c1-r1", "t1-c2-r1"):
+        launch(tmp_path / "run" / "cells" / name, 30)
+    assert process.stop(tmp_path / "run")
+    assert not process.stop(tmp_path / "run")
+
+
 def test_nothing_to_stop(tmp_path):
     assert not process.stop(tmp_path / "nowhere")
 
