@@ -80,7 +80,7 @@ function testClock() {
   const at = (now) => createClock(window, { tail_limit_s: 30, request_timeout_s: 60 }, () => now);
   equals('the end belongs to the tail', [at(25999).ended(), at(26000).ended()], [false, true]);
   equals('pauses end with the window', [at(1000).secondsLeft(1), at(25500).secondsLeft(1), at(27000).secondsLeft(1)], [1, 0.5, 0]);
-  equals('requests end with the tail', [at(1000).requestTimeout(), at(-9000).requestTimeout(), at(60000).requestTimeout()], [55000, 60000, 1]);
+  equals('requests end with the tail', [at(1000).requestTimeout(), at(-9000).requestTimeout(), at(25999).requestTimeout(), at(26000).requestTimeout()], [55000, 60000, 30001, 0]);
 }
 
 function testProfiles() {

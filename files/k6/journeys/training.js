@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** A data scientist's journey: an experiment with prompts and runs is written. 43 requests. */
-import * as mlflow from '../lib/operations.js';
+import {
+  createExperiment, createPrompt, createPromptVersion, createRun, logArtifact,
+  logMetric, logParameter, updateRunStatus,
+} from '../lib/operations.js';
 
 const PROMPTS = 3;
 const RUNS = 3;
@@ -18,31 +21,31 @@ const ARTIFACTS = { 'prompt.json': artifactOf('prompt'), 'model.json': artifactO
 
 function writePrompt(send, experimentName, experiment) {
   const name = `${experimentName}-Prompt-${crypto.randomUUID()}`;
-  if (send(mlflow.createPrompt(name)) === null) return;
-  send(mlflow.createPromptVersion(name, 'Answer the question about {{ topic }}.', experiment));
+  if (send(createPrompt(name)) === null) return;
+  send(createPromptVersion(name, 'Answer the question about {{ topic }}.', experiment));
 }
 
 function writeRun(send, random, experiment) {
-  const run = send(mlflow.createRun(experiment, Date.now()));
+  const run = send(createRun(experiment, Date.now()));
   if (run === null) return;
   for (let i = 1; i <= METRICS_PER_RUN; i += 1) {
-    send(mlflow.logMetric(run.run_id, `metric_${i}`, random(), Date.now(), 0));
+    send(logMetric(run.run_id, `metric_${i}`, random(), Date.now(), 0));
   }
   for (let i = 1; i <= PARAMS_PER_RUN; i += 1) {
-    send(mlflow.logParameter(run.run_id, `param_${i}`, random().toFixed(6)));
+    send(logParameter(run.run_id, `param_${i}`, random().toFixed(6)));
   }
   if (run.artifact_uri.startsWith('mlflow-artifacts:/')) {
     for (const file of Object.keys(ARTIFACTS)) {
-      send(mlflow.logArtifact(experiment, run.run_id, file, ARTIFACTS[file]));
+      send(logArtifact(experiment, run.run_id, file, ARTIFACTS[file]));
     }
   }
-  send(mlflow.updateRunStatus(run.run_id, 'FINISHED', Date.now()));
+  send(updateRunStatus(run.run_id, 'FINISHED', Date.now()));
 }
 
 /** Writes one experiment. Its name is new every time: the data of an earlier load may still be there. */
 export function training(send, random) {
   const name = `Exp-${crypto.randomUUID()}`;
-  const experiment = send(mlflow.createExperiment(name));
+  const experiment = send(createExperiment(name));
   if (experiment === null) return;
   for (let i = 0; i < PROMPTS; i += 1) writePrompt(send, name, experiment);
   for (let i = 0; i < RUNS; i += 1) writeRun(send, random, experiment);

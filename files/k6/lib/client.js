@@ -3,13 +3,14 @@
 import http from 'k6/http';
 
 const REASON_LENGTH = 200;
+const WORKSPACE = 'X-MLFLOW-WORKSPACE';
 
-/** Headers of a tenant's requests by what they carry: {nothing, json, binary}, ready to be reused. */
+/** Headers of a tenant's requests by what the request carries: {nothing, json, binary}. */
 export function tenantHeaders(token, tenant) {
-  const common = { 'X-MLFLOW-WORKSPACE': tenant };
+  const common = { [WORKSPACE]: tenant };
   if (token) common.Authorization = `Bearer ${token}`;
   return {
-    nothing: common,
+    nothing: { ...common },
     json: { ...common, 'Content-Type': 'application/json' },
     binary: { ...common, 'Content-Type': 'application/octet-stream' },
   };
@@ -49,17 +50,14 @@ export function answerOf(response, wanted) {
 
 /**
  * A client that sends one request after the other for one tenant at a time.
- * Its request parameters are made once per operation and reused: this is the hottest code of the generator.
+ * Its parameters are made once per operation and share their headers: this is the hottest code of the generator.
  */
 export function createClient(mlflow) {
+  const headers = tenantHeaders(mlflow.token, '');
   const prepared = {};
-  const headersOf = {};
-  let headers = null;
 
   function paramsOf(wanted) {
-    const known = prepared[wanted.operation];
-    if (known) return known;
-    const params = { tags: { name: wanted.operation } };
+    const params = { tags: { name: wanted.operation }, headers: headersFor(wanted, headers) };
     if (wanted.answer) params.responseType = 'text';
     prepared[wanted.operation] = params;
     return params;
@@ -68,13 +66,11 @@ export function createClient(mlflow) {
   return {
     /** From now on requests are this tenant's. */
     actAs(tenant) {
-      if (!headersOf[tenant]) headersOf[tenant] = tenantHeaders(mlflow.token, tenant);
-      headers = headersOf[tenant];
+      for (const kind of Object.values(headers)) kind[WORKSPACE] = tenant;
     },
     /** Sends what is wanted (see operations.js); it may take `timeout` milliseconds. Returns k6's response. */
     send(wanted, timeout) {
-      const params = paramsOf(wanted);
-      params.headers = headersFor(wanted, headers);
+      const params = prepared[wanted.operation] || paramsOf(wanted);
       params.timeout = timeout;
       return request(wanted.method, mlflow.url + wanted.path, wanted.body, params);
     },

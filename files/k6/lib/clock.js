@@ -22,14 +22,19 @@ export function planWindow(nowMs, timing) {
  * @param {function(): number} now the clock, exchangeable in tests
  */
 export function createClock(window, timing, now = Date.now) {
-  const tailEnd = window.end_ms + timing.tail_limit_s * 1000;
+  const end = window.end_ms;
+  const tailEnd = end + timing.tail_limit_s * 1000;
   const longest = timing.request_timeout_s * 1000;
   return {
     now,
-    ended: (at = now()) => at >= window.end_ms,
+    ended: () => now() >= end,
     /** Seconds until the window ends, not negative, at most `limit`. */
-    secondsLeft: (limit) => Math.max(0, Math.min(limit, (window.end_ms - now()) / 1000)),
-    /** Milliseconds a request sent at `at` may take: an answer later than the tail would not be recorded at all. */
-    requestTimeout: (at = now()) => Math.max(1, Math.min(longest, tailEnd - at)),
+    secondsLeft: (limit) => Math.max(0, Math.min(limit, (end - now()) / 1000)),
+    /** Milliseconds a request may take; 0 when none may be sent. An answer after the tail would not be recorded at all. */
+    requestTimeout: () => {
+      const at = now();
+      if (at >= end) return 0;
+      return tailEnd - at < longest ? tailEnd - at : longest;
+    },
   };
 }

@@ -68,7 +68,8 @@ def test_cpu_time_and_memory_are_those_of_the_process(tmp_path: Path) -> None:
     watcher.supervise(spec(tmp_path, sys.executable, "-c", "import time; x = b'1' * 60_000_000\nwhile time.process_time() < 0.3: pass"))
     ended = json.loads((tmp_path / "x.exit.json").read_text())
     assert 0.3 <= ended["cpu_seconds"] < 3
-    assert 60_000_000 < ended["max_rss_bytes"] < 200_000_000
+    # No upper limit: the kernel counts what the forking pytest held, which a watcher of its own never does.
+    assert ended["max_rss_bytes"] > 60_000_000
 
 
 def test_a_program_that_is_not_there_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
