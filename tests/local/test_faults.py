@@ -14,7 +14,6 @@ import pytest
 from .conftest import ONE_CELL
 
 TWO_CELLS = {**ONE_CELL, "test_matrix_concurrency": "8,10"}
-LONG = {**ONE_CELL, "test_matrix_duration": "40s"}
 
 
 @pytest.fixture(name="stack", scope="module")
@@ -50,12 +49,12 @@ def test_the_same_run_id_repeats_only_the_broken_cell(stack):
 
 
 def test_a_killed_controller_loses_no_cell(stack):
-    playing = stack.start("full_suite", {**LONG, "run_id": "controller-killed"})
+    playing = stack.start("full_suite", {**ONE_CELL, "run_id": "controller-killed"})
     state = stack.wait_for_load("controller-killed", "t1-c10-r1")
     os.killpg(playing.pid, signal.SIGKILL)
     playing.wait(timeout=60)
     assert psutil.pid_exists(state["handle"]["pid"])
-    assert stack.play("full_suite", {**LONG, "run_id": "controller-killed"}).returncode == 0
+    assert stack.play("full_suite", {**ONE_CELL, "run_id": "controller-killed"}).returncode == 0
     cell = stack.cell("t1-c10-r1", "controller-killed")
     assert cell["verdict"]["status"] == "valid"
     assert [entry["n"] for entry in cell["attempts"]] == [1]
@@ -63,13 +62,13 @@ def test_a_killed_controller_loses_no_cell(stack):
 
 
 def test_resume_latest_needs_no_run_id(stack):
-    resumed = stack.play("full_suite", {**LONG, "resume": "latest"})
+    resumed = stack.play("full_suite", {**ONE_CELL, "resume": "latest"})
     assert resumed.returncode == 0
     assert "Run controller-killed goes on: 0 of 1 cells to run" in " ".join(resumed.stdout.split())
 
 
 def test_a_killed_mlflow_breaks_the_cell_and_says_so(stack):
-    playing = stack.start("full_suite", {**LONG, "test_matrix_concurrency": "9,10", "run_id": "mlflow-killed"})
+    playing = stack.start("full_suite", {**ONE_CELL, "test_matrix_concurrency": "9,10", "run_id": "mlflow-killed"})
     stack.wait_for_load("mlflow-killed", "t1-c9-r1")
     [mlflow] = [process for process in stack.processes() if "mlflow" in " ".join(process.cmdline()) and "--backend-store-uri" in process.cmdline()]
     for process in [*mlflow.children(recursive=True), mlflow]:

@@ -11,6 +11,8 @@ import json
 
 import pytest
 
+from .conftest import SMOKE
+
 CELLS = ["t1-c5-r1", "t1-c10-r1", "t5-c5-r1", "t5-c10-r1"]
 TRAINING = "create_experiment create_prompt create_prompt_version create_run log_metric log_parameter log_artifact update_run_status"
 BROWSING = "list_workspaces search_prompts search_experiments get_experiment search_runs get_run list_artifacts fetch_artifact"
@@ -118,7 +120,7 @@ def test_progress_is_shown(smoke):
 def test_the_same_run_id_has_nothing_left_to_do(smoke):
     suite, _finished = smoke
     before = suite.cell("t5-c10-r1")
-    again = suite.play("full_suite", {"run_id": "smoke"})
+    again = suite.play("full_suite", SMOKE)
     assert again.returncode == 0
     assert "0 of 4 cells to run" in again.stdout
     assert suite.cell("t5-c10-r1") == before
@@ -129,7 +131,7 @@ def test_another_plan_under_the_same_run_id_is_refused(smoke):
     refused = suite.play("full_suite", {"run_id": "smoke", "test_matrix_duration": "7s"})
     assert refused.returncode != 0
     assert "was planned differently" in refused.stdout
-    assert "duration_s: 30.0 -> 7.0" in " ".join(refused.stdout.split())
+    assert "duration_s: 50.0 -> 7.0" in " ".join(refused.stdout.split())
     assert suite.run_json()["status"] == "complete"
 
 

@@ -79,13 +79,13 @@ def test_the_token_is_in_no_result_and_no_output(existing):
 
 def test_the_open_profile(smoke, suite_in):
     suite = suite_in("open")
-    variables = {"test_matrix_tenants": 2, "test_matrix_rate": "3", "test_matrix_duration": "20s", "test_matrix_warmup": "2s", "run_id": "open"}
+    variables = {"test_matrix_tenants": 2, "test_matrix_rate": "1.5", "test_matrix_duration": "40s", "test_matrix_warmup": "2s", "run_id": "open"}
     finished = suite.play("full_suite", variables)
     assert finished.returncode == 0
-    cell = suite.cell("t2-q3-r1")
+    cell = suite.cell("t2-q1.5-r1")
     started = sum(journey["started"] + journey["dropped"] for journey in cell["journeys"].values())
     assert started == pytest.approx(60, abs=4)
-    assert (suite.results / "open" / "cells" / "t2-q3-r1" / "summary_tenants-2_rate_3.json").is_file()
+    assert (suite.results / "open" / "cells" / "t2-q1.5-r1" / "summary_tenants-2_rate_1.5.json").is_file()
 
 
 def test_an_installed_build_runs_by_name_with_no_inventory(suite_in):
@@ -114,8 +114,9 @@ class Installed(Suite):
 
 def test_a_second_suite_at_the_same_time_is_neither_harmed_nor_confused(smoke, suite_in):
     first, second = suite_in("first"), suite_in("second")
-    playing = first.start("full_suite", {**ONE_CELL, "test_matrix_duration": "40s", "run_id": "one"})
-    finished = second.play("full_suite", {**ONE_CELL, "test_matrix_duration": "40s", "run_id": "two"})
+    # Two servers share the cores here, so a cell may have too few samples; that is not what is asked.
+    playing = first.start("full_suite", {**ONE_CELL, "allow_partial": True, "run_id": "one"})
+    finished = second.play("full_suite", {**ONE_CELL, "allow_partial": True, "run_id": "two"})
     assert (finished.returncode, playing.wait(timeout=300)) == (0, 0)
     assert first.target("one")["mlflow"]["url"] != second.target("two")["mlflow"]["url"]
     shares = [suite.cell("t1-c10-r1")["resources"]["mlflow"]["cpu_cores_mean"] for suite in (first, second)]

@@ -53,20 +53,20 @@ def _by_operation(model: Model, x: Axis, by: Axis) -> Figure:
         style.Frame(rows, _COLUMNS, 1.75, gap_x=0.12, gap_y=0.34),
         f"Response time of each operation by {x.label}",
         f"P95 in milliseconds, logarithmic, one scale for all panels (lower is better). {outcomes_text(model)}",
-        sharex=True, sharey=True,
     )
     seen = Seen()
     frame = shown_latency(model)
-    log_milliseconds(axes[:1], frame, "shown")
+    log_milliseconds(axes, frame, "shown", labelled=axes[::_COLUMNS])
     for i, (ax, name) in enumerate(zip(axes, names, strict=False)):
         rows_of = frame[frame["operation"] == name]
         draw_lines(ax, rows_of, "shown", x, by, model.groups, seen, low_n="p95")
         _title(ax, name)
-        ax.tick_params(left=i % _COLUMNS == 0)
         if i % _COLUMNS == 0:
             ax.set_ylabel("P95 (ms)")
         if i + _COLUMNS >= len(names):
             ax.set_xlabel(x.label)
+        else:
+            ax.set_xticks([])
     for ax in axes[len(names):]:
         ax.set_visible(False)
     add_legend(figure, by, model.groups, seen)

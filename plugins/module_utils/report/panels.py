@@ -20,7 +20,7 @@ try:
     import numpy as np
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch, Rectangle
-    from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator
+    from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator
     from matplotlib.transforms import blended_transform_factory
 except ImportError:
     np = None
@@ -153,7 +153,7 @@ def categories(ax: Axes, x: Axis) -> Axes:
     """Labels a categorical axis."""
     ax.set_xlim(-0.45, len(x.levels) - 0.55)
     ax.xaxis.set_major_locator(FixedLocator(range(len(x.levels))))
-    ax.xaxis.set_ticklabels(x.ticks)
+    ax.xaxis.set_major_formatter(FixedFormatter(x.ticks))
     return ax
 
 
@@ -170,17 +170,24 @@ def _tick(value: float, _place: int) -> str:
     return f"{value:,.10g}".replace(",", "\u202f")
 
 
-def log_milliseconds(axes: Sequence[Axes], frame: DataFrame, column: str) -> None:
-    """One logarithmic scale for all the panels, with labels at 1, 2 and 5."""
+def log_milliseconds(axes: Sequence[Axes], frame: DataFrame, column: str, labelled: Sequence[Axes] | None = None) -> None:
+    """One logarithmic scale for all the panels, with labels at 1, 2 and 5; those not among `labelled` get the grid only."""
     values = frame[column].dropna()
     values = values[values > 0]
     low, high = (values.min() / 1.5, values.max() * 1.5) if len(values) else (1, 1000)
+    locator = LogLocator(subs=(1, 2, 5) if high / low < 300 else (1,))
+    ticks = [value for value in locator.tick_values(low, high) if low <= value <= high]
     for ax in axes:
         ax.set_yscale("log")
         ax.set_ylim(low, high)
-        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 300 else (1,)))
         ax.yaxis.set_minor_locator(NullLocator())
-        ax.yaxis.set_major_formatter(FuncFormatter(_tick))
+        if labelled is None or ax in labelled:
+            ax.yaxis.set_major_locator(FixedLocator(ticks))
+            ax.yaxis.set_major_formatter(FuncFormatter(_tick))
+        else:
+            # Ticks are the dearest part of a panel, and its neighbour to the left has them.
+            ax.yaxis.set_major_locator(NullLocator())
+            ax.hlines(ticks, 0, 1, transform=ax.get_yaxis_transform(), color=style.GRID, linewidth=0.8, zorder=0)
 
 
 def say_empty(ax: Axes, frame: DataFrame, column: str, reason: str) -> bool:

@@ -71,7 +71,7 @@ class Frame:
     width_ratios: tuple[float, ...] | None = None
 
 
-def make_figure(frame: Frame, title: str, subtitle: str, **subplots: Any) -> tuple[Figure, list[Axes]]:
+def make_figure(frame: Frame, title: str, subtitle: str) -> tuple[Figure, list[Axes]]:
     """Returns a figure with a grid of panels (row by row) below a title and a line that says what is shown."""
     lines = textwrap.wrap(subtitle, _LINE)
     top = frame.top + 0.18 * (len(lines) - 1)
@@ -83,7 +83,7 @@ def make_figure(frame: Frame, title: str, subtitle: str, **subplots: Any) -> tup
         frame.rows, frame.columns, left=frame.left / WIDTH_IN, right=1 - frame.right / WIDTH_IN, top=1 - top / height,
         bottom=frame.bottom / height, wspace=frame.gap_x / panel_width, hspace=frame.gap_y / frame.panel_height, width_ratios=frame.width_ratios,
     )
-    axes = grid.subplots(squeeze=False, **subplots)
+    axes = grid.subplots(squeeze=False)
     figure.text(0.2 / WIDTH_IN, 1 - 0.18 / height, title, fontsize=14, fontweight="bold", va="top")
     figure.text(0.2 / WIDTH_IN, 1 - 0.48 / height, "\n".join(lines), fontsize=9.5, color=FAINT, va="top", linespacing=1.4)
     return figure, list(axes.flat)
@@ -100,5 +100,5 @@ def png_bytes(figure: Figure) -> bytes:
     figure.canvas.draw()
     picture = Image.frombytes("RGBA", figure.canvas.get_width_height(), figure.canvas.buffer_rgba().tobytes()).convert("RGB")
     out = io.BytesIO()
-    picture.quantize(_COLOURS_OF_A_CHART, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(out, "png", optimize=False, compress_level=9)
+    picture.quantize(_COLOURS_OF_A_CHART, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(out, "png", optimize=False, compress_level=6)
     return out.getvalue()

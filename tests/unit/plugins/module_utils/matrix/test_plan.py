@@ -64,13 +64,13 @@ def test_the_digest_knows_settings_and_context():
 
 
 def test_differences_name_the_keys():
-    old, new = expand(SMOKE)["settings"], expand(SMOKE, {"duration": "40s"}, {"factors": {"workers": 2}})["settings"]
-    assert differences(old, new) == ['context.factors: null -> {"workers": 2}', "duration_s: 30.0 -> 40.0"]
+    old, new = expand(SMOKE)["settings"], expand(SMOKE, {"duration": "50s"}, {"factors": {"workers": 2}})["settings"]
+    assert differences(old, new) == ['context.factors: null -> {"workers": 2}', "duration_s: 35.0 -> 50.0"]
 
 
 def test_the_estimate_counts_load_and_disk():
     estimate = expand(SMOKE)["estimate"]
-    assert estimate["load_s"] == 140
+    assert estimate["load_s"] == 160
     assert estimate["disk_bytes_max"] > 1e6
 
 

@@ -87,7 +87,7 @@ def test_resume_repeats_a_cell_whose_files_are_damaged(run, plan, measure, damag
 
 def test_another_plan_under_the_same_run_id_is_refused_with_the_differences(run, plan):
     run.begin(plan, {}, {})
-    other = expand({"schema_version": 1, "name": "smoke", "axes": {"tenants": [1], "concurrency": [5]}, "duration": "30s", "warmup": "5s"})
+    other = expand({"schema_version": 1, "name": "smoke", "axes": {"tenants": [1], "concurrency": [5]}, "duration": "35s", "warmup": "5s"})
     with pytest.raises(RunRefused, match=r"was planned differently \(concurrency: \[5, 10\] -> \[5\]; tenants: \[1, 5\] -> \[1\]\)"):
         run.begin(other, {}, {})
 
