@@ -50,7 +50,9 @@ def started_mlflow(directory: Path, tenants: int) -> Iterator[Mlflow]:
         "--backend-store-uri", f"sqlite:///{directory}/mlflow.db",
         "--serve-artifacts", "--artifacts-destination", f"{directory}/artifacts", "--enable-workspaces",
     ]
-    environment = os.environ | {"MLFLOW_ENABLE_WORKSPACES": "true"}
+    # The job runner starts a dozen Python processes that no test here needs.
+    quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    environment = os.environ | {"MLFLOW_ENABLE_WORKSPACES": "true", **quiet}
     log = directory / "mlflow.log"
     with log.open("w") as output:
         process = subprocess.Popen(command, cwd=directory, env=environment, stdout=output, stderr=output, start_new_session=True)
