@@ -86,10 +86,7 @@ def stack_counts(ax: Axes, frame: DataFrame, slots: Slots, seen: Seen) -> Axes:
         bars.add(at, passed, style.GOOD, is_sound)
         if failed:
             bars.add(at, failed, style.BAD, is_sound, passed)
-            ax.annotate(
-                f"{failed:.0f}", (at, passed + failed), xytext=(0, 1.5), textcoords="offset points", ha="center", va="bottom", fontsize=6.5,
-                color=style.BAD, fontweight="bold",
-            )
+            ax.text(at, passed + failed, f"{failed:.0f}", ha="center", va="bottom", fontsize=6.5, color=style.BAD, fontweight="bold")
     return bars.draw()
 
 

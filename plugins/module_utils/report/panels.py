@@ -126,7 +126,7 @@ class _Marks:
                 self.line.setdefault(place, []).append(value)
             if error_ratio > _FAILING:
                 self.failing.append((place + offset, value))
-        absent = [(place + offset, 0.035) for place, present in places.items() if not present]
+        absent = [(place + 2 * offset, 0.035) for place, present in places.items() if not present]
         if absent:
             self.points["missing"] = absent
 

@@ -1,0 +1,60 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How long the report of 16 cells takes, libraries loaded anew: whole (tables, summary, 12 charts, page), and tables alone.
+
+Goal: at most 6 s for the whole; the tables alone are rewritten after every cell. The figures reported are made up.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / ".collections"))
+from ansible_collections.perfscale.mlflow.tests.unit.plugins.module_utils.report.made_up_run import write_run
+
+GOAL_S = 6.0
+TABLES = ("csv", "markdown")
+EVERYTHING = (*TABLES, "charts", "html")
+CALL = """
+import sys
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.report import make_report
+make_report([sys.argv[1]], sys.argv[2], sys.argv[3:])
+"""
+
+
+def seconds(run: Path, output: Path, formats: tuple[str, ...]) -> float:
+    """Wall time of one report in a process of its own."""
+    # What Python compiles is kept as in an installed environment, outside of it.
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / ".collections"), "PYTHONPYCACHEPREFIX": str(output.parent / "compiled")}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    start = time.perf_counter()
+    subprocess.run([sys.executable, "-c", CALL, str(run), str(output), *formats], env=environment, check=True)
+    return time.perf_counter() - start
+
+
+def main() -> int:
+    """Prints the figures; returns 1 when the goal is missed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3, help="the best of so many counts")
+    rounds = parser.parse_args().rounds
+    with tempfile.TemporaryDirectory(prefix="report-16-") as directory:
+        run = write_run(Path(directory) / "run", tenants=(1, 10, 100, 500), concurrency=(5, 10, 20, 50))
+        output = Path(directory) / "report"
+        seconds(run, output, EVERYTHING)  # compiles what is imported
+        whole = min(seconds(run, output, EVERYTHING) for _round in range(rounds))
+        tables = min(seconds(run, output, TABLES) for _round in range(rounds))
+        page = (output / "index.html").stat().st_size
+    print(f"report of 16 cells: {whole:.2f} s (goal at most {GOAL_S:g} s); tables and summary alone {tables:.2f} s; page {page / 1e6:.2f} MB")
+    return 0 if whole <= GOAL_S else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
