@@ -45,6 +45,9 @@ options:
     description: What is measured (versions, digests, settings), for C(run.json).
     type: dict
     default: {}
+  scripts_directory:
+    description: The directory of the load scripts, whose digest becomes part of the fingerprint, required with O(phase=begin).
+    type: path
   cell:
     description: The planned cell, required with O(phase=measured) and O(phase=failed).
     type: dict
@@ -82,6 +85,7 @@ EXAMPLES = r"""
     run_directory: /results/run-1
     schema_directory: /collection/files/schemas
     plan: "{{ plan }}"
+    scripts_directory: /collection/files/k6
 
 - name: Record a cell without measurement
   perfscale.mlflow.cell_record:
@@ -109,6 +113,7 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import FileWriteError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.cell import write_failed, write_measured
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.fingerprint import controller_fingerprint
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.lock import Locked
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.run import Run, RunRefused
 
@@ -131,7 +136,8 @@ def write(params: dict[str, Any]) -> dict[str, Any]:
     run = Run(params["run_directory"], params["schema_directory"])
     cell, factors, attempt = params["cell"], params["factors"], params["attempt"]
     if params["phase"] == "begin":
-        return run.begin(params["plan"], params["config"], params["fingerprint"])
+        fingerprint = {**params["fingerprint"], **controller_fingerprint(params["scripts_directory"])}
+        return run.begin(params["plan"], params["config"], fingerprint)
     if params["phase"] == "measured":
         return summary_of(write_measured(run, cell, factors, params["parts"], attempt, params["rules"]))
     if params["phase"] == "failed":
@@ -148,6 +154,7 @@ def main() -> None:
             "plan": {"type": "dict"},
             "config": {"type": "dict", "default": {}},
             "fingerprint": {"type": "dict", "default": {}},
+            "scripts_directory": {"type": "path"},
             "cell": {"type": "dict"},
             "factors": {"type": "dict", "default": {}},
             "attempt": {"type": "dict", "default": {"n": 1}},
@@ -156,7 +163,7 @@ def main() -> None:
             "objectives": {"type": "list", "elements": "dict", "default": []},
             "reason": {"type": "str"},
         },
-        required_if=[("phase", "begin", ["plan"]), ("phase", "measured", ["cell"]), ("phase", "failed", ["cell", "reason"])],
+        required_if=[("phase", "begin", ["plan", "scripts_directory"]), ("phase", "measured", ["cell"]), ("phase", "failed", ["cell", "reason"])],
         supports_check_mode=True,
     )
     if MISSING:

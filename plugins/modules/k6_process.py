@@ -41,6 +41,9 @@ options:
     description: The configuration of the script, without secrets.
     type: dict
     default: {}
+  config_schema:
+    description: Name of the schema that the configuration has to follow, without its ending; not checked when left out.
+    type: str
   ca_file:
     description: PEM bundle of the certificate authorities that k6 trusts instead of the system's.
     type: path
@@ -103,6 +106,7 @@ def main() -> None:
             "script": {"type": "path"},
             "binary": {"type": "path"},
             "config": {"type": "dict", "default": {}},
+            "config_schema": {"type": "str"},
             "ca_file": {"type": "path"},
             "plan_digest": {"type": "str", "default": ""},
             "reuse_finished": {"type": "bool", "default": True},
@@ -120,7 +124,7 @@ def main() -> None:
     try:
         if params["state"] == "stopped":
             module.exit_json(changed=stop(directory), attempt={})
-        launch = {key: params[key] for key in ("binary", "script", "ca_file")}
+        launch = {key: params[key] for key in ("binary", "script", "ca_file", "config_schema")}
         attempt = start(directory, params["config"], launch, params["plan_digest"], params["reuse_finished"], params["schema_directory"])
     except (FileWriteError, ProcessError, ValueError) as error:
         module.fail_json(msg=str(error))

@@ -109,7 +109,7 @@ def test_the_fingerprint_names_the_versions(smoke):
     fingerprint = smoke[0].run_json()["fingerprint"]
     text = json.dumps(fingerprint)
     assert "3.17" in text
-    assert {"data_set_digest", "plan_digest"} <= set(fingerprint)
+    assert {"data_set_digest", "plan_digest", "script_digest", "packages", "kernel", "cores", "k6", "database"} <= set(fingerprint)
 
 
 def test_progress_is_shown(smoke):

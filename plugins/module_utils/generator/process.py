@@ -11,6 +11,7 @@ from typing import Any
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.attempt import attachable, attempt_directory, next_attempt, read_state, write_state
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.process import DetachedProcess
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import write_json
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.schema import check
 
 # k6 finishes the requests under way and writes its summary when it is told to stop (seconds).
 STOP_TIMEOUT_S = 20
@@ -35,14 +36,18 @@ def command_of(binary: str, script: str, attempt: Path, ca_file: str | None) -> 
 def start(directory: Path, config: dict[str, Any], launch: dict[str, Any], plan_digest: str, is_finished_reusable: bool, schema_dir: str) -> dict[str, Any]:
     """Starts a new attempt, or returns the one to go on with.
 
-    `launch` has binary, script and ca_file. Returns {n, directory, handle, started, attached}. Raises ProcessError and FileWriteError.
+    `launch` has binary, script, ca_file and perhaps config_schema, the schema that the configuration follows.
+    Returns {n, directory, handle, started, attached}. Raises ProcessError, FileWriteError, and ValueError for a configuration against its schema.
     """
     state = attachable(directory, plan_digest, is_finished_reusable)
     if state is not None:
         return {**_facts(state), "attached": True}
     n = next_attempt(directory)
     attempt = attempt_directory(directory, n)
-    write_json(attempt / "load_config.json", {**config, "out_dir": str(attempt)})
+    whole = {**config, "out_dir": str(attempt)}
+    if launch.get("config_schema"):
+        check(whole, launch["config_schema"], schema_dir)
+    write_json(attempt / "load_config.json", whole)
     process = DetachedProcess("k6", str(attempt), command_of(launch["binary"], launch["script"], attempt, launch["ca_file"]))
     process.start()
     return {**_facts(write_state(directory, n, plan_digest, process.describe(), schema_dir)), "attached": False}

@@ -11,7 +11,7 @@ from typing import Any
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.findings import key_findings
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import Model
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.overview import CELL_COLUMNS, cell_rows
-from ansible_collections.perfscale.mlflow.plugins.module_utils.report.text import number, time_text
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.text import NONE, number, time_text
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.verdict import Verdict
 
 _NOTES = (
@@ -54,7 +54,7 @@ def _cells(model: Model) -> list[str]:
 def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
     """A Markdown table; numbers are aligned to the right by their first row."""
     texts = [[_escape(str(value)) for value in row] for row in rows]
-    ruler = ["---:" if texts and texts[0][i][:1].isdigit() else "---" for i in range(len(header))]
+    ruler = ["---:" if texts and (texts[0][i][:1].isdigit() or texts[0][i] == NONE) else "---" for i in range(len(header))]
     return [f"| {' | '.join(line)} |" for line in [list(header), ruler, *texts]]
 
 

@@ -32,7 +32,7 @@ th.text, td.text { text-align: left; } td.wrap { white-space: normal; }
 caption { text-align: left; padding: 0 0 6px; font-size: 13px; caption-side: top; }
 .badge { display: inline-block; padding: 0 8px; border-radius: 10px; border: 1px solid currentColor; font-weight: 600; font-size: 12.5px; }
 .valid, .met { color: var(--good); } .invalid, .unknown, .missing { color: var(--doubtful); } .failed, .missed { color: var(--bad); }
-.banner.failed { color: inherit; } .not_judged { color: var(--faint); }
+.not_judged { color: var(--faint); } .banner.failed, .banner.not_judged { color: inherit; }
 tr.note td { border-bottom: 1px solid var(--line); padding-top: 0; font-size: 13px; text-align: left; white-space: normal; color: var(--faint); }
 tr.noted > td { border-bottom: 0; }
 figure { margin: 18px 0 28px; padding: 10px; background: #fff; border: 1px solid var(--line); border-radius: 4px; }

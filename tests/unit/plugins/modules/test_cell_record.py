@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,8 @@ def fixture_record(run_module, tmp_path):
 
     def call(phase, check=False, **arguments):
         common = {"phase": phase, "run_directory": str(tmp_path / "run-1"), "schema_directory": str(ROOT / "files" / "schemas")}
+        if phase == "begin":
+            common["scripts_directory"] = str(ROOT / "files" / "k6")
         return run_module("cell_record", {**common, **arguments}, check)
 
     return call
@@ -33,7 +36,9 @@ def test_a_run_from_begin_to_finish(record, tmp_path):
     assert failed["record"]["verdict"]["status"] == "failed"
     finished = record("finish", reason="stopped")
     assert finished["record"]["counts"]["missing"] == 3
-    assert (tmp_path / "run-1" / "run.json").is_file()
+    fingerprint = json.loads((tmp_path / "run-1" / "run.json").read_text(encoding="utf-8"))["fingerprint"]
+    assert len(fingerprint["script_digest"]) == 12
+    assert fingerprint["packages"]["pandas"].startswith("3.")
 
 
 def test_check_mode_writes_nothing(record, tmp_path):
