@@ -52,7 +52,7 @@ def summary_dashboard(model: Model) -> Figure:
             continue
         draw_lines(ax, frame, column, x, by, model.groups, seen, low_n="p95" if column == "p95" else "")
         if column == "p95":
-            log_milliseconds([ax], frame, column)
+            log_milliseconds([ax], frame, [column])
         else:
             from_zero(ax)
         ax.set_ylabel(unit)

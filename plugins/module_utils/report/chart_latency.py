@@ -16,6 +16,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.report.panels imp
     Seen,
     add_legend,
     draw_lines,
+    draw_medians,
     from_zero,
     load_axis,
     log_milliseconds,
@@ -32,8 +33,10 @@ except ImportError:
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from pandas import DataFrame
 
 _COLUMNS = 4
+_PLAIN = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1}
 
 
 def response_times_by_concurrency(model: Model) -> Figure:
@@ -52,17 +55,20 @@ def _by_operation(model: Model, x: Axis, by: Axis) -> Figure:
     figure, axes = style.make_figure(
         style.Frame(rows, _COLUMNS, 1.75, gap_x=0.12, gap_y=0.34),
         f"Response time of each operation by {x.label}",
-        f"P95 in milliseconds, logarithmic, one scale for all panels (lower is better). {outcomes_text(model)}",
+        f"P95 (points) and P50 (dashes) in milliseconds, logarithmic, one scale for all panels (lower is better). {outcomes_text(model)}",
     )
     seen = Seen()
-    frame = shown_latency(model)
-    log_milliseconds(axes, frame, "shown", labelled=axes[::_COLUMNS])
+    frame = shown_latency(model).assign(middle=shown_latency(model, "p50")["shown"])
+    log_milliseconds(axes, frame, ["middle", "shown"], labelled=axes[::_COLUMNS])
     for i, (ax, name) in enumerate(zip(axes, names, strict=False)):
         rows_of = frame[frame["operation"] == name]
+        draw_medians(ax, rows_of, "middle", x, by, model.groups, seen)
         draw_lines(ax, rows_of, "shown", x, by, model.groups, seen, low_n="p95")
+        if rows_of["shown"].isna().all():
+            ax.text(0.5, 0.96, _why_no_p95(rows_of), transform=ax.transAxes, ha="center", va="top", fontsize=8, color=style.FAINT, bbox=_PLAIN)
         _title(ax, name)
         if i % _COLUMNS == 0:
-            ax.set_ylabel("P95 (ms)")
+            ax.set_ylabel("time (ms)")
         if i + _COLUMNS >= len(names):
             ax.set_xlabel(x.label)
         else:
@@ -71,6 +77,10 @@ def _by_operation(model: Model, x: Axis, by: Axis) -> Figure:
         ax.set_visible(False)
     add_legend(figure, by, model.groups, seen)
     return figure
+
+
+def _why_no_p95(rows: DataFrame) -> str:
+    return "too few samples for a P95" if (rows["n"].fillna(0) > 0).any() else "no samples"
 
 
 def _title(ax: Axes, name: str) -> None:

@@ -44,10 +44,10 @@ CHARTS = {
         "Response times", "P95 of all requests for each number of tenants and load, and of each operation by cell", chart_latency.response_times_p95_heatmap,
     ),
     "chart_response_times_by_concurrency": Chart(
-        "Response times", "P95 of each operation by load, one line per number of tenants", chart_latency.response_times_by_concurrency,
+        "Response times", "P95 and P50 of each operation by load, one line per number of tenants", chart_latency.response_times_by_concurrency,
     ),
     "chart_response_times_by_tenants": Chart(
-        "Response times", "P95 of each operation by number of tenants, one line per load", chart_latency.response_times_by_tenants,
+        "Response times", "P95 and P50 of each operation by number of tenants, one line per load", chart_latency.response_times_by_tenants,
     ),
     "chart_passed_counts": Chart("Requests", "passed and failed requests of each operation in each cell", chart_latency.passed_counts),
     "chart_cpu_utilization": Chart("Resources", "mean and peak CPU of each component in each cell", chart_resources.cpu_utilization),

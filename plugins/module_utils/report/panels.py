@@ -91,7 +91,7 @@ def draw_lines(ax: Axes, frame: DataFrame, column: str, x: Axis, by: Axis, group
     # Users and journeys per second are different loads: no line joins them.
     for (group, level, _profile), rows in bucketed(frame, ("group", by.column, "profile"), (x.column, column, "verdict", "low_n", "error_ratio")).items():
         g, s = groups.index(group) % 4, by.place(level)
-        marks = _Marks(rows, x, low_n, (s - (len(by.levels) - 1) / 2) * min(_DODGE, 0.3 / len(by.levels)))
+        marks = _Marks(rows, x, low_n, _dodge(by, s))
         look = {"color": colours[s], "markersize": 5, "markeredgewidth": 1.3, "zorder": 3}
         if len(marks.line) > 1:
             ax.plot(*marks.medians(), color=colours[s], linestyle=style.GROUP_LINES[g], zorder=2)
@@ -103,6 +103,26 @@ def draw_lines(ax: Axes, frame: DataFrame, column: str, x: Axis, by: Axis, group
         ax.plot(*zip(*failing, strict=True), "o", markersize=11, markerfacecolor="none", markeredgecolor=style.BAD, markeredgewidth=1.3, zorder=3)
         seen.marks.add("failing")
     return categories(ax, x)
+
+
+def draw_medians(ax: Axes, frame: DataFrame, column: str, x: Axis, by: Axis, groups: Sequence[str], seen: Seen) -> Axes:
+    """Thin lines behind those of draw_lines: the P50, which needs the fewest samples and so is there when a P95 is not."""
+    colours = style.level_colours(len(by.levels))
+    for (group, level, _profile), rows in bucketed(frame, ("group", by.column, "profile"), (x.column, column, "verdict", "low_n", "error_ratio")).items():
+        s = by.place(level)
+        marks = _Marks(rows, x, "", _dodge(by, s))
+        points = [*marks.points.get("sound", []), *marks.points.get("unsound", [])]
+        if points:
+            ax.plot(*zip(*points, strict=True), "_", color=colours[s], markersize=8, markeredgewidth=1.2, zorder=1)
+            seen.marks.add("median")
+        if len(marks.line) > 1:
+            ax.plot(*marks.medians(), color=colours[s], linestyle=style.GROUP_LINES[groups.index(group) % 4], linewidth=0.7, alpha=0.7, zorder=1)
+    return ax
+
+
+def _dodge(by: Axis, place: int) -> float:
+    """How far a series stands beside the middle of a level."""
+    return (place - (len(by.levels) - 1) / 2) * min(_DODGE, 0.3 / len(by.levels))
 
 
 class _Marks:
@@ -170,11 +190,10 @@ def _tick(value: float, _place: int) -> str:
     return f"{value:,.10g}".replace(",", "\u202f")
 
 
-def log_milliseconds(axes: Sequence[Axes], frame: DataFrame, column: str, labelled: Sequence[Axes] | None = None) -> None:
+def log_milliseconds(axes: Sequence[Axes], frame: DataFrame, columns: Sequence[str], labelled: Sequence[Axes] | None = None) -> None:
     """One logarithmic scale for all the panels, with labels at 1, 2 and 5; those not among `labelled` get the grid only."""
-    values = frame[column].dropna()
-    values = values[values > 0]
-    low, high = (values.min() / 1.5, values.max() * 1.5) if len(values) else (1, 1000)
+    values = [value for column in columns for value in frame[column] if value > 0]
+    low, high = (min(values) / 1.5, max(values) * 1.5) if values else (1, 1000)
     locator = LogLocator(subs=(1, 2, 5) if high / low < 300 else (1,))
     ticks = [value for value in locator.tick_values(low, high) if low <= value <= high]
     for ax in axes:
@@ -221,6 +240,7 @@ def add_legend(figure: Figure, by: Axis | None, groups: Sequence[str], seen: See
 
 def _mark_handles(seen: Seen) -> list[Any]:
     known = {
+        "median": Line2D([], [], color=style.FAINT, marker="_", markersize=8, linewidth=0.7, label="P50"),
         "low_n": Line2D([], [], color=style.FAINT, marker="o", markerfacecolor="white", linestyle="", label="few samples"),
         "failing": Line2D([], [], color=style.BAD, marker="o", markerfacecolor="none", markersize=10, linestyle="", label="over 1 % failed"),
         "unsound": Line2D([], [], color=style.FAINT, marker="X", markeredgecolor=style.BAD, markersize=8, linestyle="", label="cell not valid"),

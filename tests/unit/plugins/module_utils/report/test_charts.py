@@ -81,6 +81,19 @@ def test_a_missing_value_is_a_mark_and_a_gap_not_a_zero(ax, tmp_path):
     assert mark.get_transform() != ax.transData
 
 
+def test_the_median_is_there_when_a_p95_is_not(ax, tmp_path):
+    model = model_of(write_run(tmp_path / "run"))
+    model.operations.loc[model.operations["operation"] == "create_run", ["p95", "ok_p95"]] = np.nan
+    rows = model.operations[model.operations["operation"] == "create_run"]
+    seen = panels.Seen()
+    panels.draw_medians(ax, rows, "p50", panels.load_axis(model), panels.tenant_axis(model), model.groups, seen)
+    assert seen.marks == {"median"}
+    assert len(ax.get_lines()) == 4
+    with style.applied():
+        figure = charts.CHARTS["chart_response_times_by_concurrency"].draw(model)
+    assert [text.get_text() for axes in figure.axes for text in axes.texts] == ["too few samples for a P95"]
+
+
 def test_users_and_rates_are_not_joined(ax, tmp_path):
     model = model_of(write_run(tmp_path / "run", tenants=(1,), concurrency=(5, 10), rates=(1, 2)))
     draw(ax, model)
