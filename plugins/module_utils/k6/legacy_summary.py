@@ -28,7 +28,7 @@ def read_legacy_summary(path: str | Path) -> dict[str, Any]:
     """Read one summary file of the old suite, in either k6 shape.
 
     Returns {tenants, concurrency, timestamp, duration_s, operations: {<op>: {avg_ms, min_ms, med_ms, p90_ms,
-    p95_ms, max_ms, passed, failed, rps}}, http: {reqs_total, reqs_rate, failed_rate, failed_count}}. Latencies are
+    p95_ms, max_ms, passed, failed, rps}}, http: {latency_ms, reqs_total, reqs_rate, failed_rate, failed_count}}. Latencies are
     milliseconds of passed requests, None when none passed; rates are per second of the whole k6 run (rps: passed
     requests). Raises SummaryError, or its child LegacySummaryError when the file belongs to something else.
     """
@@ -74,8 +74,10 @@ def _operation(summary: Summary, operation: str) -> dict[str, Any]:
 def _http(summary: Summary) -> dict[str, Any]:
     requests = summary.metrics.get("http_reqs", {})
     failures = summary.metrics.get("http_req_failed", {})
+    duration = summary.metrics.get("http_req_duration", {})
     # k6 counts http_req_failed as a rate of failures: its "passes" are the failed requests.
     return {
+        "latency_ms": {name: duration.get(key) for name, key in _LATENCIES.items()} if requests.get("count") and duration else None,
         "reqs_total": int(requests.get("count", 0)),
         "reqs_rate": _rate(requests, summary.duration_s),
         "failed_rate": failures.get("rate"),

@@ -30,6 +30,7 @@ def test_every_version_gives_the_same_record(attempt_directory):
     assert operations["create_run"]["rps"] == pytest.approx(12 / record["duration_s"], rel=0.1)
     assert record["http"]["reqs_total"] == 36
     assert record["http"]["failed_count"] == 14
+    assert 0 < record["http"]["latency_ms"]["med_ms"] <= record["http"]["latency_ms"]["p95_ms"] <= record["http"]["latency_ms"]["max_ms"]
     assert record["http"]["failed_rate"] == pytest.approx(14 / 36)
     assert record["http"]["reqs_rate"] == pytest.approx(36 / record["duration_s"], rel=0.1)
 
@@ -52,7 +53,7 @@ def test_rate_is_unknown_without_a_duration(tmp_path):
     path.write_text(json.dumps({"metrics": {"get_run_passed": {"values": {"count": 3}}}}))
     record = read_legacy_summary(path)
     assert record["operations"]["get_run"]["rps"] is None
-    assert record["http"] == {"reqs_total": 0, "reqs_rate": None, "failed_rate": None, "failed_count": None}
+    assert record["http"] == {"latency_ms": None, "reqs_total": 0, "reqs_rate": None, "failed_rate": None, "failed_count": None}
 
 
 def test_summary_of_another_script_is_refused(captured):
