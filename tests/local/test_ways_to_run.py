@@ -95,7 +95,8 @@ def test_an_installed_build_runs_by_name_with_no_inventory(suite_in):
     [archive] = suite.directory.glob("*.tar.gz")
     installed = Installed(suite.directory)
     install = [galaxy, "collection", "install", str(archive), "--offline", "--no-deps", "-p", str(installed.collections)]
-    subprocess.run(install, check=True, env=suite.environment())
+    # By its own configuration: the one of the checkout would find the collection there and install nothing.
+    subprocess.run(install, check=True, env=installed.environment())
     finished = installed.play("perfscale.mlflow.full_suite", {**ONE_CELL, "run_id": "by-name"})
     assert finished.returncode == 0
     assert installed.run_json()["status"] == "complete"
