@@ -1,0 +1,28 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whose an object of the cluster is: labels, and the equality selectors by which alone we change or delete."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+MANAGED_BY = "app.kubernetes.io/managed-by"
+RUN_ID = "perfscale.mlflow/run-id"
+OURS = "perfscale.mlflow"
+
+
+def labels(run_id: str) -> dict[str, str]:
+    """Returns the labels of every object that a run creates."""
+    return {MANAGED_BY: OURS, RUN_ID: run_id}
+
+
+def selector(run_id: str | None = None) -> str:
+    """Returns the equality selector of all that is ours, or of one run's."""
+    return f"{MANAGED_BY}={OURS}" + (f",{RUN_ID}={run_id}" if run_id else "")
+
+
+def is_ours(manifest: Mapping[str, Any]) -> bool:
+    """Returns whether an object carries our label (of whichever run)."""
+    return ((manifest.get("metadata") or {}).get("labels") or {}).get(MANAGED_BY) == OURS
