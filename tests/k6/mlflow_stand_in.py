@@ -14,6 +14,7 @@ import asyncio
 import json
 import sys
 from collections import Counter
+from pathlib import Path
 
 API = "/api/2.0/mlflow/"
 PROMPT_TAGS = [{"key": "mlflow.prompt.is_prompt", "value": "true"}]
@@ -57,10 +58,10 @@ FILE = json.dumps({"lines": ["x" * 100] * 100}).encode()
 
 
 class Refusal:
-    """Which requests are refused, and how."""
+    """Which requests are refused, and how; with `tokens` (workspace to token) also those that carry another tenant's, with 401."""
 
-    def __init__(self, status: int = 0, every: int = 1, retry_after: int = 0, path: str = "") -> None:
-        self.status, self.every, self.path = status, every, path
+    def __init__(self, status: int = 0, every: int = 1, retry_after: int = 0, path: str = "", tokens: dict[str, str] | None = None) -> None:
+        self.status, self.every, self.path, self.tokens = status, every, path, tokens
         self.headers = f"Retry-After: {retry_after}\r\n" if retry_after else ""
         self._seen = 0
 
@@ -70,6 +71,13 @@ class Refusal:
             return False
         self._seen += 1
         return self._seen % self.every == 0
+
+    def is_foreign(self, head: bytes) -> bool:
+        """True for a request whose token is not that of its workspace."""
+        if self.tokens is None:
+            return False
+        headers = {name.strip().lower(): value.strip() for name, _colon, value in (line.partition(":") for line in head.decode().split("\r\n")[1:])}
+        return headers.get("authorization") != f"Bearer {self.tokens.get(headers.get('x-mlflow-workspace', ''))}"
 
 
 def answer_of(method: str, path: str) -> bytes:
@@ -104,8 +112,12 @@ class Connection(asyncio.Protocol):
         if len(self._buffer) < end + 4 + length:
             return False
         self._buffer = self._buffer[end + 4 + length:]
-        method, target = head.split(b" ", 2)[:2]
-        self._respond(method.decode(), target.decode().split("?", 1)[0])
+        method, target = (part.decode() for part in head.split(b" ", 2)[:2])
+        if target != "/counts" and self._refusal.is_foreign(head):
+            self._counts["foreign tokens"] += 1
+            self._write("401 Unauthorized", b"{}")
+        else:
+            self._respond(method, target.split("?", 1)[0])
         return True
 
     def _respond(self, method: str, path: str) -> None:
@@ -145,8 +157,10 @@ def main() -> None:
     parser.add_argument("--retry-after", type=int, default=0, help="seconds named in Retry-After")
     parser.add_argument("--path", default="", help="refuse only where the path holds this")
     parser.add_argument("--delay-ms", type=float, default=0, help="milliseconds that each answer takes")
+    parser.add_argument("--tokens", type=Path, help="JSON file with the token of each workspace; any other is refused with 401")
     chosen = parser.parse_args()
-    asyncio.run(serve(Refusal(chosen.refuse, chosen.every, chosen.retry_after, chosen.path), chosen.delay_ms / 1000))
+    tokens = json.loads(chosen.tokens.read_text()) if chosen.tokens else None
+    asyncio.run(serve(Refusal(chosen.refuse, chosen.every, chosen.retry_after, chosen.path, tokens), chosen.delay_ms / 1000))
 
 
 if __name__ == "__main__":

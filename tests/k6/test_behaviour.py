@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from collections import Counter
 from urllib.parse import parse_qs
 
 import pytest
-from runs import LOAD, load_config, run_k6, stand_in
+from runs import LOAD, PREFILL, load_config, prefill_config, run_k6, stand_in
 
 USERS = 20
 WINDOW_S = 4
@@ -59,6 +60,42 @@ def test_users_think_when_the_token_is_wrong(k6, tmp_path):
     assert "HTTP 401" in ended.log
     written = "".join(path.read_text() for path in (tmp_path / "run").iterdir())
     assert "canary-token" not in written
+
+
+@pytest.fixture(name="tokens")
+def fixture_tokens(tmp_path):
+    """A file with a token for each of three tenants."""
+    path = tmp_path / "tokens.json"
+    path.write_text(json.dumps({f"tenant-{number}": f"canary-token-{number}" for number in (1, 2, 3)}))
+    return path
+
+
+def test_each_tenant_carries_its_own_token(k6, tokens, tmp_path):
+    with stand_in(tokens=tokens) as url:
+        config = load_config(url, mlflow={"url": url, "token_file": None, "token_map_file": str(tokens), "tls_verify": True})
+        ended = run_k6(k6, LOAD, tmp_path / "run", config=config, samples=True)
+    requests = rows_of(ended, "http_req_duration")
+    assert {parse_qs(row["metadata"])["tenant"][0] for row in requests} == {"tenant-1", "tenant-2", "tenant-3"}
+    assert {row["status"] for row in requests} == {"200"}
+    assert "canary-token" not in "".join(path.read_text() for path in (tmp_path / "run").iterdir())
+
+
+def test_prefill_carries_the_token_of_each_tenant(any_k6, tokens, tmp_path):
+    with stand_in(tokens=tokens) as url:
+        mlflow = {"url": url, "token_file": None, "token_map_file": str(tokens), "tls_verify": True}
+        ended = run_k6(any_k6, PREFILL, tmp_path / "run", config=prefill_config(url, mlflow=mlflow, tenants={"prefix": "tenant-", "numbers": [3, 1]}))
+    assert ended.code == 0, ended.log
+    assert ended.json("prefill_summary.json")["status"] == "complete"
+
+
+def test_the_token_of_a_run_by_hand_may_lie_in_a_file(any_k6, tmp_path):
+    (tmp_path / "token").write_text("canary-token\n")
+    (tmp_path / "tokens.json").write_text('{"tenant-1": "canary-token"}')
+    with stand_in(tokens=tmp_path / "tokens.json") as url:
+        env = {"MLFLOW_URL": url, "MLFLOW_TOKEN_FILE": str(tmp_path / "token"), "CONCURRENCY": "2", "DURATION": "2s"}
+        ended = run_k6(any_k6, LOAD, tmp_path / "run", env=env, samples=True)
+    assert ended.code == 0, ended.log
+    assert {row["status"] for row in rows_of(ended, "http_req_duration")} == {"200"}
 
 
 def test_storm_of_errors_is_not_answered_by_a_storm(any_k6, tmp_path):

@@ -21,6 +21,8 @@ REFUSED = [
     pytest.param(LOAD, _with(profile={"kind": "closed", "concurrency": 0}), "Use a whole number from 1.", id="concurrency 0"),
     pytest.param(LOAD, _with(mlflow={"url": ""}), "Use http://", id="no URL"),
     pytest.param(LOAD, _with(mlflow={"url": URL, "token_file": "/nowhere"}), "Name a readable file, or null.", id="no token file"),
+    pytest.param(LOAD, _with(mlflow={"url": URL, "token_file": None, "token_map_file": "/nowhere"}), "mlflow.token_map_file /nowhere: cannot be read",
+                 id="no token map"),
     pytest.param(LOAD, _with(window_s=0), "Use a number above 0.", id="no window"),
     pytest.param(PREFILL, prefill_config(URL, concurrency=0), "Use a whole number from 1.", id="prefill concurrency 0"),
     pytest.param(PREFILL, prefill_config(URL, tenants={"prefix": "t", "numbers": []}), "names no tenant", id="prefill nothing"),
@@ -33,6 +35,23 @@ def test_configuration_is_refused(k6, tmp_path, script, config, words):
     assert ended.code == SCRIPT_EXCEPTION
     assert words in ended.log
     assert len(ended.log.strip().splitlines()) == 1
+
+
+def test_a_tenant_without_a_token_is_named(k6, tmp_path):
+    tokens = tmp_path / "tokens.json"
+    tokens.write_text('{"tenant-1": "canary-token", "tenant-2": "canary-token"}')
+    ended = run_k6(k6, LOAD, tmp_path / "run", config=_with(mlflow={"url": URL, "token_file": None, "token_map_file": str(tokens)}), timeout=30)
+    assert ended.code == SCRIPT_EXCEPTION
+    assert "mlflow.token_map_file: has no token for tenant-3. Write one for every tenant of the load." in ended.log
+    assert "canary-token" not in ended.log
+
+
+def test_a_damaged_token_map_is_not_quoted(any_k6, tmp_path):
+    tokens = tmp_path / "tokens.json"
+    tokens.write_text("canary-token")
+    ended = run_k6(any_k6, LOAD, tmp_path / "run", config=_with(mlflow={"url": URL, "token_file": None, "token_map_file": str(tokens)}), timeout=30)
+    assert ended.code == SCRIPT_EXCEPTION
+    assert "is not JSON" in ended.log and "canary" not in ended.log.replace(str(tmp_path), "")
 
 
 @pytest.mark.parametrize(("env", "words"), [

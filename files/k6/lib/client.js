@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** What every request has in common, and how answers are read. */
 import http from 'k6/http';
+import { tokenOf } from './tokens.js';
 
 const REASON_LENGTH = 200;
 const WORKSPACE = 'X-MLFLOW-WORKSPACE';
@@ -53,7 +54,7 @@ export function answerOf(response, wanted) {
  * Its parameters are made once per operation and share their headers: this is the hottest code of the generator.
  */
 export function createClient(mlflow) {
-  const headers = tenantHeaders(mlflow.token, '');
+  const headers = tenantHeaders(mlflow.tokens ? null : mlflow.token, '');
   const prepared = {};
 
   function paramsOf(wanted) {
@@ -67,6 +68,10 @@ export function createClient(mlflow) {
     /** From now on requests are this tenant's. */
     actAs(tenant) {
       for (const kind of Object.values(headers)) kind[WORKSPACE] = tenant;
+      if (mlflow.tokens) {
+        const bearer = `Bearer ${tokenOf(mlflow, tenant)}`;
+        for (const kind of Object.values(headers)) kind.Authorization = bearer;
+      }
     },
     /** Sends what is wanted (see operations.js); it may take `timeout` milliseconds. Returns k6's response. */
     send(wanted, timeout) {

@@ -6,22 +6,24 @@
 import { sha256 } from 'k6/crypto';
 import { SHAPE, checkLoad, checkPrefill } from './config.js';
 import { parseDuration } from './duration.js';
+import { tokensOf } from './tokens.js';
 
 const HAND_SHAPE = [10, 3, 3, 5, 2, 3];
 /** More writers at once do not make SQLite faster, they only wait for each other's locks. */
 const HAND_PREFILL_CONCURRENCY = 8;
 
-function readJson(path, read) {
+function readJson(path, read, name) {
   let text;
   try {
     text = read(path);
   } catch (error) {
-    throw `PERFSCALE_CONFIG ${path}: cannot be read (${error.message || error}). Name a readable JSON file.`;
+    throw `${name} ${path}: cannot be read (${error.message || error}). Name a readable JSON file.`;
   }
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw `PERFSCALE_CONFIG ${path}: is not JSON (${error.message}). Name a file as files/schemas describes it.`;
+    // The parser's own message may quote what it read, and that may be a token.
+    throw `${name} ${path}: is not JSON. Name a file as files/schemas describes it.`;
   }
 }
 
@@ -31,16 +33,24 @@ function readToken(path, read) {
   try {
     token = read(path).trim();
   } catch (error) {
-    throw `mlflow.token_file ${path}: cannot be read (${error.message || error}). Name a readable file, or null.`;
+    throw `mlflow.token_file (MLFLOW_TOKEN_FILE) ${path}: cannot be read (${error.message || error}). Name a readable file, or null.`;
   }
-  if (!token) throw `mlflow.token_file ${path}: is empty. Write the token into it, or use null.`;
+  if (!token) throw `mlflow.token_file (MLFLOW_TOKEN_FILE) ${path}: is empty. Write the token into it, or use null.`;
   return token;
 }
 
+/** The tenants that a script acts as, by name. */
+function tenantNames({ prefix, count, numbers }) {
+  return (numbers || Array.from({ length: count || 0 }, (_, i) => i + 1)).map((number) => `${prefix}${number}`);
+}
+
 function fromFile(env, read) {
-  const config = readJson(env.PERFSCALE_CONFIG, read);
-  const mlflow = config.mlflow && { ...config.mlflow, token: readToken(config.mlflow.token_file, read) };
-  return { ...config, mlflow };
+  const config = readJson(env.PERFSCALE_CONFIG, read, 'PERFSCALE_CONFIG');
+  if (!config.mlflow) return config;
+  const { token_file: file, token_map_file: mapFile } = config.mlflow;
+  const token = readToken(file, read);
+  const tokens = mapFile ? tokensOf(tenantNames(config.tenants || {}), () => readJson(mapFile, read, 'mlflow.token_map_file')) : null;
+  return { ...config, mlflow: { ...config.mlflow, token, tokens } };
 }
 
 /** A number from the environment; text that is no number is passed on, so that the check names it. */
@@ -50,21 +60,22 @@ function numeric(env, name, fallback) {
   return Number.isNaN(Number(text)) ? text : Number(text);
 }
 
-function handMlflow(env) {
+function handMlflow(env, read) {
   return {
     url: env.MLFLOW_URL,
-    token: env.MLFLOW_TOKEN || null,
+    // In the generator's pod MLFLOW_TOKEN_FILE names the mounted Secret, so that nobody has to type a token.
+    token: env.MLFLOW_TOKEN || readToken(env.MLFLOW_TOKEN_FILE, read),
     tls_verify: env.MLFLOW_TRACKING_INSECURE_TLS !== 'true',
   };
 }
 
-function handLoad(env) {
+function handLoad(env, read) {
   const rate = numeric(env, 'RATE', null);
   const tenants = numeric(env, 'TENANT_COUNT', 1);
   const concurrency = numeric(env, 'CONCURRENCY', 10);
   const cell = rate === null ? `concurrency_${concurrency}` : `rate_${rate}`;
   return {
-    mlflow: handMlflow(env),
+    mlflow: handMlflow(env, read),
     tenants: { prefix: 'tenant-', count: tenants, choice: { distribution: 'uniform' } },
     seed: numeric(env, 'SEED', 42),
     profile: rate === null ? { kind: 'closed', concurrency } : { kind: 'open', rate, users_max: 200 },
@@ -85,13 +96,13 @@ function digestOf(shape) {
   return sha256(JSON.stringify(sorted), 'hex').slice(0, 12);
 }
 
-function handPrefill(env) {
+function handPrefill(env, read) {
   const shape = Object.fromEntries(
     SHAPE.map((key, i) => [key, numeric(env, key.toUpperCase(), HAND_SHAPE[i])]),
   );
   const tenants = numeric(env, 'TENANT_COUNT', 1);
   return {
-    mlflow: handMlflow(env),
+    mlflow: handMlflow(env, read),
     tenants: {
       prefix: 'tenant-',
       numbers: Number.isInteger(tenants) ? Array.from({ length: tenants }, (_, i) => i + 1) : [tenants],
@@ -107,10 +118,10 @@ function handPrefill(env) {
 
 /** Settings of mlflow_scale_test.js. `env` and `read` are exchangeable in tests. */
 export function loadSettings(env = __ENV, read = open) {
-  return checkLoad(env.PERFSCALE_CONFIG ? fromFile(env, read) : handLoad(env));
+  return checkLoad(env.PERFSCALE_CONFIG ? fromFile(env, read) : handLoad(env, read));
 }
 
 /** Settings of mlflow_prefill_tenants.js. */
 export function prefillSettings(env = __ENV, read = open) {
-  return checkPrefill(env.PERFSCALE_CONFIG ? fromFile(env, read) : handPrefill(env));
+  return checkPrefill(env.PERFSCALE_CONFIG ? fromFile(env, read) : handPrefill(env, read));
 }

@@ -3,6 +3,7 @@
 import http from 'k6/http';
 import { answerOf, headersFor, passed, reasonOf, tenantHeaders } from './client.js';
 import { ATTEMPTS, delayOf, retriable } from './retry.js';
+import { tokenOf } from './tokens.js';
 
 const READS = /^(search_|list_|get_|fetch_)/;
 const wait = (seconds) => new Promise((resolve) => { setTimeout(resolve, seconds * 1000); });
@@ -23,7 +24,7 @@ export class GaveUp {
  * @param {{random: function(): number, deadlineMs: number}} limits no request is sent after the deadline
  */
 export function createSteadyClient(settings, tenant, counts, limits) {
-  const headers = tenantHeaders(settings.mlflow.token, tenant);
+  const headers = tenantHeaders(tokenOf(settings.mlflow, tenant), tenant);
 
   async function once(request) {
     const left = limits.deadlineMs - Date.now();
