@@ -14,6 +14,7 @@ import random
 import time
 import traceback
 from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -22,8 +23,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors
 try:
     import kubernetes
     import urllib3
-    from ansible_collections.kubernetes.core.plugins.module_utils.k8s.client import get_api_client
-    from ansible_collections.kubernetes.core.plugins.module_utils.k8s.exceptions import CoreException
+    from ansible_collections.kubernetes.core.plugins.module_utils.k8s.client import _create_auth_spec, _create_configuration, _create_headers
 except ImportError:  # the modules report it with missing_required_lib
     kubernetes = None
     KUBERNETES_ERROR: str | None = traceback.format_exc()
@@ -44,27 +44,34 @@ def connect(options: Mapping[str, Any], connections: int = 8) -> Cluster:
     """
     given = {name: value for name, value in options.items() if value is not None}
     try:
-        configuration = get_api_client(**given).client.configuration
-    except (CoreException, kubernetes.config.ConfigException, OSError, ValueError) as error:
-        raise ClusterError(f"Kubernetes: no usable configuration ({error}). Set KUBECONFIG, K8S_AUTH_KUBECONFIG, or host and api_key.") from error
-    return Cluster(configuration, connections)
+        # Its public get_api_client also asks the server for all its kinds, which costs time and needs one that answers.
+        configuration = _create_configuration(_create_auth_spec(**given))
+        return Cluster(configuration, connections, _create_headers(**given))
+    except Exception as error:  # the client library raises whatever its parser stumbles over, AttributeError too
+        text = " ".join(str(error).split()) or type(error).__name__
+        raise ClusterError(f"Kubernetes: no usable configuration ({text}). Set KUBECONFIG, K8S_AUTH_KUBECONFIG, or host and api_key.") from error
 
 
 class Cluster:
     """Sends requests to one API server. Threads may share it."""
 
-    def __init__(self, configuration: Any, connections: int = 8) -> None:
+    def __init__(self, configuration: Any, connections: int = 8, headers: Mapping[str, str | list[str]] | None = None) -> None:
+        """Prepares `connections` keep-alive connections; `headers` go with every request (impersonation; a list gives a header several times)."""
         self.configuration = configuration
+        self._headers = [(name, value) for name, values in (headers or {}).items() for value in ([values] if isinstance(values, str) else values)]
         self.host = configuration.host.rstrip("/")
         configuration.connection_pool_maxsize = connections
         self._pool = kubernetes.client.rest.RESTClientObject(configuration).pool_manager
 
     def close(self) -> None:
+        """Closes the connections."""
         self._pool.clear()
 
-    def headers(self) -> dict[str, str]:
-        """Returns the headers that log in; a token that expires is refreshed by the client library."""
-        return {setting["key"]: setting["value"] for setting in self.configuration.auth_settings().values() if setting["in"] == "header"}
+    def headers(self) -> Any:
+        """Returns the headers that log in, as a mapping; a token that expires is refreshed by the client library."""
+        made = urllib3.HTTPHeaderDict(self._headers)
+        made.update({setting["key"]: setting["value"] for setting in self.configuration.auth_settings().values() if setting["in"] == "header"})
+        return made
 
     def request(
         self,
@@ -82,11 +89,35 @@ class Cluster:
         a creation which was sent before the loss then counts as done when the object exists (reason AlreadyExists is the caller's to judge).
         Raises ClusterError.
         """
+        answer = self._send(method, path, body, query, content_type, timeout_s, attempts)
+        return json.loads(answer.data) if answer.data else {}
+
+    def server_time(self, **options: Any) -> float | None:
+        """Returns the API server's clock in epoch seconds, good to a second, or None when something before it took the Date header away.
+
+        Raises ClusterError.
+        """
+        date = self._send("GET", "/version", **options).headers.get("date")
+        # The header has whole seconds, so the middle of the second is the best guess.
+        return parsedate_to_datetime(date).timestamp() + 0.5 if date else None
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        query: Mapping[str, Any] | None = None,
+        content_type: str = "application/json",
+        timeout_s: float = 30.0,
+        attempts: int = ATTEMPTS,
+    ) -> Any:
+        """Returns the successful answer, as `request` describes it."""
         what = f"{method} {path}"
         url = self.host + path + ("?" + urlencode(query) if query else "")
         data = None if body is None else json.dumps(body).encode()
         for attempt in range(1, attempts + 1):
-            headers = {"accept": "application/json", "content-type": content_type, **self.headers()}
+            headers = self.headers()
+            headers.update({"accept": "application/json", "content-type": content_type})
             try:
                 answer = self._pool.request(
                     method, url, body=data, headers=headers, retries=False, redirect=False, timeout=urllib3.Timeout(connect=min(10.0, timeout_s), read=timeout_s)
@@ -97,7 +128,7 @@ class Cluster:
                 time.sleep(_pause(attempt, None))
                 continue
             if 200 <= answer.status < 300:
-                return json.loads(answer.data) if answer.data else {}
+                return answer
             if answer.status not in RETRY_STATUS or attempt == attempts:
                 raise from_answer(what, answer.status, answer.data)
             time.sleep(_pause(attempt, answer.headers.get("retry-after")))
