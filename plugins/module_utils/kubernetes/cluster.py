@@ -115,13 +115,12 @@ class Cluster:
         what = f"{method} {path}"
         url = self.host + path + ("?" + urlencode(query) if query else "")
         data = None if body is None else json.dumps(body).encode()
+        timeout = urllib3.Timeout(connect=min(10.0, timeout_s), read=timeout_s)
         for attempt in range(1, attempts + 1):
             headers = self.headers()
             headers.update({"accept": "application/json", "content-type": content_type})
             try:
-                answer = self._pool.request(
-                    method, url, body=data, headers=headers, retries=False, redirect=False, timeout=urllib3.Timeout(connect=min(10.0, timeout_s), read=timeout_s)
-                )
+                answer = self._pool.request(method, url, body=data, headers=headers, retries=False, redirect=False, timeout=timeout)
             except urllib3.exceptions.HTTPError as error:
                 if attempt == attempts:
                     raise unreachable(what, self.host, error) from error

@@ -1,0 +1,143 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import MERGE_PATCH, _pause, connect
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
+
+POD = "/api/v1/namespaces/a/pods/p"
+KUBECONFIG = """
+apiVersion: v1
+kind: Config
+current-context: it
+contexts: [{name: it, context: {cluster: c, user: u}}]
+clusters: [{name: c, cluster: {server: "%s"}}]
+users: [{name: u, user: {token: from-the-file}}]
+"""
+
+
+def test_logs_in_with_a_token_and_decodes_the_answer(server, cluster):
+    server.put(POD, spec={"nodeName": "n"})
+    assert cluster.request("GET", POD)["spec"] == {"nodeName": "n"}
+    assert server.headers[0]["authorization"] == "Bearer token-1"
+
+
+def test_logs_in_as_a_kubeconfig_says(server, tmp_path):
+    file = tmp_path / "config"
+    file.write_text(KUBECONFIG % server.url)
+    connect({"kubeconfig": str(file)}).request("GET", "/version")
+    assert server.headers[0]["authorization"] == "Bearer from-the-file"
+
+
+def test_impersonates_a_user_of_several_groups(server):
+    cluster = connect({"host": server.url, "api_key": "t", "impersonate_user": "me", "impersonate_groups": ["a", "b"]})
+    cluster.request("GET", "/version")
+    assert server.headers[0]["Impersonate-User"] == "me"
+    assert cluster.headers().getlist("Impersonate-Group") == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("content", "part"),
+    [
+        pytest.param(None, "Invalid kube-config file", id="absent"),
+        pytest.param("hello", "no usable configuration", id="no-kubeconfig"),
+        pytest.param("a: [", "no usable configuration", id="no-yaml"),
+        pytest.param(KUBECONFIG.replace("current-context: it", "current-context: other"), "other", id="unknown-context"),
+    ],
+)
+def test_says_that_there_is_no_usable_configuration(tmp_path, content, part):
+    file = tmp_path / "config"
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(ClusterError, match=r"^Kubernetes: no usable configuration \(.*\)\. Set KUBECONFIG") as caught:
+        connect({"kubeconfig": str(file)})
+    assert part in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504, 0], ids=lambda status: f"http-{status}" if status else "lost-connection")
+def test_tries_again_with_growing_pauses(server, cluster, pauses, status):
+    server.put(POD)
+    server.answers[("GET", POD)] = [(status, {}), (status, {})]
+    assert cluster.request("GET", POD)["metadata"]["name"] == "p"
+    assert len(pauses) == 2 and 0.2 <= pauses[0] <= 0.4 and 0.4 <= pauses[1] <= 0.8
+
+
+def test_waits_as_long_as_the_server_asks(server, cluster, pauses):
+    server.put(POD)
+    server.answers[("GET", POD)] = [(429, {"__headers": {"Retry-After": "3"}}), (503, {"__headers": {"Retry-After": "1"}})]
+    cluster.request("GET", POD)
+    assert 3.0 <= pauses[0] <= 3.2 and 1.0 <= pauses[1] <= 1.2
+
+
+def test_gives_up_after_its_attempts(server, cluster, pauses):
+    server.answers[("GET", POD)] = [(503, {"message": "etcd is away", "reason": "ServiceUnavailable"})] * 9
+    with pytest.raises(ClusterError, match=r"GET .*/pods/p: the API server answered 503 \(etcd is away\)") as caught:
+        cluster.request("GET", POD, attempts=3)
+    assert (len(server.requests), len(pauses), caught.value.status, caught.value.reason) == (3, 2, 503, "ServiceUnavailable")
+
+
+def test_a_creation_whose_answer_was_lost_shows_that_it_exists(server, cluster, pauses):
+    server.answers[("POST", "/api/v1/namespaces/a/pods")] = [(-1, {})]
+    with pytest.raises(ClusterError) as caught:
+        cluster.request("POST", "/api/v1/namespaces/a/pods", body={"metadata": {"name": "p"}})
+    assert (caught.value.status, caught.value.reason) == (409, "AlreadyExists") and server.get(POD)
+
+
+def test_does_not_repeat_a_refusal(server, cluster, pauses):
+    server.answers[("GET", POD)] = [(403, {"message": "pods is forbidden", "reason": "Forbidden"})]
+    with pytest.raises(ClusterError, match=r"answered 403 \(pods is forbidden\)\. Give the user") as caught:
+        cluster.request("GET", POD)
+    assert caught.value.reason == "Forbidden" and not pauses
+
+
+def test_says_that_nobody_answers(pauses):
+    with pytest.raises(ClusterError, match=r"the API server http://127\.0\.0\.1:1 does not answer \(.*refused.*\)\. Check the address") as caught:
+        connect({"host": "http://127.0.0.1:1", "api_key": "t"}).request("GET", "/version", timeout_s=2)
+    assert caught.value.status == 0 and len(pauses) == 4
+
+
+def test_get_tells_absence_from_failure(server, cluster):
+    assert cluster.get(POD) is None
+    server.answers[("GET", POD)] = [(403, {})]
+    with pytest.raises(ClusterError):
+        cluster.get(POD)
+
+
+def test_reads_all_pages_of_what_a_selector_chooses(server, cluster):
+    for number in range(7):
+        server.put(f"/api/v1/namespaces/a/pods/p{number}", {"app": "x" if number else "y"})
+    found = cluster.items("/api/v1/namespaces/a/pods", "app=x", limit=2)
+    assert [item["metadata"]["name"] for item in found] == [f"p{number}" for number in range(1, 7)]
+    assert len(server.requests) == 3
+
+
+def test_sends_patches_with_their_type(server, cluster):
+    server.put(POD)
+    cluster.request("PATCH", POD, body={"metadata": {"labels": {"a": "b"}}}, content_type=MERGE_PATCH)
+    assert server.get(POD)["metadata"]["labels"] == {"a": "b"} and server.headers[0]["content-type"] == MERGE_PATCH
+
+
+def test_reads_the_clock_of_the_server(server, cluster):
+    assert abs(cluster.server_time() - time.time()) < 2
+    server.answers[("GET", "/version")] = [(200, {"__headers": {"Date": "Tue, 24 Nov 2026 12:00:00 GMT"}}), (200, {"__headers": {"Date": ""}})]
+    assert cluster.server_time() == 1795521600.5
+    assert cluster.server_time() is None
+
+
+@pytest.mark.parametrize(
+    ("attempt", "retry_after", "low", "high"),
+    [
+        pytest.param(1, None, 0.2, 0.4, id="first"),
+        pytest.param(20, None, 4.0, 8.0, id="bounded"),
+        pytest.param(1, "2", 2.0, 2.2, id="asked"),
+        pytest.param(1, "9999", 60.0, 60.2, id="asked-too-much"),
+        pytest.param(1, "soon", 0.2, 0.4, id="unreadable"),
+    ],
+)
+def test_pauses_are_bounded(attempt, retry_after, low, high):
+    assert low <= _pause(attempt, retry_after) <= high
