@@ -59,13 +59,13 @@ def ratios(k6: str, directory: Path, pairs: int, seconds: float) -> list[float]:
 
 def memory_at(k6: str, directory: Path) -> tuple[int, int]:
     """Peak memory in bytes, and the requests that took it: at least REQUESTS, unless the machine is very slow."""
-    seconds = 10.0
+    seconds = 4.0
     with stand_in() as url:
         for _attempt in range(3):
             _cost, requests, memory = workload(k6, url, directory, seconds)
             if requests >= REQUESTS:
                 break
-            seconds *= 1.2 * REQUESTS / requests
+            seconds *= 1.1 * REQUESTS / requests
     return memory, requests
 
 

@@ -5,10 +5,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.attempt import attachable, attempt_directory, next_attempt, read_state, write_state
+from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.attempt import (
+    attachable,
+    attempt_directory,
+    facts_of,
+    next_attempt,
+    read_state,
+    write_state,
+)
+from ansible_collections.perfscale.mlflow.plugins.module_utils.local import handle as handles
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.process import DetachedProcess
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import write_json
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.schema import check
@@ -17,7 +25,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.record.schema imp
 STOP_TIMEOUT_S = 20
 
 
-def command_of(binary: str, script: str, attempt: Path, ca_file: str | None) -> dict[str, Any]:
+def command_of(binary: str, script: str, attempt: PurePath, ca_file: str | None) -> dict[str, Any]:
     """Returns the command of k6. No secret is in it: the configuration names the file that holds the token.
 
     Only flags that both k6 1.1 and k6 2 know are used.
@@ -35,15 +43,20 @@ def command_of(binary: str, script: str, attempt: Path, ca_file: str | None) -> 
     return {"argv": argv, "env": environment, "chdir": str(attempt), "user": None}
 
 
+def is_running(handle: dict[str, Any]) -> bool:
+    """Returns whether the process of a handle lives; a load in a pod has none here."""
+    return "pid" in handle and handles.process_of(handle) is not None
+
+
 def start(directory: Path, config: dict[str, Any], launch: dict[str, Any], plan_digest: str, is_finished_reusable: bool, schema_dir: str) -> dict[str, Any]:
     """Starts a new attempt, or returns the one to go on with.
 
     `launch` has binary, script, ca_file and perhaps config_schema, the schema that the configuration follows.
     Returns {n, directory, handle, started, attached}. Raises ProcessError, FileWriteError, and ValueError for a configuration against its schema.
     """
-    state = attachable(directory, plan_digest, is_finished_reusable)
+    state = attachable(directory, plan_digest, is_finished_reusable, lambda known: is_running(known["handle"]))
     if state is not None:
-        return {**_facts(state), "attached": True}
+        return facts_of(state, attached=True)
     n = next_attempt(directory)
     attempt = attempt_directory(directory, n)
     whole = {**config, "out_dir": str(attempt)}
@@ -51,8 +64,11 @@ def start(directory: Path, config: dict[str, Any], launch: dict[str, Any], plan_
         check(whole, launch["config_schema"], schema_dir)
     write_json(attempt / "load_config.json", whole)
     process = DetachedProcess("k6", str(attempt), command_of(launch["binary"], launch["script"], attempt, launch["ca_file"]))
-    process.start()
-    return {**_facts(write_state(directory, n, plan_digest, process.describe(), schema_dir)), "attached": False}
+    # A k6 that ends at once, as with a broken script, is an attempt too: its exit code and log tell why.
+    process.start(may_end=True)
+    described = process.describe()
+    handle = {key: described[key] for key in ("pid", "start_time")}
+    return facts_of(write_state(directory, n, plan_digest, handle, schema_dir), attached=False)
 
 
 def stop(directory: Path) -> bool:
@@ -61,7 +77,3 @@ def stop(directory: Path) -> bool:
     # Each is stopped, not only those up to the first that ran.
     stopped = [DetachedProcess("k6", state["directory"]).stop(STOP_TIMEOUT_S) for state in states if state]
     return any(stopped)
-
-
-def _facts(state: dict[str, Any]) -> dict[str, Any]:
-    return {"n": state["attempt"], "directory": state["directory"], "handle": state["handle"], "started": state["started"]}

@@ -29,6 +29,7 @@ INHERITED = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "T
 LOG_LINES = 15
 PORT_ATTEMPTS = 5
 POLL_S = 0.05
+ENDED = "it ended"
 
 
 class ProcessError(Exception):
@@ -90,10 +91,11 @@ class DetachedProcess:
             return "(no log)"
         return "\n".join(text.splitlines()[-lines:]) or "(empty log)"
 
-    def start(self, ready: dict[str, Any] | None = None, stop_timeout_s: float = 20, number: int = signal.SIGTERM) -> bool:
+    def start(self, ready: dict[str, Any] | None = None, stop_timeout_s: float = 20, number: int = signal.SIGTERM, may_end: bool = False) -> bool:
         """Starts the process unless it runs with the same command, and waits until it is ready; returns whether it was started.
 
         A process of ours that runs with another command is stopped first. One that does not become ready is stopped again.
+        With `may_end` it is a job, which may have done its work before anybody looks; a server that ended was never ready.
         Raises ProcessError.
         """
         started = False
@@ -103,7 +105,7 @@ class DetachedProcess:
         for attempt in range(PORT_ATTEMPTS):
             port = self._launch(attempt) if started else (self.handle() or {}).get("port")
             seen = self._wait(ready or {}, port)
-            if not seen:
+            if not seen or (may_end and seen == ENDED):
                 return started
             running = self.running()
             if started:
@@ -196,7 +198,7 @@ class DetachedProcess:
             wanted["port"] = port
         seen = readiness.wait(wanted, self.running)
         if not seen and not self.running():
-            return "it ended"
+            return ENDED
         if not seen and self.free_port and not self._listens(port):
             # Somebody else answers on the port that we chose: the race for it was lost.
             self._settle_end()

@@ -19,7 +19,7 @@ import psutil
 import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local import handle as handles
-from ansible_collections.perfscale.mlflow.plugins.module_utils.local import ports
+from ansible_collections.perfscale.mlflow.plugins.module_utils.local import ports, readiness
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.process import DetachedProcess, ProcessError
 
 SERVER = [sys.executable, "-m", "http.server", "--bind", "127.0.0.1", "{port}"]
@@ -163,6 +163,19 @@ def test_an_early_end_shows_the_log(make: Callable[..., DetachedProcess]) -> Non
     process = make(["sh", "-c", "echo no such database; exit 3"])
     with pytest.raises(ProcessError, match=r"(?s)Process x: ended with exit code 3 before it was ready.*no such database"):
         process.start({"port": ports.choose(), "timeout_s": 30})
+
+
+@pytest.mark.parametrize("may_end", [True, False])
+def test_only_a_job_may_end_before_anybody_looks(make: Callable[..., DetachedProcess], monkeypatch: pytest.MonkeyPatch, may_end: bool) -> None:
+    monkeypatch.setattr(readiness, "wait", lambda _ready, alive: wait_until(lambda: not alive()) or "")
+    process = make(["sh", "-c", "exit 107"])
+    if may_end:
+        assert process.start(may_end=True)
+        wait_until(lambda: process.describe()["exit"])
+        assert process.describe()["exit"]["exit_code"] == 107
+    else:
+        with pytest.raises(ProcessError, match="ended with exit code 107 before it was ready"):
+            process.start()
 
 
 def test_an_early_kill_names_the_signal(make: Callable[..., DetachedProcess]) -> None:
