@@ -60,7 +60,12 @@ options:
     type: dict
     default: {n: 1}
   parts:
-    description: What the stages measured (result, resources, exit, generator, controller, rows, notes, timings).
+    description: What the stages measured (result, resources, exit, generator, controller, rows_before, notes, timings).
+    type: dict
+    default: {}
+  database:
+    description:
+      - The tracking database where it may be read directly, as in C(target.json). With O(phase=measured) its rows are counted, read-only.
     type: dict
     default: {}
   rules:
@@ -111,6 +116,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow import database_rows
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors import MlflowError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import FileWriteError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.cell import write_failed, write_measured
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.fingerprint import controller_fingerprint
@@ -139,7 +146,8 @@ def write(params: dict[str, Any]) -> dict[str, Any]:
         fingerprint = {**params["fingerprint"], **controller_fingerprint(params["scripts_directory"])}
         return run.begin(params["plan"], params["config"], fingerprint)
     if params["phase"] == "measured":
-        return summary_of(write_measured(run, cell, factors, params["parts"], attempt, params["rules"]))
+        parts = {**params["parts"], "rows": {"before": params["parts"].get("rows_before"), "after": database_rows.count_rows(params["database"])}}
+        return summary_of(write_measured(run, cell, factors, parts, attempt, params["rules"]))
     if params["phase"] == "failed":
         return summary_of(write_failed(run, cell, factors, params["reason"], attempt, params["parts"].get("notes", {})))
     return run.finish(params["objectives"], params["reason"])
@@ -159,6 +167,7 @@ def main() -> None:
             "factors": {"type": "dict", "default": {}},
             "attempt": {"type": "dict", "default": {"n": 1}},
             "parts": {"type": "dict", "default": {}},
+            "database": {"type": "dict", "default": {}},
             "rules": {"type": "list", "elements": "dict", "default": []},
             "objectives": {"type": "list", "elements": "dict", "default": []},
             "reason": {"type": "str"},
@@ -168,11 +177,13 @@ def main() -> None:
     )
     if MISSING:
         module.fail_json(msg=missing_required_lib("jsonschema and psutil"), exception=MISSING)
+    if module.params["database"].get("dsn_file") and database_rows.psycopg is None:
+        module.fail_json(msg=missing_required_lib("psycopg"), exception=database_rows.PSYCOPG_ERROR)
     if module.check_mode:
         module.exit_json(changed=True, record={})
     try:
         module.exit_json(changed=True, record=write(module.params))
-    except (FileWriteError, Locked, RunRefused, ValueError) as error:
+    except (FileWriteError, Locked, MlflowError, RunRefused, ValueError) as error:
         module.fail_json(msg=str(error))
 
 

@@ -67,12 +67,11 @@ options:
         type: int
   depth:
     description:
-      - V(rows) counts database rows only and asks nothing of MLflow.
       - V(digest) counts in 20 tenants chosen by O(seed), or in all when there are no more.
       - V(counts) counts in every tenant by searching.
       - V(full) besides reads 20 tenants chosen by O(seed) to the bottom, that is prompt versions, artifacts listed for each run, one artifact downloaded.
     type: str
-    choices: [rows, digest, counts, full]
+    choices: [digest, counts, full]
     default: counts
   seed:
     description:
@@ -107,11 +106,11 @@ EXAMPLES = r"""
     depth: full
   register: found
 
-- name: Count the rows of the tracking database
+- name: Look at 20 of 500 tenants, and count the rows of the tracking database
   perfscale.mlflow.data_set_info:
     url: http://127.0.0.1:5000
-    count: 1
-    depth: rows
+    count: 500
+    depth: digest
     database:
       kind: sqlite
       path: /var/lib/mlflow/mlflow.db
@@ -161,7 +160,7 @@ data_set:
       description: Runs of the data set that are unfinished or exist twice. They are in no count.
       type: int
     list_workspaces:
-      description: All visible workspaces, MLflow's own C(default) too. Empty at the depth V(rows), which asks nothing of MLflow.
+      description: All visible workspaces, MLflow's own C(default) too.
       type: list
       elements: str
     foreign_workspaces:

@@ -21,7 +21,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.workspaces
 
 SAMPLE = 20
 SHOWN = 8
-DEPTHS = ("rows", "digest", "counts", "full")
+DEPTHS = ("digest", "counts", "full")
 
 
 def sampled(numbers: list[int], seed: int, size: int = SAMPLE) -> list[int]:
@@ -51,15 +51,14 @@ def inspect(
 ) -> dict[str, Any]:
     """Returns how far the tenants hold the data set of `shape`.
 
-    Depth `rows` asks nothing about tenants; `digest` counts in a sample of 20 tenants; `counts` in all; `full` reads
-    a sample of 20 to the bottom besides. Returns {digest, shape, checked, complete[], missing[], partial[],
+    Depth `digest` counts in a sample of 20 tenants; `counts` in all; `full` reads a sample of 20 to the bottom besides. Returns {digest, shape, checked, complete[], missing[], partial[],
     incomplete_numbers[], shortfalls[], counts{}, list_workspaces[], foreign_workspaces[], surplus_runs, verified,
     message}: names, except the numbers; counts are sums over the checked tenants. Raises MlflowError.
     """
     digest = shape_digest(shape)
-    visible = [] if depth == "rows" else sorted(list_workspaces(client))
+    visible = sorted(list_workspaces(client))
     deep = set(sampled(numbers, seed)) if depth == "full" else set()
-    chosen = {"rows": [], "digest": sampled(numbers, seed)}.get(depth, numbers)
+    chosen = sampled(numbers, seed) if depth == "digest" else numbers
     present = set(visible)
 
     def read(number: int) -> dict[str, int]:

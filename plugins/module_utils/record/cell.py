@@ -49,7 +49,7 @@ def generator_of(measured: dict[str, Any], exited: dict[str, Any], resource: dic
 
 def filled_tables(rows: dict[str, dict[str, int]] | None) -> dict[str, dict[str, int]] | None:
     """Returns the rows before and after by table, without the many tables that hold nothing at either time."""
-    if not rows or not rows["before"]:
+    if not rows or not rows["before"] or not rows["after"]:
         return None
     named = [table for table in rows["after"] if rows["after"][table] or rows["before"].get(table)]
     return {when: {table: counts.get(table, 0) for table in named} for when, counts in rows.items()}

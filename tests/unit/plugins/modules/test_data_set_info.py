@@ -34,12 +34,12 @@ def test_a_shortfall_is_a_result(run_module, server, check):
     assert {method for method, _path, _workspace in server.requests if "workspaces" in _path} == {"GET"}
 
 
-def test_rows_need_no_mlflow(run_module, tmp_path):
+def test_counts_the_rows_of_a_database(run_module, server, tmp_path):
     path = tmp_path / "mlflow.db"
     with sqlite3.connect(path) as connection:
         connection.execute("CREATE TABLE runs (id)")
     connection.close()
-    arguments = {"url": "http://127.0.0.1:1", "count": 1, "depth": "rows", "database": {"kind": "sqlite", "path": str(path)}}
+    arguments = {"url": server.url, "count": 1, "depth": "digest", "database": {"kind": "sqlite", "path": str(path)}}
     assert run_module("data_set_info", arguments)["data_set"]["rows"] == {"runs": 0}
 
 
@@ -47,7 +47,7 @@ def test_rows_need_no_mlflow(run_module, tmp_path):
     ("arguments", "sentence"),
     [
         pytest.param({}, "one of the following is required: numbers, count", id="neither"),
-        pytest.param({"count": 1, "depth": "deep"}, "value of depth must be one of: rows, digest, counts, full", id="depth"),
+        pytest.param({"count": 1, "depth": "deep"}, "value of depth must be one of: digest, counts, full", id="depth"),
         pytest.param({"count": 1, "shape": {"runs": 1}}, "Unsupported parameters", id="unknown-shape"),
         pytest.param({"count": 1, "shape": {"runs_per_experiment": 0}}, "Data set shape runs_per_experiment=0: is not possible", id="no-runs"),
         pytest.param({"numbers": [1, 1]}, "Tenants: none, or a number twice", id="twice"),

@@ -30,11 +30,6 @@ def test_whole_tenants_are_complete(tenants, depth):
     assert found["message"].endswith(": complete in 2 checked tenants.")
 
 
-def test_rows_asks_nothing(tenants):
-    found = check(tenants, "rows")
-    assert not tenants.calls and not found["verified"] and found["list_workspaces"] == []
-
-
 DAMAGE = {
     "run-gone": (lambda tenant: tenant["runs"].pop(), "runs", 4, 3),
     "run-unfinished": (lambda tenant: tenant["runs"][0]["info"].update(status="RUNNING"), "runs", 4, 3),
