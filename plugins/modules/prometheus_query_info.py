@@ -42,7 +42,9 @@ options:
     type: bool
     default: true
   tenancy_namespace:
-    description: Namespace to which OpenShift's tenancy port (9092) restricts all queries.
+    description:
+      - Namespace to which OpenShift's tenancy port (9092) restricts all queries.
+      - Components that live elsewhere are not asked for; their status is V(not_requested).
     type: str
   profile:
     description: The metrics profile, as a list of entries or as the path of a YAML file with such a list.
@@ -205,8 +207,8 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.collection import Collection, Question, collect
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.files import documents, series_csv, summary_csv
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.profile import ProfileError, load_profile
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.resources import blank
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.selector import SelectorError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.resources import blank, not_requested
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.selector import SelectorError, outside
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.template import TemplateError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.window import WindowError, parse_window
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import FileWriteError, write_json, write_text
@@ -281,11 +283,12 @@ def main():
     if YAML_ERROR and isinstance(params["profile"], str):
         module.fail_json(msg=missing_required_lib("PyYAML"), exception=YAML_ERROR)
     found, client, files = Collection([], {}, [], []), None, []
+    left_out = outside(params["components"], params["tenancy_namespace"]) if params["tenancy_namespace"] else []
     try:
         refuse_numbers(params)
         question = Question(
             entries=load_profile(params["profile"]),
-            components=params["components"],
+            components={name: selector for name, selector in params["components"].items() if name not in left_out},
             window=parse_window(params["start"], params["end"], time.time()),
             scrape_interval=params["scrape_interval"],
             step=params["step"],
@@ -297,6 +300,7 @@ def main():
         )  # fmt: skip
         wait_after = params["scrape_interval"] if params["wait_after"] is None else params["wait_after"]
         found = collect(question, client, wait_after, params["spacing_s"])
+        found.resources.update(not_requested(left_out))
         if not module.check_mode:
             files = write_files(params, found, question)
     except (WindowError, ProfileError, TemplateError, SelectorError, AnswerError, PrometheusError, FileWriteError) as error:

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 import pytest
 
 from ansible_collections.perfscale.mlflow.tests.prometheus.synthetic import Truth, pods, processes, write_openmetrics
+from ansible_collections.perfscale.mlflow.tests.prometheus.synthetic_cluster import cluster
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class RealPrometheus:
     url: str
     truths: dict[int, Truth]
     processes_start: float
+    cluster_start: float
     before_all: float
 
 
@@ -47,7 +49,7 @@ def real_prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealPr
     origin = float(int(time.time()) - 3 * 3600)
     parts = {seed: pods(seed, origin) for seed in range(5)}
     truths = {seed: truth for seed, (_samples, truth) in parts.items()}
-    write_openmetrics(directory / "samples.txt", [*(samples for samples, _truth in parts.values()), processes(origin + 3600)])
+    write_openmetrics(directory / "samples.txt", [*(samples for samples, _truth in parts.values()), processes(origin + 3600), cluster(origin + 5400)])
     subprocess.run([tool, "tsdb", "create-blocks-from", "openmetrics", "samples.txt", "data"], cwd=directory, check=True, capture_output=True, timeout=120)
     (directory / "prometheus.yml").write_text("scrape_configs: []\n", encoding="utf-8")
     with socket.socket() as free:
@@ -58,7 +60,7 @@ def real_prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealPr
     with (directory / "log").open("wb") as log, subprocess.Popen([server, *arguments], cwd=directory, stdout=log, stderr=log) as process:
         try:
             wait_until_ready(url, process)
-            yield RealPrometheus(url, truths, origin + 3600, origin - 7200)
+            yield RealPrometheus(url, truths, origin + 3600, origin + 5400, origin - 7200)
         finally:
             process.terminate()
             process.wait(timeout=30)

@@ -220,4 +220,6 @@ def test_collect_metrics_measures_any_past_window(real_prometheus: Any, tmp_path
     assert said in text
     assert "Traceback" not in text
     if code == 0:
-        assert "mlflow,memory,max,bytes," in (tmp_path / "metrics.csv").read_text(encoding="utf-8")
+        written = (tmp_path / "metrics.csv").read_text(encoding="utf-8")
+        assert "mlflow,memory,max,bytes," in written
+        assert "mlflow,pod_count,current,count,4\n" in written

@@ -16,7 +16,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.measurement import Measurement, assign
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.profile import Entry
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.resources import resources
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.selector import matchers, normalize
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.selector import cut_down, matchers, normalize
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.template import TemplateError, names_in, promql_duration, render
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.window import Window, remaining_wait
 
@@ -24,6 +24,9 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.window
 _MOST_POINTS = 11_000
 # A rate needs at least two scrapes; four survive a lost one and a shift (https://www.robustperception.io/what-range-should-i-use-with-rate/).
 _SCRAPES_PER_RATE = 4
+# A gauge this many scrapes old still counts: one scrape may be lost, and cAdvisor's samples are some seconds old when they are
+# scraped. Where time stamps are exported (cAdvisor), Prometheus would show what is gone for five minutes.
+_SCRAPES_FRESH = 2.5
 _CLOCK_TOLERANCE_S = 2.0
 
 
@@ -55,11 +58,12 @@ class Question:
             "interval": promql_duration(self.rate_range_s),
             "step": promql_duration(self.step_s),
             "scrape_interval": promql_duration(self.scrape_interval),
+            "fresh_s": f"{_SCRAPES_FRESH * self.scrape_interval:g}",
         }
         if "selector" in names_in(entry.query):
             if not self.components:
                 raise TemplateError(f"Metric {entry.metric}: its query selects components, and none is given. Name the components with their selectors.")
-            built_in["selector"] = matchers(normalize(self.components, entry.component_label))
+            built_in["selector"] = matchers(self._normal(entry))
         return render(entry.query, {**self.variables, **built_in}, entry.metric)
 
     def selectors_of(self, entry: Entry) -> dict[str, dict[str, str]]:
@@ -69,7 +73,11 @@ class Question:
         """
         if entry.component_label is None and any(isinstance(selector, str) for selector in self.components.values()):
             return {}
-        return normalize(self.components, entry.component_label)
+        return self._normal(entry)
+
+    def _normal(self, entry: Entry) -> dict[str, dict[str, str]]:
+        selectors = normalize(self.components, entry.component_label)
+        return cut_down(selectors, entry.selector_labels) if entry.selector_labels else selectors
 
 
 @dataclass
@@ -108,25 +116,24 @@ def collect(
     measurements: list[Measurement] = []
     errors: list[str] = []
     warnings: list[str] = []
+    is_refused = False
     for entry in question.entries:
-        if client.requests:
+        if client.requests and not is_refused:
             sleep(spacing)
         try:
-            measurement = _measure(question, entry, queries[entry.metric], client)
+            measured = [] if is_refused else _measure(question, entry, queries[entry.metric], client)
         except (PrometheusError, AnswerError) as error:
-            final = isinstance(error, PrometheusError) and error.final
-            (warnings if entry.optional and not final else errors).append(str(error))
-            if final:
-                break
-            measurement = _unanswered(question, entry, queries)
-        measurements.append(measurement)
-    measurements += [_unanswered(question, entry, queries) for entry in question.entries[len(measurements) :]]
+            is_refused = isinstance(error, PrometheusError) and error.final
+            (warnings if entry.optional and not is_refused else errors).append(str(error))
+            measured = []
+        measurements += measured or [Measurement(one, queries[entry.metric], [], question.window.start, failed=True) for one in entry.by_field()]
     filled, missing, notes = resources(question.components, measurements, question.window.seconds / question.scrape_interval)
     warnings += client.warnings + notes + _clock_warning(client, question)
     return Collection(measurements, filled, errors + missing + _missing_alone(measurements), warnings)
 
 
-def _measure(question: Question, entry: Entry, query: str, client: PrometheusClient) -> Measurement:
+def _measure(question: Question, entry: Entry, query: str, client: PrometheusClient) -> list[Measurement]:
+    """Returns a measurement for each field of an entry (one for an entry without fields)."""
     window = question.window
     if entry.instant and entry.capture_start:
         # One request for both ends: a range query whose step is the whole window.
@@ -140,11 +147,12 @@ def _measure(question: Question, entry: Entry, query: str, client: PrometheusCli
         shape = "vector"
     check_shape(entry.metric, shape, series, entry.shape, entry.series_min, entry.series_max)
     since = window.start + (question.rate_range_s if "interval" in names_in(entry.query) else 0.0)
-    return Measurement(entry, query, assign(entry, series, question.selectors_of(entry)), since)
+    selectors = question.selectors_of(entry)
+    return [Measurement(one, query, assign(one, [each for each in series if _is_of(each, one)], selectors), since) for one in entry.by_field()]
 
 
-def _unanswered(question: Question, entry: Entry, queries: Mapping[str, str]) -> Measurement:
-    return Measurement(entry, queries[entry.metric], [], question.window.start, failed=True)
+def _is_of(series: Series, entry: Entry) -> bool:
+    return entry.field_label is None or series.labels.get(entry.field_label) == entry.field
 
 
 def _missing_alone(measurements: Sequence[Measurement]) -> list[str]:

@@ -11,7 +11,7 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.measurement import Measurement, Row, add_up
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.measurement import Measurement, Row, merge
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.window import Window
 
 # (metric, aggregation, unit, key of the resources, factor)
@@ -43,7 +43,7 @@ def series_csv(measurements: Sequence[Measurement]) -> str:
             _write_points(writer, measurement, row.component, _instance(row, measurement), row.points)
         if measurement.entry.field:
             for component in sorted({row.component for row in measurement.rows if row.component and row.instance is not None}):
-                _write_points(writer, measurement, component, "", add_up([row.points for row in measurement.of(component)]))
+                _write_points(writer, measurement, component, "", merge([row.points for row in measurement.of(component)]))
     return out.getvalue()
 
 
@@ -65,7 +65,7 @@ def summary_csv(
     resources: Mapping[str, Mapping[str, Any]], measurements: Sequence[Measurement], header: Mapping[str, Any], window: Window, generated: float
 ) -> str:
     """Returns the format of the former suite: comment lines, then `component,metric,aggregation,unit,value`; unknown is N/A."""
-    counts = [measurement.entry.metric for measurement in measurements if measurement.entry.field == "instance_count"]
+    counted = next((measurement.entry.metric for measurement in measurements if measurement.entry.field == "instance_count"), "pod_count")
     out = io.StringIO()
     for key, value in {
         "Generated": _local(generated),
@@ -82,7 +82,7 @@ def summary_csv(
         for metric, aggregation, unit, key, factor in _CLUSTER_ROWS if utilization else _SUMMARY_ROWS:
             writer.writerow((component, metric, aggregation, unit, _value(record.get(key), factor)))
         if record.get("instance_count_last") is not None:
-            writer.writerow((component, counts[0], "current", "count", _value(record["instance_count_last"], 1)))
+            writer.writerow((component, counted, "current", "count", _value(record["instance_count_last"], 1)))
     return out.getvalue()
 
 

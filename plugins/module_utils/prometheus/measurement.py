@@ -6,15 +6,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.answer import AnswerError, Series
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.profile import Entry
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.resource_field import FIELDS
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.selector import component_of
 
 Points = list[tuple[float, float]]
+_REDUCE: dict[str, Callable[[Sequence[float]], float]] = {"sum": sum, "max": max, "mean": fmean}
 
 
 @dataclass
@@ -50,14 +53,13 @@ class Measurement:
     def statistics(self, points: Points) -> dict[str, float]:
         """Returns {value} of an instant query, or {mean, min, max, last} over the window of a range query; {} without points.
 
-        A point that a rate computed partly from before the window does not count, unless there is no other.
+        A point that a rate computed partly from before the window does not count: in a window shorter than the range of its
+        rates there is none that does.
         """
-        if not points:
-            return {}
         if self.entry.instant:
-            return {"value": points[-1][1]}
-        values = [value for stamp, value in points if stamp >= self.since] or [points[-1][1]]
-        return {"mean": sum(values) / len(values), "min": min(values), "max": max(values), "last": values[-1]}
+            return {"value": points[-1][1]} if points else {}
+        values = [value for stamp, value in points if stamp >= self.since]
+        return {"mean": fmean(values), "min": min(values), "max": max(values), "last": values[-1]} if values else {}
 
     def describe(self) -> dict[str, Any]:
         """Returns the plain form that the module hands back, without the points."""
@@ -73,27 +75,41 @@ class Measurement:
 
 
 def assign(entry: Entry, series: Iterable[Series], selectors: Mapping[str, Mapping[str, str]]) -> list[Row]:
-    """Returns rows. Raises AnswerError when two series claim the same component and instance of a field."""
+    """Returns rows, the parts of one instance made into one. Raises AnswerError when two series claim the same component and instance of a field."""
     rows = []
-    taken: dict[tuple[str, str | None], Series] = {}
+    taken: dict[tuple[str, str | None], list[Series]] = {}
     for one in series:
         component = entry.component or component_of(one.labels, selectors)
         instance = one.labels.get(entry.instance_label) if entry.instance_label else None
         if entry.field and component is not None:
-            twin = taken.setdefault((component, instance), one)
-            if twin is not one:
+            parts = taken.setdefault((component, instance), [])
+            if parts and not _are_parts(one, parts[0], entry.parts_label):
                 raise AnswerError(
-                    f"Metric {entry.metric}: component {component} has both {twin} and {one} where one series is expected. "
-                    "Aggregate in the query (sum by …), or name the instance_label that tells them apart."
+                    f"Metric {entry.metric}: component {component} has both {parts[0]} and {one} where one series is expected. "
+                    "Aggregate in the query (sum by …), or name the instance_label (parts_label) that tells them apart."
                 )
-        rows.append(Row(one, component, instance))
-    return rows
+            parts.append(one)
+        else:
+            rows.append(Row(one, component, instance))
+    return rows + [Row(_whole(entry, parts), component, instance) for (component, instance), parts in taken.items()]
 
 
-def add_up(series: Sequence[Points]) -> Points:
-    """Returns the sum over series at each time stamp (series that have no point there count nothing)."""
-    sums: dict[float, float] = defaultdict(float)
+def _are_parts(one: Series, other: Series, label: str | None) -> bool:
+    return label is not None and one.labels.get(label) != other.labels.get(label)
+
+
+def _whole(entry: Entry, parts: Sequence[Series]) -> Series:
+    """Returns an instance's parts as one series."""
+    if len(parts) == 1:
+        return parts[0]
+    labels = {key: value for key, value in parts[0].labels.items() if key != entry.parts_label}
+    return Series(labels, merge([part.points for part in parts], FIELDS[str(entry.field)].parts), [text for part in parts for text in part.not_finite])
+
+
+def merge(series: Sequence[Points], how: str = "sum") -> Points:
+    """Returns the sum, max or mean over series at each time stamp (a series that has no point there does not count)."""
+    values: dict[float, list[float]] = defaultdict(list)
     for points in series:
         for stamp, value in points:
-            sums[stamp] += value
-    return sorted(sums.items())
+            values[stamp].append(value)
+    return [(stamp, _REDUCE[how](values[stamp])) for stamp in sorted(values)]

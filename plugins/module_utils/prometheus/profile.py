@@ -10,7 +10,7 @@ Keys that neither side knows are kept out of the way, so that a profile written 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +37,13 @@ class Entry:
     instant: bool = False
     capture_start: bool = False
     field: str | None = None
+    fields: tuple[str, ...] = ()
+    field_label: str | None = None
     component: str | None = None
     component_label: str | None = None
     instance_label: str | None = None
+    parts_label: str | None = None
+    selector_labels: tuple[str, ...] = ()
     unit: str | None = None
     optional: bool = False
     shape: str | None = None
@@ -51,6 +55,10 @@ class Entry:
         """Whether each component of the target must have series of its own."""
         return self.field is not None and self.component is None
 
+    def by_field(self) -> list[Entry]:
+        """Returns an entry per field when one query measures several, each named after its field; else the entry alone."""
+        return [replace(self, metric=name, field=name, fields=()) for name in self.fields] or [self]
+
 
 # key in the file: (attribute, type)
 _KEYS: dict[str, tuple[str, type]] = {
@@ -59,16 +67,20 @@ _KEYS: dict[str, tuple[str, type]] = {
     "instant": ("instant", bool),
     "captureStart": ("capture_start", bool),
     "field": ("field", str),
+    "fields": ("fields", list),
+    "field_label": ("field_label", str),
     "component": ("component", str),
     "component_label": ("component_label", str),
     "instance_label": ("instance_label", str),
+    "parts_label": ("parts_label", str),
+    "selector_labels": ("selector_labels", list),
     "unit": ("unit", str),
     "optional": ("optional", bool),
     "shape": ("shape", str),
     "series_min": ("series_min", int),
     "series_max": ("series_max", int),
 }
-_TYPE_NAMES = {str: "text", bool: "true or false", int: "a whole number"}
+_TYPE_NAMES = {str: "text", bool: "true or false", int: "a whole number", list: "a list of texts"}
 
 
 def load_profile(source: Any) -> list[Entry]:
@@ -79,15 +91,30 @@ def load_profile(source: Any) -> list[Entry]:
     if not isinstance(source, list) or not source:
         raise ProfileError(f"Metrics profile {name}: is not a list of queries. Write a list of entries with query and metricName.")
     problems: list[str] = []
+    based: list[Entry] = []
+    if isinstance(source[0], Mapping) and isinstance(source[0].get("include"), str):
+        based, source = load_profile(_beside(name, source[0]["include"])), source[1:]
     entries = [entry for number, item in enumerate(source, 1) if (entry := _read_entry(item, number, name, problems))]
     seen: set[str] = set()
-    for entry in entries:
-        if entry.metric in seen:
-            problems.append(f"Metrics profile {name}: {entry.metric} is there twice. Give each entry its own metricName.")
-        seen.add(entry.metric)
+    for metric in [one.metric for entry in entries for one in entry.by_field()]:
+        if metric in seen:
+            problems.append(f"Metrics profile {name}: {metric} is there twice. Give each entry its own metricName.")
+        seen.add(metric)
     if problems:
         raise ProfileError(" ".join(problems))
-    return entries
+    return _replaced(based, entries)
+
+
+def _beside(name: str, included: str) -> str:
+    """Returns the path of a profile that another one names relative to itself."""
+    return str(Path(name).parent / included)
+
+
+def _replaced(based: list[Entry], entries: list[Entry]) -> list[Entry]:
+    """Returns the included entries, those of the same metricName replaced in place, then the further ones."""
+    own = {entry.metric: entry for entry in entries}
+    known = {entry.metric for entry in based}
+    return [own.get(entry.metric, entry) for entry in based] + [entry for entry in entries if entry.metric not in known]
 
 
 def _read_file(path: str) -> Any:
@@ -113,22 +140,32 @@ def _read_entry(item: Any, number: int, profile: str, problems: list[str]) -> En
         value = item.get(key)
         if value is None:
             continue
-        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)) or value == "":
+        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)) or not _is_filled(value):
             problems.append(f"{where} has {key} {value!r}. Write {_TYPE_NAMES[kind]}.")
         else:
-            values[attribute] = value.strip() if isinstance(value, str) else value
+            values[attribute] = value.strip() if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
     problems.extend(f"{where} has no {key}. Add it." for key, attribute in (("query", "query"), ("metricName", "metric")) if item.get(key) is None)
     _check_choices(values, where, problems)
     return Entry(**values) if len(problems) == before else None
 
 
+def _is_filled(value: Any) -> bool:
+    """Whether a text is not empty, and a list holds such texts and nothing else."""
+    if isinstance(value, list):
+        return bool(value) and all(isinstance(item, str) and item for item in value)
+    return value != ""
+
+
 def _check_choices(values: Mapping[str, Any], where: str, problems: list[str]) -> None:
-    field = values.get("field")
-    if field is not None and field not in FIELDS:
-        problems.append(f"{where} has field {field!r}. Choose one of {', '.join(FIELDS)}.")
-    elif field is not None and FIELDS[field].instant != values.get("instant", False):
-        wanted = "true" if FIELDS[field].instant else "false"
-        problems.append(f"{where} fills {field}, which needs instant: {wanted}. Change instant.")
+    given = [values["field"]] if "field" in values else list(values.get("fields", ()))
+    for field in given:
+        if field not in FIELDS:
+            problems.append(f"{where} has field {field!r}. Choose one of {', '.join(FIELDS)}.")
+        elif FIELDS[field].instant != values.get("instant", False):
+            wanted = "true" if FIELDS[field].instant else "false"
+            problems.append(f"{where} fills {field}, which needs instant: {wanted}. Change instant.")
+    if ("fields" in values) != ("field_label" in values) or ("fields" in values and "field" in values):
+        problems.append(f"{where} has fields, field_label or field that do not go together. Write field, or fields and the field_label that tells them apart.")
     shape = values.get("shape")
     if shape is not None and shape not in SHAPES:
         problems.append(f"{where} has shape {shape!r}. Choose one of {', '.join(SHAPES)}.")

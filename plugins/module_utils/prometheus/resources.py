@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.measurement import Measurement, Row, add_up
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.instances import count
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.measurement import Measurement, Row, merge
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.resource_field import FIELDS, NUMBERS, ResourceField
 
 
@@ -28,65 +30,97 @@ def resources(
     """Returns (resources, errors, warnings).
 
     `expected_samples` is how many scrapes fit into the window. A required field without a number makes its component
-    missing and is an error that names metric and component; an optional one is left null with a warning.
+    missing and is an error that names metric and component; an optional one is left null. One warning names all optional
+    ones, another those that the window is too short for.
     """
     measurements = [measurement for measurement in measurements if measurement.entry.field]
     if not measurements:
         return not_requested(components), [], []
-    found = {component: blank("ok") for component in components}
+    names = list(components)
+    found = {component: blank("ok") for component in names}
     errors: list[str] = []
-    warnings: list[str] = []
+    absent: dict[str, list[str]] = {}
+    too_short: dict[str, None] = {}
     filled = 0
     for measurement in measurements:
         entry = measurement.entry
-        targets = list(found) if entry.by_component else [str(entry.component)]
-        for component in targets:
-            record = found.setdefault(component, blank("ok"))
+        for component in names if entry.by_component else [str(entry.component)]:
             rows = measurement.of(component)
+            record = found.get(component) or blank("ok")
             if _fill(record, rows, measurement, expected_samples):
                 filled += 1
+            elif any(row.points for row in rows):
+                too_short[str(entry.field)] = None
+            elif entry.optional:
+                if not measurement.failed:
+                    absent.setdefault(entry.metric, []).append(component)
                 continue
-            if not entry.optional:
+            else:
                 record["status"] = "missing"
-            if not measurement.failed:
-                (warnings if entry.optional else errors).append(_missing(measurement, component, rows))
+                if not measurement.failed:
+                    errors.append(_missing(measurement, component, rows, expected_samples))
+            found[component] = record
+    _count_instances(found, measurements)
     if not filled:
         for record in found.values():
             record["status"] = "missing"
-    warnings.extend(
-        f"Component {component}: only {record['coverage']:.0%} of the expected samples of the window are there. Its means and peaks may be off."
-        for component, record in found.items()
-        if record["coverage"] is not None and record["coverage"] < 0.95
-    )
-    return found, errors, warnings
+    return found, errors, [*_absent_warning(absent, names), *_short_warning(too_short, expected_samples), *_coverage_warnings(found)]
 
 
-def _missing(measurement: Measurement, component: str, rows: list[Row]) -> str:
+def _count_instances(found: dict[str, dict[str, Any]], measurements: Sequence[Measurement]) -> None:
+    """Counts instances by their memory, unless a query of the profile counts them."""
+    fields = {measurement.entry.field: measurement for measurement in measurements}
+    if "memory_bytes" in fields and "instance_count" not in fields:
+        memory = fields["memory_bytes"]
+        for component, record in found.items():
+            record.update(count(memory.of(component), memory.rows))
+
+
+def _missing(measurement: Measurement, component: str, rows: Sequence[Row], expected_samples: float) -> str:
     odd = sorted({text for row in rows for text in row.series.not_finite})
     what = f"is {' and '.join(odd)}, not a number" if odd else "has no samples in the window"
+    if not odd and expected_samples < 2:
+        what += f", which holds only {expected_samples:.1f} scrapes,"
     return (
         f"Metric {measurement.entry.metric}: {what} for component {component}. Check that it is scraped and that its selector fits, or mark the entry optional."
     )
 
 
-def _fill(record: dict[str, Any], rows: list[Row], measurement: Measurement, expected_samples: float) -> bool:
+def _absent_warning(absent: Mapping[str, list[str]], names: Sequence[str]) -> list[str]:
+    told = [metric if len(components) == len(names) else f"{metric} ({', '.join(components)})" for metric, components in absent.items()]
+    return [f"Optional metrics without samples: {', '.join(told)}. Their figures are null."] if told else []
+
+
+def _short_warning(too_short: Iterable[str], expected_samples: float) -> list[str]:
+    fields = ", ".join(too_short)
+    return [
+        f"Window: holds {expected_samples:.1f} scrapes, too few for {fields}, whose rates look back four of them and must not look beyond its start. "
+        "Make the window longer, or scrape more often."
+    ] * bool(fields)
+
+
+def _coverage_warnings(found: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    return [
+        f"Component {component}: only {record['coverage']:.0%} of the expected samples of the window are there. Its means and peaks may be off."
+        for component, record in found.items()
+        if record["coverage"] is not None and record["coverage"] < 0.95
+    ]
+
+
+def _fill(record: dict[str, Any], rows: Sequence[Row], measurement: Measurement, expected_samples: float) -> bool:
+    """Puts what the rows say into the record; returns whether they say anything about the window."""
     field = FIELDS[str(measurement.entry.field)]
-    rows = [row for row in rows if row.points]
+    rows = [row for row in rows if measurement.statistics(row.points)]
     if not rows:
         return False
-    scale = 1 / expected_samples if measurement.entry.field == "coverage" else 1.0
+    # As many samples as fit in whole are expected; one more may be there.
+    scale = 1 / max(1, math.floor(expected_samples + 1e-6)) if measurement.entry.field == "coverage" else 1.0
     for row in rows:
         if row.instance is not None:
-            _put(record["instances"].setdefault(row.instance, {}), field, measurement.statistics(row.points), scale)
-    _put(record, field, _combined(field, rows, measurement), scale)
+            _put(record.setdefault(field.place, {}).setdefault(row.instance, {}), field, measurement.statistics(row.points), scale)
+    if field.place == "instances":
+        _put(record, field, measurement.statistics(merge([row.points for row in rows], field.combine)), scale)
     return True
-
-
-def _combined(field: ResourceField, rows: list[Row], measurement: Measurement) -> dict[str, float]:
-    if field.combine == "sum":
-        return measurement.statistics(add_up([row.points for row in rows]))
-    values = [row.points[-1][1] for row in rows]
-    return {"value": max(values) if field.combine == "max" else sum(values) / len(values)}
 
 
 def _put(record: dict[str, Any], field: ResourceField, statistics: Mapping[str, float], scale: float) -> None:

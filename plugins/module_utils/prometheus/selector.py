@@ -10,8 +10,10 @@ A component's selector is a text (a regular expression for the label that the pr
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
+
+_LITERAL = re.compile(r"[\w-]+")
 
 
 class SelectorError(ValueError):
@@ -37,6 +39,19 @@ def normalize(components: Mapping[str, Any], label: str | None) -> dict[str, dic
     return normal
 
 
+def cut_down(selectors: Mapping[str, Mapping[str, str]], labels: Collection[str]) -> dict[str, dict[str, str]]:
+    """Returns the selectors with those labels only that a query's series have; a component without any of them is left out."""
+    cut = {name: {label: pattern for label, pattern in selector.items() if label in labels} for name, selector in selectors.items()}
+    return {name: selector for name, selector in cut.items() if selector}
+
+
+def outside(components: Mapping[str, Any], namespace: str) -> list[str]:
+    """Returns the components that do not live in a namespace, as far as their selectors say where they live."""
+    return [
+        name for name, selector in components.items() if isinstance(selector, Mapping) and not re.fullmatch(selector.get("namespace", namespace), namespace)
+    ]
+
+
 def matchers(selectors: Mapping[str, Mapping[str, str]]) -> str:
     """Returns PromQL label matchers that let every component's series through, for use inside braces.
 
@@ -45,13 +60,17 @@ def matchers(selectors: Mapping[str, Mapping[str, str]]) -> str:
     """
     labels = [set(selector) for selector in selectors.values()]
     shared = sorted(set.intersection(*labels)) if labels else []
-    return ",".join(f'{label}=~"{_union(selector[label] for selector in selectors.values())}"' for label in shared)
+    return ",".join(_matcher(label, (selector[label] for selector in selectors.values())) for label in shared)
 
 
-def _union(patterns: Any) -> str:
+def _matcher(label: str, patterns: Iterable[str]) -> str:
     unique = list(dict.fromkeys(patterns))
+    if len(unique) == 1 and _LITERAL.fullmatch(unique[0]):
+        # Equality: OpenShift's tenancy port refuses any other matcher for the namespace.
+        return f'{label}="{unique[0]}"'
     text = unique[0] if len(unique) == 1 else "|".join(f"({pattern})" if "|" in pattern else pattern for pattern in unique)
-    return text.replace("\\", "\\\\").replace('"', '\\"')
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'{label}=~"{escaped}"'
 
 
 def component_of(labels: Mapping[str, str], selectors: Mapping[str, Mapping[str, str]]) -> str | None:

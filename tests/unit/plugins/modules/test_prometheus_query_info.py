@@ -14,7 +14,7 @@ from ansible_collections.perfscale.mlflow.tests.unit.plugins.module_utils.promet
 
 ENTRY = {"metricName": "cpu_mean", "query": "cpu{ {{.selector}} }", "instant": True, "field": "cpu_cores_mean", "component_label": "group"}
 RANGE = {"metricName": "cpu", "query": "rate(cpu[{{.interval}}])"}
-VALUE = success("vector", [{"metric": {"group": "mlflow"}, "value": [1020, "0.5"]}])
+VALUE = success("vector", [{"metric": {"group": "mlflow"}, "value": [1060, "0.5"]}])
 MATRIX = success("matrix", [{"metric": {"group": "mlflow"}, "values": [[1010, "0.7"]]}])
 
 
@@ -30,7 +30,7 @@ def fixture_ask(run_module, double):
     """Calls the module on a window long ago."""
 
     def ask(check=False, **arguments):
-        common = {"url": double.url, "profile": [ENTRY], "start": "1000", "end": "1020", "components": {"mlflow": "mlflow"}, "retries": 0}
+        common = {"url": double.url, "profile": [ENTRY], "start": "1000", "end": "1060", "components": {"mlflow": "mlflow"}, "retries": 0}
         return run_module("prometheus_query_info", {**common, **arguments}, check)
 
     return ask
@@ -40,9 +40,9 @@ def test_figures_are_returned(ask):
     said = ask()
     assert not said["changed"]
     assert said["resources"]["mlflow"]["cpu_cores_mean"] == 0.5
-    assert said["metrics"][0]["query"] == 'cpu{ group=~"mlflow" }'
+    assert said["metrics"][0]["query"] == 'cpu{ group="mlflow" }'
     assert said["metrics"][0]["series"] == [{"labels": {"group": "mlflow"}, "component": "mlflow", "instance": None, "value": 0.5}]
-    assert (said["requests"], said["errors"], said["window"]) == (1, [], {"start": 1000.0, "end": 1020.0})
+    assert (said["requests"], said["errors"], said["window"]) == (1, [], {"start": 1000.0, "end": 1060.0})
 
 
 def test_all_files_are_written(ask, double, tmp_path):
@@ -80,6 +80,16 @@ def test_what_was_found_is_kept_when_something_is_missing(ask, tmp_path):
     assert said["msg"].startswith("Metric cpu_mean: has no samples in the window for component postgresql.")
     assert said["resources"]["mlflow"]["cpu_cores_mean"] == 0.5
     assert "postgresql,cpu,avg,cores,N/A" in (tmp_path / "metrics.csv").read_text(encoding="utf-8")
+
+
+def test_components_outside_of_a_tenancy_are_not_asked_for(ask, double):
+    inside = {**ENTRY, "query": "cpu{ {{.selector}} }", "component_label": None}
+    components = {"mlflow": {"namespace": "here", "group": "mlflow"}, "router": {"namespace": "openshift-ingress", "group": "router"}}
+    double.answers = [success("vector", [{"metric": {"namespace": "here", "group": "mlflow"}, "value": [1060, "0.5"]}])]
+    said = ask(profile=[inside], components=components, tenancy_namespace="here")
+    assert double.asked[0]["query"] == 'cpu{ group="mlflow",namespace="here" }'
+    assert "namespace=here" in double.asked[0]["path"]
+    assert [said["resources"][name]["status"] for name in ("mlflow", "router")] == ["ok", "not_requested"]
 
 
 @pytest.mark.parametrize(

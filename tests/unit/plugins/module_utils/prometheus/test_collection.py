@@ -45,7 +45,7 @@ def fixture_run(double):
 
 def test_every_entry_is_asked_once(double, run):
     found, _slept = run(question(CPU, PEAK, FREE), VALUE, success("matrix", [{"metric": {"group": "mlflow"}, "values": [[1010, "0.7"]]}]), VALUE)
-    assert [asked["query"] for asked in double.asked] == ['rate(cpu{ group=~"mlflow" }[20s])', "rate(cpu[4s])", "up"]
+    assert [asked["query"] for asked in double.asked] == ['rate(cpu{ group="mlflow" }[20s])', "rate(cpu[4s])", "up"]
     assert double.asked[0]["time"] == "1020.000"
     assert (double.asked[1]["start"], double.asked[1]["end"], double.asked[1]["step"]) == ("1000.000", "1020.000", "1.000")
     assert found.errors == []
@@ -70,6 +70,18 @@ def test_the_wait_counts_from_the_end_of_the_window(run, wait_after, waited):
 def test_queries_can_be_spaced(run):
     _found, slept = run(question(CPU, FREE, {**FREE, "metricName": "again"}), VALUE, spacing=2.5)
     assert slept == [0.0, 2.5, 2.5]
+
+
+def test_one_request_may_fill_several_fields(double, run):
+    both = {
+        "metricName": "states", "query": 'time() > {{.fresh_s}} or kills{ {{.selector}} }', "instant": True, "fields": ["restarts", "oom_kills"],
+        "field_label": "figure", "selector_labels": ["group"], "component_label": "group", "optional": True,
+    }  # fmt: skip
+    found, _slept = run(question(CPU, both), VALUE, success("vector", [{"metric": {"group": "mlflow", "figure": "restarts"}, "value": [20, "2"]}]))
+    assert [asked["query"] for asked in double.asked][1] == 'time() > 2.5 or kills{ group="mlflow" }'
+    assert [measurement.entry.metric for measurement in found.measurements] == ["cpu_mean", "restarts", "oom_kills"]
+    assert (found.resources["mlflow"]["restarts"], found.resources["mlflow"]["oom_kills"]) == (2.0, None)
+    assert found.warnings == ["Optional metrics without samples: oom_kills. Their figures are null."]
 
 
 def test_a_refusal_ends_the_asking_and_keeps_the_entries(double, run):

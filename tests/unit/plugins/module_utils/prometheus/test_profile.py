@@ -54,6 +54,11 @@ def test_entries_are_read(more, expected):
         pytest.param({**MINIMAL, "field": "cpu"}, r"has field 'cpu'\. Choose one of cpu_cores_mean, cpu_cores_peak", id="unknown field"),
         pytest.param({**MINIMAL, "field": "restarts"}, r"fills restarts, which needs instant: true", id="range for instant"),
         pytest.param({**MINIMAL, "instant": True, "field": "memory_bytes"}, r"fills memory_bytes, which needs instant: false", id="instant for range"),
+        pytest.param({**MINIMAL, "fields": ["restarts"], "instant": True}, r"has fields, field_label or field that do not go together", id="no field_label"),
+        pytest.param({**MINIMAL, "field_label": "figure"}, r"Write field, or fields and the field_label", id="no fields"),
+        pytest.param({**MINIMAL, "fields": ["restarts"], "field_label": "x"}, r"fills restarts, which needs instant: true", id="range for instant fields"),
+        pytest.param({**MINIMAL, "fields": []}, r"has fields \[\]\. Write a list of texts", id="empty fields"),
+        pytest.param({**MINIMAL, "selector_labels": [1]}, r"has selector_labels \[1\]\. Write a list of texts", id="labels that are no text"),
         pytest.param({**MINIMAL, "shape": "square"}, r"has shape 'square'\. Choose one of scalar, vector, matrix", id="unknown shape"),
     ],
 )
@@ -94,7 +99,31 @@ def test_bad_files_are_named(tmp_path, content, said):
 
 
 def test_the_schema_knows_the_same_fields():
-    properties = SCHEMA["items"]["properties"]
-    assert properties["field"]["enum"] == [*FIELDS, None]
-    by_kind = [rule["if"]["properties"]["field"]["enum"] for rule in SCHEMA["items"]["allOf"]]
-    assert by_kind == [[name for name, field in FIELDS.items() if field.instant is instant] for instant in (False, True)]
+    known = SCHEMA["$defs"]
+    assert known["field"]["enum"] == list(FIELDS)
+    for kind, instant in (("instant", True), ("range", False)):
+        assert known[kind]["enum"] == [name for name, field in FIELDS.items() if field.instant is instant]
+
+
+def test_one_query_may_fill_several_fields():
+    more = {"instant": True, "fields": ["restarts", "oom_kills"], "field_label": "figure", "parts_label": "container", "selector_labels": ["pod"]}
+    (entry,) = load_profile([{**MINIMAL, **more}])
+    assert [(one.metric, one.field, one.fields, one.by_component) for one in entry.by_field()] == [
+        ("restarts", "restarts", (), True), ("oom_kills", "oom_kills", (), True),
+    ]  # fmt: skip
+    assert (entry.parts_label, entry.selector_labels, entry.field) == ("container", ("pod",), None)
+    assert fits_schema([{**MINIMAL, **more}])
+
+
+def test_a_profile_may_stand_on_another(tmp_path):
+    (tmp_path / "base.yml").write_text("- {query: a, metricName: one}\n- {query: b, metricName: two}\n", encoding="utf-8")
+    own = tmp_path / "own.yml"
+    own.write_text("- include: base.yml\n- {query: c, metricName: three}\n- {query: d, metricName: one}\n", encoding="utf-8")
+    assert [(entry.metric, entry.query) for entry in load_profile(str(own))] == [("one", "d"), ("two", "b"), ("three", "c")]
+
+
+def test_a_profile_on_one_that_is_not_there_names_it(tmp_path):
+    own = tmp_path / "own.yml"
+    own.write_text("- include: base.yml\n", encoding="utf-8")
+    with pytest.raises(ProfileError, match=r"Metrics profile .*base.yml: cannot be read"):
+        load_profile(str(own))

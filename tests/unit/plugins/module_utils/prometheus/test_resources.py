@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.answer import AnswerError, Series
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.measurement import Measurement, add_up, assign
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.measurement import Measurement, assign, merge
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.profile import Entry
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.resource_field import FIELDS, NUMBERS
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.resources import not_requested, resources
@@ -38,9 +38,14 @@ def test_rates_from_before_the_window_do_not_count():
     assert found["mlflow"]["cpu_cores_peak"] == 2.0
 
 
-def test_a_window_shorter_than_the_rates_range_has_its_last_point():
-    found, _errors, _warnings = resources(["mlflow"], [measurement("cpu_cores_peak", {"mlflow-0": [(1.0, 9.0), (2.0, 2.0)]}, since=5.0)], 10)
-    assert found["mlflow"]["cpu_cores_peak"] == 2.0
+def test_a_window_shorter_than_the_rates_range_has_no_peak_and_says_why():
+    asked = [measurement("cpu_cores_mean", {"mlflow-0": 0.5}), measurement("cpu_cores_peak", {"mlflow-0": [(1.0, 9.0), (2.0, 2.0)]}, since=5.0)]
+    found, errors, warnings = resources(["mlflow"], asked, 2)
+    assert (found["mlflow"]["status"], found["mlflow"]["cpu_cores_mean"], found["mlflow"]["cpu_cores_peak"], errors) == ("ok", 0.5, None, [])
+    assert warnings == [
+        "Window: holds 2.0 scrapes, too few for cpu_cores_peak, whose rates look back four of them and must not look beyond its start. "
+        "Make the window longer, or scrape more often."
+    ]
 
 
 @pytest.mark.parametrize(
@@ -137,5 +142,114 @@ def test_two_series_for_one_place_are_an_error():
         assign(entry, twins, SELECTORS)
 
 
-def test_sums_take_what_is_there():
-    assert add_up([[(1.0, 1.0), (2.0, 2.0)], [(2.0, 3.0)]]) == [(1.0, 1.0), (2.0, 5.0)]
+@pytest.mark.parametrize(
+    ("how", "expected"),
+    [
+        pytest.param("sum", [(1.0, 1.0), (2.0, 5.0)], id="sum"),
+        pytest.param("max", [(1.0, 1.0), (2.0, 3.0)], id="max"),
+        pytest.param("mean", [(1.0, 1.0), (2.0, 2.5)], id="mean"),
+    ],
+)
+def test_series_are_merged_where_they_are(how, expected):
+    assert merge([[(1.0, 1.0), (2.0, 2.0)], [(2.0, 3.0)]], how) == expected
+
+
+def pods(field, containers, **keys):
+    """A measurement of {(pod, container): value or points}."""
+    instant = FIELDS[field].instant
+    entry = Entry("q", field, instant, field=field, instance_label="pod", parts_label="container", **keys)
+    read = [
+        Series({"pod": pod, "container": container}, [(10.0, points)] if instant else points) for (pod, container), points in containers.items()
+    ]  # fmt: skip
+    return Measurement(entry, "q", assign(entry, read, SELECTORS), 0.0)
+
+
+@pytest.mark.parametrize(
+    ("field", "first", "second"),
+    [
+        pytest.param("cpu_cores_mean", 0.75, 1.0, id="CPU adds up"),
+        pytest.param("throttled_ratio", 0.5, 1.0, id="the worst container"),
+        pytest.param("coverage", 0.375, 1.0, id="mean coverage"),
+    ],
+)
+def test_containers_make_a_pod(field, first, second):
+    found, errors, _warnings = resources(
+        ["mlflow"], [pods(field, {("mlflow-0", "a"): 0.5, ("mlflow-0", "b"): 0.25, ("mlflow-1", "a"): 1.0})], 1 if field == "coverage" else 10
+    )
+    assert errors == []
+    assert {name: instance[field] for name, instance in found["mlflow"]["instances"].items()} == {"mlflow-0": first, "mlflow-1": second}
+
+
+def test_the_same_container_twice_is_an_error():
+    entry = Entry("q", "m", True, field="restarts", instance_label="pod", parts_label="container")
+    twins = [Series({"pod": "mlflow-0", "container": "a", "id": number}, [(1.0, 1.0)]) for number in ("1", "2")]
+    with pytest.raises(AnswerError, match="name the instance_label"):
+        assign(entry, twins, SELECTORS)
+
+
+def test_pods_are_counted_over_the_window_without_gaps_of_the_monitoring():
+    memory = pods(
+        "memory_bytes",
+        {
+            ("mlflow-0", "a"): [(1.0, 5.0), (2.0, 5.0)],
+            ("mlflow-1", "a"): [(2.0, 5.0), (5.0, 5.0)],
+            # Nothing at all was seen at 3; at 4 the other component shows that mlflow was not there.
+            ("pg-0", "a"): [(1.0, 1.0), (2.0, 1.0), (4.0, 1.0), (5.0, 1.0)],
+        },
+    )
+    found, _errors, _warnings = resources(["mlflow", "pg"], [memory], 10)
+    keys = ("instance_count_min", "instance_count_max", "instance_count_last", "instances_started")
+    assert [found["mlflow"][key] for key in keys] == [0.0, 2.0, 1.0, 1.0]
+    assert [found["pg"][key] for key in keys] == [1.0, 1.0, 1.0, 0.0]
+
+
+def test_a_query_that_counts_instances_is_believed():
+    memory, counted = pods("memory_bytes", {("mlflow-0", "a"): [(1.0, 5.0)]}), measurement("instance_count", {"mlflow-0": [(1.0, 3.0)]})
+    found, _errors, _warnings = resources(["mlflow"], [memory, counted], 10)
+    assert (found["mlflow"]["instance_count_last"], found["mlflow"]["instances_started"]) == (3.0, None)
+
+
+def test_traffic_and_requests_stand_in_groups_of_their_own():
+    traffic = pods("network.receive_bytes_per_s", {("mlflow-0", ""): [(1.0, 10.0), (2.0, 30.0)]})
+    found, errors, _warnings = resources(["mlflow"], [traffic, pods("requests.cpu_cores", {("mlflow-0", "a"): 0.2})], 10)
+    assert errors == []
+    assert found["mlflow"]["network"] == {"receive_bytes_per_s_mean": 20.0, "receive_bytes_per_s_peak": 30.0}
+    assert found["mlflow"]["requests"] == {"cpu_cores": 0.2}
+    assert found["mlflow"]["instances"]["mlflow-0"]["network"] == found["mlflow"]["network"]
+
+
+def test_a_volume_that_pods_share_counts_once():
+    entry = Entry("q", "volumes", True, field="volumes.used_bytes", instance_label="claim", parts_label="pod")
+    read = [Series({"claim": claim, "pod": pod}, [(1.0, 7.0)]) for claim, pod in (("data", "mlflow-0"), ("data", "mlflow-1"), ("more", "mlflow-1"))]
+    found, errors, _warnings = resources(["mlflow"], [Measurement(entry, "q", assign(entry, read, SELECTORS), 0.0)], 10)
+    assert errors == []
+    assert found["mlflow"]["volumes"] == {"data": {"used_bytes": 7.0}, "more": {"used_bytes": 7.0}}
+    assert found["mlflow"]["instances"] == {}
+
+
+def test_optional_metrics_without_samples_are_told_in_one_sentence():
+    some = [
+        measurement("cpu_cores_mean", {"mlflow-0": 1.0, "pg-0": 1.0}), measurement("restarts", {}, optional=True),
+        measurement("throttled_ratio", {"pg-0": 0.1}, optional=True), measurement("cpu_utilization", {}, optional=True, component="cluster"),
+    ]  # fmt: skip
+    found, errors, warnings = resources(["mlflow", "pg"], some, 10)
+    assert (errors, list(found)) == ([], ["mlflow", "pg"])
+    assert warnings == [
+        "Optional metrics without samples: metric_restarts, metric_throttled_ratio (mlflow), metric_cpu_utilization (cluster). Their figures are null."
+    ]
+
+
+def test_a_component_of_its_own_is_not_asked_of_the_others():
+    asked = [measurement("cpu_utilization", {"any": [(1.0, 0.5)]}, component="cluster"), measurement("cpu_cores_mean", {"mlflow-0": 1.0})]
+    found, errors, _warnings = resources(["mlflow"], asked, 10)
+    assert (errors, found["cluster"]["status"], found["cluster"]["cpu_cores_mean"]) == ([], "ok", None)
+
+
+def test_a_window_of_less_than_two_scrapes_is_named_as_the_cause():
+    _found, errors, _warnings = resources(["mlflow"], [measurement("cpu_cores_mean", {})], 0.7)
+    assert errors[0].startswith("Metric metric_cpu_cores_mean: has no samples in the window, which holds only 0.7 scrapes, for component mlflow.")
+
+
+def test_as_many_samples_as_fit_in_whole_are_expected():
+    found, _errors, warnings = resources(["mlflow"], [measurement("coverage", {"mlflow-0": 2.0})], 2.6)
+    assert (found["mlflow"]["coverage"], warnings) == (1.0, [])

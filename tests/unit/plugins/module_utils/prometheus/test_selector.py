@@ -7,7 +7,14 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.selector import SelectorError, component_of, matchers, normalize
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.selector import (
+    SelectorError,
+    component_of,
+    cut_down,
+    matchers,
+    normalize,
+    outside,
+)
 
 PODS = {
     "mlflow": {"namespace": "a", "pod": "mlflow-.*", "container": "mlflow"},
@@ -38,6 +45,19 @@ def test_matchers_are_the_union_of_shared_labels():
     assert matchers(PODS) == 'namespace=~"a|(b|c)",pod=~"mlflow-.*|router-.*"'
     assert matchers({"one": {"pod": r'a\.b"'}}) == r'pod=~"a\\.b\""'
     assert matchers({}) == ""
+
+
+def test_a_literal_that_all_share_is_matched_by_equality():
+    assert matchers({"mlflow": {"namespace": "a-1", "pod": "m.*"}, "pg": {"namespace": "a-1", "pod": "p.*"}}) == 'namespace="a-1",pod=~"m.*|p.*"'
+
+
+def test_selectors_are_cut_down_to_the_labels_of_a_query():
+    assert cut_down(PODS, ["container", "pod"]) == {"mlflow": {"pod": "mlflow-.*", "container": "mlflow"}, "router": {"pod": "router-.*"}}
+    assert cut_down(PODS, ["container"]) == {"mlflow": {"container": "mlflow"}}
+
+
+def test_components_outside_of_a_namespace_are_told():
+    assert outside({**PODS, "text": "x", "anywhere": {"pod": "x"}}, "b") == ["mlflow"]
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,12 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.window
 
 ROOT = Path(__file__).resolve().parents[5]
 PROFILES = [pytest.param(path, id=path.stem) for path in sorted(ROOT.glob("files/metrics_profiles/*.yml"))]
-COMPONENTS = {"mlflow": "mlflow", "k6_benchmark": "k6_benchmark"}
+GROUPS = {"mlflow": "mlflow", "k6_benchmark": "k6_benchmark"}
+PODS = {
+    "mlflow": {"namespace": "opendatahub", "pod": "mlflow-.*", "container": "mlflow"},
+    "k6_benchmark": {"namespace": "opendatahub", "pod": "k6-benchmark"},
+    "router": {"namespace": "openshift-ingress", "pod": "router-default-.*"},
+}
 
 
 @pytest.mark.parametrize("path", PROFILES)
@@ -34,7 +39,21 @@ def test_a_shipped_profile_is_sound(path):
 
 @pytest.mark.parametrize("path", PROFILES)
 def test_its_queries_are_promql(path):
-    queries = check(Question(load_profile(str(path)), COMPONENTS, Window(1000.0, 1020.5), 1.0))
+    components = GROUPS if path.stem == "local" else PODS
+    queries = check(Question(load_profile(str(path)), components, Window(1000.0, 1020.5), 1.0))
     for query in queries.values():
         promql_parser.parse(query)
         assert "{{" not in query
+
+
+@pytest.mark.parametrize("name", ["kubernetes", "openshift"])
+def test_a_profile_of_clusters_keeps_sums_from_doubling(name):
+    """Each counter of cAdvisor passes `max by`, so that two jobs with the same series count once; the ids tell anew started containers apart."""
+    entries = {entry.metric: entry for entry in load_profile(str(ROOT / "files" / "metrics_profiles" / f"{name}.yml"))}
+    for metric in ("cpu_mean", "cpu", "samples"):
+        text = " ".join(entries[metric].query.split())
+        assert "max by (namespace, pod, container, id) (" in text
+        assert 'image!=""' in text and 'image=""' in text
+    figures = {field for entry in entries.values() for field in (entry.field, *entry.fields)}
+    wanted = {"restarts", "oom_kills", "throttled_ratio", "network.receive_bytes_per_s", "volumes.used_bytes", "cpu_utilization", "limits.memory_bytes"}
+    assert figures >= wanted
