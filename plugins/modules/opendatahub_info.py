@@ -1,0 +1,254 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Looks at Open Data Hub (or RHOAI) on a cluster, and waits with a limit for what is expected of it."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: opendatahub_info
+version_added: 0.2.0
+short_description: Tell how Open Data Hub is, and wait for it
+author:
+  - perfscale.mlflow contributors (@perfscale)
+description:
+  - Reads OLM's objects of the operator, C(DSCInitialization), C(DataScienceCluster) and MLflow's operator in one look, and says what stands in the way.
+  - With O(expect) looks again until that is so, a failure shows that needs no further waiting, or the time is up; then fails with the conditions seen last.
+  - A condition alone is no evidence here. C(Ready) may belong to the generation before, and does not look at Deployments.
+  - Components other than MLflow's operator may be broken; they are named and not waited for.
+extends_documentation_fragment:
+  - kubernetes.core.k8s_auth_options
+attributes:
+  check_mode:
+    description: Only reads.
+    support: full
+options:
+  expect:
+    description:
+      - V(nothing) looks once.
+      - V(install_plan) waits until OLM has decided what to install. Fails when a plan that needs approval holds more than the wanted CSV.
+      - V(operator) waits until the CSV has succeeded, its Deployments are available, and both custom resource definitions serve v2.
+      - V(dsci_present) waits until there is a C(DSCInitialization), V(dsci) until it is ready.
+      - V(mlflow_operator) waits until Open Data Hub runs MLflow's operator, V(mlflow_operator_absent) until its C(MLflowOperator) is gone.
+    type: str
+    choices: [nothing, install_plan, operator, dsci_present, dsci, mlflow_operator, mlflow_operator_absent]
+    default: nothing
+  timeout_s:
+    description: Longest wait in seconds.
+    type: float
+    default: 600
+  pause_s:
+    description: Seconds between two looks.
+    type: float
+    default: 2
+  applications_namespace:
+    description: Namespace of MLflow and its operator.
+    type: str
+    default: opendatahub
+  package:
+    description: Name of the operator's package.
+    type: str
+    default: opendatahub-operator
+  operator_namespace:
+    description: Namespace into which it would be installed.
+    type: str
+    default: opendatahub-operator-system
+  channel:
+    description: Channel of the package.
+    type: str
+    default: fast-3
+  source:
+    description: Catalog that offers the package.
+    type: str
+    default: community-operators
+  source_namespace:
+    description: Namespace of the catalog.
+    type: str
+    default: openshift-marketplace
+  starting_csv:
+    description: The version to install, as the name of its CSV. Empty takes what the channel offers.
+    type: str
+    default: ''
+  olm:
+    description: Whether OLM's objects are read. Without it an operator is known by its custom resource definitions alone, and fewer rights are needed.
+    type: bool
+    default: true
+  install:
+    description: Whether an absent operator is going to be installed. What would prevent that is an obstacle then.
+    type: bool
+    default: true
+  accept_missing_status:
+    description: Let MLflow's operator count as ready by its Deployment when it never writes the status that Open Data Hub waits for, as early builds do not.
+    type: bool
+    default: false
+  run_id:
+    description: The run whose objects a removal takes. Empty means all that are ours.
+    type: str
+    default: ''
+requirements:
+  - kubernetes
+"""
+
+EXAMPLES = r"""
+- name: Look at Open Data Hub
+  perfscale.mlflow.opendatahub_info:
+  register: found
+
+- name: Wait for MLflow's operator
+  perfscale.mlflow.opendatahub_info:
+    expect: mlflow_operator
+    timeout_s: 900
+"""
+
+RETURN = r"""
+opendatahub:
+  description: What the last look saw.
+  returned: always, unless the cluster cannot be asked
+  type: dict
+  contains:
+    ready:
+      description: Whether what is expected is so. True when nothing was expected.
+      type: bool
+    waiting_for:
+      description: What was still waited for.
+      type: list
+      elements: str
+    problems:
+      description: Failures that ended the wait.
+      type: list
+      elements: str
+    seconds:
+      description: How long was waited.
+      type: float
+    last_seen:
+      description: Phases and conditions that are not well, by object.
+      type: list
+      elements: str
+    obstacles:
+      description: Why a deployment cannot be done, each with its remedy. Empty when it can.
+      type: list
+      elements: str
+    operator:
+      description:
+        - The operator as OLM sees it. C(installed), C(namespace), C(subscription), C(csv), C(version), C(operator_groups).
+        - C(owned) and C(csv_owned) tell whether the Subscription and the CSV are ours, C(run_id) which run subscribed.
+        - C(install_plan) is the plan that waits for our approval, or empty.
+      type: dict
+    applications_namespace:
+      description: Where the C(DSCInitialization) puts applications, or empty.
+      type: str
+    dsci:
+      description: Its C(name), empty for none, and whether it is C(owned) by us.
+      type: dict
+    dsc:
+      description: Its C(name), empty for none, whether it is C(owned) by us, and C(management_state) as set for MLflow's operator.
+      type: dict
+    mlflow_operator:
+      description: Whether its C(MLflowOperator) is C(present) and C(deleting), and the C(releases) it reports.
+      type: dict
+    release:
+      description: C(name) and C(version) of the platform.
+      type: dict
+    other_problems:
+      description: Conditions of other components that are not well.
+      type: list
+      elements: str
+    adoption:
+      description: The merge patch that asks an existing C(DataScienceCluster) for MLflow's operator and notes what it said before.
+      type: dict
+    removal:
+      description: What a teardown does with the objects of O(run_id), and what it leaves, with reasons.
+      type: dict
+"""
+
+from functools import partial
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import LIBRARIES, MISSING, auth_spec, cluster_from
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.opendatahub import JUDGES, describe, judge_mlflow_operator, last_seen, obstacles
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.opendatahub_removal import adoption_patch, plan_removal
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.opendatahub_state import Wanted, read
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.waiting import Outcome, Verdict, wait
+
+DEFAULTS = {
+    "applications_namespace": "opendatahub",
+    "package": "opendatahub-operator",
+    "operator_namespace": "opendatahub-operator-system",
+    "channel": "fast-3",
+    "source": "community-operators",
+    "source_namespace": "openshift-marketplace",
+    "starting_csv": "",
+}
+
+
+def argument_spec():
+    """Returns the module's options."""
+    return {
+        **auth_spec(),
+        "expect": {"type": "str", "choices": ["nothing", *JUDGES], "default": "nothing"},
+        "timeout_s": {"type": "float", "default": 600},
+        "pause_s": {"type": "float", "default": 2},
+        **{name: {"type": "str", "default": default} for name, default in DEFAULTS.items()},
+        "olm": {"type": "bool", "default": True},
+        "install": {"type": "bool", "default": True},
+        "accept_missing_status": {"type": "bool", "default": False},
+        "run_id": {"type": "str", "default": ""},
+    }
+
+
+def run(options, cluster):
+    """Returns what was seen, and one sentence that says why what is expected is not so (empty when it is). Raises ClusterError."""
+    wanted = Wanted(**{name: options[name] for name in DEFAULTS}, olm=options["olm"])
+    expect = options["expect"]
+    judge = {**JUDGES, "mlflow_operator": partial(judge_mlflow_operator, accept_missing_status=options["accept_missing_status"])}.get(expect)
+    if judge is None:
+        state, outcome = read(cluster, wanted), Outcome(Verdict(), 0.0, "ready")
+    else:
+        state, outcome = wait(lambda: read(cluster, wanted), lambda seen: judge(seen, wanted), options["timeout_s"], options["pause_s"])
+    if state is None:
+        raise ClusterError(outcome.verdict.waiting_for[0])
+    seen = last_seen(state)
+    found = {
+        **describe(state),
+        "ready": outcome.ended == "ready",
+        "waiting_for": outcome.verdict.waiting_for,
+        "problems": [*outcome.verdict.problems, *outcome.verdict.doubts],
+        "seconds": round(outcome.seconds, 1),
+        "last_seen": seen,
+        "obstacles": obstacles(state, wanted, options["install"]),
+        "adoption": adoption_patch(state.dsc, options["run_id"]) if state.dsc else {},
+        "removal": plan_removal(state, options["run_id"]),
+    }
+    return found, "" if found["ready"] else failure(expect, outcome, seen)
+
+
+def failure(expect, outcome, seen):
+    """Returns the sentence for an expectation that is not met: what happened, what was waited for, what was seen last, what to do."""
+    verdict = outcome.verdict
+    told = f" Last seen: {'; '.join(seen)}." if seen else ""
+    if outcome.ended == "problem":
+        return f"Open Data Hub, {expect}: failed. {' '.join([*verdict.problems, *verdict.doubts])}{told}"
+    awaited = "; ".join([*verdict.waiting_for, *verdict.doubts])
+    remedy = "Look at these, at the events of the namespaces and at the operator's log, or set a longer opendatahub_timeout_s."
+    return f"Open Data Hub, {expect}: not ready after {outcome.seconds:.0f} s, still waiting for {awaited}.{told} {remedy}"
+
+
+def main():
+    """Runs the module."""
+    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    if MISSING:
+        module.fail_json(msg=missing_required_lib(LIBRARIES), exception=MISSING)
+    try:
+        found, why = run(module.params, cluster_from(module.params))
+    except ClusterError as error:
+        module.fail_json(msg=str(error))
+    if why:
+        module.fail_json(msg=why, opendatahub=found)
+    module.exit_json(changed=False, opendatahub=found)
+
+
+if __name__ == "__main__":
+    main()
