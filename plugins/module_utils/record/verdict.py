@@ -45,9 +45,11 @@ def _resource_findings(record: dict[str, Any]) -> Iterator[Finding]:
             yield "resources_missing", name, 1
         if resource.get("coverage") is not None:
             yield "resource_coverage", name, resource["coverage"]
-    restarts = record["resources"].get("mlflow", {}).get("restarts")
-    if restarts is not None:
-        yield "server_restarts", "", restarts
+    mlflow = record["resources"].get("mlflow", {})
+    # A container that was started anew, or a pod that was replaced; either may be unknown.
+    known = [mlflow[key] for key in ("restarts", "instances_started") if mlflow.get(key) is not None]
+    if known:
+        yield "server_restarts", "", sum(known)
 
 
 def _generator_findings(record: dict[str, Any]) -> Iterator[Finding]:

@@ -38,6 +38,7 @@ def change(parts, path, value):
         pytest.param("resources.mlflow.coverage", 0.4, "invalid", "resource_coverage: mlflow 0.4; allowed is at least 0.5.", id="low-coverage"),
         pytest.param("resources.mlflow.coverage", 0.8, "valid", "resource_coverage: mlflow 0.8; allowed is at least 0.9.", id="gap-warns"),
         pytest.param("resources.mlflow.restarts", 1, "invalid", "server_restarts: 1", id="restart"),
+        pytest.param("resources.mlflow.instances_started", 1.0, "invalid", "server_restarts: 1", id="replaced-pod"),
         pytest.param("resources.k6_benchmark.cpu_cores_mean", 1.9, "invalid", "generator_cpu_share: 0.95", id="saturated-generator"),
         pytest.param("result.generator.lateness_ms_p99", 400.0, "valid", "generator_lateness_p99_ms: 400", id="late-generator-warns"),
         pytest.param("notes", {"foreign_workspaces": ["tenant-9"]}, "valid", "foreign_workspaces: 1; allowed is at most 0.", id="foreign-workspace-warns"),

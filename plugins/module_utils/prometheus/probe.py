@@ -1,0 +1,64 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a cluster's Prometheus has to say before anything is measured: how far apart its samples are, and which components it sees."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.answer import Series, read_series
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client import PrometheusClient
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.selector import component_of, matchers, normalize
+
+_METRIC = "container_cpu_usage_seconds_total"
+_LOOK_BACK_S = 600
+# Two differences are the least of which a median says more than chance.
+_SAMPLES_NEEDED = 3
+
+
+@dataclass(frozen=True)
+class Probe:
+    """`spacing_s`: median seconds between two samples, None when too few were seen; `seen`: components with a sample in the last ten minutes."""
+
+    spacing_s: float | None
+    seen: frozenset[str]
+
+
+def probe(client: PrometheusClient, components: Mapping[str, Any], at: float) -> Probe:
+    """Looks at raw samples of containers up to epoch seconds `at`: of cAdvisor, else of the kubelet's resource metrics, else of whole nodes.
+
+    The spacing of samples is what matters, not the scrape interval of a configuration: cAdvisor looks at a container every
+    10 to 15 s, however often it is scraped. Raises PrometheusError, AnswerError, SelectorError.
+    """
+    selectors = normalize(components, None)
+    selected = matchers(selectors)
+    queries = [f'{{image!="",container!~"|POD",{selected}}}', f'{{image="",container!="",{selected}}}'] if selected else []
+    for labels in queries:
+        series = _samples(client, labels, at)
+        if series:
+            return Probe(spacing(series), frozenset(name for one in series if (name := component_of(one.labels, selectors))))
+    return Probe(spacing(_samples(client, '{id="/"}', at)), frozenset())
+
+
+def _samples(client: PrometheusClient, labels: str, at: float) -> list[Series]:
+    return read_series(client.instant(f"{_METRIC}{labels}[{_LOOK_BACK_S}s]", at, "samples"), "samples")[1]
+
+
+def spacing(series: Sequence[Series]) -> float | None:
+    """Returns the median seconds between two samples of the same series, to a tenth; None when no series has three."""
+    gaps = [
+        later - earlier
+        for one in series
+        if len(one.points) >= _SAMPLES_NEEDED
+        for (earlier, _value), (later, _next) in zip(one.points, one.points[1:], strict=False)
+    ]
+    return round(median(gaps), 1) if gaps else None
+
+
+def keep_seen(components: Mapping[str, Any], optional: Sequence[str], seen: frozenset[str]) -> dict[str, Any]:
+    """Returns the components without those optional ones that Prometheus does not see."""
+    return {name: selector for name, selector in components.items() if name in seen or name not in optional}

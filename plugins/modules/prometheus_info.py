@@ -1,0 +1,165 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tells whether the Prometheus of a cluster answers, how often it samples, and which components it sees."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: prometheus_info
+version_added: 0.2.0
+short_description: Tell how the Prometheus of a cluster samples, and which components it sees
+author:
+  - perfscale.mlflow contributors (@perfscale)
+description:
+  - Asks at most three queries about the containers of the last ten minutes.
+  - How far apart the samples are decides the range of rates, the expected number of samples, and how long to wait after a window. It is measured
+    rather than read from a configuration, since the kubelet looks at containers more seldom than a short scrape interval asks it.
+attributes:
+  check_mode:
+    description: Reads only, so it does the same in check mode.
+    support: full
+  diff_mode:
+    description: Nothing is changed that could be compared.
+    support: none
+options:
+  url:
+    description: Base URL of Prometheus or of a Thanos querier, without C(/api/v1).
+    type: str
+    required: true
+  token_file:
+    description: File with a bearer token. The token appears in no argument and no result.
+    type: path
+  ca_file:
+    description: File with certificates of the authorities to trust.
+    type: path
+  validate_certs:
+    description: Whether to verify the certificate of the server.
+    type: bool
+    default: true
+  tenancy_namespace:
+    description: Namespace to which OpenShift's tenancy port (9092) restricts all queries. Components that live elsewhere are left out.
+    type: str
+  components:
+    description: Component names and their selectors, each a dict of label and anchored regular expression.
+    type: dict
+    default: {}
+  optional:
+    description: Names of those components that are left out when Prometheus does not see them.
+    type: list
+    elements: str
+    default: []
+  scrape_interval:
+    description: Seconds between two samples, if they are known better than they can be seen.
+    type: float
+  timeout:
+    description: Longest time for one request, in seconds.
+    type: float
+    default: 10
+  retries:
+    description: How often a request is repeated after a connection error, 429 or 5xx, with growing pauses.
+    type: int
+    default: 2
+  time_limit:
+    description: Longest time for all requests and their repetitions together, in seconds.
+    type: float
+    default: 30
+"""
+
+EXAMPLES = r"""
+- name: Look at the Prometheus of the cluster
+  perfscale.mlflow.prometheus_info:
+    url: https://thanos-querier.openshift-monitoring.svc:9091
+    token_file: /run/secrets/token
+    components:
+      mlflow:
+        namespace: opendatahub
+        pod: mlflow-.*
+        container: mlflow
+      router:
+        namespace: openshift-ingress
+        pod: router-default-.*
+    optional: [router]
+"""
+
+RETURN = r"""
+scrape_interval_s:
+  description: Seconds between two samples, as given, else as seen, else 30.
+  returned: success
+  type: float
+  sample: 30.0
+spacing_s:
+  description: Median seconds between two samples as seen, null when there were too few.
+  returned: success
+  type: float
+  sample: 30.0
+components:
+  description: The components without those that are optional and not seen.
+  returned: success
+  type: dict
+absent:
+  description: Names of the components that Prometheus has no sample of, optional or not.
+  returned: success
+  type: list
+  elements: str
+clock_offset_s:
+  description: Clock of the server minus ours, in seconds, to half a second; null when it does not tell the time.
+  returned: success
+  type: float
+"""
+
+import time
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.answer import AnswerError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client import PrometheusClient, PrometheusError, read_token
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.probe import keep_seen, probe
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.selector import SelectorError, outside
+
+DEFAULT_INTERVAL_S = 30.0
+
+
+def argument_spec():
+    """Returns the argument spec of the module."""
+    return {
+        "url": {"type": "str", "required": True},
+        "token_file": {"type": "path", "no_log": False},
+        "ca_file": {"type": "path"},
+        "validate_certs": {"type": "bool", "default": True},
+        "tenancy_namespace": {"type": "str"},
+        "components": {"type": "dict", "default": {}},
+        "optional": {"type": "list", "elements": "str", "default": []},
+        "scrape_interval": {"type": "float"},
+        "timeout": {"type": "float", "default": 10},
+        "retries": {"type": "int", "default": 2},
+        "time_limit": {"type": "float", "default": 30},
+    }
+
+
+def main():
+    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    params = module.params
+    elsewhere = outside(params["components"], params["tenancy_namespace"]) if params["tenancy_namespace"] else []
+    components = {name: selector for name, selector in params["components"].items() if name not in elsewhere}
+    try:
+        client = PrometheusClient(
+            url=params["url"], token=read_token(params["token_file"]), ca_file=params["ca_file"], validate_certs=params["validate_certs"],
+            tenancy_namespace=params["tenancy_namespace"], timeout=params["timeout"], retries=params["retries"], time_limit=params["time_limit"],
+        )  # fmt: skip
+        found = probe(client, components, time.time())
+    except (PrometheusError, AnswerError, SelectorError) as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(
+        changed=False,
+        scrape_interval_s=params["scrape_interval"] or found.spacing_s or DEFAULT_INTERVAL_S,
+        spacing_s=found.spacing_s,
+        components=keep_seen(components, params["optional"], found.seen),
+        absent=[name for name in components if name not in found.seen],
+        clock_offset_s=client.clock_offset_s,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What role monitoring writes into target.json about a Prometheus that the user names; the ways that need a cluster are tested on one."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+GATEWAY = {"namespace": "openshift-ingress", "pod": "data-science-gateway-.*"}
+POSTGRES = {"namespace": "odh", "pod": "postgresql-.*", "container": "postgresql"}
+
+
+def access(directory: Path, environment: dict[str, str] | None = None, **variables: Any) -> tuple[int, str]:
+    """Returns exit code and output of the entry point `access`."""
+    (directory / "variables.json").write_text(json.dumps({"monitoring_run_dir": str(directory), **variables}), encoding="utf-8")
+    ended = subprocess.run(
+        [sys.executable, "-m", "ansible", "playbook", "tests/prometheus/access.yml", "-e", f"@{directory}/variables.json"],
+        cwd=ROOT, env={**os.environ, "ANSIBLE_FORCE_COLOR": "0", **(environment or {})}, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    return ended.returncode, " ".join((ended.stdout + ended.stderr).split())
+
+
+def target(directory: Path) -> dict[str, Any]:
+    return json.loads((directory / "target.json").read_text(encoding="utf-8"))
+
+
+def test_a_prometheus_that_is_named_is_described(real_prometheus: Any, tmp_path: Path) -> None:
+    (tmp_path / "target.json").write_text(json.dumps({"schema_version": 1, "components": {"postgresql": POSTGRES}}), encoding="utf-8")
+    environment = {"PROMETHEUS_URL": real_prometheus.url, "MLFLOW_NAMESPACE": "odh", "MLFLOW_POD_LABEL": "mlflow.*", "K6_POD_NAME": "my-k6"}
+    code, text = access(tmp_path, environment, monitoring_further_components={"data_science_gateway": GATEWAY})
+    assert code == 0, text
+    found = target(tmp_path)
+    assert (found["prometheus"]["url"], found["prometheus"]["profile"], found["prometheus"]["token_file"]) == (real_prometheus.url, "kubernetes", None)
+    # Nothing was sampled in the last ten minutes: neither the interval nor the gateway is seen.
+    assert found["prometheus"]["scrape_interval_s"] == 30
+    assert found["components"] == {
+        "mlflow": {"namespace": "odh", "pod": "mlflow.*", "container": "mlflow"},
+        "k6_benchmark": {"namespace": "opendatahub", "pod": "my-k6"},
+        "postgresql": POSTGRES,
+    }
+
+
+def test_what_another_role_said_of_mlflow_stays(real_prometheus: Any, tmp_path: Path) -> None:
+    said = {"namespace": "elsewhere", "pod": "mlflow-1"}
+    (tmp_path / "target.json").write_text(json.dumps({"schema_version": 1, "components": {"mlflow": said}}), encoding="utf-8")
+    code, text = access(tmp_path, monitoring_prometheus_url=real_prometheus.url, monitoring_cluster_scrape_interval_s=5)
+    assert code == 0, text
+    assert target(tmp_path)["components"]["mlflow"] == said
+    assert target(tmp_path)["prometheus"]["scrape_interval_s"] == 5
+
+
+def test_no_metrics_need_no_prometheus(tmp_path: Path) -> None:
+    code, text = access(tmp_path, metrics_profile="none")
+    assert code == 0, text
+    found = target(tmp_path)
+    assert (found["prometheus"]["url"], found["prometheus"]["profile"]) == (None, "none")
+    assert sorted(found["components"]) == ["k6_benchmark", "mlflow"]
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        pytest.param({}, "Prometheus of the cluster: is not known. Set monitoring_prometheus_url", id="nothing named"),
+        pytest.param({"monitoring_prometheus_url": "http://127.0.0.1:1"}, "Prometheus http://127.0.0.1:1: cannot be reached", id="unreachable"),
+        pytest.param(
+            {"monitoring_cluster_profile": "openshift", "monitoring_tenancy_namespace": "odh", "monitoring_token_file": "/t"},
+            "OpenShift's tenancy port 9092 has no route.", id="tenancy by route",
+        ),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_asked_is_said(tmp_path: Path, variables: dict[str, Any], said: str) -> None:
+    code, text = access(tmp_path, **variables)
+    assert code == 2, text
+    assert said in text
+    assert not (tmp_path / "target.json").exists()

@@ -1,0 +1,65 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How far apart samples are, and which components are seen."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.answer import Series
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client import PrometheusClient
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.probe import Probe, keep_seen, probe, spacing
+from ansible_collections.perfscale.mlflow.tests.unit.plugins.module_utils.prometheus.prometheus_double import success
+
+COMPONENTS = {"mlflow": {"namespace": "odh", "pod": "mlflow-.*"}, "router": {"namespace": "ingress", "pod": "router-.*"}}
+NOTHING = success("matrix", [])
+
+
+def answer(*stamps, pod="mlflow-1", namespace="odh"):
+    return success("matrix", [{"metric": {"namespace": namespace, "pod": pod}, "values": [[stamp, "1"] for stamp in stamps]}])
+
+
+@pytest.mark.parametrize(
+    ("stamps", "expected"),
+    [
+        pytest.param([[0, 30, 60.04]], 30.0, id="regular"),
+        pytest.param([[0, 30, 60, 180, 210]], 30.0, id="a gap"),
+        pytest.param([[0, 12, 27, 38], [5, 17, 30]], 12.0, id="several series"),
+        pytest.param([[0, 30], []], None, id="too few"),
+        pytest.param([], None, id="none"),
+    ],
+)
+def test_spacing_is_the_median(stamps, expected):
+    assert spacing([Series({}, [(float(stamp), 1.0) for stamp in each]) for each in stamps]) == expected
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected", "asked"),
+    [
+        pytest.param([answer(0, 15, 30)], Probe(15.0, frozenset({"mlflow"})), ['{image!="",container!~"|POD",'], id="cAdvisor"),
+        pytest.param([NOTHING, answer(0, 5, 10)], Probe(5.0, frozenset({"mlflow"})), ["{image!=", '{image="",container!="",'], id="resource metrics"),
+        pytest.param(
+            [NOTHING, NOTHING, answer(0, 30, 60, pod="", namespace="")], Probe(30.0, frozenset()), ["{image!=", "{image=", '{id="/"}'], id="nodes only"
+        ),
+        pytest.param([answer(0, pod="other")], Probe(None, frozenset()), ["{image!="], id="somebody else"),
+    ],
+)
+def test_the_best_source_that_answers_is_believed(double, answers, expected, asked):
+    double.answers = answers
+    assert probe(PrometheusClient(double.url, retries=0), COMPONENTS, 1000.0) == expected
+    assert [each["query"].startswith(f"container_cpu_usage_seconds_total{start}") for each, start in zip(double.asked, asked, strict=True)] == [True] * len(
+        asked
+    )
+    assert all(each["query"].endswith("[600s]") and each["time"] == "1000.000" for each in double.asked)
+
+
+def test_without_components_the_nodes_are_looked_at(double):
+    double.answers = [NOTHING]
+    assert probe(PrometheusClient(double.url, retries=0), {}, 1000.0) == Probe(None, frozenset())
+    assert len(double.asked) == 1
+
+
+def test_what_is_optional_and_unseen_is_left_out():
+    assert list(keep_seen(COMPONENTS, ["router"], frozenset())) == ["mlflow"]
+    assert list(keep_seen(COMPONENTS, ["router"], frozenset({"router"}))) == ["mlflow", "router"]

@@ -1,0 +1,52 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The module prometheus_info as Ansible runs it."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.perfscale.mlflow.tests.unit.plugins.module_utils.prometheus.prometheus_double import prometheus_double, success
+
+COMPONENTS = {
+    "mlflow": {"namespace": "odh", "pod": "mlflow-.*"},
+    "k6_benchmark": {"namespace": "odh", "pod": "k6-benchmark"},
+    "router": {"namespace": "ingress", "pod": "router-.*"},
+}
+SEEN = success("matrix", [{"metric": {"namespace": "odh", "pod": "mlflow-1"}, "values": [[0, "1"], [12, "1"], [24, "1"]]}])
+
+
+@pytest.fixture(name="double")
+def fixture_double():
+    with prometheus_double() as double:
+        double.answers = [SEEN]
+        yield double
+
+
+@pytest.mark.parametrize(
+    ("more", "interval", "kept"),
+    [
+        pytest.param({}, 12.0, ["mlflow", "k6_benchmark", "router"], id="as seen"),
+        pytest.param({"scrape_interval": 60}, 60.0, ["mlflow", "k6_benchmark", "router"], id="as told"),
+        pytest.param({"optional": ["router"]}, 12.0, ["mlflow", "k6_benchmark"], id="optional and unseen"),
+        pytest.param({"tenancy_namespace": "odh"}, 12.0, ["mlflow", "k6_benchmark"], id="one namespace"),
+    ],
+)
+def test_what_is_seen_is_told(run_module, double, more, interval, kept):
+    said = run_module("prometheus_info", {"url": double.url, "components": COMPONENTS, **more})
+    assert (said["changed"], said["scrape_interval_s"], said["spacing_s"], list(said["components"])) == (False, interval, 12.0, kept)
+    assert "k6_benchmark" in said["absent"]
+    assert abs(said["clock_offset_s"]) < 5
+
+
+def test_a_prometheus_without_samples_is_assumed_to_take_one_in_30_s(run_module, double):
+    double.answers = [success("matrix", [])]
+    said = run_module("prometheus_info", {"url": double.url, "components": COMPONENTS})
+    assert (said["scrape_interval_s"], said["spacing_s"], said["absent"]) == (30.0, None, list(COMPONENTS))
+
+
+def test_a_refusal_is_one_sentence(run_module, double):
+    double.answers = [(403, "")]
+    said = run_module("prometheus_info", {"url": double.url, "components": COMPONENTS})
+    assert said["msg"].endswith("the token may not query (403). On OpenShift bind its account to cluster-monitoring-view.")
