@@ -13,10 +13,8 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.attempt import exit_of
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.progress import read_progress
-from ansible_collections.perfscale.mlflow.plugins.module_utils.local import handle as handles
-from ansible_collections.perfscale.mlflow.plugins.module_utils.local.process import DetachedProcess
+from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.process_watch import ProcessWatch
+from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.watch import Watch
 from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.duration import format_duration
 
 try:
@@ -24,10 +22,10 @@ try:
 except ImportError:  # modules that come before this task report the missing library
     psutil = None
 
-# One look costs two system calls; the end of a cell is noticed within this time (seconds).
-LOOK_EVERY_S = 0.5
-# The watcher writes the exit file right after the process is gone (seconds).
-EXIT_FILE_WITHIN_S = 10.0
+try:
+    from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
+except ImportError:  # only loads in pods need it, and the module that starts one reports it
+    AUTH_ARG_SPEC = {}
 
 SPEC = {
     "directory": {"type": "path", "required": True},
@@ -37,6 +35,7 @@ SPEC = {
     "interval_s": {"type": "float", "default": 10.0},
     "label": {"type": "str", "required": True},
     "remaining_s": {"type": "float", "default": 0.0},
+    **AUTH_ARG_SPEC,
 }
 
 
@@ -55,8 +54,19 @@ def progress_line(label: str, left_s: float | None, remaining_s: float, rate: fl
     return f"{label}: {times}{rate:.0f} requests/s, {requests} requests so far, {failures} failed"
 
 
+def watch_of(arguments: dict[str, Any]) -> Watch:
+    """Returns the watch for the kind of generator that the handle belongs to."""
+    if "pod_uid" in arguments["handle"]:
+        # Imported here, since the client library costs half a second of CPU, which a load on this machine would have to spare.
+        from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.pod_watch import PodWatch
+        from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import cluster_from
+
+        return PodWatch(lambda: cluster_from(arguments), arguments["handle"])
+    return ProcessWatch(Path(arguments["directory"]), arguments["handle"])
+
+
 class ActionModule(ActionBase):
-    """Waits on the controller, where the process backend runs its generator."""
+    """Waits on the controller for a load that runs there or in a pod."""
 
     TRANSFERS_FILES = False
 
@@ -68,58 +78,66 @@ class ActionModule(ActionBase):
         if self._task.check_mode:
             return {**result, "skipped": True}
         arguments = validated.validated_parameters
-        load = self._wait(arguments)
-        result.update(changed=False, load=load)
+        watch = watch_of(arguments)
+        load = self._wait(watch, arguments)
+        result.update(changed=False, load=load, retry=False)
         if load["exit"] is None:
-            result.update(failed=True, msg=self._explain(arguments, load))
+            msg, retry = self._explain(watch, arguments, load)
+            result.update(failed=True, msg=msg, retry=retry)
         return result
 
-    def _wait(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        directory = Path(arguments["directory"])
-        raw, offset, requests, failures = directory / "raw.csv", 0, 0, 0
+    def _wait(self, watch: Watch, arguments: dict[str, Any]) -> dict[str, Any]:
+        requests = failures = 0
         started, cpu_before = time.monotonic(), controller_cpu_seconds()
-        # A controller that attaches later has less to wait for than one that started the load.
-        already = time.time() - float(arguments["handle"]["start_time"])
-        last_line, is_late = started, False
-        while handles.process_of(arguments["handle"]) is not None and not is_late:
-            time.sleep(LOOK_EVERY_S)
+        last_line, counted, since_line = started, started, 0
+        # When the load began, on our clock; corrected as soon as somebody could be asked.
+        began, is_late, note = started, False, ""
+        while True:
             now = time.monotonic()
-            is_late = already + now - started > arguments["time_limit_s"]
-            if now - last_line >= arguments["interval_s"]:
-                added = read_progress(raw, offset)
-                requests, failures, offset = requests + added.requests, failures + added.failures, added.offset
-                left = arguments["expected_s"] - already - (now - started) if arguments["expected_s"] else None
-                rate = added.requests / (now - last_line)
-                Display().display(progress_line(arguments["label"], left, arguments["remaining_s"], rate, requests, failures))
+            is_due = now - last_line >= arguments["interval_s"]
+            look = watch.look(with_progress=is_due)
+            requests, failures, since_line = requests + look.requests, failures + look.failures, since_line + look.requests
+            if look.age_s is not None:
+                began = now - look.age_s
+            is_late = look.is_running and now - began > arguments["time_limit_s"]
+            left = arguments["expected_s"] - (now - began) if arguments["expected_s"] else None
+            if is_due and look.is_running:
+                rate = since_line / (now - counted)
+                line = progress_line(arguments["label"], left, arguments["remaining_s"], rate, requests, failures)
+                Display().display(f"{arguments['label']}: not reachable, which the load does not need. {look.note}" if look.note else line)
                 last_line = now
+                if not look.note:
+                    counted, since_line = now, 0
+            note = look.note
+            if is_late or not look.is_running:
+                break
+            time.sleep(watch.pause_s(left))
         if is_late:
             # k6 writes its summary on SIGTERM, so it gets time before it is killed.
-            DetachedProcess("k6", str(directory)).stop(EXIT_FILE_WITHIN_S)
+            watch.stop()
         seconds = max(time.monotonic() - started, 0.001)
-        ended = self._await_exit(directory)
-        added = read_progress(raw, offset)
+        ended = watch.ended()
+        last = watch.look(with_progress=True)
         return {
             "exit": None if is_late else ended,
             "is_late": is_late,
-            "requests": requests + added.requests,
-            "failures": failures + added.failures,
+            "note": note,
+            "requests": requests + last.requests,
+            "failures": failures + last.failures,
             "seconds": round(seconds, 3),
             "controller_cpu_cores": round((controller_cpu_seconds() - cpu_before) / seconds, 5),
         }
 
-    def _await_exit(self, directory: Path) -> dict[str, Any] | None:
-        deadline = time.monotonic() + EXIT_FILE_WITHIN_S
-        while exit_of(directory) is None and time.monotonic() < deadline:
-            time.sleep(0.05)
-        return exit_of(directory)
-
-    def _explain(self, arguments: dict[str, Any], load: dict[str, Any]) -> str:
-        if load["is_late"]:
+    def _explain(self, watch: Watch, arguments: dict[str, Any], load: dict[str, Any]) -> tuple[str, bool]:
+        if not load["is_late"]:
+            text, retry = watch.loss()
+            return f"k6 of {arguments['label']}: {text}", retry
+        if load["note"]:
             return (
-                f"k6 of {arguments['label']}: still ran after {arguments['time_limit_s']:.0f} s and was stopped; it had made {load['requests']} requests. "
-                f"See k6.log in {arguments['directory']}; a longer tail_limit or request_timeout of the matrix may be needed."
-            )
+                f"k6 of {arguments['label']}: could not be asked any more when its {arguments['time_limit_s']:.0f} s were over. {load['note']} "
+                "What it measured stays in its pod: start the run again with the same run_id."
+            ), False
         return (
-            f"k6 of {arguments['label']}: ended without leaving an exit code, so it or its watcher was killed. "
-            f"See k6.log in {arguments['directory']} and start the run again with the same run_id."
-        )
+            f"k6 of {arguments['label']}: still ran after {arguments['time_limit_s']:.0f} s and was stopped; it had made {load['requests']} requests. "
+            f"See k6.log in {arguments['directory']}; a longer tail_limit or request_timeout of the matrix may be needed."
+        ), False

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ def write_state(directory: Path, n: int, plan_digest: str | None, handle: dict[s
         "plan_digest": plan_digest,
         "directory": str(attempt_directory(directory, n)),
         "started": time.time(),
-        "handle": {key: handle[key] for key in ("pid", "start_time")},
+        "handle": handle,
     }
     check(state, "state", schema_dir)
     write_json(directory / "state.json", state)
@@ -59,20 +60,26 @@ def next_attempt(directory: Path) -> int:
     return max([0, *traces, *recorded_attempts(directory), int(read_state(directory).get("attempt", 0))]) + 1
 
 
-def attachable(directory: Path, plan_digest: str | None, is_finished_reusable: bool) -> dict[str, Any] | None:
+def facts_of(state: dict[str, Any], attached: bool) -> dict[str, Any]:
+    """Returns what a module says about an attempt: {n, directory, handle, started, attached}."""
+    return {"n": state["attempt"], "directory": state["directory"], "handle": state["handle"], "started": state["started"], "attached": attached}
+
+
+def attachable(directory: Path, plan_digest: str | None, is_finished_reusable: bool, is_running: Callable[[dict[str, Any]], bool]) -> dict[str, Any] | None:
     """Returns the state of the attempt to go on with, or None when a new one is needed.
 
-    A running attempt of the same plan is attached to. A finished one is used when nobody recorded it yet (the controller
-    was lost meanwhile) and the generator ended well.
+    A running attempt of the same plan is attached to; `is_running` tells from its state. A finished one is used when nobody
+    recorded it yet (the controller was lost meanwhile) and the generator ended well.
     """
     state = read_state(directory)
     if not state or state["plan_digest"] != plan_digest or state["attempt"] in recorded_attempts(directory):
         return None
-    if handles.process_of(state["handle"]) is not None:
+    if is_running(state):
         return state
     ended = exit_of(Path(state["directory"]))
     is_complete = ended is not None and ended.get("exit_code") in COMPLETE_EXIT_CODES
-    return state if is_finished_reusable and is_complete and (Path(state["directory"]) / "raw.csv").exists() else None
+    has_samples = any((Path(state["directory"]) / name).exists() for name in ("raw.csv", "raw.csv.gz"))
+    return state if is_finished_reusable and is_complete and has_samples else None
 
 
 def exit_of(attempt: Path) -> dict[str, Any] | None:

@@ -30,6 +30,8 @@ _DURATION = b"\nhttp_req_duration,"
 _WAITING = b"\nhttp_req_waiting,"
 _OTHERS = re.compile(rb"\n(journey_duration|heartbeat_lateness|vus|dropped_iterations|iterations),([^\n]*)")
 _MILLISECONDS_PER_UNIT = {10: 1000.0, 13: 1.0, 16: 1e-3, 19: 1e-6}
+ROWS = ("metric_name,", "http_req_duration,", "http_req_waiting,", "journey_duration,", "heartbeat_lateness,", "vus,", "iterations,")
+"""What marks the lines that are read here (dropped_iterations among them): a file with only these gives the same result at a third of the bytes."""
 PRECISION = 100
 """Latencies are kept in whole hundredths of a millisecond."""
 UNKNOWN = -1

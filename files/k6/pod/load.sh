@@ -1,0 +1,236 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# The load generator's side of the pod: it keeps k6 running whoever is lost outside, and answers short questions about it.
+# The controller runs it by `exec` (plugins/module_utils/generator/pod_script.py). It needs a POSIX shell and the usual tools; busybox has them all.
+# Every answer is lines of `key=value`, and the last line is `end`: an answer without it was cut off.
+set -u
+PATH=${PATH:-/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin}
+scripts=${0%/pod/*}
+block=65536
+chunk=1048576
+
+say() { printf '%s=%s\n' "$1" "$2"; }
+finish() { echo end; exit 0; }
+refuse() { say refused "$1"; finish; }
+sum_of() { set -- $(sha256sum <"$1"); printf %s "$1"; }
+size_of() { set -- $(ls -ln "$1" 2>/dev/null); printf %s "${5:-0}"; }
+
+# Hundredths of a second since the node booted: unlike the clock it is never set.
+uptime_cs() {
+  read -r up _ </proc/uptime
+  printf %s "${up%.*}${up#*.}"
+}
+
+# Not every sleep knows fractions.
+nap() { sleep 0.1 2>/dev/null || sleep 1; }
+
+# Field 22 of /proc/PID/stat: with it a recycled number is never taken for ours. Zombies are gone.
+started_at() {
+  read -r line 2>/dev/null <"/proc/$1/stat" || return 1
+  line=${line##*) }
+  set -- $line
+  [ "$1" != Z ] && printf %s "${20}"
+}
+
+# The process of a file that holds `pid start-time …`, if it lives.
+living() {
+  [ -s "$1" ] || return 1
+  read -r pid ticks _ <"$1"
+  [ "$(started_at "$pid")" = "$ticks" ] && printf %s "$pid"
+}
+
+# How often the kernel killed something in this container for want of memory (cgroup v2, then v1).
+oom_kills() {
+  for file in /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control; do
+    [ -r "$file" ] || continue
+    while read -r name count; do [ "$name" = oom_kill ] && printf %s "$count" && return; done <"$file"
+  done
+  printf 0
+}
+
+# Nobody but the container's first process may hold on to it: no terminal, no pipe, a session of its own.
+detach() {
+  if command -v setsid >/dev/null 2>&1; then setsid "$@" </dev/null >/dev/null 2>&1 &
+  else (trap '' HUP; exec "$@") </dev/null >/dev/null 2>&1 &
+  fi
+}
+
+# idle: the container's first process. It also takes over, and lets go, what a finished load leaves behind.
+idle() {
+  trap 'exit 0' TERM INT
+  while :; do
+    sleep 3600 &
+    wait "$!"
+  done
+}
+
+# probe PROGRAM: its version, who runs it already, and checksums of the scripts.
+probe() {
+  if command -v "$1" >/dev/null 2>&1; then say version "$("$1" version 2>&1 | head -n 1)"; fi
+  say running "$(pids_of "$1")"
+  for file in "$scripts"/*.js "$scripts"/*/*.js "$scripts"/*/*.sh; do
+    [ -f "$file" ] && say "sum ${file#"$scripts"/}" "$(sum_of "$file")"
+  done
+  finish
+}
+
+# sums FILE…: their checksums; an absent file has none.
+sums() {
+  for file in "$@"; do
+    if [ -r "$file" ]; then say "sum $file" "$(sum_of "$file")"; fi
+  done
+  finish
+}
+
+# Which processes run a program, started by us or by hand.
+pids_of() {
+  found=
+  for file in /proc/[0-9]*/comm; do
+    pid=${file#/proc/}
+    pid=${pid%/comm}
+    if read -r name 2>/dev/null <"$file" && [ "$name" = "${1##*/}" ] && started_at "$pid" >/dev/null; then found="$found $pid"; fi
+  done
+  printf %s "${found# }"
+}
+
+# start DIRECTORY BYTES SHA256 NAME=VALUE… -- PROGRAM ARGUMENT…: takes the configuration from standard input and starts the program.
+start() {
+  directory=$1 bytes=$2 sum=$3
+  [ -e "$directory/load.pid" ] && { say started again; finish; }
+  for word in "$@"; do
+    # The program is the word after `--`.
+    [ "${last:-}" = -- ] && break
+    last=$word
+  done
+  running=$(pids_of "$word")
+  [ -z "$running" ] || refuse "busy $running"
+  mkdir -p "$directory" 2>/dev/null || refuse "unwritable $directory"
+  head -c "$bytes" >"$directory/load_config.json" || refuse "unwritable $directory"
+  [ "$(sum_of "$directory/load_config.json")" = "$sum" ] || refuse damaged
+  shift 3
+  # Asked twice, because the first answer was lost, it starts once.
+  mkdir "$directory/begun" 2>/dev/null && detach sh "$0" run "$directory" "$@"
+  deadline=$(($(uptime_cs) + 1000))
+  until [ -s "$directory/load.pid" ]; do
+    [ "$(uptime_cs)" -lt "$deadline" ] || refuse "silent $directory"
+    nap
+  done
+  say started now
+  finish
+}
+
+# run DIRECTORY NAME=VALUE… -- PROGRAM ARGUMENT…: runs the program to its end and records how it ended.
+run() {
+  directory=$1
+  shift
+  cd "$directory" || exit 1
+  while [ "$1" != -- ]; do
+    export "$1"
+    shift
+  done
+  shift
+  kills=$(oom_kills) begun=$(date +%s) from=$(uptime_cs)
+  "$@" >k6.log 2>&1 </dev/null &
+  child=$!
+  printf '%s %s %s %s\n' "$child" "$(started_at "$child")" "$from" "$kills" >load.pid
+  wait "$child"
+  code=$?
+  lasted=$(($(uptime_cs) - from))
+  # In a subshell the times would be those of the subshell's children.
+  times >times.txt
+  { read -r _; read -r cpu; } <times.txt
+  printf '{"pid": %s, "exit_code": %s, "started": %s, "lasted_cs": %s, "cpu_times": "%s", "oom_kills": %s}\n' \
+    "$child" "$code" "$begun" "$lasted" "$cpu" "$(($(oom_kills) - kills))" >exit.tmp
+  mv exit.tmp exit.json
+}
+
+# status DIRECTORY [BLOCK]: whether the load runs, and from BLOCK on the requests that its raw output gained.
+status() {
+  directory=$1
+  if [ -s "$directory/exit.json" ]; then
+    say phase ended
+    say exit "$(cat "$directory/exit.json")"
+  elif pid=$(living "$directory/load.pid"); then
+    say phase running
+    while read -r name kilobytes _; do [ "$name" = VmHWM: ] && say peak_kb "$kilobytes" && break; done <"/proc/$pid/status" 2>/dev/null
+  elif [ -s "$directory/load.pid" ]; then
+    say phase lost
+  else
+    say phase absent
+  fi
+  if [ -s "$directory/load.pid" ]; then
+    read -r _ _ from kills <"$directory/load.pid"
+    say elapsed_cs "$(($(uptime_cs) - from))"
+    # A container that was started anew counts from zero again.
+    say oom_kills "$(($(oom_kills) - kills))"
+  fi
+  [ -n "${2:-}" ] && [ -f "$directory/raw.csv" ] && progress "$directory/raw.csv" "$2"
+  finish
+}
+
+# Whole blocks only: reading them costs the same however long the file has grown.
+progress() {
+  last=$(($(size_of "$1") / block))
+  say block "$last"
+  [ "$last" -gt "$2" ] || return 0
+  say counts "$(dd if="$1" bs=$block skip="$2" count=$((last - $2)) 2>/dev/null | grep -F http_req_failed, |
+    awk -F, '{ n++; if ($3 > 0) f++ } END { print n + 0, f + 0 }')"
+}
+
+# stop DIRECTORY SECONDS: k6 writes its summary on SIGTERM, so it gets time before it is killed.
+stop() {
+  if pid=$(living "$1/load.pid"); then
+    kill -TERM "$pid" 2>/dev/null
+    deadline=$(($(uptime_cs) + $2 * 100))
+    while living "$1/load.pid" >/dev/null && [ "$(uptime_cs)" -lt "$deadline" ]; do nap; done
+    living "$1/load.pid" >/dev/null && kill -KILL "$pid" 2>/dev/null
+    # Its record follows right away.
+    deadline=$(($(uptime_cs) + 200))
+    while [ ! -s "$1/exit.json" ] && [ "$(uptime_cs)" -lt "$deadline" ]; do nap; done
+    say stopped "$pid"
+  fi
+  finish
+}
+
+# pack DIRECTORY [WORDS]: compresses those lines of the raw output that hold one of the words (one a line), unless that is done or
+# under way, and lists the files to fetch. Without words the raw output stays behind.
+pack() {
+  cd "$1" 2>/dev/null || { say phase absent; finish; }
+  if [ -n "${2:-}" ] && [ -f raw.csv ] && [ ! -f raw.csv.gz ]; then
+    [ -f packer.failed ] && refuse "unpacked $1"
+    living packer.pid >/dev/null || detach sh "$0" compress "$1" "$2"
+    say phase packing
+    finish
+  fi
+  say phase packed
+  for file in k6.log exit.json *summary*.json raw.csv.gz; do
+    [ -f "$file" ] || continue
+    [ "$file" = raw.csv.gz ] && [ -z "${2:-}" ] && continue
+    say "file $file" "$(size_of "$file") $(sum_of "$file")"
+  done
+  finish
+}
+
+compress() {
+  cd "$1" || exit 1
+  printf '%s %s\n' "$$" "$(started_at "$$")" >packer.pid
+  if grep -F "$2" raw.csv | gzip -c >raw.tmp; then mv raw.tmp raw.csv.gz; else : >packer.failed; fi
+}
+
+# read DIRECTORY FILE CHUNK COUNT: that many mebibytes, as they are.
+read_file() { exec dd if="$1/$2" bs=$chunk skip="$3" count="$4" 2>/dev/null; }
+
+# clean RESULTS NAME: removes one attempt.
+clean() {
+  case $2 in '' | */* | .*) refuse "odd $2" ;; esac
+  rm -rf "${1:?}/$2"
+  finish
+}
+
+command=$1
+shift
+case $command in
+idle | probe | sums | start | run | status | stop | pack | compress | clean) "$command" "$@" ;;
+read) read_file "$@" ;;
+*) refuse "unknown $command" ;;
+esac

@@ -1,0 +1,125 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One short command in a container, through the API server.
+
+The client library's own exec reads everything as text, has no limit of time and stumbles over a connection that was cut. The protocol
+(v4.channel.k8s.io): the first byte of each frame is the channel, 0 standard input, 1 output, 2 errors, 3 a Status object with the exit code
+(https://github.com/kubernetes/kubernetes/blob/v1.34.4/staging/src/k8s.io/apimachinery/pkg/util/remotecommand/constants.go).
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError, from_answer, unreachable
+
+try:
+    import websocket
+    from kubernetes.stream.ws_client import create_websocket
+except ImportError:  # the modules report it with missing_required_lib, as for the client itself
+    websocket = None
+
+PROTOCOL = "v4.channel.k8s.io"
+STDIN, STDOUT, STDERR, STATUS = 0, 1, 2, 3
+CONNECT_S = 10.0
+STDIN_BLOCK = 1 << 15
+# What a command may say on standard error before the rest is dropped (bytes).
+STDERR_LIMIT = 1 << 14
+
+
+class Container(NamedTuple):
+    """Where a command runs."""
+
+    namespace: str
+    pod: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command said. `code` is None when the connection ended without telling it, and then the output may be cut off."""
+
+    code: int | None
+    stdout: bytes
+    stderr: str
+
+
+def run(cluster: Cluster, container: Container, argv: Sequence[str], stdin: bytes = b"", timeout_s: float = 30.0) -> Answer:
+    """Returns what a command in a container said.
+
+    Arguments appear in the API server's audit log, so no secret may be among them. The command must not wait for the end of its standard
+    input: the protocol cannot tell it. Raises ClusterError when the command cannot be started (status 404 without the pod, 0 without an
+    answer) or does not end within `timeout_s` seconds (reason Timeout).
+    """
+    what = f"Command in pod {container.namespace}/{container.pod}"
+    deadline = time.monotonic() + timeout_s
+    connection = _open(cluster, container, argv, bool(stdin), what)
+    try:
+        for start in range(0, len(stdin), STDIN_BLOCK):
+            connection.send(bytes([STDIN]) + stdin[start : start + STDIN_BLOCK], opcode=websocket.ABNF.OPCODE_BINARY)
+        return _listen(connection, deadline, f"{what} ({argv[0]} …): did not end within {timeout_s:g} s. Look at the pod and its node.")
+    except (websocket.WebSocketException, OSError) as error:
+        raise unreachable(what, cluster.host, error) from error
+    finally:
+        connection.close(timeout=1)
+
+
+def _open(cluster: Cluster, container: Container, argv: Sequence[str], has_stdin: bool, what: str) -> Any:
+    query = [("command", word) for word in argv]
+    query += [("container", container.name), ("stdin", str(has_stdin).lower()), ("stdout", "true"), ("stderr", "true"), ("tty", "false")]
+    address = "ws" + cluster.host.removeprefix("http")
+    url = f"{address}/api/v1/namespaces/{container.namespace}/pods/{container.pod}/exec?{urlencode(query)}"
+    headers = {name.lower(): value for name, value in cluster.headers().items()}
+    websocket.setdefaulttimeout(CONNECT_S)
+    try:
+        return create_websocket(cluster.configuration, url, {**headers, "sec-websocket-protocol": PROTOCOL})
+    except websocket.WebSocketBadStatusException as error:
+        raise from_answer(what, error.status_code, error.resp_body or b"") from error
+    except (websocket.WebSocketException, OSError, ValueError) as error:
+        raise unreachable(what, cluster.host, error) from error
+
+
+def _listen(connection: Any, deadline: float, late: str) -> Answer:
+    heard: dict[int, bytearray] = {STDOUT: bytearray(), STDERR: bytearray(), STATUS: bytearray()}
+    while True:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise ClusterError(late, reason="Timeout")
+        connection.settimeout(left)
+        try:
+            opcode, frame = connection.recv_data_frame(True)
+        except websocket.WebSocketTimeoutException:
+            continue
+        except (websocket.WebSocketConnectionClosedException, OSError):
+            break
+        if opcode == websocket.ABNF.OPCODE_CLOSE:
+            break
+        if opcode in (websocket.ABNF.OPCODE_BINARY, websocket.ABNF.OPCODE_TEXT) and frame.data and frame.data[0] in heard:
+            channel = frame.data[0]
+            if channel != STDERR or len(heard[STDERR]) < STDERR_LIMIT:
+                heard[channel] += frame.data[1:]
+    return Answer(exit_code(bytes(heard[STATUS])), bytes(heard[STDOUT]), heard[STDERR].decode("utf-8", "replace"))
+
+
+def exit_code(status: bytes) -> int | None:
+    """Returns the exit code that the last channel told, or None when it told nothing. Raises ClusterError when the command could not be started."""
+    if not status.strip():
+        return None
+    try:
+        document = json.loads(status)
+        if document.get("status") == "Success":
+            return 0
+        causes = {cause.get("reason"): cause.get("message") for cause in (document.get("details") or {}).get("causes") or []}
+        if "ExitCode" in causes:
+            return int(causes["ExitCode"])
+    except (ValueError, AttributeError, TypeError):
+        return None
+    said = str(document.get("message") or "no reason given").strip()
+    raise ClusterError(f"Command in the pod: could not be started ({said}). Check that the image has a shell and the usual tools.", 500, "NotStarted")

@@ -1,0 +1,238 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Module: makes the load generator's pod present or absent."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: generator_pod
+version_added: 0.2.0
+short_description: Make the load generator's pod present or absent
+author:
+  - perfscale.mlflow contributors (@perfscale)
+description:
+  - Makes a pod that waits for loads, with the scripts of k6 in a ConfigMap under C(/scripts), a Secret for tokens and certificate authorities,
+    and a volume for the output. It runs under the restricted security standard and with any user id.
+  - Waits until it runs, and checks that it has k6 and these very scripts. A pod of ours that is made of something else is replaced, unless k6 runs in it.
+  - Only what carries our label is changed or removed.
+extends_documentation_fragment:
+  - kubernetes.core.k8s_auth_options
+attributes:
+  check_mode:
+    description: Can run in check mode and asks the API server what would change.
+    support: full
+options:
+  state:
+    description: Whether the pod is to be there.
+    type: str
+    choices: [present, absent]
+    default: present
+  name:
+    description: Name of the pod. Its companions are called after it.
+    type: str
+    required: true
+  namespace:
+    description: Namespace of the pod, made when it is missing.
+    type: str
+    required: true
+  run_id:
+    description: The run that makes the objects.
+    type: str
+    required: true
+  scripts:
+    description: Directory of the scripts, required with O(state=present).
+    type: path
+  image:
+    description: Image with C(k6), a POSIX shell and the usual tools, required with O(state=present).
+    type: str
+  image_pull_policy:
+    description: When the image is pulled.
+    type: str
+    choices: [Always, IfNotPresent, Never]
+    default: IfNotPresent
+  image_pull_secrets:
+    description: Names of Secrets that may pull the image.
+    type: list
+    elements: str
+    default: []
+  resources:
+    description: Requests and limits of the container.
+    type: dict
+    default: {}
+  run_as_user:
+    description: User id, where the image names its user by name only.
+    type: int
+  fs_group:
+    description: Group that owns the volumes, where a claim would not be writable otherwise.
+    type: int
+  volume:
+    description: Where the output lies, the node's own disk or a volume claim.
+    type: str
+    choices: [empty_dir, claim]
+    default: empty_dir
+  volume_size:
+    description: How much of it there may be.
+    type: str
+    default: 8Gi
+  storage_class:
+    description: Storage class of the claim; the cluster's default when left out.
+    type: str
+  avoid:
+    description: Components whose nodes the pod stays away from.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Name of the component in reports.
+        type: str
+        required: true
+      labels:
+        description: Labels of its pods.
+        type: dict
+        required: true
+      namespaces:
+        description: Where its pods are; all namespaces when empty.
+        type: list
+        elements: str
+        default: []
+  avoid_required:
+    description: Whether the pod rather stays pending than share a node with one of them.
+    type: bool
+    default: false
+  node_selector:
+    description: Labels of nodes that may take the pod.
+    type: dict
+    default: {}
+  tolerations:
+    description: Taints of nodes that the pod tolerates.
+    type: list
+    elements: dict
+    default: []
+  network_policy:
+    description: Whether a NetworkPolicy keeps all connections to the pod away.
+    type: bool
+    default: false
+  mlflow_url:
+    description: URL that scripts use when they are run by hand in the pod.
+    type: str
+  token_file:
+    description: File of the controller with the bearer token.
+    type: path
+  token_map_file:
+    description: File of the controller with a bearer token per tenant, as JSON.
+    type: path
+  ca_file:
+    description: PEM bundle of the certificate authorities that k6 trusts instead of the image's.
+    type: path
+  timeout:
+    description: Seconds that the pod may take to start, or to go.
+    type: float
+    default: 180
+requirements:
+  - kubernetes
+"""
+
+EXAMPLES = r"""
+- name: Make the generator
+  perfscale.mlflow.generator_pod:
+    name: k6-benchmark
+    namespace: opendatahub
+    run_id: run-1
+    scripts: /collection/files/k6
+    image: docker.io/grafana/k6:1.8.1
+    resources:
+      requests: {cpu: "1", memory: 2Gi}
+      limits: {cpu: "1", memory: 2Gi}
+    avoid:
+      - name: mlflow
+        labels: {app: mlflow}
+"""
+
+RETURN = r"""
+generator:
+  description:
+    - The generator as in C(target.json), with the keys kind, namespace, pod, image, version (of k6), cores, memory_limit_bytes, node, secret and
+      shares_node_with (names of O(avoid) that have a pod on the same node; null when pods may not be listed).
+    - Empty with O(state=absent) and in check mode.
+  returned: success
+  type: dict
+stays:
+  description: Objects that are still there after O(timeout), each with C(object) and C(why).
+  returned: success
+  type: list
+  elements: dict
+"""
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.pod_access import content
+from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.pod_definition import scripts
+from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.pod_place import absent, present
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import LIBRARIES, MISSING, auth_spec, cluster_from
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
+
+
+def argument_spec():
+    """Returns the module's options."""
+    avoid = {
+        "name": {"type": "str", "required": True},
+        "labels": {"type": "dict", "required": True},
+        "namespaces": {"type": "list", "elements": "str", "default": []},
+    }
+    return {
+        **auth_spec(),
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "name": {"type": "str", "required": True},
+        "namespace": {"type": "str", "required": True},
+        "run_id": {"type": "str", "required": True},
+        "scripts": {"type": "path"},
+        "image": {"type": "str"},
+        "image_pull_policy": {"type": "str", "choices": ["Always", "IfNotPresent", "Never"], "default": "IfNotPresent"},
+        "image_pull_secrets": {"type": "list", "elements": "str", "default": [], "no_log": False},
+        "resources": {"type": "dict", "default": {}},
+        "run_as_user": {"type": "int"},
+        "fs_group": {"type": "int"},
+        "volume": {"type": "str", "choices": ["empty_dir", "claim"], "default": "empty_dir"},
+        "volume_size": {"type": "str", "default": "8Gi"},
+        "storage_class": {"type": "str"},
+        "avoid": {"type": "list", "elements": "dict", "default": [], "options": avoid},
+        "avoid_required": {"type": "bool", "default": False},
+        "node_selector": {"type": "dict", "default": {}},
+        "tolerations": {"type": "list", "elements": "dict", "default": []},
+        "network_policy": {"type": "bool", "default": False},
+        "mlflow_url": {"type": "str"},
+        "token_file": {"type": "path", "no_log": False},
+        "token_map_file": {"type": "path", "no_log": False},
+        "ca_file": {"type": "path"},
+        "timeout": {"type": "float", "default": 180},
+    }
+
+
+def run(params, check_mode):
+    """Returns the module's result for its options. Raises ClusterError and ValueError."""
+    cluster = cluster_from(params)
+    settings = {**params, "timeout_s": params["timeout"]}
+    if params["state"] == "absent":
+        gone = absent(cluster, settings, check_mode)
+        return {"changed": gone["changed"], "generator": {}, "stays": gone["stays"]}
+    held = content(params["token_file"], params["token_map_file"], params["ca_file"])
+    made = present(cluster, settings, scripts(params["scripts"]), held, check_mode)
+    return {"changed": made["changed"], "generator": made["generator"], "stays": []}
+
+
+def main():
+    """Runs the module."""
+    module = AnsibleModule(argument_spec=argument_spec(), required_if=[("state", "present", ["scripts", "image"])], supports_check_mode=True)
+    if MISSING:
+        module.fail_json(msg=missing_required_lib(LIBRARIES), exception=MISSING)
+    try:
+        result = run(module.params, module.check_mode)
+    except (ClusterError, ValueError) as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
