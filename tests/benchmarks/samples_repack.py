@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / ".collections"))
+sys.path[:0] = [str(Path(__file__).resolve().parents[2] / ".collections"), str(Path(__file__).parent / "material")]
 
 from samples_raw import EPOCH_MS, write_raw
 
