@@ -92,6 +92,10 @@ class Cluster:
         answer = self._send(method, path, body, query, content_type, timeout_s, attempts)
         return json.loads(answer.data) if answer.data else {}
 
+    def text(self, path: str, **options: Any) -> str:
+        """Returns an answer that is no JSON, such as a pod's log. Raises ClusterError."""
+        return self._send("GET", path, **options).data.decode("utf-8", "replace")
+
     def server_time(self, **options: Any) -> float | None:
         """Returns the API server's clock in epoch seconds, good to a second, or None when something before it took the Date header away.
 

@@ -26,3 +26,14 @@ def selector(run_id: str | None = None) -> str:
 def is_ours(manifest: Mapping[str, Any]) -> bool:
     """Returns whether an object carries our label (of whichever run)."""
     return ((manifest.get("metadata") or {}).get("labels") or {}).get(MANAGED_BY) == OURS
+
+
+def run_id(manifest: Mapping[str, Any]) -> str:
+    """Returns the run that made an object, or an empty text."""
+    return ((manifest.get("metadata") or {}).get("labels") or {}).get(RUN_ID) or ""
+
+
+def labelled(manifest: Mapping[str, Any], run: str) -> dict[str, Any]:
+    """Returns a copy of a manifest that carries our labels for a run."""
+    metadata = dict(manifest.get("metadata") or {})
+    return {**manifest, "metadata": {**metadata, "labels": {**(metadata.get("labels") or {}), **labels(run)}}}

@@ -1,0 +1,172 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Objects that we make in a cluster and remove from it, under the rule of ownership: what does not carry our label is never changed or deleted unasked.
+
+Objects are sent by server-side apply, so the fields that others set stay theirs (https://kubernetes.io/docs/reference/using-api/server-side-apply/).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import ownership
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.manifests import describe
+
+APPLY_PATCH = "application/apply-patch+yaml"
+FIELD_MANAGER = ownership.OURS
+CRD = "CustomResourceDefinition"
+# What to do with an object that exists without our label.
+FOREIGN = ("refuse", "adopt", "keep")
+POLL_S = 0.25
+# Set by the API server on every write, or by controllers: no difference that anybody asked for.
+_VOLATILE = ("managedFields", "resourceVersion", "generation")
+
+
+class Objects:
+    """Makes objects present or absent in one cluster."""
+
+    def __init__(self, cluster: Cluster, run_id: str = "", timeout_s: float = 60.0) -> None:
+        """`run_id` labels what is created; `timeout_s` limits each wait."""
+        self.cluster = cluster
+        self.run_id = run_id
+        self.timeout_s = timeout_s
+        self._resources: dict[str, dict[str, dict[str, Any]]] = {}
+
+    def collection(self, api_version: str, kind: str, namespace: str | None) -> str:
+        """Returns the path of all objects of a kind, in a namespace if the kind has them. Raises ClusterError when the API is not served."""
+        resource = self._resource(api_version, kind)
+        root = f"/api/{api_version}" if "/" not in api_version else f"/apis/{api_version}"
+        if not resource["namespaced"]:
+            return f"{root}/{resource['name']}"
+        if not namespace:
+            raise ClusterError(f"{kind}: needs a namespace. Set metadata.namespace, or the option namespace.")
+        return f"{root}/namespaces/{namespace}/{resource['name']}"
+
+    def path(self, manifest: Mapping[str, Any]) -> str:
+        """Returns the path of one object. Raises ClusterError when its API is not served or its namespace is not given."""
+        metadata = manifest["metadata"]
+        return f"{self.collection(manifest['apiVersion'], manifest['kind'], metadata.get('namespace'))}/{metadata['name']}"
+
+    def serves(self, api_version: str, kind: str) -> bool:
+        """Returns whether the cluster has this kind. Raises ClusterError for other failures."""
+        return kind in self._kinds(api_version)
+
+    def is_namespaced(self, api_version: str, kind: str) -> bool:
+        """Returns whether objects of a kind live in namespaces; a kind that is not served (yet) does not."""
+        return bool(self._kinds(api_version).get(kind, {}).get("namespaced"))
+
+    def _kinds(self, api_version: str, fresh: bool = False) -> dict[str, dict[str, Any]]:
+        if fresh or api_version not in self._resources:
+            found = self.cluster.get(f"/api/{api_version}" if "/" not in api_version else f"/apis/{api_version}") or {}
+            self._resources[api_version] = {entry["kind"]: entry for entry in found.get("resources") or [] if "/" not in entry["name"]}
+        return self._resources[api_version]
+
+    def _resource(self, api_version: str, kind: str) -> dict[str, Any]:
+        if not self.serves(api_version, kind):
+            raise ClusterError(f"Kind {kind} ({api_version}): the cluster does not have it. Install its CRD, or correct apiVersion and kind.", 404, "NotFound")
+        return self._resources[api_version][kind]
+
+    def present(self, manifest: Mapping[str, Any], foreign: str = "refuse", dry_run: bool = False) -> dict[str, Any]:
+        """Returns {object, changed, created, owned} after one object is as wanted.
+
+        What an earlier run of ours made is reused and keeps its labels. Raises ClusterError when it exists without our label and
+        `foreign` is refuse; adopt changes it without labelling it, so that teardown leaves it; keep leaves it as it is.
+        """
+        path = self.path(manifest)
+        found = self.cluster.get(path)
+        ours = found is None or ownership.is_ours(found)
+        if not ours and foreign == "refuse":
+            raise ClusterError(
+                f"{describe(manifest)}: exists without the label {ownership.MANAGED_BY}={ownership.OURS}, so it is not ours. "
+                "Remove it, choose another name, or say that it may be adopted."
+            )
+        if not ours and foreign == "keep":
+            return {"object": found, "changed": False, "created": False, "owned": False}
+        run_id = ownership.run_id(found) or self.run_id if found else self.run_id
+        body = ownership.labelled(manifest, run_id) if ours else dict(manifest)
+        query = {"fieldManager": FIELD_MANAGER, "force": "true", **({"dryRun": "All"} if dry_run else {})}
+        answer = self.cluster.request("PATCH", path, body=body, query=query, content_type=APPLY_PATCH)
+        return {"object": answer, "changed": found is None or _wanted(found) != _wanted(answer), "created": found is None, "owned": ours}
+
+    def wait_established(self, names: Iterable[str]) -> None:
+        """Waits until CRDs are served. Raises ClusterError naming the one that is not, and what it said last."""
+        deadline = time.monotonic() + self.timeout_s
+        for name in names:
+            path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}"
+            while True:
+                found = self.cluster.get(path) or {}
+                conditions = {entry["type"]: entry for entry in (found.get("status") or {}).get("conditions") or []}
+                if conditions.get("Established", {}).get("status") == "True" and self._are_served(found["spec"]):
+                    break
+                if time.monotonic() > deadline:
+                    said = conditions.get("NamesAccepted", {}).get("message") or conditions.get("Established", {}).get("message") or "nothing yet"
+                    raise ClusterError(f"{CRD} {name}: was not established within {self.timeout_s:g} s (last seen: {said}). Look at the API server.")
+                time.sleep(POLL_S)
+
+    def _are_served(self, spec: Mapping[str, Any]) -> bool:
+        """A condition comes before discovery shows the kind, and a request in between fails."""
+        versions = [f"{spec['group']}/{version['name']}" for version in spec["versions"] if version.get("served")]
+        return all(spec["names"]["kind"] in self._kinds(version, fresh=True) for version in versions)
+
+    def ours(self, api_version: str, kind: str, namespace: str | None, run_id: str | None = None, selector: str = "") -> list[dict[str, Any]]:
+        """Returns our objects of a kind (of one run, if named); none where the cluster does not have the kind."""
+        if not self.serves(api_version, kind):
+            return []
+        wanted = ",".join(part for part in (ownership.selector(run_id), selector) if part)
+        found = self.cluster.items(self.collection(api_version, kind, namespace), wanted)
+        return [{**entry, "apiVersion": api_version, "kind": kind} for entry in found]
+
+    def delete(self, manifest: Mapping[str, Any]) -> None:
+        """Deletes exactly the object that was read (its uid), dependents in the background. Raises ClusterError; one that is gone is fine."""
+        uid = (manifest.get("metadata") or {}).get("uid")
+        options = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background", **({"preconditions": {"uid": uid}} if uid else {})}
+        try:
+            self.cluster.request("DELETE", self.path(manifest), body=options)
+        except ClusterError as error:
+            if error.status != 404:
+                raise
+
+    def instances(self, crd: Mapping[str, Any]) -> int:
+        """Returns how many objects of a custom kind there are in the whole cluster."""
+        spec = crd["spec"]
+        version = next((version["name"] for version in spec["versions"] if version.get("served")), "")
+        return len(self.cluster.items(f"/apis/{spec['group']}/{version}/{spec['names']['plural']}")) if version else 0
+
+    def wait_gone(self, manifests: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
+        """Waits until objects are gone; returns {object, why} of those that are still there when time is up."""
+        left = {self.path(manifest): manifest for manifest in manifests}
+        deadline = time.monotonic() + self.timeout_s
+        why: dict[str, str] = {}
+        while left:
+            for path, manifest in list(left.items()):
+                found = self.cluster.get(path)
+                same = found is not None and found["metadata"].get("uid") == (manifest["metadata"].get("uid") or found["metadata"].get("uid"))
+                if not same:
+                    del left[path]
+                    continue
+                why[path] = why_it_stays(found)
+            if not left or time.monotonic() > deadline:
+                break
+            time.sleep(POLL_S)
+        return [{"object": describe(manifest), "why": why[path]} for path, manifest in left.items()]
+
+
+def why_it_stays(manifest: Mapping[str, Any]) -> str:
+    """Returns why an object that was deleted is still there, as far as it says so itself."""
+    metadata = manifest["metadata"]
+    if not metadata.get("deletionTimestamp"):
+        return "is not being deleted"
+    if metadata.get("finalizers"):
+        return f"waits for its finalizers {', '.join(metadata['finalizers'])}"
+    messages = [entry.get("message", "") for entry in (manifest.get("status") or {}).get("conditions") or [] if entry.get("status") == "True"]
+    return "is being deleted" + (f" ({'; '.join(message for message in messages if message)})" if any(messages) else "")
+
+
+def _wanted(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    metadata = {key: value for key, value in manifest["metadata"].items() if key not in _VOLATILE}
+    return {**{key: value for key, value in manifest.items() if key != "status"}, "metadata": metadata}

@@ -1,0 +1,134 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tells how a Deployment is, at once or when it is rolled out."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: deployment_info
+version_added: 0.2.0
+short_description: Tell how a Deployment is, at once or when it is rolled out
+author:
+  - perfscale.mlflow contributors (@perfscale)
+description:
+  - Looks at a Deployment, its pods and their volume claims.
+  - Ends early when a container cannot start for O(patience) seconds, such as for an image that cannot be pulled.
+extends_documentation_fragment:
+  - kubernetes.core.k8s_auth_options
+attributes:
+  check_mode:
+    description: Only reads.
+    support: full
+options:
+  name:
+    description: Name of the Deployment.
+    type: str
+    required: true
+  namespace:
+    description: Its namespace.
+    type: str
+    required: true
+  timeout:
+    description: Seconds to wait until its newest change is rolled out; 0 looks once.
+    type: float
+    default: 0.0
+  patience:
+    description: Seconds for which a container may be unable to start.
+    type: float
+    default: 60.0
+requirements:
+  - kubernetes
+"""
+
+EXAMPLES = r"""
+- name: Wait for the operator
+  perfscale.mlflow.deployment_info:
+    name: mlflow-operator-controller-manager
+    namespace: opendatahub
+    timeout: 180
+  register: found
+"""
+
+RETURN = r"""
+deployment:
+  description: How it is.
+  returned: success
+  type: dict
+  contains:
+    ready:
+      description: Whether its newest change is rolled out.
+      type: bool
+    ended:
+      description: Why waiting ended, C(ready), C(problem) or C(time).
+      type: str
+    seconds:
+      description: How long it took.
+      type: float
+    reasons:
+      description: What it waits for, or what is wrong.
+      type: list
+      elements: str
+    diagnosis:
+      description: Unless it is ready, the newest warnings of the cluster about it.
+      type: list
+      elements: str
+    exists:
+      description: Whether there is such a Deployment.
+      type: bool
+    owned:
+      description: Whether it carries our label.
+      type: bool
+    images:
+      description: Image of each of its containers.
+      type: dict
+    pods:
+      description: Names of its pods.
+      type: list
+      elements: str
+    nodes:
+      description: Nodes on which they are.
+      type: list
+      elements: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import LIBRARIES, MISSING, auth_spec, cluster_from
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.deployments import ending, explain, facts, wait_ready
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
+
+
+def argument_spec():
+    """Returns the module's options."""
+    return {
+        **auth_spec(),
+        "name": {"type": "str", "required": True},
+        "namespace": {"type": "str", "required": True},
+        "timeout": {"type": "float", "default": 0.0},
+        "patience": {"type": "float", "default": 60.0},
+    }
+
+
+def run(options, cluster):
+    """Returns the module's result for its options. Raises ClusterError."""
+    state, outcome = wait_ready(cluster, options["namespace"], options["name"], options["timeout"], options["patience"])
+    diagnosis = [] if outcome.verdict.ready else explain(cluster, options["namespace"], state)
+    return {"changed": False, "deployment": {**ending(outcome), "diagnosis": diagnosis, **facts(state)}}
+
+
+def main():
+    """Runs the module."""
+    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    if MISSING:
+        module.fail_json(msg=missing_required_lib(LIBRARIES), exception=MISSING)
+    try:
+        result = run(module.params, cluster_from(module.params))
+    except ClusterError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

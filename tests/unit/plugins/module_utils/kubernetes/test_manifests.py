@@ -1,0 +1,106 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reading, ordering and patching manifests."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import manifests
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
+
+
+def thing(kind: str, name: str = "one", **more: object) -> dict:
+    return {"apiVersion": "v1", "kind": kind, "metadata": {"name": name}, **more}
+
+
+def no_fetch(url: str) -> str:
+    raise AssertionError(f"{url} must not be fetched")
+
+
+@pytest.mark.parametrize(
+    ("manifest", "name"),
+    [
+        pytest.param({"kind": "Pod", "metadata": {"namespace": "a", "name": "b"}}, "Pod a/b", id="namespaced"),
+        pytest.param({"kind": "Namespace", "metadata": {"name": "a"}}, "Namespace a", id="cluster-wide"),
+        pytest.param({}, "Object (no name)", id="nothing"),
+    ],
+)
+def test_describe(manifest: dict, name: str) -> None:
+    assert manifests.describe(manifest) == name
+
+
+def test_parse_takes_lists_apart_and_passes_over_empty_documents() -> None:
+    text = (
+        "---\n---\napiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: A, metadata: {name: a}}\n---\n{apiVersion: v1, kind: B, metadata: {name: b}}\n"
+    )
+    assert [manifest["kind"] for manifest in manifests.parse(text, "x")] == ["A", "B"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param("a: [", "Manifest x: is no YAML", id="no-yaml"),
+        pytest.param("just a text", "without apiVersion, kind and metadata.name", id="no-object"),
+        pytest.param("{apiVersion: v1, kind: A, metadata: {}}", "without apiVersion, kind and metadata.name", id="no-name"),
+    ],
+)
+def test_parse_refuses(text: str, said: str) -> None:
+    with pytest.raises(ClusterError, match=said):
+        manifests.parse(text, "x")
+
+
+def test_read_takes_files_directories_and_urls(tmp_path) -> None:
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "b.yaml").write_text("{apiVersion: v1, kind: B, metadata: {name: b}}")
+    (tmp_path / "set" / "a.json").write_text('{"apiVersion": "v1", "kind": "A", "metadata": {"name": "a"}}')
+    (tmp_path / "set" / "kustomization.yaml").write_text("resources: [b.yaml]")
+    (tmp_path / "set" / "notes.txt").write_text("no manifest")
+    (tmp_path / "c.yml").write_text("{apiVersion: v1, kind: C, metadata: {name: c}}")
+    fetched = {"https://example.com/d.yml": "{apiVersion: v1, kind: D, metadata: {name: d}}"}
+    found = manifests.read([str(tmp_path / "set"), str(tmp_path / "c.yml"), *fetched], fetched.__getitem__)
+    assert [manifest["kind"] for manifest in found] == ["A", "B", "C", "D"]
+
+
+def test_read_names_what_cannot_be_read(tmp_path) -> None:
+    with pytest.raises(ClusterError, match=r"gone.yml: cannot be read \(No such file"):
+        manifests.read([str(tmp_path / "gone.yml")], no_fetch)
+    (tmp_path / "bytes.yml").write_bytes(b"\xff\xfe")
+    with pytest.raises(ClusterError, match="is not text"):
+        manifests.read([str(tmp_path / "bytes.yml")], no_fetch)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ClusterError, match="holds no objects"):
+        manifests.read([str(tmp_path / "empty")], no_fetch)
+
+
+def test_in_order_keeps_the_rest_as_written() -> None:
+    kinds = ["Deployment", "ClusterRole", "ConfigMap", "CustomResourceDefinition", "ServiceAccount", "Namespace", "Service"]
+    ordered = [manifest["kind"] for manifest in manifests.in_order(thing(kind) for kind in kinds)]
+    assert ordered == ["Namespace", "CustomResourceDefinition", "ServiceAccount", "ClusterRole", "Deployment", "ConfigMap", "Service"]
+
+
+@pytest.mark.parametrize(
+    ("base", "patch", "merged"),
+    [
+        pytest.param({"a": 1, "b": {"c": 2}}, {"b": {"d": 3}}, {"a": 1, "b": {"c": 2, "d": 3}}, id="dictionaries"),
+        pytest.param({"a": 1, "b": 2}, {"b": None}, {"a": 1}, id="null-removes"),
+        pytest.param([{"name": "x", "v": 1}, {"name": "y"}], [{"name": "x", "v": 2}], [{"name": "x", "v": 2}, {"name": "y"}], id="by-name"),
+        pytest.param([{"name": "x"}], [{"name": "z"}], [{"name": "x"}, {"name": "z"}], id="new-name"),
+        pytest.param([1, 2], [3], [3], id="other-lists-are-replaced"),
+        pytest.param({"a": {"b": 1}}, {"a": "text"}, {"a": "text"}, id="another-type"),
+        pytest.param(None, {"a": {"b": None, "c": 1}}, {"a": {"c": 1}}, id="nothing-before"),
+    ],
+)
+def test_merge(base: object, patch: object, merged: object) -> None:
+    assert manifests.merge(base, patch) == merged
+
+
+def test_patched_changes_the_object_that_it_names() -> None:
+    found = manifests.patched([thing("A"), thing("B", spec={"x": 1})], [{"kind": "B", "metadata": {"name": "one"}, "spec": {"x": 2}}])
+    assert [manifest.get("spec") for manifest in found] == [None, {"x": 2}]
+
+
+def test_patched_refuses_a_patch_of_nothing() -> None:
+    with pytest.raises(ClusterError, match="Patch of A other: no manifest has this kind and name"):
+        manifests.patched([thing("A")], [{"kind": "A", "metadata": {"name": "other"}}])

@@ -1,0 +1,200 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Objects under the rule of ownership, one by one and in sets."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import ownership
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.objects import Objects, why_it_stays
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.sets import apply_all, remove_all
+from ansible_collections.perfscale.mlflow.tests.unit.plugins.module_utils.kubernetes.cluster_stand_in import ClusterStandIn
+
+SECRET = "/api/v1/namespaces/here/secrets/one"
+DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+
+
+def secret(name: str = "one", namespace: str | None = "here", **labels: str) -> dict:
+    metadata = {"name": name, **({"namespace": namespace} if namespace else {}), **({"labels": labels} if labels else {})}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": {"a": "b"}}
+
+
+def stored(name: str, run: str | None, **more: object) -> tuple[str, dict]:
+    """An object of the cluster, ours of a run, or foreign."""
+    found = secret(name)
+    if run is not None:
+        found = ownership.labelled(found, run)
+    found["metadata"] |= {"uid": f"uid-{name}", "resourceVersion": "5", **more}
+    return f"/api/v1/namespaces/here/secrets/{name}", found
+
+
+def definition(scope: str = "Cluster") -> dict:
+    spec = {"group": "example.com", "scope": scope, "names": {"kind": "Thing", "plural": "things"}, "versions": [{"name": "v1", "served": True}]}
+    return {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "things.example.com"}, "spec": spec}
+
+
+def custom(namespace: str | None = None) -> dict:
+    return {"apiVersion": "example.com/v1", "kind": "Thing", "metadata": {"name": "t", **({"namespace": namespace} if namespace else {})}}
+
+
+def objects(cluster: ClusterStandIn, run_id: str = "run-2", timeout_s: float = 0.0) -> Objects:
+    return Objects(cluster, run_id, timeout_s)
+
+
+def test_labels_say_who_made_it() -> None:
+    cluster = ClusterStandIn()
+    found = objects(cluster).present(secret(kept="yes"))
+    assert (found["changed"], found["created"], found["owned"]) == (True, True, True)
+    assert cluster.objects[SECRET]["metadata"]["labels"] == {"kept": "yes", **ownership.labels("run-2")}
+
+
+def test_a_second_time_changes_nothing() -> None:
+    cluster = ClusterStandIn()
+    objects(cluster).present(secret())
+    again = objects(cluster).present(secret())
+    assert (again["changed"], again["created"]) == (False, False)
+
+
+def test_what_an_earlier_run_made_keeps_its_label() -> None:
+    cluster = ClusterStandIn(stored("one", "run-1"))
+    found = objects(cluster).present({**secret(), "data": {"a": "c"}})
+    assert found["changed"] and ownership.run_id(cluster.objects[SECRET]) == "run-1"
+
+
+@pytest.mark.parametrize(
+    ("foreign", "value"),
+    [pytest.param("adopt", "c", id="adopted-is-changed-not-labelled"), pytest.param("keep", "b", id="kept-is-left-alone")],
+)
+def test_foreign_objects(foreign: str, value: str) -> None:
+    cluster = ClusterStandIn(stored("one", None))
+    found = objects(cluster).present({**secret(), "data": {"a": value}}, foreign)
+    assert not found["owned"] and found["changed"] == (foreign == "adopt")
+    assert cluster.objects[SECRET]["data"] == {"a": value}
+    assert not ownership.is_ours(cluster.objects[SECRET])
+
+
+def test_foreign_objects_are_refused_by_name() -> None:
+    with pytest.raises(ClusterError, match="Secret here/one: exists without the label"):
+        objects(ClusterStandIn(stored("one", None))).present(secret())
+
+
+def test_dry_run_tells_and_changes_nothing() -> None:
+    cluster = ClusterStandIn()
+    assert objects(cluster).present(secret(), dry_run=True)["changed"]
+    assert cluster.objects == {}
+
+
+@pytest.mark.parametrize(
+    ("manifest", "said"),
+    [
+        pytest.param(custom(), "Kind Thing .*: the cluster does not have it", id="kind-that-is-not-served"),
+        pytest.param(secret(namespace=None), "Secret: needs a namespace", id="no-namespace"),
+    ],
+)
+def test_places_that_do_not_exist(manifest: dict, said: str) -> None:
+    with pytest.raises(ClusterError, match=said):
+        objects(ClusterStandIn()).present(manifest)
+
+
+def test_a_set_is_applied_definitions_first() -> None:
+    cluster = ClusterStandIn()
+    done = apply_all(objects(cluster), [custom(), secret(namespace=None), definition("Namespaced")], "here", {"part": "x"})
+    assert done["changed"] == ["CustomResourceDefinition things.example.com", "Thing here/t", "Secret here/one"]
+    assert all(manifest["metadata"]["labels"]["part"] == "x" for manifest in cluster.objects.values())
+    assert apply_all(objects(cluster), [custom(), secret(namespace=None), definition("Namespaced")], "here", {"part": "x"})["changed"] == []
+
+
+def test_a_definition_that_is_not_served_in_time_is_named() -> None:
+    cluster = ClusterStandIn()
+    cluster.establishes = False
+    with pytest.raises(ClusterError, match=r"things.example.com: was not established within 0 s \(last seen: nothing yet\)"):
+        apply_all(objects(cluster), [definition()])
+
+
+def test_check_mode_counts_what_cannot_be_asked_yet() -> None:
+    cluster = ClusterStandIn()
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "here"}}
+    done = apply_all(objects(cluster), [namespace, definition(), custom(), secret()], dry_run=True)
+    assert done["changed"] == ["Namespace here", "CustomResourceDefinition things.example.com", "Thing t", "Secret here/one"]
+    assert cluster.objects == {}
+
+
+def test_a_namespace_of_somebody_else_is_used_as_it_is() -> None:
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "here"}}
+    cluster = ClusterStandIn(("/api/v1/namespaces/here", namespace))
+    done = apply_all(objects(cluster), [namespace])
+    assert (done["changed"], done["foreign"]) == ([], ["Namespace here"])
+
+
+@pytest.mark.parametrize(
+    ("run_id", "removed", "foreign"),
+    [
+        pytest.param("run-2", ["Secret here/new"], ["Secret here/theirs", "Secret here/old"], id="of-one-run"),
+        pytest.param("", ["Secret here/old", "Secret here/new"], ["Secret here/theirs"], id="of-all-runs"),
+    ],
+)
+def test_only_what_is_ours_is_removed(run_id: str, removed: list, foreign: list) -> None:
+    cluster = ClusterStandIn(stored("new", "run-2"), stored("old", "run-1"), stored("theirs", None))
+    done = remove_all(objects(cluster, run_id), [secret("new"), secret("old"), secret("theirs"), secret("gone")])
+    assert sorted(done["changed"]) == sorted(removed)
+    assert sorted(done["foreign"]) == sorted(foreign)
+    assert done["same"] == ["Secret here/gone"] and done["stays"] == []
+    assert f"Secret here/{'theirs'}" in foreign and "/api/v1/namespaces/here/secrets/theirs" in cluster.objects
+
+
+def test_kinds_are_removed_by_selector() -> None:
+    cluster = ClusterStandIn(stored("new", "run-2"), stored("theirs", None))
+    done = remove_all(objects(cluster), kinds=[("v1", "Secret", "here"), ("example.com/v1", "Thing", None)])
+    assert done["changed"] == ["Secret here/new"]
+    assert list(cluster.objects) == ["/api/v1/namespaces/here/secrets/theirs"]
+
+
+def test_a_definition_with_objects_of_others_stays() -> None:
+    cluster = ClusterStandIn()
+    apply_all(objects(cluster), [definition()])
+    cluster.objects["/apis/example.com/v1/things/theirs"] = {**custom(), "metadata": {"name": "theirs"}}
+    done = remove_all(objects(cluster), [definition()])
+    assert done["stays"] == [{"object": "CustomResourceDefinition things.example.com", "why": "there are still 1 objects of this kind, which would go with it"}]
+    del cluster.objects["/apis/example.com/v1/things/theirs"]
+    assert remove_all(objects(cluster), [definition()])["changed"] == ["CustomResourceDefinition things.example.com"]
+
+
+def test_what_stays_is_told_with_its_reason() -> None:
+    cluster = ClusterStandIn(stored("one", "run-2"), stored("kept", None))
+    cluster.held = {SECRET}
+    done = remove_all(objects(cluster), [secret()], wait_gone=[secret("kept"), secret("gone")])
+    assert done["stays"] == [
+        {"object": "Secret here/one", "why": "waits for its finalizers example.com/holds"},
+        {"object": "Secret here/kept", "why": "is not being deleted"},
+    ]
+
+
+def test_check_mode_removes_nothing() -> None:
+    cluster = ClusterStandIn(stored("one", "run-2"))
+    assert remove_all(objects(cluster), [secret()], dry_run=True)["changed"] == ["Secret here/one"]
+    assert SECRET in cluster.objects
+
+
+def test_deleting_what_is_gone_is_fine() -> None:
+    objects(ClusterStandIn()).delete(secret())
+
+
+@pytest.mark.parametrize(
+    ("manifest", "why"),
+    [
+        pytest.param({"metadata": {"deletionTimestamp": "now"}}, "is being deleted", id="no-reason"),
+        pytest.param(
+            {
+                "metadata": {"deletionTimestamp": "now"},
+                "status": {"conditions": [{"status": "True", "message": "pods remain"}, {"status": "False", "message": "x"}]},
+            },
+            "is being deleted (pods remain)",
+            id="condition",
+        ),
+    ],
+)
+def test_why_it_stays(manifest: dict, why: str) -> None:
+    assert why_it_stays(manifest) == why
