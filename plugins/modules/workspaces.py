@@ -13,6 +13,7 @@ description:
   - Lists the workspaces of an MLflow server, creates the missing ones with bounded parallelism and waits until each one is listed
     and answers a request of its own.
   - Created workspaces are marked by their description. One that exists without the mark is an error, unless O(adopt=true).
+  - Where namespaces of a cluster are the workspaces, M(perfscale.mlflow.workspace_namespaces) makes them, and this module only sees them.
   - Never deletes or changes a workspace.
 author:
   - perfscale.mlflow contributors (@perfscale)
@@ -46,14 +47,23 @@ options:
   backend:
     description:
       - How workspaces come into being. V(api) asks MLflow to create them (SQL workspace store).
+      - V(namespace) creates none and waits until MLflow shows to the token those that the cluster has.
     type: str
-    choices: [api]
+    choices: [api, namespace]
     default: api
   adopt:
     description:
       - Whether existing workspaces that this module did not create may be used.
     type: bool
     default: false
+  gone:
+    description:
+      - With O(backend=namespace), workspaces that MLflow should not show any more. They are waited for at most 15 seconds and are
+        in RV(workspaces.extra) after that.
+    type: list
+    elements: str
+    default: []
+    version_added: 0.2.0
   timeout:
     description:
       - Seconds until all workspaces have to be ready.
@@ -122,7 +132,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.connection
     tenant_numbers,
 )
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors import MlflowError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.workspaces import ensure_workspaces, tenant_names
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.workspaces import ensure_workspaces, see_workspaces, tenant_names
 
 
 def argument_spec():
@@ -132,8 +142,9 @@ def argument_spec():
         "names": {"type": "list", "elements": "str"},
         "prefix": {"type": "str", "default": "tenant-"},
         "count": {"type": "int"},
-        "backend": {"type": "str", "choices": ["api"], "default": "api"},
+        "backend": {"type": "str", "choices": ["api", "namespace"], "default": "api"},
         "adopt": {"type": "bool", "default": False},
+        "gone": {"type": "list", "elements": "str", "default": []},
         "timeout": {"type": "float", "default": 300.0},
         "state": {"type": "str", "choices": ["present"], "default": "present"},
     }
@@ -144,7 +155,10 @@ def run(options, check_mode):
     names = options["names"] if options["names"] is not None else tenant_names(options["prefix"], tenant_numbers(options))
     client = client_from(options)
     try:
-        found = ensure_workspaces(client, names, options["parallelism"], options["timeout"], options["adopt"], check_mode)
+        if options["backend"] == "namespace":
+            found = see_workspaces(client, names, options["parallelism"], options["timeout"], options["gone"], check_mode)
+        else:
+            found = ensure_workspaces(client, names, options["parallelism"], options["timeout"], options["adopt"], check_mode)
     finally:
         client.close()
     return {"changed": bool(found["created"]), "workspaces": found}

@@ -24,6 +24,12 @@ DEFAULT = "default"  # MLflow's own, always there
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _RESERVED = frozenset({DEFAULT, "workspaces", "api", "ajax-api", "static-files"})
 _POLL_S = 0.2
+_GONE_LIMIT_S = 15.0
+NOT_READY = "Read the server's log, or raise the time limit."
+NOT_LISTED = (
+    "Give the token's service account rights there (MLflow keeps a denial for some minutes, so bind before the first request), "
+    "and the namespace the label by which MLflow selects its workspaces."
+)
 
 
 def tenant_names(prefix: str, numbers: Iterable[int]) -> list[str]:
@@ -81,7 +87,7 @@ def ensure_workspaces(
     foreign = [name for name in existing if before[name] != OURS]
     if foreign and not adopt:
         raise MlflowError(
-            f"Workspace {_few(foreign)}: exists already and was not created by this collection. "
+            f"Workspace {few(foreign)}: exists already and was not created by this collection. "
             "Choose another prefix, remove it, or adopt it knowingly (adopt: true, role variable workspaces_adopt)."
         )
     if not check_mode:
@@ -98,7 +104,40 @@ def ensure_workspaces(
     }
 
 
-def wait_ready(client: MlflowClient, names: list[str], parallelism: int, deadline: float, timeout_s: float) -> None:
+def see_workspaces(
+    client: MlflowClient,
+    names: list[str],
+    parallelism: int = 8,
+    timeout_s: float = 300.0,
+    gone: Iterable[str] = (),
+    check_mode: bool = False,
+) -> dict[str, Any]:
+    """Waits until every one of `names`, which others make, is listed and answers, and those of `gone` are not listed any more.
+
+    Returns what `ensure_workspaces` does, `created` being empty. A name of `gone` that is still listed after 15 s is left to the caller as one
+    of `extra`: the server may not select its workspaces by a label. With `check_mode` nothing is waited for.
+    Raises MlflowError when `timeout_s` passed.
+    """
+    started = time.monotonic()
+    check_names(names)
+    if not check_mode:
+        wait_ready(client, names, parallelism, started + timeout_s, timeout_s, NOT_LISTED)
+    seen = set(list_workspaces(client))
+    deadline = started + min(timeout_s, _GONE_LIMIT_S)
+    while not check_mode and seen.intersection(gone) and time.monotonic() < deadline:
+        time.sleep(_POLL_S)
+        seen = set(list_workspaces(client))
+    return {
+        "requested": len(names),
+        "created": [],
+        "existing": [name for name in names if name in seen],
+        "extra": sorted(seen.difference(names, (DEFAULT,))),
+        "ready": seen.issuperset(names),
+        "seconds": round(time.monotonic() - started, 3),
+    }
+
+
+def wait_ready(client: MlflowClient, names: list[str], parallelism: int, deadline: float, timeout_s: float, remedy: str = NOT_READY) -> None:
     """Returns when every workspace is listed and answers a request of its own.
 
     `deadline` is on the monotonic clock. Raises MlflowError naming what is missing when it passes.
@@ -115,8 +154,8 @@ def wait_ready(client: MlflowClient, names: list[str], parallelism: int, deadlin
         if time.monotonic() >= deadline:
             last = "listed but not answering" if waiting[0] in seen else "not listed"
             raise MlflowError(
-                f"Workspace {_few(waiting)}: not ready after {timeout_s:g} s ({len(waiting)} of {len(names)}, last seen {last}). "
-                "Read the server's log, or raise the time limit."
+                f"Workspace {few(waiting)}: not ready after {timeout_s:g} s ({len(waiting)} of {len(names)}, last seen {last}). "
+                f"{remedy}"
             )
         time.sleep(_POLL_S)
 
@@ -142,5 +181,6 @@ def _answers(client: MlflowClient, name: str, deadline: float) -> bool:
     return True
 
 
-def _few(names: list[str]) -> str:
+def few(names: list[str]) -> str:
+    """Returns the first five names and how many more there are."""
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

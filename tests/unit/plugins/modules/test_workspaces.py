@@ -32,6 +32,15 @@ def test_check_mode_tells_and_does_nothing(run_module, server):
     assert told["changed"] and told["workspaces"]["created"] == ["load-a"] and "load-a" not in server.workspaces
 
 
+def test_namespaces_are_seen_and_never_created(run_module, server):
+    server.workspaces |= {"tenant-1": "", "tenant-2": "", "other": ""}
+    seen = run_module("workspaces", {"url": server.url, "count": 2, "backend": "namespace"})
+    assert not seen["changed"] and seen["workspaces"]["existing"] == ["tenant-1", "tenant-2"] and seen["workspaces"]["extra"] == ["other"]
+    assert seen["workspaces"]["ready"] and set(seen["workspaces"]) == {"requested", "created", "existing", "extra", "ready", "seconds"}
+    missing = run_module("workspaces", {"url": server.url, "count": 3, "backend": "namespace", "timeout": 0.1})
+    assert missing["failed"] and "Workspace tenant-3: not ready after 0.1 s" in missing["msg"] and "rights there" in missing["msg"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -39,7 +48,7 @@ def test_check_mode_tells_and_does_nothing(run_module, server):
         pytest.param({"names": ["t1"], "count": 1}, "mutually exclusive: names|count", id="both"),
         pytest.param({"count": 0}, "Tenants: none", id="none"),
         pytest.param({"names": ["default"]}, "Workspace 'default': is not a name MLflow accepts", id="reserved"),
-        pytest.param({"count": 1, "backend": "namespace"}, "value of backend must be one of: api", id="backend"),
+        pytest.param({"count": 1, "backend": "sql"}, "value of backend must be one of: api, namespace", id="backend"),
         pytest.param({"count": 1, "parallelism": 0}, "Option parallelism 0: is out of range", id="parallelism"),
         pytest.param({"count": 1, "url": "nowhere"}, "MLflow URL 'nowhere': is not a base URL", id="url"),
         pytest.param({"count": 1, "url": "http://127.0.0.1:1"}, "is not reachable (connection refused)", id="down"),

@@ -90,6 +90,8 @@ class StandInApiServer:
     def _serve(self, method: str, path: str, query: dict[str, list[str]], body: Any) -> tuple[int, Any]:
         if path == "/version":
             return 200, {"gitVersion": "v1.34.4", "major": "1", "minor": "34"}
+        if method == "POST" and "metadata" not in body:
+            return _status(404, "NotFound", f"{path} is answered by the test alone")
         if method == "POST":
             name = body["metadata"]["name"]
             if (path, name) in self.objects:
@@ -124,6 +126,8 @@ class StandInApiServer:
     def _all(self, path: str, query: dict[str, list[str]]) -> tuple[int, Any]:
         wanted = [pair.split("=", 1) for pair in query.get("labelSelector", [""])[0].split(",") if pair]
         items = [item for (collection, _name), item in sorted(self.objects.items()) if _matches(path, collection) and _carries(item, wanted)]
+        name = query.get("fieldSelector", [""])[0].removeprefix("metadata.name=")
+        items = [item for item in items if name in ("", item["metadata"]["name"])]
         start, limit = int(query.get("continue", ["0"])[0]), int(query.get("limit", ["0"])[0]) or len(items)
         more = str(start + limit) if start + limit < len(items) else ""
         return 200, {"metadata": {"continue": more}, "items": items[start : start + limit]}

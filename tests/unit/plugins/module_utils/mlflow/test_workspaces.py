@@ -11,6 +11,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.workspaces
     check_names,
     ensure_workspaces,
     in_parallel,
+    see_workspaces,
     tenant_names,
 )
 
@@ -99,6 +100,23 @@ def test_another_failure_while_waiting_is_raised(server, client):
     server.answers[("GET", SEARCH)] = [(403, {"error_code": "PERMISSION_DENIED"})]
     with pytest.raises(MlflowError, match="HTTP 403"):
         ensure_workspaces(client, ["t1"])
+
+
+@pytest.mark.parametrize(
+    ("left", "extra"),
+    [pytest.param([], [], id="gone-at-once"), pytest.param(["t2"], [], id="gone-later"), pytest.param(["t2", "t2", "t2", "t2"], ["t2"], id="stays")],
+)
+def test_waits_a_while_for_what_should_not_be_shown(server, client, monkeypatch, left, extra):
+    monkeypatch.setattr(f"{see_workspaces.__module__}._GONE_LIMIT_S", 0.3)
+    server.workspaces["t1"] = ""
+    server.answers[("GET", WORKSPACES)] = [(200, {"workspaces": [{"name": name} for name in ("t1", more)]}) for more in ("t1", *left)]
+    server.workspaces |= dict.fromkeys(extra, "")
+    assert see_workspaces(client, ["t1"], gone=["t2"])["extra"] == extra
+
+
+def test_check_mode_waits_for_nothing(server, client):
+    found = see_workspaces(client, ["t1"], check_mode=True)
+    assert not found["ready"] and found["existing"] == []
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,150 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The end of a run on a cluster: everything that carries its labels is deleted, side by side, and what stays is named with its reason."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import ownership
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import MERGE_PATCH, Cluster
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.manifests import describe
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.objects import why_it_stays
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tenant_objects import ADOPTED_BY, RBAC, SELECTOR, unselecting
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.workspaces import in_parallel
+
+# Kinds that this collection creates: API root and plural. Controllers come before what they make.
+NAMESPACED = {
+    "Deployment": ("/apis/apps/v1", "deployments"),
+    "Job": ("/apis/batch/v1", "jobs"),
+    "Pod": ("/api/v1", "pods"),
+    "Service": ("/api/v1", "services"),
+    "NetworkPolicy": ("/apis/networking.k8s.io/v1", "networkpolicies"),
+    "PersistentVolumeClaim": ("/api/v1", "persistentvolumeclaims"),
+    "ConfigMap": ("/api/v1", "configmaps"),
+    "Secret": ("/api/v1", "secrets"),
+    "RoleBinding": (f"/apis/{RBAC}/v1", "rolebindings"),
+    "Role": (f"/apis/{RBAC}/v1", "roles"),
+    "ServiceAccount": ("/api/v1", "serviceaccounts"),
+    "Lease": ("/apis/coordination.k8s.io/v1", "leases"),
+}
+CLUSTER_WIDE = {
+    "ClusterRoleBinding": (f"/apis/{RBAC}/v1", "clusterrolebindings"),
+    "ClusterRole": (f"/apis/{RBAC}/v1", "clusterroles"),
+    "Namespace": ("/api/v1", "namespaces"),
+}
+KINDS = (*NAMESPACED, *CLUSTER_WIDE)
+_POLL_S = 1.0
+
+
+@dataclass(frozen=True)
+class Collection:
+    """The objects of one kind in one namespace, or in none."""
+
+    kind: str
+    namespace: str = ""
+
+    @property
+    def path(self) -> str:
+        """The path of the collection."""
+        root, plural = (NAMESPACED | CLUSTER_WIDE)[self.kind]
+        return f"{root}/namespaces/{self.namespace}/{plural}" if self.namespace else f"{root}/{plural}"
+
+    def ours(self, cluster: Cluster, run_id: str | None) -> list[dict[str, Any]]:
+        """Returns our objects in it, of one run if named."""
+        try:
+            found = cluster.items(self.path, ownership.selector(run_id))
+        except ClusterError as error:
+            if error.status == 404:
+                return []
+            raise
+        return [{**item, "kind": self.kind} for item in found]
+
+
+def tear_down(
+    cluster: Cluster,
+    run_id: str | None,
+    namespaces: Iterable[str],
+    kinds: Iterable[str] = KINDS,
+    selector: Mapping[str, str] | None = None,
+    parallelism: int = 16,
+    timeout_s: float = 600.0,
+    check_mode: bool = False,
+) -> dict[str, Any]:
+    """Deletes what a run made (`run_id` None: what every run made), of `kinds`, in `namespaces` and outside of them, and waits until it is gone.
+
+    Namespaces of ours go with all that is in them. Those that were only adopted lose the `selector` label and what is ours in them.
+    Returns {deleted {kind: [names]}, released [], remaining [{object, why}], seconds}; `remaining` is what `timeout_s` did not suffice for.
+    With `check_mode` nothing is changed and `deleted` is what would be. Raises ClusterError.
+    """
+    started = time.monotonic()
+    wanted = set(kinds)
+    everything = cluster.items("/api/v1/namespaces") if "Namespace" in wanted else []
+    adopted = [item["metadata"]["name"] for item in everything if _is_adopted(item, run_id)]
+    places = [*dict.fromkeys([*namespaces, *adopted])]
+    collections = [Collection(kind, place) for kind in NAMESPACED if kind in wanted for place in places]
+    collections += [Collection(kind) for kind in CLUSTER_WIDE if kind in wanted]
+    found = _list(cluster, collections, run_id, parallelism)
+    # What is in a namespace of ours goes with it.
+    going = {item["metadata"]["name"] for collection, items in found.items() if collection.kind == "Namespace" for item in items}
+    found = {collection: items for collection, items in found.items() if collection.namespace not in going}
+    if not check_mode:
+        release = unselecting(selector or SELECTOR)
+        in_parallel(lambda name: cluster.request("PATCH", f"/api/v1/namespaces/{name}", body=release, content_type=MERGE_PATCH), adopted, parallelism)
+        pairs = [(collection, item) for collection, items in found.items() for item in items]
+        in_parallel(lambda pair: _delete(cluster, *pair), pairs, parallelism)
+    left = [] if check_mode else _wait(cluster, found, run_id, parallelism, started + timeout_s)
+    deleted: dict[str, list[str]] = {kind: [] for kind in KINDS if kind in wanted}
+    for collection, items in found.items():
+        deleted[collection.kind] += [_name(item) for item in items]
+    return {
+        "deleted": deleted,
+        "released": adopted,
+        "remaining": [{"object": describe(item), "why": why_it_stays(item)} for item in left],
+        "seconds": round(time.monotonic() - started, 3),
+    }
+
+
+def _is_adopted(namespace: Mapping[str, Any], run_id: str | None) -> bool:
+    adopter = (namespace["metadata"].get("annotations") or {}).get(ADOPTED_BY)
+    return adopter is not None and not ownership.is_ours(namespace) and run_id in (None, adopter)
+
+
+def _list(cluster: Cluster, collections: list[Collection], run_id: str | None, parallelism: int) -> dict[Collection, list[dict[str, Any]]]:
+    answers = in_parallel(lambda collection: collection.ours(cluster, run_id), collections, parallelism)
+    return {collection: items for collection, items in zip(collections, answers, strict=True) if items}
+
+
+def _delete(cluster: Cluster, collection: Collection, item: Mapping[str, Any]) -> None:
+    """Deletes exactly the object that was read; one that is gone, or another of the same name, is left."""
+    options = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background", "preconditions": {"uid": item["metadata"]["uid"]}}
+    try:
+        cluster.request("DELETE", f"{collection.path}/{item['metadata']['name']}", body=options)
+    except ClusterError as error:
+        if error.status not in (404, 409):
+            raise
+
+
+def _wait(cluster: Cluster, found: Mapping[Collection, list[dict[str, Any]]], run_id: str | None, parallelism: int, deadline: float) -> list[dict[str, Any]]:
+    """Returns those of the found objects that are still there when all are gone or the deadline (monotonic) passes."""
+    uids = {item["metadata"]["uid"] for items in found.values() for item in items}
+    collections = list(found)
+    while collections:
+        seen = _list(cluster, collections, run_id, parallelism)
+        left = {collection: [item for item in items if item["metadata"]["uid"] in uids] for collection, items in seen.items()}
+        collections = [collection for collection, items in left.items() if items]
+        if collections and time.monotonic() >= deadline:
+            return [item for items in left.values() for item in items]
+        if collections:
+            time.sleep(_POLL_S)
+    return []
+
+
+def _name(item: Mapping[str, Any]) -> str:
+    metadata = item["metadata"]
+    return f"{metadata['namespace']}/{metadata['name']}" if metadata.get("namespace") else metadata["name"]

@@ -1,0 +1,181 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Deletes what a run made in a cluster."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: cluster_teardown
+short_description: Delete what a run made in a cluster
+version_added: 0.2.0
+description:
+  - Deletes exactly what carries the labels of a run, found by equality selectors, and waits until it is gone.
+  - A namespace of the run goes with everything in it. One that was only adopted stays and loses the label by which MLflow selects it.
+  - Custom resources of operators are removed by the roles that made them, before this.
+author:
+  - perfscale.mlflow contributors (@perfscale)
+extends_documentation_fragment:
+  - kubernetes.core.k8s_auth_options
+attributes:
+  check_mode:
+    description: Can run in check mode and tell what would be deleted.
+    support: full
+  idempotent:
+    description: A second call finds nothing.
+    support: full
+options:
+  run_id:
+    description: The run. Give this or O(all_runs=true).
+    type: str
+  all_runs:
+    description: Whether everything goes that any run of this collection made.
+    type: bool
+    default: false
+  namespaces:
+    description: Namespaces, beside the run's own, in which it made objects (the generator's, MLflow's).
+    type: list
+    elements: str
+    default: []
+  kinds:
+    description: Kinds that are deleted.
+    type: list
+    elements: str
+    choices:
+      - Deployment
+      - Job
+      - Pod
+      - Service
+      - NetworkPolicy
+      - PersistentVolumeClaim
+      - ConfigMap
+      - Secret
+      - RoleBinding
+      - Role
+      - ServiceAccount
+      - Lease
+      - ClusterRoleBinding
+      - ClusterRole
+      - Namespace
+    default:
+      - Deployment
+      - Job
+      - Pod
+      - Service
+      - NetworkPolicy
+      - PersistentVolumeClaim
+      - ConfigMap
+      - Secret
+      - RoleBinding
+      - Role
+      - ServiceAccount
+      - Lease
+      - ClusterRoleBinding
+      - ClusterRole
+      - Namespace
+  selector:
+    description: The label that adopted namespaces lose. Empty means C(perfscale.mlflow/tenant=true).
+    type: dict
+    default: {}
+  parallelism:
+    description: How many requests may be under way at once, at most 32.
+    type: int
+    default: 16
+  timeout:
+    description: Seconds until all of it has to be gone.
+    type: float
+    default: 600.0
+requirements:
+  - kubernetes
+"""
+
+EXAMPLES = r"""
+- name: Delete what a run made
+  perfscale.mlflow.cluster_teardown:
+    run_id: 20261124T120000Z-1a2b
+    namespaces: [opendatahub]
+  register: removed
+  failed_when: removed.teardown.remaining | length > 0
+"""
+
+RETURN = r"""
+teardown:
+  description: What was done. In check mode, what would be done.
+  returned: success
+  type: dict
+  contains:
+    deleted:
+      description: Names of the deleted objects by kind, with their namespace where they have one.
+      type: dict
+    released:
+      description: Namespaces that had been adopted and lost the label.
+      type: list
+      elements: str
+    remaining:
+      description: What is still there after O(timeout), each with C(object) and C(why).
+      type: list
+      elements: dict
+    seconds:
+      description: How long it took.
+      type: float
+"""
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import LIBRARIES, MISSING, auth_spec, cluster_from
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.teardown import KINDS, tear_down
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tenants import check_parallelism
+
+
+def argument_spec():
+    """Returns the module's options."""
+    return {
+        **auth_spec(),
+        "run_id": {"type": "str"},
+        "all_runs": {"type": "bool", "default": False},
+        "namespaces": {"type": "list", "elements": "str", "default": []},
+        "kinds": {"type": "list", "elements": "str", "choices": list(KINDS), "default": list(KINDS)},
+        "selector": {"type": "dict", "default": {}},
+        "parallelism": {"type": "int", "default": 16},
+        "timeout": {"type": "float", "default": 600.0},
+    }
+
+
+def run(options, check_mode):
+    """Returns the module's result for its options. Raises ClusterError."""
+    if bool(options["run_id"]) == options["all_runs"]:
+        raise ClusterError("Teardown: wants either one run or all of them. Give run_id, or all_runs: true.")
+    check_parallelism(options["parallelism"])
+    cluster = cluster_from(options, options["parallelism"])
+    try:
+        done = tear_down(
+            cluster,
+            options["run_id"] or None,
+            options["namespaces"],
+            options["kinds"],
+            options["selector"],
+            options["parallelism"],
+            options["timeout"],
+            check_mode,
+        )
+    finally:
+        cluster.close()
+    return {"changed": bool(done["released"]) or any(done["deleted"].values()), "teardown": done}
+
+
+def main():
+    """Runs the module."""
+    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    if MISSING:
+        module.fail_json(msg=missing_required_lib(LIBRARIES), exception=MISSING)
+    try:
+        result = run(module.params, module.check_mode)
+    except ClusterError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,162 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Writes a fresh token of a service account into a private file."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: service_account_token
+short_description: Write a fresh token of a service account into a private file
+version_added: 0.2.0
+description:
+  - Asks the API server for a token (TokenRequest) and writes it, atomically and with mode 0600, to a file on the host where the module runs.
+    The token itself is never returned.
+  - With O(tenants) one token for the service account of each tenant, and the file is a JSON object of tokens by tenant.
+  - A token that the API server gives a shorter life than asked for is an error that names both.
+author:
+  - perfscale.mlflow contributors (@perfscale)
+extends_documentation_fragment:
+  - kubernetes.core.k8s_auth_options
+attributes:
+  check_mode:
+    description: Asks for nothing and writes nothing.
+    support: full
+  idempotent:
+    description: Every call asks for a new token.
+    support: none
+options:
+  name:
+    description: Name of the service account.
+    type: str
+    required: true
+  namespace:
+    description: Its namespace. Give this or O(tenants).
+    type: str
+  tenants:
+    description: Namespaces that have a service account of this name each.
+    type: list
+    elements: str
+  seconds:
+    description: How long the token has to live, at least 600.
+    type: int
+    required: true
+  dest:
+    description: The file.
+    type: path
+    required: true
+  secret:
+    description:
+      - Name of a Secret in O(namespace). The token ends with it, whatever its life.
+    type: str
+  parallelism:
+    description: How many requests may be under way at once, at most 32.
+    type: int
+    default: 16
+requirements:
+  - kubernetes
+"""
+
+EXAMPLES = r"""
+- name: Write a token for the next cell
+  perfscale.mlflow.service_account_token:
+    namespace: opendatahub
+    name: perfscale-mlflow-load
+    seconds: 3600
+    dest: "{{ state_dir }}/mlflow.token"
+"""
+
+RETURN = r"""
+token:
+  description: When it ends, and where it is. The earliest end, if there are several.
+  returned: success
+  type: dict
+  contains:
+    expires:
+      description: End in epoch seconds. Null in check mode.
+      type: float
+    expires_at:
+      description: End as text, in UTC.
+      type: str
+      sample: "2026-11-24T12:30:00Z"
+    count:
+      description: How many tokens the file holds.
+      type: int
+    file:
+      description: The file.
+      type: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import LIBRARIES, MISSING, auth_spec, cluster_from
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tenants import check_parallelism
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tokens import described, request_token
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.workspaces import in_parallel
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import FileWriteError, write_json, write_text
+
+PRIVATE = 0o600
+
+
+def argument_spec():
+    """Returns the module's options."""
+    return {
+        **auth_spec(),
+        "name": {"type": "str", "required": True},
+        "namespace": {"type": "str"},
+        "tenants": {"type": "list", "elements": "str"},
+        "seconds": {"type": "int", "required": True},
+        "dest": {"type": "path", "required": True},
+        "secret": {"type": "str", "no_log": False},  # a name
+        "parallelism": {"type": "int", "default": 16},
+    }
+
+
+def secret_of(cluster, options):
+    """Returns {name, uid} of the Secret that a token is bound to, or None. Raises ClusterError when it does not exist."""
+    if not options["secret"]:
+        return None
+    found = cluster.request("GET", f"/api/v1/namespaces/{options['namespace']}/secrets/{options['secret']}")
+    return {"name": options["secret"], "uid": found["metadata"]["uid"]}
+
+
+def run(options):
+    """Returns the module's result for its options. Raises ClusterError or FileWriteError."""
+    check_parallelism(options["parallelism"])
+    cluster = cluster_from(options, options["parallelism"])
+    try:
+        if options["tenants"] is None:
+            tokens = [request_token(cluster, options["namespace"], options["name"], options["seconds"], secret_of(cluster, options))]
+            write_text(options["dest"], tokens[0].text, PRIVATE)
+        else:
+            tokens = in_parallel(lambda tenant: request_token(cluster, tenant, options["name"], options["seconds"]), options["tenants"], options["parallelism"])
+            write_json(options["dest"], {tenant: token.text for tenant, token in zip(options["tenants"], tokens, strict=True)}, PRIVATE)
+    finally:
+        cluster.close()
+    return {"changed": True, "token": {**described(tokens), "file": options["dest"]}}
+
+
+def main():
+    """Runs the module."""
+    module = AnsibleModule(
+        argument_spec=argument_spec(),
+        mutually_exclusive=[("namespace", "tenants"), ("secret", "tenants")],
+        required_one_of=[("namespace", "tenants")],
+        supports_check_mode=True,
+    )
+    if MISSING:
+        module.fail_json(msg=missing_required_lib(LIBRARIES), exception=MISSING)
+    if module.check_mode:
+        count = 1 if module.params["tenants"] is None else len(module.params["tenants"])
+        module.exit_json(changed=True, token={"expires": None, "expires_at": None, "count": count, "file": module.params["dest"]})
+    try:
+        result = run(module.params)
+    except (ClusterError, FileWriteError) as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
