@@ -15,10 +15,10 @@ CONTROLLER := $(call STAMP,controller,requirements.txt)
 DEVELOPER := $(call STAMP,developer,requirements.txt requirements-dev.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv suite test bench lint docs clean
+.PHONY: help venv suite test test-cluster cluster-up cluster-down bench lint docs clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
 
 venv: $(CONTROLLER) ## make or refresh the virtual environment .venv
 
@@ -42,6 +42,15 @@ suite: venv ## run the whole job on this machine and stop what it started (ARGS=
 test: lint ## set up and run every check and test (needs Go too; ARGS goes to pytest)
 	@$(BIN)/python tests/run.py $(ARGS)
 
+test-cluster: $(DEVELOPER) ## make a real Kubernetes of one node, run tests/cluster in it, remove it (root on Linux; ARGS goes to pytest)
+	@$(BIN)/python tests/cluster/run.py test $(ARGS)
+
+cluster-up: $(CONTROLLER) ## make that Kubernetes and leave it running
+	@$(BIN)/python tests/cluster/run.py up
+
+cluster-down: $(CONTROLLER) ## remove that Kubernetes
+	@$(BIN)/python tests/cluster/run.py down
+
 lint: $(DEVELOPER) ## run ansible-lint, yamllint and ruff
 	@PATH="$(CURDIR)/$(BIN):$$PATH" ansible-lint --offline --profile production
 	@$(BIN)/yamllint --strict .
@@ -55,4 +64,5 @@ docs: $(DEVELOPER) ## write the generated pages of docs again
 
 clean: ## stop and remove the environment, the data of the local stack and the cache (results stay)
 	@if test -x $(BIN)/ansible-playbook -a -d .perfscale; then $(PLAY) playbooks/teardown.yml -e teardown_data=true; fi
+	@if test -x $(BIN)/python -a -d "$(CACHE)/cluster"; then $(BIN)/python tests/cluster/run.py down; fi
 	rm -rf $(VENV) .perfscale "$(CACHE)"

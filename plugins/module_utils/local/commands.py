@@ -26,11 +26,14 @@ def run(
     identity: dict[str, Any] | None = None,
     text: str | None = None,
     env: dict[str, str] | None = None,
+    limit_s: float | None = None,
 ) -> str:
     """Runs a command and returns its output (standard output and errors together).
 
-    `identity` is {user, group, extra_groups} to run as, `text` its input. Raises ToolError "<what>: <last line>. <remedy>".
+    `identity` is {user, group, extra_groups} to run as, `text` its input, `limit_s` the seconds it may take (COMMAND_LIMIT_S).
+    Raises ToolError "<what>: <last line>. <remedy>".
     """
+    limit = limit_s or COMMAND_LIMIT_S
     try:
         done = subprocess.run(
             argv,
@@ -41,12 +44,12 @@ def run(
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=COMMAND_LIMIT_S,
+            timeout=limit,
             check=False,
             **(identity or {}),
         )
     except subprocess.TimeoutExpired as error:
-        raise ToolError(f"{what}: {argv[0]} did not end within {COMMAND_LIMIT_S:g} s. {remedy}.") from error
+        raise ToolError(f"{what}: {argv[0]} did not end within {limit:g} s. {remedy}.") from error
     except OSError as error:
         raise ToolError(f"{what}: {argv[0]} cannot be run ({error.strerror}). {remedy}.") from error
     if done.returncode:

@@ -42,6 +42,8 @@ def test_a_command_that_does_not_end(program: Callable[..., Path], monkeypatch: 
     monkeypatch.setattr(commands, "COMMAND_LIMIT_S", 0.1)
     with pytest.raises(ToolError, match=r"did not end within 0.1 s"):
         commands.run([str(program("tool", "exec sleep 30"))], "Tool", "Do this")
+    with pytest.raises(ToolError, match=r"did not end within 0.2 s"):
+        commands.run([str(program("tool", "exec sleep 30"))], "Tool", "Do this", limit_s=0.2)
 
 
 def test_the_version_is_the_first_dotted_number(program: Callable[..., Path]) -> None:

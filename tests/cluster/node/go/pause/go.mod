@@ -1,0 +1,3 @@
+module perfscale.mlflow/tests/cluster/pause
+
+go 1.24.0

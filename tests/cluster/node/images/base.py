@@ -1,0 +1,36 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The two images without which no pod and no volume comes to be."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.local import cache
+from node import container_runtime, go_programs, root_filesystem, storage
+from node.image_archive import Image
+from node.images import archive
+
+
+def pause(directory: Path) -> Path:
+    """The first process of every pod."""
+    program = go_programs.ensure(directory, go_programs.PAUSE) / "pause"
+
+    def make(work: Path) -> Image:
+        (work / "root").mkdir()
+        shutil.copy2(program, work / "root" / "pause")
+        return Image(container_runtime.PAUSE_IMAGE, [work / "root"], entrypoint=["/pause"], user="65535:65535")
+
+    return archive.ensure(directory, "pause", cache.key_of(str(program)), make)
+
+
+def busybox(directory: Path) -> Path:
+    """Helper pods of volumes, and tests that need a shell."""
+    key = cache.key_of(root_filesystem.APPLETS)
+
+    def make(work: Path) -> Image:
+        return Image(storage.HELPER_IMAGE, [root_filesystem.add_busybox(work / "root")], command=["sleep", "infinity"])
+
+    return archive.ensure(directory, "busybox", key, make)

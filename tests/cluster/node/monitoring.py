@@ -1,0 +1,147 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Prometheus on the node, with TLS, and what it scrapes: kubelet, API server, state of objects, MLflow, PostgreSQL's exporter.
+
+Jobs and labels are those of OpenShift's own monitoring where it has them (job kubelet with metrics_path, apiserver, kube-state-metrics).
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.local import debian, tools
+from node import layout
+from node.program import Program
+
+SCRAPE_INTERVAL_S = 5
+STATE_METRICS_PORT = 8080
+NODE_METRICS_PORT = 9100
+POD_LABELS = {"namespace": "namespace", "pod_name": "pod", "pod_container_name": "container"}
+COLLECTIONS = Path(__file__).parents[3] / ".collections"
+URL = f"https://{layout.ADDRESS}:{layout.PROMETHEUS_PORT}"
+
+
+def credentials(places: layout.Layout) -> dict[str, str]:
+    """Writes the client certificate of the monitoring user as files, for TLS settings; returns these."""
+    user = yaml.safe_load(places.kubeconfig_of("monitoring").read_text(encoding="utf-8"))["users"][0]["user"]
+    files = {}
+    for setting, name, key in (("cert_file", "monitoring.crt", "client-certificate-data"), ("key_file", "monitoring.key", "client-key-data")):
+        file = places.config / name
+        file.touch(mode=0o600)
+        file.write_bytes(base64.b64decode(user[key]))
+        files[setting] = str(file)
+    return files
+
+
+def configuration(places: layout.Layout) -> dict[str, Any]:
+    """Returns the configuration of Prometheus."""
+    client = credentials(places)
+    # The kubelet's own certificate is self-signed.
+    kubelet_tls = {**client, "insecure_skip_verify": True}
+    pods = {"role": "pod", "kubeconfig_file": str(places.kubeconfig_of("monitoring"))}
+    names = [_copy(f"__meta_kubernetes_{source}", target) for source, target in POD_LABELS.items()]
+    return {
+        "global": {"scrape_interval": f"{SCRAPE_INTERVAL_S}s", "scrape_timeout": f"{SCRAPE_INTERVAL_S}s"},
+        "scrape_configs": [
+            _static("kubelet", f"{layout.ADDRESS}:10250", "/metrics/cadvisor", kubelet_tls),
+            # The same names as cAdvisor's: queries have to choose one of the two jobs.
+            _static("kubelet-resource", f"{layout.ADDRESS}:10250", "/metrics/resource", kubelet_tls),
+            _static("apiserver", f"{layout.ADDRESS}:{layout.API_PORT}", "/metrics", {**client, "ca_file": str(places.pki / "ca.crt")}),
+            _static("kube-state-metrics", f"127.0.0.1:{STATE_METRICS_PORT}", "/metrics"),
+            _static("node-exporter", f"127.0.0.1:{NODE_METRICS_PORT}", "/metrics"),
+            {
+                "job_name": "mlflow",
+                "scheme": "https",
+                "metrics_path": "/metrics",
+                "tls_config": {"insecure_skip_verify": True},
+                "kubernetes_sd_configs": [pods],
+                "relabel_configs": [_keep("__meta_kubernetes_pod_label_app", "mlflow"), _keep("__meta_kubernetes_pod_container_port_name", "https"), *names],
+            },
+            {
+                # Everything else that says how it wants to be scraped, as the usual annotations do.
+                "job_name": "pods",
+                "kubernetes_sd_configs": [pods],
+                "relabel_configs": [
+                    _keep("__meta_kubernetes_pod_annotation_prometheus_io_scrape", "true"),
+                    _copy("__meta_kubernetes_pod_annotation_prometheus_io_path", "__metrics_path__", "(.+)"),
+                    {
+                        "source_labels": ["__meta_kubernetes_pod_ip", "__meta_kubernetes_pod_annotation_prometheus_io_port"],
+                        "separator": ":",
+                        "regex": "(.+:[0-9]+)",
+                        "target_label": "__address__",
+                    },
+                    *names,
+                ],
+            },
+        ],
+    }
+
+
+def _static(job: str, target: str, path: str, tls: dict[str, Any] | None = None) -> dict[str, Any]:
+    """One target of the node itself; what a sample says of its own node stands."""
+    targets = [{"targets": [target], "labels": {"node": layout.NODE, "metrics_path": path}}]
+    secure = {"scheme": "https", "tls_config": tls} if tls else {}
+    return {"job_name": job, "metrics_path": path, "honor_labels": True, "static_configs": targets, **secure}
+
+
+def _keep(label: str, value: str) -> dict[str, Any]:
+    return {"source_labels": [label], "regex": value, "action": "keep"}
+
+
+def _copy(source: str, target: str, pattern: str = "(.*)") -> dict[str, Any]:
+    return {"source_labels": [source], "regex": pattern, "target_label": target}
+
+
+def write_configuration(places: layout.Layout) -> None:
+    (places.config / "prometheus.yml").write_text(json.dumps(configuration(places)), encoding="utf-8")
+    # The API server's certificate names the address of the node, so it serves here too.
+    tls = {"tls_server_config": {"cert_file": str(places.pki / "apiserver.crt"), "key_file": str(places.pki / "apiserver.key")}}
+    (places.config / "prometheus-web.yml").write_text(json.dumps(tls), encoding="utf-8")
+
+
+def prometheus(places: layout.Layout, program: str) -> Program:
+    return Program(
+        "prometheus",
+        [
+            program,
+            f"--config.file={places.config / 'prometheus.yml'}",
+            f"--web.config.file={places.config / 'prometheus-web.yml'}",
+            f"--web.listen-address={layout.ADDRESS}:{layout.PROMETHEUS_PORT}",
+            f"--storage.tsdb.path={places.state / 'prometheus'}",
+        ],
+        f"{URL}/-/ready",
+    )
+
+
+def ensure(directory: Path) -> dict[str, str]:
+    """Returns the paths of Prometheus and node-exporter, found or fetched. Raises ToolError."""
+    exporter = "prometheus-node-exporter"
+    return {
+        "prometheus": tools.ensure_monitor(tools.Settings(directory), "prometheus")["path"],
+        "node-exporter": shutil.which(exporter) or str(debian.ensure(directory, exporter)[0] / "usr/bin" / exporter),
+    }
+
+
+def programs(places: layout.Layout, paths: dict[str, str]) -> list[Program]:
+    return [state_metrics(places), node_exporter(paths["node-exporter"]), prometheus(places, paths["prometheus"])]
+
+
+def state_metrics(places: layout.Layout) -> Program:
+    """Restarts, limits, states and reasons, which no kubelet tells."""
+    script = Path(__file__).with_name("state_metrics.py")
+    argv = [sys.executable, str(script), str(places.kubeconfig_of("monitoring")), str(STATE_METRICS_PORT)]
+    return Program("kube-state-metrics", argv, f"http://127.0.0.1:{STATE_METRICS_PORT}/healthz", {"PYTHONPATH": str(COLLECTIONS)})
+
+
+def node_exporter(program: str) -> Program:
+    """Cores and memory of the machine."""
+    argv = [program, f"--web.listen-address=127.0.0.1:{NODE_METRICS_PORT}", "--collector.disable-defaults", "--collector.cpu", "--collector.meminfo"]
+    return Program("node-exporter", argv, f"http://127.0.0.1:{NODE_METRICS_PORT}/")

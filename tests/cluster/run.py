@@ -1,0 +1,92 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The test cluster: `up` makes it, `down` removes it, `enter COMMAND…` runs a command inside its network, `test` runs the tests there.
+
+`up` and `down` may be repeated. `test` makes the cluster, gives every further argument to pytest, and removes the cluster whatever happened;
+PERFSCALE_KEEP_CLUSTER=1 keeps it. With KUBECONFIG set, `test` uses that cluster and makes none.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+SELF = (sys.executable, __file__)
+sys.path[:0] = [str(ROOT / ".collections"), str(Path(__file__).parent)]
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.local.commands import ToolError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.local.process import ProcessError
+from node import layout, lifecycle, namespaces
+from node.images import catalogue
+from node.stages import Stages
+
+
+def up(_arguments: list[str]) -> int:
+    places = layout.default()
+    lifecycle.up(places)
+    print(f"The cluster is up. Inside it: {sys.executable} {Path(__file__).relative_to(ROOT)} enter kubectl get pods -A")
+    return 0
+
+
+def down(_arguments: list[str]) -> int:
+    lifecycle.down(layout.default())
+    return 0
+
+
+def enter(arguments: list[str]) -> int:
+    """Becomes a command inside the node's network, with its kubeconfig."""
+    places = layout.default()
+    namespaces.enter(places)
+    kubeconfig = str(places.kubeconfig)
+    os.environ.update(KUBECONFIG=kubeconfig, K8S_AUTH_KUBECONFIG=kubeconfig)
+    command = arguments or [os.environ.get("SHELL", "sh")]
+    os.execvp(command[0], command)  # noqa: S606
+
+
+def images(_arguments: list[str]) -> int:
+    """Builds the images and prints where they are; `up` runs this beside the Go compiler."""
+    for entry in catalogue.build(layout.default().cache, Stages()):
+        print(entry)
+    return 0
+
+
+def test(arguments: list[str]) -> int:
+    """Runs pytest inside the node's network, on the node or on the cluster of KUBECONFIG, and returns its exit code."""
+    paths = any((ROOT / argument.split("::")[0]).exists() for argument in arguments)
+    pytest = [sys.executable, "-m", "pytest", *arguments, *([] if paths else ["tests/cluster"])]
+    if os.environ.get("KUBECONFIG"):
+        return _run(*pytest)
+    try:
+        # Each in a process of its own: up and enter change the namespaces that they run in.
+        return _run(*SELF, "up") or _run(*SELF, "enter", *pytest)
+    finally:
+        if os.environ.get("PERFSCALE_KEEP_CLUSTER") != "1":
+            _run(*SELF, "down")
+
+
+def _run(*command: str) -> int:
+    return subprocess.run(command, cwd=ROOT, check=False).returncode
+
+
+COMMANDS = {"up": up, "down": down, "enter": enter, "images": images, "test": test}
+
+
+def main(arguments: list[str]) -> int:
+    """Runs one of the commands and returns the exit code."""
+    if not arguments or arguments[0] not in COMMANDS:
+        print(f"Command {' '.join(arguments[:1]) or '(none)'}: unknown. Choose one of {', '.join(COMMANDS)}.", file=sys.stderr)
+        return 2
+    try:
+        return COMMANDS[arguments[0]](arguments[1:])
+    except (ToolError, ProcessError, ClusterError) as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
