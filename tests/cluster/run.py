@@ -9,6 +9,7 @@ PERFSCALE_KEEP_CLUSTER=1 keeps it. With KUBECONFIG set, `test` uses that cluster
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -43,15 +44,15 @@ def enter(arguments: list[str]) -> int:
     places = layout.default()
     namespaces.enter(places)
     kubeconfig = str(places.kubeconfig)
-    os.environ.update(KUBECONFIG=kubeconfig, K8S_AUTH_KUBECONFIG=kubeconfig)
+    os.environ.update(KUBECONFIG=kubeconfig, K8S_AUTH_KUBECONFIG=kubeconfig, PERFSCALE_NODE="1")
     command = arguments or [os.environ.get("SHELL", "sh")]
     os.execvp(command[0], command)  # noqa: S606
 
 
 def images(_arguments: list[str]) -> int:
     """Builds the images and prints where they are; `up` runs this beside the Go compiler."""
-    for entry in catalogue.build(layout.default().cache, Stages()):
-        print(entry)
+    entries = catalogue.build(layout.default().cache, Stages())
+    print(json.dumps({name: str(path) for name, path in entries.items()}))
     return 0
 
 

@@ -76,6 +76,11 @@ class Layout:
         return self.state / "resolv.conf"
 
     @property
+    def images(self) -> Path:
+        """The names of the images that were loaded, by what is in them."""
+        return self.state / "images.json"
+
+    @property
     def stages(self) -> Path:
         """How many seconds each stage of `up` took."""
         return self.state / "stages.json"

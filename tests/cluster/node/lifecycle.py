@@ -103,8 +103,8 @@ def up(places: layout.Layout) -> Stages:
     with stages.stage("wait for images"):
         entries = images.entries()
     with stages.stage("load images"):
-        names = [archive.load(places, entry) for entry in entries]
-    (places.state / "images.json").write_text(json.dumps(names, indent=2) + "\n", encoding="utf-8")
+        names = {name: archive.load(places, entry) for name, entry in entries.items()}
+    places.images.write_text(json.dumps(names, indent=2) + "\n", encoding="utf-8")
     stages.write(places.stages)
     return stages
 
@@ -116,8 +116,8 @@ class ImageBuild:
         command = [sys.executable, str(Path(__file__).parents[1] / "run.py"), "images"]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
-    def entries(self) -> list[Path]:
-        """Waits for its end and returns the cache entries. Raises ToolError."""
+    def entries(self) -> dict[str, Path]:
+        """Waits for its end and returns the cache entries by name. Raises ToolError."""
         try:
             said, _none = self.process.communicate(timeout=IMAGES_LIMIT_S)
         except subprocess.TimeoutExpired as error:
@@ -125,7 +125,7 @@ class ImageBuild:
             raise ToolError(f"Images: not built within {IMAGES_LIMIT_S:g} s. Look at the machine's load and at the package mirror.") from error
         if self.process.returncode:
             raise ToolError("Images: not built; the reason is above. Correct it and run the same again.")
-        return [Path(line) for line in said.splitlines()]
+        return {name: Path(path) for name, path in json.loads(said).items()}
 
 
 def prepare(places: layout.Layout, kubernetes: Path) -> None:

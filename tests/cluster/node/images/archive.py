@@ -34,7 +34,7 @@ def ensure(directory: Path, name: str, key: str, make: Callable[[Path], Image]) 
 
 def load(places: layout.Layout, entry: Path) -> str:
     """Makes containerd know an image, unless it has the same already, and returns its name. Raises ToolError."""
-    known = places.state / "images" / entry.name
+    known = places.state / "loaded" / entry.name
     if not known.exists():
         command = ["ctr", "--address", str(places.containerd_socket), "--namespace", "k8s.io", "images", "import", str(entry / ARCHIVE)]
         run(command, f"Image {entry.name}", "Read the log of containerd in the state directory")

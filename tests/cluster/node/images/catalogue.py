@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local import cache, tools
@@ -18,16 +18,16 @@ from node.stages import Stages
 K6_NEW = "k6-1.8.1"
 
 
-def build(directory: Path, stages: Stages) -> list[Path]:
-    """Returns the cache entries of all images, building what is missing. Raises ToolError."""
-    entries = []
+def build(directory: Path, stages: Stages) -> dict[str, Path]:
+    """Returns the cache entries of all images by name, building what is missing. Raises ToolError."""
+    entries = {}
     for name, make in _makers(directory):
         with stages.stage(f"image {name}"):
-            entries.append(make())
+            entries[name] = make()
     return entries
 
 
-def _makers(directory: Path) -> Iterator[tuple]:
+def _makers(directory: Path) -> Iterator[tuple[str, Callable[[], Path]]]:
     yield "pause", lambda: base.pause(directory)
     yield "busybox", lambda: base.busybox(directory)
     beside = shutil.which("k6", path=str(Path(sys.executable).parent)) or ""
