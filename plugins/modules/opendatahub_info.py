@@ -34,6 +34,10 @@ options:
     type: str
     choices: [nothing, install_plan, operator, dsci_present, dsci, mlflow_operator, mlflow_operator_absent]
     default: nothing
+  required:
+    description: Whether the module fails when what is expected does not come. Otherwise C(ready) tells.
+    type: bool
+    default: true
   timeout_s:
     description: Longest wait in seconds.
     type: float
@@ -104,7 +108,7 @@ EXAMPLES = r"""
 RETURN = r"""
 opendatahub:
   description: What the last look saw.
-  returned: always, unless the cluster cannot be asked
+  returned: success
   type: dict
   contains:
     ready:
@@ -189,6 +193,7 @@ def argument_spec():
     return {
         **auth_spec(),
         "expect": {"type": "str", "choices": ["nothing", *JUDGES], "default": "nothing"},
+        "required": {"type": "bool", "default": True},
         "timeout_s": {"type": "float", "default": 600},
         "pause_s": {"type": "float", "default": 2},
         **{name: {"type": "str", "default": default} for name, default in DEFAULTS.items()},
@@ -200,7 +205,7 @@ def argument_spec():
 
 
 def run(options, cluster):
-    """Returns what was seen, and one sentence that says why what is expected is not so (empty when it is). Raises ClusterError."""
+    """Returns what was seen. Raises ClusterError, also when what is expected and required does not come: what happened, what was seen last, what to do."""
     wanted = Wanted(**{name: options[name] for name in DEFAULTS}, olm=options["olm"])
     expect = options["expect"]
     judge = {**JUDGES, "mlflow_operator": partial(judge_mlflow_operator, accept_missing_status=options["accept_missing_status"])}.get(expect)
@@ -211,7 +216,9 @@ def run(options, cluster):
     if state is None:
         raise ClusterError(outcome.verdict.waiting_for[0])
     seen = last_seen(state)
-    found = {
+    if outcome.ended != "ready" and options["required"]:
+        raise ClusterError(failure(expect, outcome, seen))
+    return {
         **describe(state),
         "ready": outcome.ended == "ready",
         "waiting_for": outcome.verdict.waiting_for,
@@ -222,11 +229,10 @@ def run(options, cluster):
         "adoption": adoption_patch(state.dsc, options["run_id"]) if state.dsc else {},
         "removal": plan_removal(state, options["run_id"]),
     }
-    return found, "" if found["ready"] else failure(expect, outcome, seen)
 
 
 def failure(expect, outcome, seen):
-    """Returns the sentence for an expectation that is not met: what happened, what was waited for, what was seen last, what to do."""
+    """Returns the sentence for an expectation that is not met."""
     verdict = outcome.verdict
     told = f" Last seen: {'; '.join(seen)}." if seen else ""
     if outcome.ended == "problem":
@@ -242,11 +248,9 @@ def main():
     if MISSING:
         module.fail_json(msg=missing_required_lib(LIBRARIES), exception=MISSING)
     try:
-        found, why = run(module.params, cluster_from(module.params))
+        found = run(module.params, cluster_from(module.params))
     except ClusterError as error:
         module.fail_json(msg=str(error))
-    if why:
-        module.fail_json(msg=why, opendatahub=found)
     module.exit_json(changed=False, opendatahub=found)
 
 
