@@ -60,6 +60,7 @@ def cluster(origin: float) -> Samples:
         _both_resource_jobs(add, {"namespace": NAMESPACE, "pod": "k6-benchmark", "container": "k6"}, 0.25 * (stamp + 900), 80 * MIB, stamp)
         _kube_state(add, stamp)
         _servers(add, stamp)
+        add("container_pressure_cpu_waiting_seconds_total", {"job": "cadvisor", "id": "/"}, 0.0, stamp)
         for cpu in range(2):
             add("node_cpu_seconds_total", {"instance": "n0", "cpu": str(cpu), "mode": "idle"}, (stamp + 900) * (0.5 + 0.2 * cpu), stamp)
     return samples
@@ -73,6 +74,8 @@ def _cadvisor(add: Add, labels: dict[str, str], number: str, seconds: float, wor
             add("container_cpu_usage_seconds_total", each, seconds, stamp)
             add("container_memory_working_set_bytes", each, working_set, stamp)
         add("container_start_time_seconds", own, begun, stamp)
+        # A node with cgroup v1: zeros everywhere.
+        add("container_pressure_cpu_waiting_seconds_total", own, 0.0, stamp)
         add("container_cpu_cfs_periods_total", own, (stamp - begun) * 10, stamp)
         add("container_cpu_cfs_throttled_periods_total", own, (stamp - begun) * (4 if number == "d1" else 1), stamp)
 

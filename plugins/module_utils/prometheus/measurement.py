@@ -17,6 +17,8 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.resour
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.selector import component_of
 
 Points = list[tuple[float, float]]
+# Time stamps travel in milliseconds.
+_ROUNDED_S = 0.002
 _REDUCE: dict[str, Callable[[Sequence[float]], float]] = {"sum": sum, "max": max, "mean": fmean}
 
 
@@ -58,7 +60,7 @@ class Measurement:
         """
         if self.entry.instant:
             return {"value": points[-1][1]} if points else {}
-        values = [value for stamp, value in points if stamp >= self.since]
+        values = [value for stamp, value in points if stamp >= self.since - _ROUNDED_S]
         return {"mean": fmean(values), "min": min(values), "max": max(values), "last": values[-1]} if values else {}
 
     def describe(self) -> dict[str, Any]:

@@ -21,9 +21,14 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 STATISTICS = ("mean", "p50", "p90", "p95", "p99", "max")
+# Column: the group of a component's resources in which the number stands.
+_GROUPED = {
+    "limits_cpu_cores": "limits", "limits_memory_bytes": "limits", "network_receive_bytes_per_s_mean": "network",
+    "network_transmit_bytes_per_s_mean": "network",
+}
 RESOURCE_NUMBERS = (
     "cpu_cores_mean", "cpu_cores_peak", "memory_bytes_mean", "memory_bytes_peak", "cpu_utilization_mean", "cpu_utilization_peak",
-    "coverage", "restarts", "oom_kills", "throttled_ratio", "instance_count_last",
+    "coverage", "restarts", "oom_kills", "throttled_ratio", "instance_count_last", "instance_count_min", "instance_count_max", "instances_started", *_GROUPED,
 )
 GENERATOR_NUMBERS = ("cpu_share", "lateness_ms_p99", "dropped", "vus_max", "memory_bytes_max")
 _COUNTS = ("n", "ok", "failed", "tenants", "concurrency", "repeat")
@@ -159,7 +164,8 @@ def _generator(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def _resource(values: dict[str, Any]) -> dict[str, Any]:
-    return {"status": values.get("status", "missing"), **{name: values.get(name) for name in RESOURCE_NUMBERS}}
+    grouped = {name: (values.get(group) or {}).get(name.removeprefix(f"{group}_")) for name, group in _GROUPED.items()}
+    return {"status": values.get("status", "missing"), **{name: values.get(name) for name in RESOURCE_NUMBERS}, **grouped}
 
 
 def _frame(rows: list[dict[str, Any]], columns: list[str] | None = None) -> DataFrame:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import Model
@@ -19,7 +20,17 @@ CELL_COLUMNS = (
     "cell", "tenants", "load", "verdict", "requests", "failed", "successful/s", "P50 ms", "P95 ms", "P99 ms", "MLflow CPU cores", "MLflow memory MiB",
 )
 OPERATION_COLUMNS = ("operation", "category", "requests", "failed", "successful/s", "mean ms", "P50 ms", "P90 ms", "P95 ms", "P99 ms", "max ms")
-RESOURCE_COLUMNS = ("cell", "component", "status", "CPU mean cores", "CPU peak cores", "memory mean MiB", "memory peak MiB", "coverage %", "restarts")
+_MIB = 1024**2
+_RESOURCE_COLUMNS = ("cell", "component", "status", "CPU mean cores", "CPU peak cores", "memory mean MiB", "memory peak MiB", "coverage %", "restarts")
+# What only some environments measure: heading, and (column, factor) of its number or of both ends of its range.
+_FURTHER_COLUMNS = (
+    ("pods", (("instance_count_min", 1), ("instance_count_max", 1))),
+    ("pods started", (("instances_started", 1),)),
+    ("OOM kills", (("oom_kills", 1),)),
+    ("throttled %", (("throttled_ratio", 100),)),
+    ("received kB/s", (("network_receive_bytes_per_s_mean", 1e-3),)),
+    ("sent kB/s", (("network_transmit_bytes_per_s_mean", 1e-3),)),
+)
 
 
 def cell_rows(model: Model) -> list[dict[str, Any]]:
@@ -29,7 +40,7 @@ def cell_rows(model: Model) -> list[dict[str, Any]]:
         {
             "values": [
                 row.cell_id, str(row.tenants), row.load.text, WORDS[row.verdict], count(row.n), count(row.failed), number(row.goodput_per_s),
-                marked(row, "p50"), marked(row, "p95"), marked(row, "p99"), number(row.cpu_cores_mean), number(row.memory_bytes_mean / 1024**2),
+                marked(row, "p50"), marked(row, "p95"), marked(row, "p99"), number(row.cpu_cores_mean), number(row.memory_bytes_mean / _MIB),
             ],
             "verdict": row.verdict, "run_id": row.run_id, "cell_id": row.cell_id, "group": row.group, "reasons": row.reasons, "warnings": row.warnings,
         }
@@ -48,16 +59,24 @@ def operation_rows(operations: DataFrame) -> list[list[str]]:
     ]
 
 
-def resource_rows(resources: DataFrame) -> list[list[str]]:
-    """The rows of the resources in the order of RESOURCE_COLUMNS."""
-    mib = 1024**2
-    return [
+def resource_table(resources: DataFrame) -> tuple[list[str], list[list[str]]]:
+    """Returns headings and rows of the resources; what no component of these cells has is left out."""
+    # Only where pods are told apart is their number more than the constant number of a server's processes.
+    shown = [(title, parts) for title, parts in _FURTHER_COLUMNS if resources["instances_started" if title == "pods" else parts[0][0]].notna().any()]
+    rows = [
         [
             row.cell_id, row.component, row.status.replace("_", " "), number(row.cpu_cores_mean), number(row.cpu_cores_peak),
-            number(row.memory_bytes_mean / mib), number(row.memory_bytes_peak / mib), number(row.coverage * 100), number(row.restarts),
+            number(row.memory_bytes_mean / _MIB), number(row.memory_bytes_peak / _MIB), number(row.coverage * 100), number(row.restarts),
+            *(_ends(getattr(row, column) * factor for column, factor in parts) for _title, parts in shown),
         ]
         for row in resources.itertuples()
     ]
+    return [*_RESOURCE_COLUMNS, *(title for title, _parts in shown)], rows
+
+
+def _ends(values: Iterable[float]) -> str:
+    """One number, or a range where its ends differ."""
+    return " to ".join(dict.fromkeys(number(value) for value in values))
 
 
 def marked(row: Any, statistic: str, fall_back: bool = False) -> str:

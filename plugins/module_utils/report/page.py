@@ -28,11 +28,12 @@ def page_html(model: Model, verdict: Verdict, pictures: dict[str, bytes], files:
     """Returns the page; `pictures` are the charts by name, `files` the names that lie beside the page."""
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
     environment.filters["number"] = number
+    resource_columns, resources = overview.resource_table(model.resources)
     return environment.from_string(TEMPLATE).render(
         css=CSS, verdict=verdict, runs=[_run(run) for run in model.runs], findings=key_findings(model), warnings=model.warnings,
         cell_columns=overview.CELL_COLUMNS, cells=overview.cell_rows(model), several_runs=len(model.runs) > 1, grouped=len(model.groups) > 1,
         operation_columns=overview.OPERATION_COLUMNS, operations=_operations(model), outcomes=outcomes_text(model), goodput=goodput_text(model),
-        resource_columns=overview.RESOURCE_COLUMNS, resources=overview.resource_rows(model.resources), sections=_sections(pictures), files=files,
+        resource_columns=resource_columns, resources=resources, sections=_sections(pictures), files=files,
     )
 
 

@@ -38,6 +38,12 @@ def test_rates_from_before_the_window_do_not_count():
     assert found["mlflow"]["cpu_cores_peak"] == 2.0
 
 
+def test_a_time_stamp_in_milliseconds_is_not_from_before_the_window():
+    rates = {"mlflow-0": [(65.199, 2.0)]}
+    found, _errors, _warnings = resources(["mlflow"], [measurement("cpu_cores_peak", rates, since=65.2)], 10)
+    assert found["mlflow"]["cpu_cores_peak"] == 2.0
+
+
 def test_a_window_shorter_than_the_rates_range_has_no_peak_and_says_why():
     asked = [measurement("cpu_cores_mean", {"mlflow-0": 0.5}), measurement("cpu_cores_peak", {"mlflow-0": [(1.0, 9.0), (2.0, 2.0)]}, since=5.0)]
     found, errors, warnings = resources(["mlflow"], asked, 2)

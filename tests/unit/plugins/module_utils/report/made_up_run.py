@@ -24,6 +24,11 @@ _WINDOW_S = 60.0
 _CAPACITY = 90.0
 _NORMAL = {50: 0.0, 90: 1.2816, 95: 1.6449, 99: 2.3263}
 COMPONENTS = ("mlflow", "postgresql", "k6_benchmark", "prometheus")
+# component: (CPU seconds per request, MiB)
+_CLUSTER = {
+    "mlflow": (1 / 95, 2400), "k6_benchmark": (1 / 300, 80), "data_science_gateway": (1 / 900, 120), "kube_auth_proxy": (1 / 700, 45),
+    "router": (1 / 1200, 180), "openshift_oauth": (1 / 50000, 60),
+}
 
 
 def write_run(
@@ -32,7 +37,7 @@ def write_run(
 ) -> Path:
     """Writes run.json and cells/<id>/cell.json and returns the directory.
 
-    `verdicts` maps cell ids to invalid, failed or missing (planned, not run); `metrics` is ok, missing or not_requested;
+    `verdicts` maps cell ids to invalid, failed or missing (planned, not run); `metrics` is ok, missing, not_requested, or cluster (pods on OpenShift);
     `errors` is the share of search_prompts and create_run requests that fail.
     """
     verdicts = verdicts or {}
@@ -92,7 +97,10 @@ def _record(plan: dict[str, Any], status: str, backend: str, metrics: str, error
         "dropped": 0, "lateness_ms_p99": 3.2, "exit_code": 0, "node": "made-up",
     }
     components = [name for name in COMPONENTS if name != "postgresql" or backend == "postgres"]
-    record["resources"] = {name: _resource(name, reached, metrics, plan["tenants"], chance) for name in components}
+    if metrics == "cluster":
+        record["resources"] = _cluster_resources(reached, chance)
+    else:
+        record["resources"] = {name: _resource(name, reached, metrics, plan["tenants"], chance) for name in components}
     record["files"] = {"samples.csv.gz": {"sha256": "0" * 64, "bytes": 71234}}
     if record["operations"]["create_experiment"]["n"] < 50:
         record["verdict"]["warnings"].append("Few samples: create_experiment has fewer than 50 requests.")
@@ -140,6 +148,26 @@ def _resource(name: str, reached: float, metrics: str, tenants: int, chance: ran
     return {
         "status": "ok", "cpu_cores_mean": cpu, "cpu_cores_peak": cpu * 1.18, "memory_bytes_mean": memory, "memory_bytes_peak": memory * 1.04, "coverage": 1.0,
         "limits": {}, "restarts": 0, "oom_kills": None, "throttled_ratio": None, "instances": {},
+    }
+
+
+def _cluster_resources(reached: float, chance: random.Random) -> dict[str, Any]:
+    """Of pods: four replicas of MLflow, one of them started anew, an OAuth server that was not seen, and the whole cluster."""
+    found = {name: _pods(reached * each * chance.uniform(0.95, 1.05), mib, 4 if name == "mlflow" else 2) for name, (each, mib) in _CLUSTER.items()}
+    found["mlflow"] |= {"restarts": 1.0, "oom_kills": 1.0, "throttled_ratio": 0.12, "instance_count_min": 3.0}
+    found["openshift_oauth"] = {**dict.fromkeys(found["openshift_oauth"]), "status": "missing", "limits": {}, "instances": {}, "network": {}}
+    shares = {"cpu_utilization_mean": 0.02 * reached**0.5, "cpu_utilization_peak": 0.025 * reached**0.5}
+    found["cluster"] = {"status": "ok", **shares, **dict.fromkeys(("cpu_cores_mean", "memory_bytes_mean", "coverage"))}
+    return found
+
+
+def _pods(cpu: float, mib: float, pods: int) -> dict[str, Any]:
+    return {
+        "status": "ok", "cpu_cores_mean": cpu, "cpu_cores_peak": cpu * 1.2, "memory_bytes_mean": mib * 2**20, "memory_bytes_peak": mib * 2**20 * 1.05,
+        "coverage": 1.0, "restarts": 0.0, "oom_kills": 0.0, "throttled_ratio": None, "instance_count_min": float(pods), "instance_count_max": float(pods),
+        "instance_count_last": float(pods), "instances_started": 0.0, "limits": {"cpu_cores": 2.0 * pods, "memory_bytes": 2.0**30 * pods},
+        "network": {"receive_bytes_per_s_mean": cpu * 4e5, "transmit_bytes_per_s_mean": cpu * 9e5},
+        "instances": {f"pod-{number}": {"cpu_cores_mean": cpu / pods} for number in range(pods)},
     }
 
 

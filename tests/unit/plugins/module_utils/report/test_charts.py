@@ -24,6 +24,7 @@ SHAPES = [
     pytest.param({"rates": (2.5,), "repeats": 2}, id="open and closed, repeats"),
     pytest.param({"metrics": "not_requested"}, id="no metrics"),
     pytest.param({"metrics": "missing", "errors": 0.2}, id="metrics missing, failures"),
+    pytest.param({"metrics": "cluster"}, id="a cluster"),
     pytest.param({"verdicts": ALL}, id="all failed"),
     pytest.param({"verdicts": {"t1-c5-r1": "invalid", "t10-c5-r1": "missing"}}, id="invalid and missing"),
 ]

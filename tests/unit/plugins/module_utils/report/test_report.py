@@ -13,7 +13,10 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic imp
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.charts import CHARTS
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.markdown import table
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.material import ReportError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import build_model
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.overview import resource_table
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.report import FORMATS, make_report
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.sources import read_sources
 from ansible_collections.perfscale.mlflow.tests.unit.plugins.module_utils.report.made_up_old_folder import write_old_folder
 from ansible_collections.perfscale.mlflow.tests.unit.plugins.module_utils.report.made_up_run import write_run
 
@@ -144,6 +147,24 @@ def test_nothing_usable_writes_nothing(tmp_path):
     with pytest.raises(ReportError, match="nothing usable"):
         make_report([str(tmp_path)], tmp_path / "out", FORMATS)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("metrics", "further"),
+    [
+        pytest.param("ok", [], id="local"),
+        pytest.param("cluster", ["pods", "pods started", "OOM kills", "throttled %", "received kB/s", "sent kB/s"], id="cluster"),
+    ],
+)
+def test_the_table_of_components_shows_what_was_measured(tmp_path, metrics, further):
+    model = build_model(read_sources([write_run(tmp_path / "run", tenants=(1,), concurrency=(5,), metrics=metrics)]))
+    columns, rows = resource_table(model.resources)
+    assert columns[9:] == further
+    assert {len(row) for row in rows} == {len(columns)}
+    if further:
+        named = {row[1]: dict(zip(columns, row, strict=True)) for row in rows}
+        assert [named["mlflow"][title] for title in further[:4]] == ["3.00 to 4.00", "0", "1.00", "12.0"]
+        assert (named["router"]["throttled %"], named["openshift_oauth"]["pods"]) == ("–", "–")
 
 
 def test_markdown_cells_are_escaped():
