@@ -104,6 +104,13 @@ def test_storm_of_errors_is_not_answered_by_a_storm(any_k6, tmp_path):
     assert {row["status"] for row in requests} == {"503"}
 
 
+def test_a_redirect_is_no_answer(any_k6, tmp_path):
+    with stand_in(refuse=302) as url:
+        ended, requests = patience(url, tmp_path, any_k6)
+    assert {(row["status"], row["expected_response"]) for row in requests} == {("302", "false")}
+    assert ended.json("summary.json")["data"]["metrics"]["http_req_failed"]["values"]["rate"] == 1
+
+
 def test_journey_goes_on_where_it_can(any_k6, tmp_path):
     with stand_in(refuse=500, path="registered-models/create") as url:
         config = load_config(url, profile={"kind": "closed", "concurrency": 1}, training_share=1, think_time_s=0.1, warmup_s=0)

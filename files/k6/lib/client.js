@@ -26,8 +26,12 @@ export function headersFor(wanted, headers) {
   return wanted.binary ? headers.binary : headers.json;
 }
 
+/** A redirect is no answer of MLflow: a gateway sends it to whom it does not let in. */
+const SUCCESS = { min: 200, max: 299 };
+http.setResponseCallback(http.expectedStatuses(SUCCESS));
+
 /** True when the server said yes; only the status counts, an empty body is an answer. */
-export const passed = ({ status }) => status >= 200 && status < 400;
+export const passed = ({ status }) => status >= SUCCESS.min && status <= SUCCESS.max;
 
 /** Why a response failed, in a few words. */
 export function reasonOf(response) {

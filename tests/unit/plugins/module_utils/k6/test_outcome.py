@@ -14,7 +14,8 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.outcome import
     ("status", "code", "cause"),
     [
         pytest.param(200, "", None, id="200"),
-        pytest.param(399, "", None, id="399"),
+        pytest.param(299, "", None, id="299"),
+        pytest.param(302, "", "http_302", id="redirect"),
         pytest.param(200, "1701", "other", id="200 whose body could not be decoded"),
         pytest.param(200, "1050", "timeout", id="200 whose body did not arrive in time"),
         pytest.param(404, "1404", "http_404", id="404"),
