@@ -66,7 +66,9 @@ def test_examples_use_the_full_name(path: Path) -> None:
 @each_module
 def test_modules_that_connect_are_in_the_action_group(path: Path) -> None:
     groups = load_yaml(ROOT / "meta" / "runtime.yml")["action_groups"]
-    assert (path.stem in groups["mlflow"]) == (CONNECTION in fragments(texts(path)["DOCUMENTATION"]))
+    used = fragments(texts(path)["DOCUMENTATION"])
+    assert (path.stem in groups["mlflow"]) == (CONNECTION in used)
+    assert (path.stem in groups["kubernetes"]) == ("kubernetes.core.k8s_auth_options" in used)
 
 
 def test_action_groups_name_modules_that_exist() -> None:

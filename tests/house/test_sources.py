@@ -37,7 +37,7 @@ def text_of(path: Path) -> str:
 
 def tasks() -> Iterator[tuple[str, dict[str, Any]]]:
     """Every task of roles, playbooks and playbook tests, with the place where it stands."""
-    for path in files("roles/*/tasks/**/*.yml", "roles/*/handlers/*.yml", "playbooks/*.yml", "tests/local/**/*.yml"):
+    for path in files("roles/*/tasks/**/*.yml", "roles/*/handlers/*.yml", "playbooks/**/*.yml", "tests/local/**/*.yml"):
         for task in _flatten(yaml.safe_load(text_of(path))):
             yield f"{relative(path)}: {task.get('name', '(unnamed)')}", task
 
@@ -111,7 +111,7 @@ def test_nothing_waits_a_fixed_time() -> None:
 def test_commands_are_the_exception_and_say_why() -> None:
     """A task that runs a command says in a comment beside it why no module does, and when it changed something."""
     wrong = []
-    for path in files("roles/*/tasks/**/*.yml", "playbooks/*.yml"):
+    for path in files("roles/*/tasks/**/*.yml", "playbooks/**/*.yml"):
         lines = text_of(path).splitlines()
         for number, line in enumerate(lines):
             found = re.match(r"\s*(ansible\.builtin\.\w+):", line)
