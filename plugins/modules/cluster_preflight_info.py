@@ -1,0 +1,249 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Names everything in a cluster that would stop a run."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: cluster_preflight_info
+short_description: Name everything in a cluster that would stop a run
+version_added: 0.2.0
+description:
+  - Looks for every problem at once and changes nothing. A cluster that does not answer, or does not take who is logged in, ends the search.
+  - Each further check runs only when its option is given. It takes at most half a minute.
+author:
+  - perfscale.mlflow contributors (@perfscale)
+extends_documentation_fragment:
+  - kubernetes.core.k8s_auth_options
+attributes:
+  check_mode:
+    description: Only reads.
+    support: full
+options:
+  oldest_version:
+    description: Oldest version of Kubernetes that will do, such as V(1.28). Empty takes any.
+    type: str
+    default: ''
+  clock_limit:
+    description: Seconds by which the clocks of the API server and of this host may differ.
+    type: float
+    default: 10.0
+  rights_file:
+    description: File with the roles whose rules have to be allowed.
+    type: path
+  rights_parts:
+    description: The parts of the run whose roles count. Empty means all of the file.
+    type: list
+    elements: str
+    default: []
+  places:
+    description: The namespaces of this run by the place that a role of the file names (C(generator), C(mlflow)).
+    type: dict
+    default: {}
+  crds:
+    description: Custom kinds that have to be there already.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Plural and group, such as C(mlflows.mlflow.opendatahub.io).
+        type: str
+        required: true
+      version:
+        description: Version that has to be served.
+        type: str
+        required: true
+      fields:
+        description: Fields that it has to know, as dotted paths such as C(spec.backendStoreUri).
+        type: list
+        elements: str
+        default: []
+      remedy:
+        description: What to do without it, as a sentence.
+        type: str
+        required: true
+  storage_class:
+    description: Storage class that has to exist. An empty text means a default one. Leave it out when no volume is wanted.
+    type: str
+  image_pull_secrets:
+    description: Secrets with logins for registries that have to exist.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      namespace:
+        description: Their namespace.
+        type: str
+        required: true
+      name:
+        description: Their name.
+        type: str
+        required: true
+  token:
+    description: Tokens that the API server must not shorten.
+    type: dict
+    suboptions:
+      namespace:
+        description: Namespace of the service accounts.
+        type: str
+        required: true
+      names:
+        description: Service accounts, of which the first that exists is asked for.
+        type: list
+        elements: str
+        required: true
+      seconds:
+        description: The longest life that the run will ask for.
+        type: int
+        required: true
+  prometheus:
+    description: A Prometheus that must answer.
+    type: dict
+    suboptions:
+      url:
+        description: Its base URL.
+        type: str
+        required: true
+      token_file:
+        description: File with the bearer token.
+        type: path
+      ca_file:
+        description: CA bundle.
+        type: path
+      validate_certs:
+        description: Whether the certificate is verified.
+        type: bool
+        default: true
+requirements:
+  - kubernetes
+  - PyYAML
+"""
+
+EXAMPLES = r"""
+- name: Look for problems
+  perfscale.mlflow.cluster_preflight_info:
+    rights_file: files/kubernetes/rbac.yml
+    places:
+      generator: opendatahub
+      mlflow: opendatahub
+    crds:
+      - name: mlflows.mlflow.opendatahub.io
+        version: v1
+        fields: [spec.backendStoreUri]
+        remedy: Install the MLflow operator.
+    storage_class: ''
+  register: cluster
+"""
+
+RETURN = r"""
+problems:
+  description: One sentence per problem, with its remedy.
+  returned: always
+  type: list
+  elements: str
+facts:
+  description: What was seen, C(version) of Kubernetes, C(user) who is logged in and C(clock_offset_s) of the API server; empty when it does not answer.
+  returned: always
+  type: dict
+"""
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import manifests, preflight
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import LIBRARIES, MISSING, auth_spec, cluster_from
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.rights import granted
+from ansible_collections.perfscale.mlflow.plugins.module_utils.local.preflight import prometheus_problems
+
+PARALLELISM = 16
+
+
+def argument_spec():
+    """Returns the module's options."""
+    text = {"type": "str", "required": True}
+    return {
+        **auth_spec(),
+        "oldest_version": {"type": "str", "default": ""},
+        "clock_limit": {"type": "float", "default": 10.0},
+        "rights_file": {"type": "path"},
+        "rights_parts": {"type": "list", "elements": "str", "default": []},
+        "places": {"type": "dict", "default": {}},
+        "crds": {
+            "type": "list",
+            "elements": "dict",
+            "default": [],
+            "options": {"name": text, "version": text, "fields": {"type": "list", "elements": "str", "default": []}, "remedy": text},
+        },
+        "storage_class": {"type": "str"},
+        "image_pull_secrets": {"type": "list", "elements": "dict", "default": [], "options": {"namespace": text, "name": text}},
+        "token": {
+            "type": "dict",
+            "no_log": False,  # of what kind, not the token
+            "options": {"namespace": text, "names": {"type": "list", "elements": "str", "required": True}, "seconds": {"type": "int", "required": True}},
+        },
+        "prometheus": {
+            "type": "dict",
+            "options": {
+                "url": text,
+                "token_file": {"type": "path"},
+                "ca_file": {"type": "path"},
+                "validate_certs": {"type": "bool", "default": True},
+            },
+        },
+    }
+
+
+def look(options, cluster):
+    """Returns (problems, facts) of a cluster, as far as asked for."""
+    try:
+        facts = preflight.reach(cluster)
+    except ClusterError as error:
+        return [str(error)], {}
+
+    def rights():
+        if not options["rights_file"]:
+            return []
+        roles = manifests.read([options["rights_file"]], str)
+        wanted = granted(roles, options["places"], options["rights_parts"] or None)
+        remedy = f"Let an administrator apply {options['rights_file']} (docs/kubernetes_rights.md), or log in as somebody who has them."
+        return preflight.rights_problems(cluster, facts["user"], wanted, remedy, PARALLELISM)
+
+    checks = [
+        lambda: preflight.version_problems(facts["version"], options["oldest_version"]),
+        lambda: preflight.clock_problems(facts["clock_offset_s"], options["clock_limit"]),
+        lambda: preflight.crd_problems(cluster, options["crds"]),
+        lambda: preflight.storage_problems(cluster, options["storage_class"]),
+        lambda: preflight.pull_secret_problems(cluster, options["image_pull_secrets"]),
+        lambda: preflight.token_problems(cluster, **options["token"]) if options["token"] else [],
+        lambda: prometheus_problems(options["prometheus"]) if options["prometheus"] else [],
+    ]
+    return preflight.problems_of(checks, rights), facts
+
+
+def run(options):
+    """Returns the module's result for its options."""
+    try:
+        cluster = cluster_from(options, PARALLELISM)
+    except ClusterError as error:
+        return {"changed": False, "problems": [str(error)], "facts": {}}
+    try:
+        problems, facts = look(options, cluster)
+    finally:
+        cluster.close()
+    return {"changed": False, "problems": problems, "facts": facts}
+
+
+def main():
+    """Runs the module."""
+    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    for library, error in ((LIBRARIES, MISSING), ("PyYAML", manifests.YAML_ERROR)):
+        if error:
+            module.fail_json(msg=missing_required_lib(library), exception=error)
+    module.exit_json(**run(module.params))
+
+
+if __name__ == "__main__":
+    main()
