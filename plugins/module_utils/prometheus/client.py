@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The two query endpoints of Prometheus' HTTP API, by POST, with bounded retries and sentences for what goes wrong."""
+"""The two query endpoints of Prometheus' HTTP API, by POST (tenancies: GET), with bounded retries and sentences for what goes wrong."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ class PrometheusClient:
                 break
             pause = min(2.0**attempt / 2, _LONGEST_PAUSE_S)
             try:
-                return self._read(self._post(endpoint, form, min(self.timeout, left)), metric)
+                return self._read(self._send(endpoint, form, min(self.timeout, left)), metric)
             except urllib.error.HTTPError as error:
                 if error.code not in _RETRIED:
                     raise self._refusal(error, metric) from error
@@ -131,15 +131,17 @@ class PrometheusClient:
             f"(metric {metric}, at most {self.retries + 1} attempts within {self.time_limit:g} s). Check that it runs and is reachable from here."
         )
 
-    def _post(self, endpoint: str, form: Mapping[str, str], timeout: float) -> bytes:
-        headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
+    def _send(self, endpoint: str, form: Mapping[str, str], timeout: float) -> bytes:
+        headers = {"Accept": "application/json"}
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
-        address = f"{self.url.rstrip('/')}/api/v1/{endpoint}"
+        address, body = f"{self.url.rstrip('/')}/api/v1/{endpoint}", urllib.parse.urlencode(form).encode()
         if self.tenancy_namespace:
-            # OpenShift's tenancy port reads the namespace from the address, not from the form.
-            address += "?" + urllib.parse.urlencode({"namespace": self.tenancy_namespace})
-        request = urllib.request.Request(address, data=urllib.parse.urlencode(form).encode(), headers=headers, method="POST")
+            # OpenShift's tenancy port reads the namespace from the address, and takes a POST for the wish to create, which the role view forbids.
+            address, body = f"{address}?{urllib.parse.urlencode({'namespace': self.tenancy_namespace, **form})}", None
+        else:
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+        request = urllib.request.Request(address, data=body, headers=headers)
         with self._opener.open(request, timeout=timeout) as response:
             body = response.read()
             self._note_clock(response.headers.get("Date"))

@@ -37,8 +37,13 @@ def prometheus_double(tls: ssl.SSLContext | None = None) -> Iterator[PrometheusD
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            form = urllib.parse.parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
-            double.asked.append({"path": self.path, "headers": dict(self.headers), **{key: values[0] for key, values in form.items()}})
+            self._answer(urllib.parse.parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode()))
+
+        def do_GET(self) -> None:
+            self._answer(urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query))
+
+        def _answer(self, form: dict[str, list[str]]) -> None:
+            double.asked.append({"method": self.command, "path": self.path, "headers": dict(self.headers), **{key: values[0] for key, values in form.items()}})
             status, body, *headers = double.answers.pop(0) if len(double.answers) > 1 else double.answers[0]
             own = headers[0] if headers else {}
             self.send_response_only(status)

@@ -53,12 +53,19 @@ def fixture_ask(double):
 
 
 def test_a_query_is_posted_with_its_token(double, ask):
-    client, data = ask(OK, token="secret", tenancy_namespace="mine")
+    client, data = ask(OK, token="secret")
     asked = double.asked[0]
-    assert (asked["path"], asked["query"], asked["time"]) == ("/api/v1/query?namespace=mine", "up", "5.000")
+    assert (asked["method"], asked["path"], asked["query"], asked["time"]) == ("POST", "/api/v1/query", "up", "5.000")
     assert asked["headers"]["Authorization"] == "Bearer secret"
     assert data["resultType"] == "vector"
     assert client.requests == 1
+
+
+def test_a_tenancy_is_asked_by_get(double, ask):
+    ask(OK, token="secret", tenancy_namespace="mine")
+    asked = double.asked[0]
+    assert (asked["method"], asked["path"]) == ("GET", "/api/v1/query?namespace=mine&query=up&time=5.000")
+    assert asked["headers"]["Authorization"] == "Bearer secret"
 
 
 def test_a_range_has_start_end_and_step(double):
