@@ -44,6 +44,8 @@ def connect(options: Mapping[str, Any], connections: int = 8) -> Cluster:
     """
     given = {name: value for name, value in options.items() if value is not None}
     try:
+        # The library keeps what it read last as the default, certificate included, for whoever logs in next in this process.
+        kubernetes.client.Configuration.set_default(None)
         # Its public get_api_client also asks the server for all its kinds, which costs time and needs one that answers.
         configuration = _create_configuration(_create_auth_spec(**given))
         return Cluster(configuration, connections, _create_headers(**given))

@@ -34,6 +34,14 @@ def test_logs_in_as_a_kubeconfig_says(server, tmp_path):
     assert server.headers[0]["authorization"] == "Bearer from-the-file"
 
 
+def test_a_login_owes_nothing_to_the_one_before(server, tmp_path):
+    file = tmp_path / "config"
+    (tmp_path / "pem").write_text("certificate and key")
+    file.write_text((KUBECONFIG % server.url).replace("token: from-the-file", f"client-certificate: {tmp_path}/pem, client-key: {tmp_path}/pem"))
+    assert connect({"kubeconfig": str(file)}).configuration.cert_file
+    assert connect({"host": server.url, "api_key": "t"}).configuration.cert_file is None
+
+
 def test_impersonates_a_user_of_several_groups(server):
     cluster = connect({"host": server.url, "api_key": "t", "impersonate_user": "me", "impersonate_groups": ["a", "b"]})
     cluster.request("GET", "/version")

@@ -1,0 +1,146 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tenants as namespaces, seen through the real MLflow with tokens of service accounts."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent / "tenants"))
+
+import mlflow_pod
+from accounts import PARALLELISM, RBAC, Own, own_names, until
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.teardown import tear_down
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tenants import ensure_tenants
+
+NS = "/api/v1/namespaces"
+
+
+@pytest.fixture
+def own(cluster: Cluster, namespace: str) -> Iterator[Own]:
+    with own_names(cluster, namespace) as names:
+        yield names
+
+
+def test_tenants_come_once_go_out_of_sight_and_come_back(cluster: Cluster, own: Own) -> None:
+    first = ensure_tenants(cluster, own.spec(20), PARALLELISM)
+    assert len(first["created"]) == first["bindings"] == 20
+    second = ensure_tenants(cluster, own.spec(20), PARALLELISM)
+    assert not any(second[key] for key in ("created", "selected", "unselected", "bindings", "accounts")) and second["ready"]
+    lower = ensure_tenants(cluster, own.spec(5), PARALLELISM)
+    assert len(lower["unselected"]) == 15 and cluster.get(f"{NS}/{own.prefix}20")
+    assert len(ensure_tenants(cluster, own.spec(20), PARALLELISM)["selected"]) == 15
+
+
+def test_rights_change_with_the_subjects(cluster: Cluster, own: Own) -> None:
+    ensure_tenants(cluster, own.spec(2), PARALLELISM)
+    done = ensure_tenants(cluster, own.spec(2, own="load"), PARALLELISM)
+    assert (done["accounts"], done["bindings"]) == (2, 2)
+    binding = cluster.request("GET", f"{RBAC}/namespaces/{own.prefix}1/rolebindings/perfscale-mlflow-{own.role}")
+    assert [(subject["namespace"], subject["name"]) for subject in binding["subjects"]] == [(own.home, "load"), (f"{own.prefix}1", "load")]
+
+
+def test_a_foreign_namespace_is_refused_or_adopted_and_survives(cluster: Cluster, own: Own) -> None:
+    name = f"{own.prefix}2"
+    cluster.request("POST", NS, {"metadata": {"name": name, "labels": {"team": "x"}}})
+    try:
+        with pytest.raises(ClusterError, match=f"Namespace {name}: exists already and was not created by this collection"):
+            ensure_tenants(cluster, own.spec(3), PARALLELISM)
+        assert cluster.get(f"{NS}/{own.prefix}1") is None
+        ensure_tenants(cluster, own.spec(3), PARALLELISM, adopt=True)
+        done = tear_down(cluster, own.run_id, [], selector=own.selector, parallelism=PARALLELISM)
+        left = cluster.request("GET", f"{NS}/{name}")["metadata"]
+        assert done["released"] == [name] and not set(own.selector) & set(left["labels"]) and left["labels"]["team"] == "x"
+        assert cluster.get(f"{RBAC}/namespaces/{name}/rolebindings/perfscale-mlflow-{own.role}") is None
+    finally:
+        cluster.request("DELETE", f"{NS}/{name}")
+
+
+def test_a_namespace_that_is_being_deleted_is_waited_for_with_a_limit(cluster: Cluster, own: Own) -> None:
+    ensure_tenants(cluster, own.spec(1), PARALLELISM)
+    name = f"{own.prefix}1"
+    held = {"metadata": {"name": "held", "finalizers": ["perfscale.mlflow/test"]}}
+    cluster.request("POST", f"{NS}/{name}/configmaps", held)
+    cluster.request("DELETE", f"{NS}/{name}")
+    with pytest.raises(ClusterError, match=rf"Namespace {name}: is still being deleted after 6 s .*perfscale\.mlflow/test"):
+        ensure_tenants(cluster, own.spec(1), PARALLELISM, timeout_s=6)
+    cluster.request("PATCH", f"{NS}/{name}/configmaps/held", {"metadata": {"finalizers": None}}, content_type="application/merge-patch+json")
+    assert ensure_tenants(cluster, own.spec(1), PARALLELISM, timeout_s=60)["created"] == [name]
+
+
+class Role:
+    """Runs entry points of the role; `said` is what the last one left."""
+
+    def __init__(self, playbook: Callable[..., Any], own: Own, url: str, directory: Path) -> None:
+        self.playbook, self.own, self.url, self.directory = playbook, own, url, directory
+        self.said: dict[str, Any] = {}
+
+    def __call__(self, entry: str = "main", **variables: Any) -> Any:
+        token_file = str(self.directory / "load.token")
+        target = {"mlflow": {"url": self.url, "token_file": token_file, "ca_file": None, "tls_verify": True, "workspace_backend": "namespace"}}
+        given = {
+            "entry": entry,
+            "said_file": str(self.directory / "said.json"),
+            "workspaces_target": target,
+            "workspaces_prefix": self.own.prefix,
+            "workspaces_run_id": self.own.run_id,
+            "workspaces_selector": self.own.selector,
+            "workspaces_cluster_roles": [self.own.role],
+            "workspaces_namespace": self.own.home,
+            "workspaces_service_account": "other",
+            "workspaces_state_dir": str(self.directory),
+            "workspaces_teardown_namespaces": [self.own.home],
+            "workspaces_visible_timeout_s": 20,
+            **variables,
+        }
+        played = self.playbook("tests/cluster/tenants/role_workspaces.yml", given)
+        self.said = json.loads((self.directory / "said.json").read_text()) if played.returncode == 0 else {}
+        return played
+
+
+@pytest.fixture
+def role(cluster: Cluster, own: Own, images: dict[str, str], playbook: Callable[..., Any], tmp_path: Path) -> Iterator[Role]:
+    url = mlflow_pod.start(cluster, own.home, images["mlflow"], own.selector, cache_s=5)
+    yield Role(playbook, own, url, tmp_path)
+    mlflow_pod.forget(cluster, own.home)
+
+
+def test_the_role_from_identity_to_teardown(cluster: Cluster, own: Own, role: Role, tmp_path: Path) -> None:
+    tenants = [f"{own.prefix}{number}" for number in (1, 2, 3)]
+    assert role("identity").returncode == 0
+    assert role.said["tokens"]["token_file"] == str(tmp_path / "load.token") and role.said["tokens"]["token_map_file"] is None
+    assert (tmp_path / "load.token").stat().st_mode & 0o777 == 0o600
+
+    assert role(workspaces_count=3).returncode == 0
+    assert role.said["result"]["created"] == tenants and role.said["result"]["extra"] == [] and role.said["result"]["ready"]
+    again = role(workspaces_count=3)
+    assert again.returncode == 0 and "changed=0" in again.stdout.replace("changed=1", "changed=0" if "Keep what it says" in again.stdout else "changed=1")
+    assert role.said["result"]["created"] == [] and role.said["result"]["existing"] == tenants
+
+    assert role(workspaces_count=1).returncode == 0
+    assert role.said["result"]["extra"] == [], "MLflow shows exactly the tenants of the level"
+
+    assert role(workspaces_count=3, workspaces_token_mode="per_tenant").returncode == 0
+    tokens = json.loads((tmp_path / "load_tokens.json").read_text())
+    assert sorted(tokens) == tenants and (tmp_path / "load_tokens.json").stat().st_mode & 0o777 == 0o600
+
+    # One tenant in which the load has no rights: MLflow does not show it, and the role says so.
+    cluster.request("DELETE", f"{RBAC}/namespaces/{tenants[1]}/rolebindings/perfscale-mlflow-{own.role}")
+    unbound = role(workspaces_count=3, workspaces_token_mode="given")
+    assert unbound.returncode != 0 and f"Workspace {tenants[1]}: not ready after 20.0 s" in unbound.stdout.replace("\n", " ")
+
+    torn = role("teardown")
+    assert torn.returncode == 0 and not (tmp_path / "load.token").exists()
+    assert until("tenants are gone", lambda: all(cluster.get(f"{NS}/{name}") is None for name in tenants))
+    assert cluster.get(f"{NS}/{own.home}"), "the namespace that is not the run's stays"
+    assert all(token not in torn.stdout + unbound.stdout + again.stdout for token in tokens.values())
