@@ -140,11 +140,11 @@ class Connection(asyncio.Protocol):
             self._transport.write(answer)
 
 
-async def serve(refusal: Refusal, delay_s: float) -> None:
-    """Serves on a free loopback port, prints it, ends with standard input."""
+async def serve(refusal: Refusal, delay_s: float, host: str) -> None:
+    """Serves on a free port, prints it, ends with standard input."""
     loop = asyncio.get_running_loop()
     counts: Counter = Counter()
-    server = await loop.create_server(lambda: Connection(counts, refusal, delay_s), "127.0.0.1", 0)
+    server = await loop.create_server(lambda: Connection(counts, refusal, delay_s), host, 0)
     print(server.sockets[0].getsockname()[1], flush=True)
     await loop.run_in_executor(None, sys.stdin.read)
     server.close()
@@ -156,11 +156,12 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1, help="refuse each so manieth request")
     parser.add_argument("--retry-after", type=int, default=0, help="seconds named in Retry-After")
     parser.add_argument("--path", default="", help="refuse only where the path holds this")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--delay-ms", type=float, default=0, help="milliseconds that each answer takes")
     parser.add_argument("--tokens", type=Path, help="JSON file with the token of each workspace; any other is refused with 401")
     chosen = parser.parse_args()
     tokens = json.loads(chosen.tokens.read_text()) if chosen.tokens else None
-    asyncio.run(serve(Refusal(chosen.refuse, chosen.every, chosen.retry_after, chosen.path, tokens), chosen.delay_ms / 1000))
+    asyncio.run(serve(Refusal(chosen.refuse, chosen.every, chosen.retry_after, chosen.path, tokens), chosen.delay_ms / 1000, chosen.host))
 
 
 if __name__ == "__main__":

@@ -105,7 +105,7 @@ def stand_in(**options: Any) -> Iterator[str]:
     arguments = [part for name, value in options.items() for part in (f"--{name.replace('_', '-')}", str(value))]
     process = subprocess.Popen([sys.executable, str(STAND_IN), *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
-        yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
+        yield f"http://{options.get('host', '127.0.0.1')}:{process.stdout.readline().strip()}"
     finally:
         process.stdin.close()
         process.wait(timeout=10)

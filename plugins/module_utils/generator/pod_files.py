@@ -28,8 +28,8 @@ _CPU_TIMES = re.compile(r"(?:(\d+)m)?([\d.]+)s")
 def fetch(script: PodScript, remote: str, attempt: Path, with_raw: bool) -> dict[str, Any]:
     """Brings the files of the pod's directory `remote` to the attempt's directory and removes them there; returns {files, bytes, seconds}.
 
-    The raw output comes as raw.csv.gz with the lines that are read later, unless it is not wanted. The exit record comes last, so it stands for the whole. What was
-    fetched before an interruption is not fetched again. Raises ClusterError and FileWriteError.
+    The raw output comes as raw.csv.gz with the lines that are read later, unless it is not wanted. The exit record comes last, so it stands
+    for the whole. What was fetched before an interruption is not fetched again. Raises ClusterError and FileWriteError.
     """
     started = time.monotonic()
     listed = _packed(script, remote, "\n".join(ROWS) if with_raw else "")
@@ -118,17 +118,16 @@ def _read_into(script: PodScript, remote: str, name: str, part: Path, size: int)
         while have < size:
             try:
                 piece = script.read(remote, name, have // MEBIBYTE, PIECE)
-            except ClusterError:
-                failures += 1
-                if failures >= ATTEMPTS:
-                    raise
-                time.sleep(PAUSE_S)
+            except ClusterError as error:
+                piece, said = b"", str(error)
+            else:
+                said = f"{len(piece)} bytes came"
+            if len(piece) == min(PIECE * MEBIBYTE, size - have):
+                stream.write(piece)
+                have += len(piece)
                 continue
-            if len(piece) != min(PIECE * MEBIBYTE, size - have):
-                failures += 1
-                if failures >= ATTEMPTS:
-                    where = f"{script.container.namespace}/{script.container.pod}"
-                    raise ClusterError(f"File {name} of pod {where}: was cut off {failures} times. Check the connection; run the same again.")
-                continue
-            stream.write(piece)
-            have += len(piece)
+            failures += 1
+            if failures >= ATTEMPTS:
+                where = f"{script.container.namespace}/{script.container.pod}"
+                raise ClusterError(f"File {name} of pod {where}: was cut off {failures} times ({said}). Check the connection; run the same again.")
+            time.sleep(PAUSE_S)

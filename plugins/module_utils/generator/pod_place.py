@@ -149,8 +149,9 @@ def _refuse_busy(cluster: Cluster, pod: Mapping[str, Any]) -> None:
     metadata = pod["metadata"]
     if (pod.get("status") or {}).get("phase") != "Running":
         return
+    script = PodScript(cluster, Container(metadata["namespace"], metadata["name"], layout.CONTAINER), attempts=1)
     try:
-        running = PodScript(cluster, Container(metadata["namespace"], metadata["name"], layout.CONTAINER), attempts=1).ask("probe", layout.PROGRAM).get("running")
+        running = script.ask("probe", layout.PROGRAM).get("running")
     except ClusterError:
         return
     if running:

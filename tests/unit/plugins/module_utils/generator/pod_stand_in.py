@@ -1,0 +1,98 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A stand-in for the generator's pod: the real load.sh, run by this machine's sh in a directory, and a cluster that holds the pod's object."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from cluster_stand_in import ClusterStandIn
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pod_exec import Answer
+
+ROOT = Path(__file__).resolve().parents[5]
+NAMESPACE, POD = "bench", "k6-benchmark"
+POD_PATH = f"/api/v1/namespaces/{NAMESPACE}/pods/{POD}"
+SECRET_PATH = f"/api/v1/namespaces/{NAMESPACE}/secrets/{POD}-access"
+RUNNING = {"phase": "Running", "containerStatuses": [{"name": "k6", "restartCount": 0, "state": {"running": {}}}]}
+# It writes what k6 writes and stays as long as its configuration says.
+PROGRAM = """#!{sh}
+if [ "$1" = version ]; then echo "k6 v1.1.0 (a stand-in)"; exit 0; fi
+cp "{raw}" raw.csv
+echo '{{}}' > summary_tenants-1_concurrency_1.json
+echo "said by the stand-in"
+"{sleep}" "$(sed -n 's/.*"seconds": \\([0-9.]*\\).*/\\1/p' load_config.json)" &
+trap 'kill "$!"; trap - TERM; kill "$$"' TERM
+wait
+"""
+
+
+class PodStandIn(ClusterStandIn):
+    """One cluster with one pod, whose volume is a directory; `fails` lists errors that the next commands raise."""
+
+    def __init__(self, directory: Path, program: str, raw: Path) -> None:
+        super().__init__((POD_PATH, self.pod()), ("/api/v1/namespaces/bench", {"metadata": {"name": NAMESPACE}}))
+        self.served["/api/v1"].append({"name": "persistentvolumeclaims", "kind": "PersistentVolumeClaim", "namespaced": True})
+        self.served["/apis/networking.k8s.io/v1"] = [{"name": "networkpolicies", "kind": "NetworkPolicy", "namespaced": True}]
+        self.directory = directory
+        self.fails: list[Exception] = []
+        self.cuts = 0
+        self.commands: list[list[str]] = []
+        for name in ("scripts", "results", "access", "bin"):
+            (directory / name).mkdir(parents=True)
+        shutil.copytree(ROOT / "files" / "k6", directory / "scripts", dirs_exist_ok=True)
+        path = directory / "bin" / program
+        path.write_text(PROGRAM.format(sh=shutil.which("sh"), sleep=shutil.which("sleep"), raw=raw))
+        path.chmod(0o755)
+
+    @staticmethod
+    def pod(**status: Any) -> dict[str, Any]:
+        """The object of a running pod of ours, with another status if wanted."""
+        labels = {"app.kubernetes.io/managed-by": "perfscale.mlflow", "perfscale.mlflow/run-id": "r"}
+        metadata = {"name": POD, "namespace": NAMESPACE, "uid": "uid-1", "labels": labels}
+        return {"metadata": metadata, "spec": {"nodeName": "node0"}, "status": {**copy.deepcopy(RUNNING), **status}}
+
+    def get(self, path: str, **_options: Any) -> dict[str, Any] | None:
+        if path.startswith("down:"):
+            raise ClusterError("the API server does not answer")
+        return super().get(path)
+
+    def items(self, path: str, selector: str = "", **_query: Any) -> list[dict[str, Any]]:
+        return super().items(path, selector)
+
+    def request(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+        if method == "PATCH" and options["content_type"] == "application/merge-patch+json":
+            self.requests.append((method, path))
+            self.sync()
+            return {}
+        answer = super().request(method, path, **options)
+        if path == POD_PATH and method == "PATCH" and "dryRun" not in (options.get("query") or {}):
+            self.objects[path].setdefault("status", copy.deepcopy(RUNNING))
+            self.objects[path]["spec"]["nodeName"] = "node0"
+        return answer
+
+    def sync(self) -> None:
+        """What the kubelet does: the files of the Secret appear."""
+        for name, value in self.objects.get(SECRET_PATH, {}).get("data", {}).items():
+            (self.directory / "access" / name).write_bytes(base64.b64decode(value))
+
+    def run(self, _cluster: Any, container: Any, argv: list[str], stdin: bytes = b"", timeout_s: float = 30.0) -> Answer:
+        """Stands in for pod_exec.run."""
+        assert container == (NAMESPACE, POD, "k6")
+        self.commands.append(list(argv))
+        if self.fails:
+            raise self.fails.pop(0)
+        environment = {"PATH": f"{self.directory / 'bin'}{os.pathsep}{os.environ['PATH']}", "HOME": str(self.directory)}
+        done = subprocess.run(argv, input=stdin, capture_output=True, env=environment, timeout=timeout_s, check=False)
+        if self.cuts:
+            self.cuts -= 1
+            return Answer(None, done.stdout[: len(done.stdout) // 2], "")
+        return Answer(done.returncode, done.stdout, done.stderr.decode())
