@@ -92,6 +92,10 @@ options:
         description: Whether the certificate is verified.
         type: bool
         default: true
+      anonymous:
+        description: Whether only that is asked which needs no token.
+        type: bool
+        default: false
   prometheus:
     description: A Prometheus that must answer.
     type: dict
@@ -176,7 +180,7 @@ def argument_spec():
                 "paths": {"type": "dict", "default": {}},
             },
         },
-        "mlflow": {"type": "dict", "options": {**server, "token": {"type": "str", "no_log": True}}},
+        "mlflow": {"type": "dict", "options": {**server, "token": {"type": "str", "no_log": True}, "anonymous": {"type": "bool", "default": False}}},
         "prometheus": {"type": "dict", "options": server},
     }
 

@@ -28,17 +28,15 @@ def apply_all(
     done: dict[str, list[Any]] = {"changed": [], "same": [], "foreign": [], "stays": []}
     wanted = in_order(manifests)
     pending = [manifest["metadata"]["name"] for manifest in wanted if manifest["kind"] == CRD]
-    custom = {manifest["spec"]["names"]["kind"] for manifest in wanted if manifest["kind"] == CRD}
-    namespaces = {manifest["metadata"]["name"] for manifest in wanted if manifest["kind"] == "Namespace"}
     for manifest in wanted:
         if pending and manifest["kind"] not in (CRD, "Namespace"):
             if not dry_run:
                 objects.wait_established(pending)
             pending = []
-        if dry_run and _is_not_there_yet(objects, manifest, custom, namespaces):
-            done["changed"].append(describe(manifest))
-            continue
         complete = _complete(objects, manifest, namespace, labels or {})
+        if dry_run and _cannot_be_asked_yet(objects, complete):
+            done["changed"].append(describe(complete))
+            continue
         found = objects.present(complete, "keep" if manifest["kind"] == "Namespace" else foreign, dry_run)
         done["changed" if found["changed"] else "same"].append(describe(complete))
         done["foreign"] += [] if found["owned"] else [describe(complete)]
@@ -53,12 +51,12 @@ def _complete(objects: Objects, manifest: dict[str, Any], namespace: str | None,
     return merge(manifest, {"metadata": {"labels": dict(labels), **({"namespace": namespace} if needs else {})}})
 
 
-def _is_not_there_yet(objects: Objects, manifest: Mapping[str, Any], custom: set[str], namespaces: set[str]) -> bool:
-    """In check mode neither the definition of a custom kind nor a new namespace exists when what needs it is looked at."""
-    if manifest["kind"] in custom and not objects.serves(manifest["apiVersion"], manifest["kind"]):
+def _cannot_be_asked_yet(objects: Objects, manifest: Mapping[str, Any]) -> bool:
+    """In check mode neither the definition of a kind nor the namespace need exist: an earlier task would have made them."""
+    if not objects.serves(manifest["apiVersion"], manifest["kind"]):
         return True
     namespace = manifest["metadata"].get("namespace")
-    return namespace in namespaces and objects.cluster.get(f"/api/v1/namespaces/{namespace}") is None
+    return bool(namespace) and objects.cluster.get(f"/api/v1/namespaces/{namespace}") is None
 
 
 def remove_all(

@@ -45,7 +45,8 @@ def ensure(
         "type": "kubernetes.io/tls",
         "data": {key: base64.b64encode(value).decode() for key, value in made.items()},
     }
-    objects.present(manifest, dry_run=dry_run)
+    if not dry_run:
+        objects.present(manifest)
     return {"changed": True, "owned": True}
 
 

@@ -110,11 +110,11 @@ def stack_problems(state_dir: str) -> list[str]:
 def server_problems(server: dict[str, Any]) -> tuple[list[str], dict[str, Any]]:
     """Asks an MLflow that is already there; returns (problems, {version, …}).
 
-    `server` has url, token, token_file, ca_file and validate_certs.
+    `server` has url, token, token_file, ca_file and validate_certs; anonymous asks only what needs no token.
     """
     with _token_file(server) as token_file:
         arguments = (server["url"], token_file, server.get("ca_file"), server.get("validate_certs", True))
-        problems = mlflow_problems(*arguments)
+        problems = mlflow_problems(*arguments, anonymous=server.get("anonymous", False))
         if problems:
             return problems, {}
         try:

@@ -21,10 +21,12 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.workspaces
 TIMEOUT_S = 10.0
 
 
-def mlflow_problems(url: str, token_file: str | None = None, ca_file: str | None = None, validate_certs: bool = True) -> list[str]:
+def mlflow_problems(
+    url: str, token_file: str | None = None, ca_file: str | None = None, validate_certs: bool = True, anonymous: bool = False
+) -> list[str]:
     """Returns one sentence with cause and remedy per problem; an empty list means the server can be used.
 
-    Inputs are all checked; the server is asked only when they can be used, and never changed.
+    Inputs are all checked; the server is asked only when they can be used, and never changed. `anonymous` asks only what needs no token.
     """
     problems = [sentence for sentence in (_sentence(check_url, url), _sentence(read_token, token_file), _sentence(check_ca, ca_file)) if sentence]
     if problems:
@@ -33,7 +35,8 @@ def mlflow_problems(url: str, token_file: str | None = None, ca_file: str | None
     try:
         if not read_server_info(client)["workspaces_enabled"]:
             return [f"MLflow {client.url}: workspaces are disabled on the server. {WORKSPACES_REMEDY}."]
-        list_workspaces(client)  # the first request that needs the token on every kind of server
+        if not anonymous:
+            list_workspaces(client)  # the first request that needs the token on every kind of server
     except MlflowError as error:
         return [str(error)]
     finally:
