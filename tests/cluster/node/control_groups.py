@@ -17,6 +17,8 @@ from node import layout
 
 ROOT = Path("/sys/fs/cgroup")
 LIMIT_S = 20.0
+# All pods together weigh as much as sixteen processes beside them; a group by itself would weigh as one (version 1 and 2).
+WEIGHTS = {"cpu.shares": 16384, "cpu.weight": 1600}
 
 
 def hierarchies() -> list[Path]:
@@ -42,6 +44,9 @@ def ensure() -> None:
                 # A child of a cpuset (version 1) starts with neither cores nor memory.
                 if (group / name).exists() and not (group / name).read_text(encoding="ascii").strip():
                     (group / name).write_text((hierarchy / name).read_text(encoding="ascii"), encoding="ascii")
+            for name, weight in WEIGHTS.items():
+                if (group / name).exists():
+                    (group / name).write_text(str(weight), encoding="ascii")
         except OSError as error:
             raise ToolError(f"Control group {group}: cannot be made ({error.strerror}). Run as root (a container needs --privileged).") from error
 

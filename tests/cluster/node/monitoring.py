@@ -18,14 +18,13 @@ from typing import Any
 import yaml
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local import debian, tools
-from node import layout
+from node import layout, pod_server
 from node.program import Program
 
 SCRAPE_INTERVAL_S = 5
-STATE_METRICS_PORT = 8080
+POD_SERVER_PORT = 8080
 NODE_METRICS_PORT = 9100
-POD_LABELS = {"namespace": "namespace", "pod_name": "pod", "pod_container_name": "container"}
-COLLECTIONS = Path(__file__).parents[3] / ".collections"
+MODULES = f"{Path(__file__).parents[3] / '.collections'}:{Path(__file__).parents[1]}"
 URL = f"https://{layout.ADDRESS}:{layout.PROMETHEUS_PORT}"
 
 
@@ -46,8 +45,6 @@ def configuration(places: layout.Layout) -> dict[str, Any]:
     client = credentials(places)
     # The kubelet's own certificate is self-signed.
     kubelet_tls = {**client, "insecure_skip_verify": True}
-    pods = {"role": "pod", "kubeconfig_file": str(places.kubeconfig_of("monitoring"))}
-    names = [_copy(f"__meta_kubernetes_{source}", target) for source, target in POD_LABELS.items()]
     return {
         "global": {"scrape_interval": f"{SCRAPE_INTERVAL_S}s", "scrape_timeout": f"{SCRAPE_INTERVAL_S}s"},
         "scrape_configs": [
@@ -55,34 +52,16 @@ def configuration(places: layout.Layout) -> dict[str, Any]:
             # The same names as cAdvisor's: queries have to choose one of the two jobs.
             _static("kubelet-resource", f"{layout.ADDRESS}:10250", "/metrics/resource", kubelet_tls),
             _static("apiserver", f"{layout.ADDRESS}:{layout.API_PORT}", "/metrics", {**client, "ca_file": str(places.pki / "ca.crt")}),
-            _static("kube-state-metrics", f"127.0.0.1:{STATE_METRICS_PORT}", "/metrics"),
+            _static("kube-state-metrics", f"127.0.0.1:{POD_SERVER_PORT}", pod_server.METRICS),
             _static("node-exporter", f"127.0.0.1:{NODE_METRICS_PORT}", "/metrics"),
-            {
-                "job_name": "mlflow",
-                "scheme": "https",
-                "metrics_path": "/metrics",
-                "tls_config": {"insecure_skip_verify": True},
-                "kubernetes_sd_configs": [pods],
-                "relabel_configs": [_keep("__meta_kubernetes_pod_label_app", "mlflow"), _keep("__meta_kubernetes_pod_container_port_name", "https"), *names],
-            },
-            {
-                # Everything else that says how it wants to be scraped, as the usual annotations do.
-                "job_name": "pods",
-                "kubernetes_sd_configs": [pods],
-                "relabel_configs": [
-                    _keep("__meta_kubernetes_pod_annotation_prometheus_io_scrape", "true"),
-                    _copy("__meta_kubernetes_pod_annotation_prometheus_io_path", "__metrics_path__", "(.+)"),
-                    {
-                        "source_labels": ["__meta_kubernetes_pod_ip", "__meta_kubernetes_pod_annotation_prometheus_io_port"],
-                        "separator": ":",
-                        "regex": "(.+:[0-9]+)",
-                        "target_label": "__address__",
-                    },
-                    *names,
-                ],
-            },
+            {**_discovered("mlflow", pod_server.MLFLOW), "scheme": "https", "tls_config": {"insecure_skip_verify": True}},
+            _discovered("pods", pod_server.ANNOTATED),
         ],
     }
+
+
+def _discovered(job: str, path: str) -> dict[str, Any]:
+    return {"job_name": job, "http_sd_configs": [{"url": f"http://127.0.0.1:{POD_SERVER_PORT}{path}", "refresh_interval": f"{SCRAPE_INTERVAL_S}s"}]}
 
 
 def _static(job: str, target: str, path: str, tls: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -90,14 +69,6 @@ def _static(job: str, target: str, path: str, tls: dict[str, Any] | None = None)
     targets = [{"targets": [target], "labels": {"node": layout.NODE, "metrics_path": path}}]
     secure = {"scheme": "https", "tls_config": tls} if tls else {}
     return {"job_name": job, "metrics_path": path, "honor_labels": True, "static_configs": targets, **secure}
-
-
-def _keep(label: str, value: str) -> dict[str, Any]:
-    return {"source_labels": [label], "regex": value, "action": "keep"}
-
-
-def _copy(source: str, target: str, pattern: str = "(.*)") -> dict[str, Any]:
-    return {"source_labels": [source], "regex": pattern, "target_label": target}
 
 
 def write_configuration(places: layout.Layout) -> None:
@@ -131,14 +102,14 @@ def ensure(directory: Path) -> dict[str, str]:
 
 
 def programs(places: layout.Layout, paths: dict[str, str]) -> list[Program]:
-    return [state_metrics(places), node_exporter(paths["node-exporter"]), prometheus(places, paths["prometheus"])]
+    return [pod_facts(places), node_exporter(paths["node-exporter"]), prometheus(places, paths["prometheus"])]
 
 
-def state_metrics(places: layout.Layout) -> Program:
-    """Restarts, limits, states and reasons, which no kubelet tells."""
-    script = Path(__file__).with_name("state_metrics.py")
-    argv = [sys.executable, str(script), str(places.kubeconfig_of("monitoring")), str(STATE_METRICS_PORT)]
-    return Program("kube-state-metrics", argv, f"http://127.0.0.1:{STATE_METRICS_PORT}/healthz", {"PYTHONPATH": str(COLLECTIONS)})
+def pod_facts(places: layout.Layout) -> Program:
+    """Restarts, limits and reasons, which no kubelet tells, and which pods to scrape."""
+    script = Path(__file__).with_name("pod_server.py")
+    argv = [sys.executable, str(script), str(places.kubeconfig_of("monitoring")), str(POD_SERVER_PORT)]
+    return Program("pod-server", argv, f"http://127.0.0.1:{POD_SERVER_PORT}{pod_server.HEALTH}", {"PYTHONPATH": MODULES})
 
 
 def node_exporter(program: str) -> Program:

@@ -2,26 +2,21 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Stands in for kube-state-metrics, which no package registry has: the same names and labels, for the few series that our profiles use
-(https://github.com/kubernetes/kube-state-metrics/blob/main/docs/metrics/workload/pod-metrics.md).
-
-`python state_metrics.py KUBECONFIG PORT` serves them on loopback; every scrape reads the pods anew.
-"""
+(https://github.com/kubernetes/kube-state-metrics/blob/main/docs/metrics/workload/pod-metrics.md)."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from decimal import Decimal
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from kubernetes.utils import parse_quantity
 
 UNITS = {"cpu": "core", "memory": "byte"}
 
 
 def samples(pods: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, str], Decimal | int]]:
     """Yields (name, labels, value) for pods as the API returns them."""
-    from kubernetes.utils import parse_quantity
-
     for pod in pods:
         where = {"namespace": pod["metadata"]["namespace"], "pod": pod["metadata"]["name"], "uid": pod["metadata"]["uid"]}
         node = {"node": pod["spec"].get("nodeName", "")}
@@ -54,31 +49,3 @@ def exposition(pods: list[dict[str, Any]]) -> str:
         shown = ",".join(f'{label}="{text}"' for label, text in labels.items())
         lines.append(f"{name}{{{shown}}} {value}")
     return "\n".join(lines) + "\n"
-
-
-def serve(kubeconfig: str, port: int) -> None:
-    """Answers /metrics until the process is stopped."""
-    from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import connect
-    from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
-
-    cluster = connect({"kubeconfig": kubeconfig})
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            try:
-                status, text = 200, exposition(cluster.items("/api/v1/pods")) if self.path == "/metrics" else "ok\n"
-            except ClusterError as error:
-                status, text = 503, f"{error}\n"
-            self.send_response(status)
-            self.send_header("Content-Type", "text/plain; version=0.0.4")
-            self.end_headers()
-            self.wfile.write(text.encode())
-
-        def log_message(self, *_arguments: Any) -> None:
-            """A line for every scrape would fill the log."""
-
-    ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
-
-
-if __name__ == "__main__":
-    serve(sys.argv[1], int(sys.argv[2]))

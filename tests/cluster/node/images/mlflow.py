@@ -19,7 +19,9 @@ REQUIREMENTS = Path(__file__).parents[4] / "requirements-mlflow.txt"
 # The authorization wants Python 3.12 or newer, which Debian 12 has not.
 PLUGINS = "mlflow-kubernetes-plugins>=2.1,<2.2"
 SUITE, PYTHON = "trixie", "3.13"
-PACKAGES = ("python3-minimal", "libpython3-stdlib", "dash", "ca-certificates", "media-types", "netbase", "tzdata")
+PACKAGES = ("python3-minimal", "libpython3-stdlib", "libstdc++6", "libgomp1", "dash", "ca-certificates", "media-types", "netbase", "tzdata")
+# What the server, its authorization and the drivers import: an image that cannot is found out here, not in a pod.
+IMPORTED = "mlflow.server.fastapi_app, mlflow_kubernetes_plugins, psycopg2, prometheus_flask_exporter, sklearn, pyarrow"
 USER = "1001:0"
 PLACE = "opt/mlflow"
 # The operator calls `mlflow server …`; its migration job calls python3.12 by that name.
@@ -57,12 +59,13 @@ def _make(work: Path) -> Image:
 
 
 def _compile(root: Path, packages: Path) -> None:
-    """Compiles the packages with the image's own Python: a server that cannot write would compile them at every start."""
+    """Tries the packages with the image's own Python and compiles them: a server that cannot write would do so at every start. Raises ToolError."""
     shown = root / PLACE
     shown.mkdir(parents=True)
     run(["mount", "--bind", str(packages), str(shown)], "Image of MLflow", "Run as root")
     try:
-        run(["chroot", str(root), "python3", "-m", "compileall", "-q", f"/{PLACE}"], "Image of MLflow", "Read the message of Python")
+        for arguments in (["-c", f"import {IMPORTED}"], ["-m", "compileall", "-q", f"/{PLACE}"]):
+            run(["chroot", str(root), "python3", *arguments], "Image of MLflow", "Read the message of Python", env={"PYTHONPATH": f"/{PLACE}"})
     finally:
         run(["umount", str(shown)], "Image of MLflow", "Run as root")
         shown.rmdir()

@@ -36,10 +36,11 @@ def postgresql(directory: Path) -> Path:
         for place in (data, root / "var/run/postgresql"):
             place.mkdir(parents=True)
             place.chmod(0o1777)
-        env = {"PATH": f"{BINARIES}:/usr/bin:/bin", "PGDATA": "/var/lib/postgresql/data", "LANG": "C.UTF-8"}
+        # PGUSER: clients in a container of another user id ask for the name of that id, in vain.
+        env = {"PATH": f"{BINARIES}:/usr/bin:/bin", "PGDATA": "/var/lib/postgresql/data", "LANG": "C.UTF-8", "PGUSER": "postgres"}
         return Image(f"localhost/postgresql:{VERSION}", [root], ["docker-entrypoint.sh"], ["postgres"], f"{USER}:{USER}", env)
 
-    return archive.ensure(directory, "postgresql", cache.key_of(SUITE, VERSION, ENTRY.read_text(encoding="utf-8"), *UNUSED), make)
+    return archive.ensure(directory, "postgresql", cache.key_of(SUITE, VERSION, "PGUSER", ENTRY.read_text(encoding="utf-8"), *UNUSED), make)
 
 
 def exporter(directory: Path) -> Path:

@@ -1,0 +1,22 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Faults of the node that tests want."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from node import control_plane, go_programs, layout
+
+
+@contextmanager
+def api_server_down(places: layout.Layout) -> Iterator[None]:
+    """Stops the API server for as long as the block lasts; afterwards it serves again. What runs in pods goes on."""
+    server = control_plane.api_server(places, go_programs.ensure(places.cache, go_programs.KUBERNETES))
+    server.stop(places)
+    try:
+        yield
+    finally:
+        server.start(places)
