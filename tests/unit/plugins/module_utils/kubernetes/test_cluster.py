@@ -37,7 +37,7 @@ def test_logs_in_as_a_kubeconfig_says(server, tmp_path):
 def test_a_login_owes_nothing_to_the_one_before(server, tmp_path):
     file = tmp_path / "config"
     (tmp_path / "pem").write_text("certificate and key")
-    file.write_text((KUBECONFIG % server.url).replace("token: from-the-file", f"client-certificate: {tmp_path}/pem, client-key: {tmp_path}/pem"))
+    file.write_text((KUBECONFIG % "https://nowhere.invalid").replace("token: from-the-file", f"client-certificate: {tmp_path}/pem, client-key: {tmp_path}/pem"))
     assert connect({"kubeconfig": str(file)}).configuration.cert_file
     assert connect({"host": server.url, "api_key": "t"}).configuration.cert_file is None
 
