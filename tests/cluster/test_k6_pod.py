@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -19,13 +20,14 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests" / "k6"), str(Path(__file__).parent / "generator")]
 
+from detour import detour
 from pods import CELL, NAME, Generator, until
 from runs import load_config, stand_in
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator import pod_files, pod_load, pod_place
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.result import Attempt, build_result
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
-from node import layout
+from node import faults, layout
 
 CANARY = "canary-token-of-the-generator"
 
@@ -98,6 +100,32 @@ def test_a_load_that_ended_unwatched_is_used(generator, mlflow):
     until("end", lambda: script.ask("status", generator.state()["handle"]["directory"])["phase"] == "ended")
     assert generator.load(config) == 0
     assert (generator.result()["n"], generator.result()["attached"]) == (1, True)
+    assert not numbers_of(generator)["partial"]
+
+
+def test_a_connection_that_is_lost_costs_nothing(generator, mlflow, kubeconfig, tmp_path, monkeypatch):
+    generator.make()
+    with detour(kubeconfig, tmp_path) as (way, through):
+        monkeypatch.setenv("KUBECONFIG", through)
+        playing = generator.play(config_of(mlflow, seconds=25))
+        until("progress", lambda: "requests/s" in generator.words())
+        way.cut()
+        until("a line that says so", lambda: "not reachable, which the load does not need" in generator.words())
+        time.sleep(20)
+        way.mend()
+        assert playing.wait(timeout=120) == 0, generator.words()
+    assert not numbers_of(generator)["partial"]
+    assert generator.result()["n"] == 1
+
+
+def test_an_api_server_that_is_gone_for_a_minute_costs_nothing(generator, mlflow, node):
+    generator.make()
+    playing = generator.play(config_of(mlflow, seconds=40))
+    until("progress", lambda: "requests/s" in generator.words())
+    with faults.api_server_down(node):
+        time.sleep(60)
+    assert playing.wait(timeout=180) == 0, generator.words()
+    assert "not reachable, which the load does not need" in generator.words()
     assert not numbers_of(generator)["partial"]
 
 

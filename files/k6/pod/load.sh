@@ -129,6 +129,7 @@ run() {
     shift
   done
   shift
+  printf '%s %s\n' "$$" "$(started_at "$$")" >run.pid
   kills=$(oom_kills) begun=$(date +%s) from=$(uptime_cs)
   "$@" >k6.log 2>&1 </dev/null &
   child=$!
@@ -150,7 +151,8 @@ status() {
   if [ -s "$directory/exit.json" ]; then
     say phase ended
     say exit "$(cat "$directory/exit.json")"
-  elif pid=$(living "$directory/load.pid"); then
+  elif pid=$(living "$directory/load.pid") || pid=$(living "$directory/run.pid"); then
+    # Between the end of the program and its record there is only the shell that writes it.
     say phase running
     while read -r name kilobytes _; do [ "$name" = VmHWM: ] && say peak_kb "$kilobytes" && break; done <"/proc/$pid/status" 2>/dev/null
   elif [ -s "$directory/load.pid" ]; then

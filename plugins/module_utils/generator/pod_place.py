@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,6 +24,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pod_st
 _VERSION = re.compile(r"\bv?(\d+\.\d+\.\d+\S*)")
 # Pulling an image may fail for a moment; so many looks of two seconds must show it.
 PULL_PATIENCE = 10
+ACCOUNT_WITHIN_S = 30.0
 
 
 def container_of(settings: Mapping[str, Any]) -> Container:
@@ -141,8 +143,22 @@ def _pod(objects: Objects, manifest: dict[str, Any], dry_run: bool) -> bool:
             _replace(objects, {**found, "apiVersion": "v1", "kind": "Pod"})
         elif found:
             return True
-    objects.present(manifest, dry_run=dry_run)
+    _create(objects, manifest, dry_run)
     return True
+
+
+def _create(objects: Objects, manifest: dict[str, Any], dry_run: bool) -> None:
+    """A new namespace gets its service account a moment later, and takes no pods before."""
+    deadline = time.monotonic() + ACCOUNT_WITHIN_S
+    while True:
+        try:
+            objects.present(manifest, dry_run=dry_run)
+        except ClusterError as error:
+            if error.status != 403 or "looking up service account" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.5)
+        else:
+            return
 
 
 def _refuse_busy(cluster: Cluster, pod: Mapping[str, Any]) -> None:
