@@ -19,14 +19,19 @@ GATEWAY = {"namespace": "openshift-ingress", "pod": "data-science-gateway-.*"}
 POSTGRES = {"namespace": "odh", "pod": "postgresql-.*", "container": "postgresql"}
 
 
-def access(directory: Path, environment: dict[str, str] | None = None, **variables: Any) -> tuple[int, str]:
-    """Returns exit code and output of the entry point `access`."""
+def play(playbook: str, directory: Path, environment: dict[str, str] | None = None, **variables: Any) -> tuple[int, str]:
+    """Returns exit code and output of a playbook."""
     (directory / "variables.json").write_text(json.dumps({"monitoring_run_dir": str(directory), **variables}), encoding="utf-8")
     ended = subprocess.run(
-        [sys.executable, "-m", "ansible", "playbook", "tests/prometheus/access.yml", "-e", f"@{directory}/variables.json"],
+        [sys.executable, "-m", "ansible", "playbook", playbook, "-e", f"@{directory}/variables.json"],
         cwd=ROOT, env={**os.environ, "ANSIBLE_FORCE_COLOR": "0", **(environment or {})}, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     return ended.returncode, " ".join((ended.stdout + ended.stderr).split())
+
+
+def access(directory: Path, environment: dict[str, str] | None = None, **variables: Any) -> tuple[int, str]:
+    """Returns exit code and output of the entry point `access`."""
+    return play("tests/prometheus/access.yml", directory, environment, **variables)
 
 
 def target(directory: Path) -> dict[str, Any]:
@@ -64,6 +69,19 @@ def test_no_metrics_need_no_prometheus(tmp_path: Path) -> None:
     found = target(tmp_path)
     assert (found["prometheus"]["url"], found["prometheus"]["profile"]) == (None, "none")
     assert sorted(found["components"]) == ["k6_benchmark", "mlflow"]
+
+
+def test_a_past_window_of_a_cluster_needs_the_old_variables_only(real_prometheus: Any, tmp_path: Path) -> None:
+    environment = {"PROMETHEUS_URL": real_prometheus.url, "MLFLOW_NAMESPACE": "opendatahub", "MLFLOW_POD_LABEL": "mlflow.*"}
+    window = {"monitoring_window_start": real_prometheus.cluster_start, "monitoring_window_end": real_prometheus.cluster_start + 600}
+    code, text = play(
+        "playbooks/collect_metrics.yml", tmp_path, environment, monitoring_profile="kubernetes", monitoring_csv_file=str(tmp_path / "metrics.csv"), **window
+    )
+    assert code == 0, text
+    written = (tmp_path / "metrics.csv").read_text(encoding="utf-8")
+    assert "mlflow,pod_count,current,count,4" in written
+    assert "k6_benchmark,cpu,avg,cores,0.2" in written
+    assert "cluster,cpu_utilization,avg,percent,40" in written
 
 
 @pytest.mark.parametrize(
