@@ -6,24 +6,22 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(Path(__file__).resolve().parent / "opendatahub_players"))
 
 from odh_player import DSCIS, DSCS, OPERATORS, OdhPlayer
 from olm_player import OLM, PACKAGES, OlmPlayer
 from player import CRDS, definitions, namespace
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster, connect
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.opendatahub_state import MLFLOW_CRD
 
@@ -37,9 +35,8 @@ DASHBOARD = {"type": "DashboardReady", "status": "False", "reason": "DeploymentN
 
 
 @pytest.fixture(name="api", scope="module")
-def fixture_api(kubeconfig: str) -> Cluster:
-    """The cluster; nothing of Open Data Hub or OLM may be on it before."""
-    cluster = connect({"kubeconfig": kubeconfig})
+def fixture_api(cluster: Cluster, node: object) -> Cluster:
+    """The cluster made here, whose API server reaches the webhook on loopback; nothing of Open Data Hub or OLM may be on it before."""
     for manifest in [*definitions("olm.yml"), *definitions("opendatahub.yml")]:
         if cluster.get(f"{CRDS}/{manifest['metadata']['name']}"):
             pytest.skip(f"{manifest['metadata']['name']} is there already: the stand-ins would disturb a real one")
@@ -64,11 +61,10 @@ def fixture_clean(api: Cluster) -> Iterator[None]:
 
 
 class Role:
-    """Runs entry points of the role; `changed` and `said` tell about the last run."""
+    """Runs entry points of the role as run-1; `changed` and `said` tell about the last run."""
 
-    def __init__(self, kubeconfig: str, run_dir: Path) -> None:
-        self.run_dir = run_dir
-        self.environment = {**os.environ, "K8S_AUTH_KUBECONFIG": kubeconfig, "PATH": f"{ROOT / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+    def __init__(self, playbook: Callable[..., subprocess.CompletedProcess[str]], run_dir: Path) -> None:
+        self.playbook, self.run_dir = playbook, run_dir
         self.changed, self.said = -1, ""
 
     def __call__(self, entry: str = "main", fails: bool = False, **variables: Any) -> Role:
@@ -78,24 +74,22 @@ class Role:
             "opendatahub_applications_namespace": APPLICATIONS,
             "opendatahub_source_namespace": CATALOGS,
             "opendatahub_run_dir": str(self.run_dir),
-            "opendatahub_operator_timeout_s": 60,
-            "opendatahub_timeout_s": 60,
-            "opendatahub_removal_timeout_s": 30,
+            "opendatahub_operator_timeout_s": 120,
+            "opendatahub_timeout_s": 120,
+            "opendatahub_removal_timeout_s": 60,
             **variables,
         }
-        play = Path(__file__).resolve().parent / "opendatahub_players" / "role.yml"
-        command = ["ansible-playbook", str(play), "-e", json.dumps(given)]
-        ran = subprocess.run(command, cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=300, check=False)
-        self.said = ran.stdout + ran.stderr
-        assert bool(ran.returncode) == fails, self.said
-        recap = re.search(r"changed=(\d+)", ran.stdout)
+        ran = self.playbook("tests/cluster/opendatahub_players/role.yml", given)
+        self.said = ran.stdout
+        assert bool(ran.returncode) == fails, "\n".join(line for line in self.said.splitlines() if "ERROR" in line)
+        recap = re.search(r"changed=(\d+)", self.said)
         self.changed = int(recap[1]) if recap else -1
         return self
 
     def tells(self, *texts: str) -> None:
         """Asserts that the last run said something; its line breaks do not matter."""
         flat = " ".join(self.said.split())
-        assert [text for text in texts if text not in flat] == [], self.said
+        assert [text for text in texts if text not in flat] == []
 
     @property
     def fingerprint(self) -> dict[str, Any]:
@@ -103,9 +97,9 @@ class Role:
 
 
 @pytest.fixture(name="role")
-def fixture_role(kubeconfig: str, tmp_path: Path) -> Role:
-    """Runs the role as run-1."""
-    return Role(kubeconfig, tmp_path / "run-1")
+def fixture_role(playbook: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path) -> Role:
+    """Runs the role."""
+    return Role(playbook, tmp_path / "run-1")
 
 
 @pytest.fixture(name="olm")

@@ -260,11 +260,14 @@ def last_seen(state: State) -> list[str]:
 
 def _bad(kind: str, manifest: Mapping[str, Any]) -> list[str]:
     """Returns the conditions that are not well; those of a Subscription, and Progressing and Degraded, are bad when True."""
-    bad = {"Progressing", "Degraded"} if kind == "DSCInitialization" else set()
-    if kind == "Subscription":
-        return [conditions.sentence(condition) for condition in conditions.all_of(manifest) if condition.get("status") == "True"]
-    told = [conditions.sentence(condition) for condition in conditions.all_of(manifest) if condition.get("type") in bad and condition.get("status") == "True"]
-    return [text for text in conditions.not_true(manifest) if text.split("=")[0] not in bad] + told
+    turned = {"Progressing", "Degraded"} if kind == "DSCInitialization" else set()
+    found = []
+    for condition in conditions.all_of(manifest):
+        is_bad_when_true = kind == "Subscription" or condition.get("type") in turned
+        is_bad = (condition.get("status") == "True") == is_bad_when_true
+        if is_bad and condition.get("severity") != "Info" and condition.get("reason") != "Removed":
+            found.append(conditions.sentence(condition))
+    return found
 
 
 def describe(state: State) -> dict[str, Any]:
@@ -274,6 +277,8 @@ def describe(state: State) -> dict[str, Any]:
     csv = next((item for item in operator.csvs if (item.get("status") or {}).get("phase") == "Succeeded"), next(iter(operator.csvs), None))
     approve = olm.plan_to_approve(subscription, plan) and subscription is not None and olm.is_first_installation(subscription)
     release = ((dsc or dsci or {}).get("status") or {}).get("release") or {}
+    # The platform calls itself 0.0.0 when it finds no CSV beside its operator.
+    released = release.get("version") if release.get("version") != "0.0.0" else ""
     components = ((dsc or {}).get("status") or {}).get("components") or {}
     return {
         "operator": {
@@ -284,7 +289,7 @@ def describe(state: State) -> dict[str, Any]:
             "run_id": ownership.run_id(subscription or {}),
             "csv": name_of(csv),
             "csv_owned": ownership.is_ours(csv or {}),
-            "version": ((csv or {}).get("spec") or {}).get("version") or release.get("version") or "",
+            "version": ((csv or {}).get("spec") or {}).get("version") or released or "",
             "operator_groups": operator.operator_groups,
             "install_plan": name_of(plan) if approve else "",
         },
@@ -296,6 +301,6 @@ def describe(state: State) -> dict[str, Any]:
             "deleting": is_deleting(state.mlflow_operator),
             "releases": {item.get("name", ""): item.get("version", "") for item in (components.get(KEY) or {}).get("releases") or []},
         },
-        "release": {"name": release.get("name") or "", "version": release.get("version") or ""},
+        "release": {"name": release.get("name") or "", "version": released or ""},
         "other_problems": broken_others(dsc or {}),
     }

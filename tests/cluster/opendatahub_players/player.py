@@ -73,8 +73,8 @@ class Player:
             try:
                 self.step()
             except ClusterError as error:
-                # What was read may be gone or newer by the time it is written; the next look sees that.
-                if error.status not in (404, 409):
+                # What was read may be gone or newer by the time it is written, or the API server away; the next look sees that.
+                if error.status not in (0, 404, 409):
                     self.error = traceback.format_exc()
                     return
             except Exception:

@@ -20,6 +20,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.openda
 
 NONE = OperatorState(True, "opendatahub-operator-system")
 BROKEN = condition("DashboardReady", "False", reason="DeploymentNotReady", message="0/1")
+REMOVED = condition("MonitoringReady", "False", reason="Removed", message="Monitoring is not enabled")
 UNREADY = condition("Ready", "False", reason="NotReady")
 
 
@@ -152,11 +153,15 @@ def test_a_plan_is_judged_by_the_subscription():
 
 def test_what_was_last_seen():
     stuck = subscription("", current="", state="", conditions=[condition("BundleUnpacking", reason="JobIncomplete")])
-    seen = state(operator=replace(NONE, subscription=stuck), dscis=[dsci(0)], dscs=[dsc(step=0)], mlflow_operator=mlflow_operator(None), mlflow_deployment=None)
+    initializing = dsci(0)
+    initializing["status"] = {**initializing["status"], "conditions": [*initializing["status"]["conditions"], REMOVED]}
+    seen = state(
+        operator=replace(NONE, subscription=stuck), dscis=[initializing], dscs=[dsc(step=0)], mlflow_operator=mlflow_operator(None), mlflow_deployment=None
+    )
     told = opendatahub.last_seen(seen)
     assert told[0] == "Subscription opendatahub-operator: BundleUnpacking=True (JobIncomplete)"
     assert told[1].startswith("DSCInitialization default-dsci: phase Progressing; ReconcileComplete=Unknown") and "Progressing=True" in told[1]
-    assert "Degraded" not in told[1]
+    assert "Degraded" not in told[1] and "MonitoringReady" not in told[1]
     assert "Some modules are not ready" in told[2] and "DashboardReady" not in told[2]
     assert told[3] == "MLflowOperator default-mlflowoperator: no status"
 
@@ -178,6 +183,13 @@ def test_what_roles_ask():
     assert seen["dsc"] == {"name": "default-dsc", "owned": False, "management_state": "Managed"}
     assert seen["mlflow_operator"] == {"present": True, "deleting": False, "releases": {"platform": "3.5.0", "MLflow": "v3.14.0"}}
     assert seen["release"] == {"name": "Open Data Hub", "version": "3.5.0"} and seen["applications_namespace"] == "opendatahub"
+
+
+def test_a_platform_that_does_not_know_its_version():
+    unknown = dsc()
+    unknown["status"]["release"] = {"name": "Open Data Hub", "version": "0.0.0"}
+    seen = opendatahub.describe(state(operator=OperatorState(), dscs=[unknown]))
+    assert seen["operator"]["version"] == seen["release"]["version"] == "" and seen["release"]["name"] == "Open Data Hub"
 
 
 def test_what_roles_ask_of_nothing():
