@@ -13,7 +13,6 @@ from contextlib import suppress
 from pathlib import Path
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.commands import ToolError
-from node import layout
 
 ROOT = Path("/sys/fs/cgroup")
 LIMIT_S = 20.0
@@ -34,49 +33,52 @@ def hierarchies() -> list[Path]:
     return found
 
 
-def ensure() -> None:
+def ensure(name: str) -> None:
     """Makes the group in every hierarchy. Raises ToolError."""
     for hierarchy in hierarchies():
-        group = hierarchy / layout.CONTROL_GROUP
+        group = hierarchy / name
         try:
             group.mkdir(exist_ok=True)
-            for name in ("cpuset.cpus", "cpuset.mems"):
+            for setting in ("cpuset.cpus", "cpuset.mems"):
                 # A child of a cpuset (version 1) starts with neither cores nor memory.
-                if (group / name).exists() and not (group / name).read_text(encoding="ascii").strip():
-                    (group / name).write_text((hierarchy / name).read_text(encoding="ascii"), encoding="ascii")
-            for name, weight in WEIGHTS.items():
-                if (group / name).exists():
-                    (group / name).write_text(str(weight), encoding="ascii")
+                if (group / setting).exists() and not (group / setting).read_text(encoding="ascii").strip():
+                    (group / setting).write_text((hierarchy / setting).read_text(encoding="ascii"), encoding="ascii")
+            for setting, weight in WEIGHTS.items():
+                if (group / setting).exists():
+                    (group / setting).write_text(str(weight), encoding="ascii")
         except OSError as error:
             raise ToolError(f"Control group {group}: cannot be made ({error.strerror}). Run as root (a container needs --privileged).") from error
 
 
-def _groups() -> Iterator[Path]:
+def _groups(name: str) -> Iterator[Path]:
     """Yields our groups, children before their parents."""
     for hierarchy in hierarchies():
-        for directory, _names, _files in os.walk(hierarchy / layout.CONTROL_GROUP, topdown=False):
+        for directory, _folders, _files in os.walk(hierarchy / name, topdown=False):
             yield Path(directory)
 
 
-def members() -> set[int]:
+def members(name: str) -> set[int]:
     """Returns the process ids of everything that runs in a pod."""
     found: set[int] = set()
-    for group in _groups():
+    for group in _groups(name):
         with suppress(OSError):
             found |= {int(pid) for pid in (group / "cgroup.procs").read_text(encoding="ascii").split()}
     return found
 
 
-def remove() -> None:
+def remove(name: str) -> None:
     """Kills what still runs in a pod and removes the groups. Raises ToolError."""
     deadline = time.monotonic() + LIMIT_S
-    while pids := members():
-        for pid in pids:
+    while True:
+        for pid in members(name):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+        for group in _groups(name):
+            # Busy while something in it has not ended yet.
+            with suppress(OSError):
+                group.rmdir()
+        if not list(_groups(name)):
+            return
         if time.monotonic() > deadline:
-            raise ToolError(f"Control group {layout.CONTROL_GROUP}: processes {sorted(pids)} do not end. Look at their state with ps.")
+            raise ToolError(f"Control group {name}: processes {sorted(members(name))} do not end. Look at their state with ps.")
         time.sleep(0.1)
-    for group in _groups():
-        with suppress(FileNotFoundError):
-            group.rmdir()

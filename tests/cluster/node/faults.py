@@ -13,9 +13,9 @@ from node import control_plane, go_programs, layout
 
 @contextmanager
 def api_server_down(places: layout.Layout) -> Iterator[None]:
-    """Stops the API server for as long as the block lasts; afterwards it serves again. What runs in pods goes on."""
+    """Kills the API server; when the block is left it serves again. What runs in pods goes on."""
     server = control_plane.api_server(places, go_programs.ensure(places.cache, go_programs.KUBERNETES))
-    server.stop(places)
+    server.kill(places)
     try:
         yield
     finally:

@@ -19,7 +19,7 @@ def write_configuration(places: layout.Layout) -> None:
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
         "cgroupDriver": "cgroupfs",
-        "cgroupRoot": f"/{layout.CONTROL_GROUP}",
+        "cgroupRoot": f"/{places.control_group}",
         "failSwapOn": False,
         "failCgroupV1": False,
         "containerRuntimeEndpoint": f"unix://{places.containerd_socket}",

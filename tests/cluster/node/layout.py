@@ -19,8 +19,6 @@ POD_NETWORK = "10.201.0.0/16"
 SERVICE_NETWORK = "10.202.0.0/16"
 API_PORT = 6443
 PROMETHEUS_PORT = 9090
-# Below this control group hangs everything that runs in a pod.
-CONTROL_GROUP = "perfscale-node"
 
 
 @dataclass(frozen=True)
@@ -37,6 +35,11 @@ class Layout:
     def netns(self) -> Path:
         """The network namespace, held by a mount on this file."""
         return self.state / "netns"
+
+    @property
+    def control_group(self) -> str:
+        """The group below which everything hangs that runs in a pod; each cluster of a machine has its own."""
+        return f"perfscale-node-{cache.key_of(str(self.state))}"
 
     @property
     def pki(self) -> Path:

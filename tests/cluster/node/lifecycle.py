@@ -9,6 +9,7 @@ import json
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 from contextlib import suppress
@@ -137,7 +138,7 @@ def prepare(places: layout.Layout, kubernetes: Path) -> None:
     made = namespaces.make_mount_points()
     if made:
         (places.state / "mount_points.json").write_text(json.dumps(made), encoding="utf-8")
-    control_groups.ensure()
+    control_groups.ensure(places.control_group)
     certificates.ensure(places, kubernetes / "kubeadm", go_programs.KUBERNETES_VERSION)
     for module in (control_plane, container_runtime, kubelet, dns, storage, monitoring):
         module.write_configuration(places)
@@ -185,9 +186,10 @@ def down(places: layout.Layout) -> None:
     names = [path.stem for path in places.processes.glob("*.json") if not path.name.endswith(".exit.json")]
     for name in sorted(names, key=lambda name: (name == "containerd", name != "kubelet", name)):
         if name == "containerd":
-            control_groups.remove()
-        DetachedProcess(name, str(places.processes)).stop()
-    control_groups.remove()
+            control_groups.remove(places.control_group)
+        # Killed: nothing that they would put in order outlives them, and an API server waits long for its watchers.
+        DetachedProcess(name, str(places.processes)).stop(number=signal.SIGKILL)
+    control_groups.remove(places.control_group)
     namespaces.remove_network(places)
     kernel_settings.restore(places.state / "kernel_settings.json")
     mount_points = places.state / "mount_points.json"

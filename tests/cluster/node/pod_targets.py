@@ -31,10 +31,16 @@ def annotated(pods: list[dict[str, Any]]) -> list[dict[str, Any]]:
     for pod in pods:
         wishes = {name.removeprefix(ANNOTATIONS): value for name, value in (pod["metadata"].get("annotations") or {}).items() if name.startswith(ANNOTATIONS)}
         if wishes.get("scrape") == "true" and wishes.get("port", "").isdigit() and _has_address(pod):
-            target = _target(pod, int(wishes["port"]), pod["spec"]["containers"][0]["name"])
+            target = _target(pod, int(wishes["port"]), _container(pod, int(wishes["port"])))
             target["labels"]["__metrics_path__"] = wishes.get("path", "/metrics")
             found.append(target)
     return found
+
+
+def _container(pod: dict[str, Any], port: int) -> str:
+    """Returns the container that declares a port, the first one when none does."""
+    containers = pod["spec"]["containers"]
+    return next((item["name"] for item in containers for declared in item.get("ports", []) if declared["containerPort"] == port), containers[0]["name"])
 
 
 def _has_address(pod: dict[str, Any]) -> bool:

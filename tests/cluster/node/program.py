@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import signal
 import ssl
 import time
 import urllib.error
@@ -40,9 +41,9 @@ class Program:
         until(f"Program {self.name}", lambda: self._seen(process, authority), limit_s, process.log_tail)
         return started
 
-    def stop(self, places: layout.Layout) -> bool:
-        """Stops it and what descends from it; returns whether it ran. Raises ProcessError."""
-        return self.process(places).stop()
+    def kill(self, places: layout.Layout) -> bool:
+        """Ends it as a crash would; returns whether it ran. Raises ProcessError."""
+        return self.process(places).stop(number=signal.SIGKILL)
 
     def _seen(self, process: DetachedProcess, authority: Path) -> str:
         if not process.running():

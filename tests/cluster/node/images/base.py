@@ -23,7 +23,7 @@ def pause(directory: Path) -> Path:
         shutil.copy2(program, work / "root" / "pause")
         return Image(container_runtime.PAUSE_IMAGE, [work / "root"], entrypoint=["/pause"], user="65535:65535")
 
-    return archive.ensure(directory, "pause", cache.key_of(str(program)), make)
+    return archive.ensure(directory, "pause", cache.key_of(program.parent.name), make)
 
 
 def busybox(directory: Path) -> Path:
