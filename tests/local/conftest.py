@@ -1,113 +1,16 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs playbooks as a user does, each suite in a working directory of its own."""
+"""Suites of the embedded default, each torn down at the end."""
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-import time
-from pathlib import Path
-from typing import Any
-
-import psutil
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-ANSIBLE_PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
-# What would steer the suites from outside.
-STEERING = (
-    *("MLFLOW_URL", "MLFLOW_TOKEN", "DB_BACKEND", "TEST_DURATION", "RESULTS_DIR"),
-    *("PROMETHEUS_URL", "PROMETHEUS_TOKEN_FILE", "CONCURRENCY", "MAX_DURATION"),
-)
-# A window in which even a machine that others keep busy samples every operation at least five times.
+from .suite import Suite
+
 ONE_CELL = {"test_matrix_tenants": 1, "test_matrix_concurrency": 10, "test_matrix_warmup": "2s", "test_matrix_duration": "30s"}
 SMOKE = {"run_id": "smoke"}
-PLAYBOOK_LIMIT_S = 900
-
-
-class Suite:
-    """One working directory with its results and its local stack."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self.results = directory / "results"
-        self.config = ROOT / "ansible.cfg"
-
-    def environment(self, extra: dict[str, str] | None = None) -> dict[str, str]:
-        inherited = {key: value for key, value in os.environ.items() if key not in STEERING and not key.startswith("ANSIBLE_")}
-        path = f"{ANSIBLE_PLAYBOOK.parent}{os.pathsep}{inherited['PATH']}"
-        return {**inherited, "PATH": path, "PWD": str(self.directory), "ANSIBLE_CONFIG": str(self.config), "ANSIBLE_NOCOLOR": "1", **(extra or {})}
-
-    def command(self, playbook: str, variables: dict[str, Any] | None = None, *options: str) -> list[str]:
-        name = playbook if "." in playbook else str(ROOT / "playbooks" / f"{playbook}.yml")
-        return [str(ANSIBLE_PLAYBOOK), name, "-e", json.dumps(variables or {}), *options]
-
-    def play(
-        self, playbook: str, variables: dict[str, Any] | None = None, *options: str, env: dict[str, str] | None = None
-    ) -> subprocess.CompletedProcess[str]:
-        """Runs a playbook to its end and returns it with its whole output; pytest shows the output when a test fails."""
-        finished = subprocess.run(
-            self.command(playbook, variables, *options),
-            cwd=self.directory,
-            env=self.environment(env),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=PLAYBOOK_LIMIT_S,
-            check=False,
-        )
-        print(finished.stdout)
-        return finished
-
-    def start(self, playbook: str, variables: dict[str, Any] | None = None, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
-        """Starts a playbook in a session of its own, its output in play.log."""
-        with open(self.directory / "play.log", "a", encoding="utf-8") as log:
-            return subprocess.Popen(
-                self.command(playbook, variables),
-                cwd=self.directory,
-                env=self.environment(env),
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                text=True,
-            )
-
-    def run_json(self, run_id: str = "latest") -> dict[str, Any]:
-        return json.loads((self.results / run_id / "run.json").read_text(encoding="utf-8"))
-
-    def cell(self, cell_id: str, run_id: str = "latest") -> dict[str, Any]:
-        return json.loads((self.results / run_id / "cells" / cell_id / "cell.json").read_text(encoding="utf-8"))
-
-    def target(self, run_id: str = "latest") -> dict[str, Any]:
-        return json.loads((self.results / run_id / "target.json").read_text(encoding="utf-8"))
-
-    def processes(self) -> list[psutil.Process]:
-        """Returns the living processes whose command line names this directory."""
-        found = []
-        for process in psutil.process_iter():
-            try:
-                if any(str(self.directory) in part for part in process.cmdline()) and process.status() != psutil.STATUS_ZOMBIE:
-                    found.append(process)
-            except psutil.Error:
-                continue
-        return found
-
-    def wait_for_load(self, run_id: str, cell_id: str, requests: int = 50, limit_s: float = 300) -> dict[str, Any]:
-        """Waits until k6 of the cell has made some requests, and returns its state.json."""
-        state_file = self.results / run_id / "cells" / cell_id / "state.json"
-        deadline = time.monotonic() + limit_s
-        while time.monotonic() < deadline:
-            if state_file.exists():
-                state = json.loads(state_file.read_text(encoding="utf-8"))
-                raw = Path(state["directory"]) / "raw.csv"
-                if raw.exists() and raw.read_bytes().count(b"\nhttp_reqs,") >= requests:
-                    return state
-            time.sleep(0.2)
-        raise AssertionError(f"cell {cell_id} made no load within {limit_s} s: {(self.directory / 'play.log').read_text(encoding='utf-8')[-3000:]}")
 
 
 @pytest.fixture(name="suite_in", scope="session")

@@ -9,7 +9,8 @@ import subprocess
 
 import pytest
 
-from .conftest import ANSIBLE_PLAYBOOK, ONE_CELL, ROOT, Suite
+from .conftest import ONE_CELL
+from .suite import ANSIBLE_PLAYBOOK, ROOT, Suite
 
 
 @pytest.fixture(name="postgres", scope="module")
