@@ -142,7 +142,10 @@ def plan(found: Found, spec: TenantSpec) -> Steps:
         if spec.own and (tenant, spec.own) not in found.accounts:
             steps.accounts.append(tenant)
         _plan_bindings(steps, found, spec, tenant)
-    steps.unbind = [key for key in found.bindings if key[0] in wanted and key[1].startswith(BINDING_PREFIX) and key[1] not in spec.bindings(key[0])]
+    # Without accounts nobody is bound here, and the bindings of earlier runs are nobody's business.
+    has_accounts = bool(spec.shared or spec.own)
+    ours = [key for key in found.bindings if has_accounts and key[0] in wanted and key[1].startswith(BINDING_PREFIX)]
+    steps.unbind = [key for key in ours if key[1] not in spec.bindings(key[0])]
     steps.unselect = [
         name for name, namespace in found.namespaces.items() if name not in wanted and is_selected(namespace, spec.selector) and _may_unselect(namespace)
     ]

@@ -19,7 +19,8 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tenant
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tokens import request_token
 
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
-PARALLELISM = 16
+# As many as the fixture `cluster` has connections.
+PARALLELISM = 8
 # What the ClusterRole mlflow-operator-mlflow-integration grants.
 INTEGRATION = [
     {"apiGroups": ["mlflow.kubeflow.org"], "resources": ["experiments", "registeredmodels", "datasets"], "verbs": ["get", "list", "create", "update"]}

@@ -73,8 +73,10 @@ def test_a_service_account_for_each_tenant(server, cluster):
     assert not ensure_tenants(cluster, wanted(2, own="load"))["accounts"]
 
 
-def test_no_account_means_no_binding(server, cluster):
+def test_no_account_means_no_binding_and_leaves_those_that_are_there(server, cluster):
     assert ensure_tenants(cluster, wanted(1, shared=None))["bindings"] == 0
+    ensure_tenants(cluster, wanted(1))
+    assert ensure_tenants(cluster, wanted(1, shared=None))["bindings"] == 0 and server.get(BINDING.format("tenant-1"))
 
 
 def test_bindings_follow_who_and_what_is_wanted(server, cluster):
