@@ -1,0 +1,77 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Playbooks as a user runs them against a cluster, with the inventory for Kubernetes and the images of the test cluster."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "local"))
+
+from suite import Suite
+
+CLUSTER_STEERING = ("NAMESPACE", "K6_POD_NAME", "MLFLOW_NAMESPACE", "MLFLOW_POD_LABEL")
+
+
+class ClusterSuite(Suite):
+    """One working directory whose playbooks work in the cluster of KUBECONFIG."""
+
+    def __init__(self, directory: Path, settings: Mapping[str, Any]) -> None:
+        super().__init__(directory)
+        self.settings = dict(settings)
+
+    def environment(self, extra: dict[str, str] | None = None) -> dict[str, str]:
+        inherited = {key: value for key, value in super().environment().items() if key not in CLUSTER_STEERING}
+        return {**inherited, "K8S_AUTH_KUBECONFIG": os.environ["KUBECONFIG"], **(extra or {})}
+
+    def command(self, playbook: str, variables: dict[str, Any] | None = None, *options: str) -> list[str]:
+        return super().command(playbook, {**self.settings, **(variables or {})}, "-i", str(ROOT / "inventories" / "kubernetes"), *options)
+
+    def said(self) -> str:
+        """Everything that started playbooks have printed so far."""
+        path = self.directory / "play.log"
+        return path.read_text(encoding="utf-8") if path.exists() else ""
+
+    def wait_for_load(self, run_id: str, cell_id: str, requests: int = 50, limit_s: float = 300) -> dict[str, Any]:
+        """Waits until a line of progress says that k6 of the cell has made some requests, and returns its state.json."""
+        deadline = time.monotonic() + limit_s
+        while time.monotonic() < deadline:
+            seen = re.findall(rf"{re.escape(cell_id)}: .* (\d+) requests so far", self.said())
+            if seen and int(seen[-1]) >= requests:
+                return json.loads((self.results / run_id / "cells" / cell_id / "state.json").read_text(encoding="utf-8"))
+            time.sleep(0.5)
+        raise AssertionError(f"cell {cell_id} made no load within {limit_s} s: {self.said()[-3000:]}")
+
+
+def settings_for(images: Mapping[str, str], prometheus: Mapping[str, str]) -> dict[str, Any]:
+    """Returns the variables that make the roles fit a node of two cores: images, small requests, short waits."""
+    small = {"requests": {"cpu": "100m", "memory": "256Mi"}}
+    return {
+        "mlflow_operator_manifests": [str(ROOT / "tests" / "cluster" / "operator_stand_in" / "manifests")],
+        "mlflow_operator_image": images["mlflow"],
+        "mlflow_operator_mlflow_image": images["mlflow"],
+        "mlflow_server_image": images["mlflow"],
+        "mlflow_server_resources": {"requests": {"cpu": "200m", "memory": "512Mi"}, "limits": {"cpu": "2", "memory": "2Gi"}},
+        "mlflow_server_storage_size": "1Gi",
+        "postgresql_image": images["postgresql"],
+        "postgresql_exporter_image": images["postgres-exporter"],
+        "postgresql_resources": {**small, "limits": {"cpu": "1", "memory": "512Mi"}},
+        "postgresql_storage_size": "1Gi",
+        "k6_runner_pod_image": images["k6"],
+        "k6_runner_pod_resources": {**small, "limits": {"cpu": "1", "memory": "512Mi"}},
+        "monitoring_prometheus_url": prometheus["url"],
+        "monitoring_ca_file": prometheus["ca_file"],
+        "monitoring_cluster_scrape_interval_s": 5,
+        "test_matrix_warmup": "3s",
+        "test_matrix_duration": "30s",
+        "test_matrix_concurrency": 5,
+    }

@@ -1,0 +1,146 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The whole job in a real cluster: the real MLflow with its real authorization, tenants as namespaces, k6 in a pod, both databases, both addresses."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+
+import pytest
+from cluster_suite import ClusterSuite, settings_for
+from gateway_stand_in import gateway
+
+ORDER = {"test_matrix_tenants": "1,3", "run_id": "sqlite"}
+MANAGED = "app.kubernetes.io/managed-by=perfscale.mlflow"
+
+
+@pytest.fixture(name="suite", scope="module")
+def fixture_suite(cluster, images, prometheus, tmp_path_factory):
+    """One suite for all tests of this file, torn down to the last object at the end."""
+    suite = ClusterSuite(tmp_path_factory.mktemp("cluster-suite"), settings_for(images, prometheus))
+    yield suite
+    suite.play("teardown", {"teardown_all": True})
+
+
+@pytest.fixture(name="sqlite", scope="module")
+def fixture_sqlite(suite):
+    """The suite with SQLite, the Service as its target, and two tenant counts; with its output."""
+    return suite, suite.play("full_suite", ORDER)
+
+
+def test_the_suite_ends_well(sqlite):
+    suite, finished = sqlite
+    assert finished.returncode == 0
+    run = suite.run_json("sqlite")
+    assert [(cell["id"], cell["verdict"]["status"]) for cell in run["cells"]] == [("t1-c5-r1", "valid"), ("t3-c5-r1", "valid")]
+
+
+@pytest.mark.parametrize("cell_id", ["t1-c5-r1", "t3-c5-r1"])
+def test_every_operation_is_sampled_and_none_fails(sqlite, cell_id):
+    cell = sqlite[0].cell(cell_id, "sqlite")
+    assert len(cell["operations"]) == 16
+    assert {name: block["n"] for name, block in cell["operations"].items() if block["n"] < 5} == {}
+    assert {name: block["failed_by"] for name, block in cell["operations"].items() if block["failed"]} == {}
+    assert cell["attempts"][-1]["outcome"] == "valid"
+
+
+@pytest.mark.parametrize("cell_id", ["t1-c5-r1", "t3-c5-r1"])
+def test_resources_of_pods_are_measured(sqlite, cell_id):
+    cell = sqlite[0].cell(cell_id, "sqlite")
+    for component in ("mlflow", "k6_benchmark"):
+        resource = cell["resources"][component]
+        assert resource["status"] == "ok", resource
+        assert resource["cpu_cores_mean"] > 0 and resource["memory_bytes_mean"] > 1e7
+        assert len(resource["instances"]) == 1
+    assert cell["generator"]["node"]
+    assert cell["resources"]["mlflow"]["restarts"] == 0
+
+
+def test_list_workspaces_is_the_tenants_and_nothing_else(sqlite):
+    for cell_id in ("t1-c5-r1", "t3-c5-r1"):
+        assert sqlite[0].cell(cell_id, "sqlite")["notes"]["foreign_workspaces"] == []
+
+
+def test_the_record_says_what_was_measured(sqlite):
+    suite, _finished = sqlite
+    factors = suite.cell("t1-c5-r1", "sqlite")["spec"]["factors"]
+    assert (factors["target"], factors["db_backend"], factors["replicas"], factors["workers"]) == ("internal", "sqlite", 1, 1)
+    assert (factors["token_mode"], factors["metrics_profile"]) == ("shared", "kubernetes")
+    target = suite.target("sqlite")
+    assert target["mlflow"]["workspace_backend"] == "namespace" and target["mlflow"]["tls_verify"]
+    assert target["generator"]["kind"] == "pod" and "mlflow" in target["generator"]["shares_node_with"]
+
+
+def test_orchestration_asks_prometheus_once_for_each_query(sqlite):
+    said = sqlite[1].stdout
+    assert "Traceback" not in said
+    with (sqlite[0].results / "sqlite" / "cells" / "t1-c5-r1" / "metrics_1_concurrency_5.csv").open(encoding="utf-8") as stream:
+        rows = list(csv.DictReader(line for line in stream if not line.startswith("#")))
+    assert {"mlflow", "k6_benchmark"} <= {row["component"] for row in rows}
+
+
+def test_a_second_deployment_changes_nothing(sqlite):
+    suite, _finished = sqlite
+    again = suite.play("deploy", ORDER)
+    assert again.returncode == 0
+    changed = re.findall(r"^changed: .*$", again.stdout, re.MULTILINE)
+    names = re.findall(r"TASK \[([^\]]+)\] \*+\n(?:.*\n)?changed: ", again.stdout)
+    # What the run's own directory holds is written each time.
+    assert [name for name in names if "target.json" not in name and "Record" not in name] == [], changed
+
+
+def test_no_token_is_anywhere(sqlite, cluster, node):
+    """The token of the latest cell, in nothing that the suite left, printed or sent, and in no object but its Secret."""
+    suite, finished = sqlite
+    token = (suite.directory / ".perfscale" / "kubernetes" / "load.token").read_text(encoding="utf-8").strip()
+    secret = token.split(".")[2]
+    assert len(secret) > 40
+    assert [path for path in suite.results.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()] == []
+    assert secret not in finished.stdout
+    assert secret not in node.audit_log.read_text(encoding="utf-8", errors="replace")
+    for path in ("/api/v1/pods", "/api/v1/configmaps", "/api/v1/events", "/apis/apps/v1/deployments", "/apis/mlflow.opendatahub.io/v1/mlflows"):
+        assert secret not in json.dumps(cluster.items(path)), path
+
+
+def test_the_gateway_is_a_target_of_its_own(sqlite, cluster, node, tmp_path):
+    """Through a TLS reverse proxy, with a matrix of its own beside the first run in one report."""
+    suite, _finished = sqlite
+    with gateway(cluster, tmp_path, suite.target("sqlite")["mlflow"]) as (url, ca_file):
+        variables = {
+            "run_id": "gateway",
+            "test_matrix_tenants": 3,
+            "mlflow_server_external_url": f"{url}/mlflow",
+            "mlflow_server_external_ca_file": ca_file,
+        }
+        assert suite.play("full_suite", variables).returncode == 0
+    cell = suite.cell("t3-c5-r1", "gateway")
+    assert cell["spec"]["factors"]["target"] == "external" and cell["verdict"]["status"] == "valid"
+    assert suite.target("gateway")["mlflow"]["url"] == f"{url}/mlflow"
+
+
+def test_postgresql_and_both_databases_in_one_report(sqlite, suite, tmp_path):
+    assert suite.play("teardown", {"run_id": "sqlite"}).returncode == 0
+    assert suite.play("full_suite", {"run_id": "postgres", "test_matrix_tenants": 2}, env={"DB_BACKEND": "postgres"}).returncode == 0
+    cell = suite.cell("t2-c5-r1", "postgres")
+    assert cell["spec"]["factors"]["db_backend"] == "postgres" and cell["verdict"]["status"] == "valid"
+    assert cell["resources"]["postgresql"]["status"] == "ok" and cell["resources"]["postgresql"]["cpu_cores_mean"] > 0
+    sources = [str(suite.results / name) for name in ("sqlite", "postgres", "gateway")]
+    assert suite.play("report", {"report_sources": sources, "report_output_dir": str(tmp_path)}).returncode == 0
+    table = (tmp_path / "report_summary.csv").read_text(encoding="utf-8")
+    assert "sqlite" in table and "postgres" in table and "external" in table
+
+
+def test_teardown_removes_ours_and_nothing_else(suite, cluster):
+    """Runs last: a namespace that only looks like a tenant survives."""
+    cluster.request("POST", "/api/v1/namespaces", {"metadata": {"name": "tenant-zz-production"}})
+    try:
+        assert suite.play("teardown", {"teardown_all": True}).returncode == 0
+        assert cluster.get("/api/v1/namespaces/tenant-zz-production")["status"]["phase"] == "Active"
+        for path in ("/api/v1/namespaces", "/api/v1/pods", "/api/v1/secrets", "/apis/apps/v1/deployments", "/apis/rbac.authorization.k8s.io/v1/rolebindings"):
+            assert cluster.items(path, selector=MANAGED) == [], path
+        assert cluster.items("/apis/mlflow.opendatahub.io/v1/mlflows") == []
+    finally:
+        cluster.request("DELETE", "/api/v1/namespaces/tenant-zz-production")
