@@ -90,7 +90,7 @@ scrape_interval_s:
   type: float
   sample: 30.0
 spacing_s:
-  description: Median seconds between two samples as seen, null when there were too few.
+  description: Mean seconds between two samples as seen, null when there were too few.
   returned: success
   type: float
   sample: 30.0

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
+from statistics import fmean, median
 from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.answer import Series, read_series
@@ -16,13 +16,13 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.select
 
 _METRIC = "container_cpu_usage_seconds_total"
 _LOOK_BACK_S = 600
-# Two differences are the least of which a median says more than chance.
+# Two differences are the least that say more than chance.
 _SAMPLES_NEEDED = 3
 
 
 @dataclass(frozen=True)
 class Probe:
-    """`spacing_s`: median seconds between two samples, None when too few were seen; `seen`: components with a sample in the last ten minutes."""
+    """`spacing_s`: mean seconds between two samples, None when too few were seen; `seen`: components with a sample in the last ten minutes."""
 
     spacing_s: float | None
     seen: frozenset[str]
@@ -49,14 +49,17 @@ def _samples(client: PrometheusClient, labels: str, at: float) -> list[Series]:
 
 
 def spacing(series: Sequence[Series]) -> float | None:
-    """Returns the median seconds between two samples of the same series, to a tenth; None when no series has three."""
+    """Returns the mean seconds between two samples of the same series, without gaps, to a tenth; None when no series has three.
+
+    The kubelet looks at containers at irregular times: a median would expect more samples than there can be.
+    """
     gaps = [
         later - earlier
         for one in series
         if len(one.points) >= _SAMPLES_NEEDED
         for (earlier, _value), (later, _next) in zip(one.points, one.points[1:], strict=False)
     ]
-    return round(median(gaps), 1) if gaps else None
+    return round(fmean(gap for gap in gaps if gap <= 2 * median(gaps)), 1) if gaps else None
 
 
 def keep_seen(components: Mapping[str, Any], optional: Sequence[str], seen: frozenset[str]) -> dict[str, Any]:
