@@ -165,7 +165,7 @@ def _unready(dsc: Mapping[str, Any]) -> list[str]:
     """Returns what of a DataScienceCluster is not as it must be; components that are not ours may be broken."""
     name = name_of(dsc)
     status = dsc.get("status") or {}
-    generation, observed = (dsc.get("metadata") or {}).get("generation"), status.get("observedGeneration")
+    generation, observed = (dsc.get("metadata") or {}).get("generation"), _observed(dsc)
     own = conditions.status_of(dsc, "MLflowOperatorReady")
     managed = ((status.get("components") or {}).get(KEY) or {}).get("managementState")
     waiting = []
@@ -175,12 +175,22 @@ def _unready(dsc: Mapping[str, Any]) -> list[str]:
         waiting.append(f"MLflowOperatorReady of DataScienceCluster {name} (now {own or 'absent'})")
     if managed != "Managed":
         waiting.append(f"status.components.{KEY} of DataScienceCluster {name} to be Managed (now {managed or 'absent'})")
-    # The number is written only when all components are well: while another one is broken it says nothing about ours.
-    if observed != generation and not broken_others(dsc):
+    if observed != generation:
         waiting.append(f"DataScienceCluster {name} to observe generation {generation} (now {observed or 'none'})")
     if conditions.status_of(dsc, "Ready") != "True" and not broken_others(dsc):
         waiting.append(f"Ready of DataScienceCluster {name} (now {conditions.status_of(dsc, 'Ready') or 'absent'})")
     return waiting
+
+
+def _observed(dsc: Mapping[str, Any]) -> int | None:
+    """Returns the generation that the status speaks about.
+
+    The status itself names it only when all components are well; while another one is broken, the provisioning's own condition does.
+    """
+    if not broken_others(dsc):
+        return (dsc.get("status") or {}).get("observedGeneration")
+    provisioned = next((condition for condition in conditions.all_of(dsc) if condition.get("type") == "ProvisioningSucceeded"), {})
+    return provisioned.get("observedGeneration") or (dsc.get("metadata") or {}).get("generation")
 
 
 # Conditions that sum others up, and our own.

@@ -124,7 +124,9 @@ class OdhPlayer(Player):
         step = self._status_at(steps if has_status or not managed else steps[:1], self.age(change))
         if step is None:
             return
-        status = {**step["status"], "conditions": list(step["status"]["conditions"])}
+        provisioned = {"observedGeneration": generation}
+        told = [{**entry, **(provisioned if entry["type"] == "ProvisioningSucceeded" else {})} for entry in step["status"]["conditions"]]
+        status = {**step["status"], "conditions": told}
         observed = generation if step["observed"] == "current" and not self.broken else ((dsc.get("status") or {}).get("observedGeneration"))
         if self.broken:
             status["phase"] = "Not Ready"

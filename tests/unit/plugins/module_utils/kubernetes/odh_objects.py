@@ -95,10 +95,12 @@ def dsc(
     annotations: dict[str, str] | None = None,
     others: dict[str, str] | None = None,
     more: tuple[dict[str, str], ...] = (),
+    provisioned: int | None = None,
 ) -> dict[str, Any]:
     """A DataScienceCluster: what it asks, and how far its status is."""
     status = dict(SEEN["DataScienceCluster"][steps][step]["status"])
-    status["conditions"] = [*status["conditions"], *more]
+    told = {"observedGeneration": provisioned} if provisioned else {}
+    status["conditions"] = [{**entry, **(told if entry["type"] == "ProvisioningSucceeded" else {})} for entry in (*status["conditions"], *more)]
     if observed:
         status["observedGeneration"] = observed
     components = {name: {"managementState": state} for name, state in {"mlflowoperator": asks, **(others or {})}.items() if state}

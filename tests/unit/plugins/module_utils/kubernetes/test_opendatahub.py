@@ -103,6 +103,12 @@ def test_the_dsci(seen, waits):
         pytest.param(state(dscs=[dsc(observed=2, generation=3)]), ["observe generation 3 (now 2)"], id="race-stale-ready"),
         pytest.param(state(dscs=[dsc(steps="removed")]), ["MLflowOperatorReady", "Managed (now Removed)"], id="removed"),
         pytest.param(state(dscs=[dsc(more=(BROKEN, UNREADY), observed=1, generation=2)]), [], id="another-component-is-broken"),
+        pytest.param(state(dscs=[dsc(more=(BROKEN, UNREADY), observed=3, generation=5, provisioned=5)]), [], id="another-is-broken-and-provisioned"),
+        pytest.param(
+            state(dscs=[dsc(more=(BROKEN, UNREADY), observed=3, generation=5, provisioned=4)]),
+            ["observe generation 5 (now 4)"],
+            id="another-is-broken-and-the-change-unseen",
+        ),
         pytest.param(state(dscs=[dsc(step=0, observed=None, more=(BROKEN,))]), ["MLflowOperatorReady"], id="both-are-broken"),
         pytest.param(state(mlflow_deployment=available("d", "False")), ["Deployment mlflow-operator"], id="ready-does-not-look-at-the-deployment"),
         pytest.param(state(mlflow_deployment=None), ["Deployment mlflow-operator"], id="no-deployment"),
