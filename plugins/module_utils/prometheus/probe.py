@@ -59,7 +59,10 @@ def spacing(series: Sequence[Series]) -> float | None:
         if len(one.points) >= _SAMPLES_NEEDED
         for (earlier, _value), (later, _next) in zip(one.points, one.points[1:], strict=False)
     ]
-    return round(fmean(gap for gap in gaps if gap <= 2 * median(gaps)), 1) if gaps else None
+    if not gaps:
+        return None
+    longest = 2 * median(gaps)
+    return round(fmean(gap for gap in gaps if gap <= longest), 1)
 
 
 def keep_seen(components: Mapping[str, Any], optional: Sequence[str], seen: frozenset[str]) -> dict[str, Any]:
