@@ -178,7 +178,7 @@ def argument_spec():
             "options": {"name": text, "version": text, "fields": {"type": "list", "elements": "str", "default": []}, "remedy": text},
         },
         "storage_class": {"type": "str"},
-        "image_pull_secrets": {"type": "list", "elements": "dict", "default": [], "options": {"namespace": text, "name": text}},
+        "image_pull_secrets": {"type": "list", "elements": "dict", "default": [], "no_log": False, "options": {"namespace": text, "name": text}},
         "token": {
             "type": "dict",
             "no_log": False,  # of what kind, not the token

@@ -51,7 +51,7 @@ def gives_tokens(server):
 
 
 def test_tenants_are_made_once(run, server):
-    account = {"namespace": "home", "name": "load"}
+    account = {"namespace": "base", "name": "load"}
     first = run("workspace_namespaces", count=2, run_id="r1", service_account=account)
     assert first["changed"] and first["workspaces"]["created"] == ["tenant-1", "tenant-2"] and first["workspaces"]["bindings"] == 2
     second = run("workspace_namespaces", names=["tenant-1", "tenant-2"], run_id="r1", service_account=account)

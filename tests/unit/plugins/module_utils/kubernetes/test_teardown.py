@@ -12,7 +12,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tenant
 
 NS = "/api/v1/namespaces"
 BINDINGS = "/apis/rbac.authorization.k8s.io/v1/namespaces/{}/rolebindings/{}"
-OURS = [f"{NS}/home/pods/k6", f"{NS}/home/secrets/token", BINDINGS.format("home", "b"), "/apis/rbac.authorization.k8s.io/v1/clusterroles/c"]
+OURS = [f"{NS}/base/pods/k6", f"{NS}/base/secrets/token", BINDINGS.format("base", "b"), "/apis/rbac.authorization.k8s.io/v1/clusterroles/c"]
 
 
 @pytest.fixture
@@ -20,12 +20,12 @@ def full(server):
     """A cluster with objects of two runs and of somebody else."""
     for path in OURS:
         server.put(path, ownership.labels("r1"))
-    server.put(f"{NS}/home")
+    server.put(f"{NS}/base")
     server.put(f"{NS}/tenant-1", {**ownership.labels("r1"), **SELECTOR})
     server.put(BINDINGS.format("tenant-1", "b"), ownership.labels("r1"))
     server.put(f"{NS}/tenant-2", {**ownership.labels("r2"), **SELECTOR})
     server.put(f"{NS}/tenant-3", {"team": "x"})
-    server.put(f"{NS}/home/pods/other", {"app": "x"})
+    server.put(f"{NS}/base/pods/other", {"app": "x"})
     server.put(f"{NS}/elsewhere/pods/k6", ownership.labels("r1"))
     server.put(f"{NS}/adopted", {"team": "x", **SELECTOR}, metadata={"annotations": {ADOPTED_BY: "r1"}})
     server.put(BINDINGS.format("adopted", "b"), ownership.labels("r1"))
@@ -33,66 +33,66 @@ def full(server):
 
 
 def test_deletes_exactly_what_the_run_owns(full, cluster):
-    done = tear_down(cluster, "r1", ["home"])
+    done = tear_down(cluster, "r1", ["base"])
     assert {kind: names for kind, names in done["deleted"].items() if names} == {
-        "Pod": ["home/k6"],
-        "Secret": ["home/token"],
-        "RoleBinding": ["home/b", "adopted/b"],
+        "Pod": ["base/k6"],
+        "Secret": ["base/token"],
+        "RoleBinding": ["base/b", "adopted/b"],
         "ClusterRole": ["c"],
         "Namespace": ["tenant-1"],
     }
     assert done["remaining"] == [] and done["released"] == ["adopted"]
     left = {"/".join(key) for key in full.objects}
-    assert left == {f"{NS}/home", f"{NS}/tenant-2", f"{NS}/tenant-3", f"{NS}/home/pods/other", f"{NS}/elsewhere/pods/k6", f"{NS}/adopted"} | {
+    assert left == {f"{NS}/base", f"{NS}/tenant-2", f"{NS}/tenant-3", f"{NS}/base/pods/other", f"{NS}/elsewhere/pods/k6", f"{NS}/adopted"} | {
         BINDINGS.format("tenant-1", "b")  # goes with its namespace, which the stand-in does not know
     }
     assert full.get(f"{NS}/adopted")["metadata"]["labels"] == {"team": "x"} and not full.get(f"{NS}/adopted")["metadata"]["annotations"]
 
 
 def test_a_second_time_finds_nothing(full, cluster):
-    tear_down(cluster, "r1", ["home"])
+    tear_down(cluster, "r1", ["base"])
     full.requests.clear()
-    done = tear_down(cluster, "r1", ["home"])
+    done = tear_down(cluster, "r1", ["base"])
     assert full.writes() == [] and not any(done["deleted"].values()) and done["released"] == []
 
 
 def test_all_runs_go_when_asked(full, cluster):
-    assert tear_down(cluster, None, ["home"])["deleted"]["Namespace"] == ["tenant-1", "tenant-2"]
+    assert tear_down(cluster, None, ["base"])["deleted"]["Namespace"] == ["tenant-1", "tenant-2"]
 
 
 def test_only_the_named_kinds_go(full, cluster):
-    done = tear_down(cluster, "r1", ["home"], kinds=["Pod"])
-    assert done["deleted"] == {"Pod": ["home/k6"]} and full.get(f"{NS}/tenant-1") and full.get(f"{NS}/adopted")["metadata"]["labels"]["team"]
+    done = tear_down(cluster, "r1", ["base"], kinds=["Pod"])
+    assert done["deleted"] == {"Pod": ["base/k6"]} and full.get(f"{NS}/tenant-1") and full.get(f"{NS}/adopted")["metadata"]["labels"]["team"]
 
 
 def test_check_mode_only_tells(full, cluster):
-    done = tear_down(cluster, "r1", ["home"], check_mode=True)
-    assert full.writes() == [] and done["deleted"]["Pod"] == ["home/k6"] and done["released"] == ["adopted"]
+    done = tear_down(cluster, "r1", ["base"], check_mode=True)
+    assert full.writes() == [] and done["deleted"]["Pod"] == ["base/k6"] and done["released"] == ["adopted"]
 
 
 def test_deletes_the_object_that_it_saw(full, cluster):
-    tear_down(cluster, "r1", ["home"])
-    body = next(body for method, path, body in full.requests if method == "DELETE" and path == f"{NS}/home/pods/k6")
+    tear_down(cluster, "r1", ["base"])
+    body = next(body for method, path, body in full.requests if method == "DELETE" and path == f"{NS}/base/pods/k6")
     assert body["preconditions"] == {"uid": "uid-k6"} and body["propagationPolicy"] == "Background"
 
 
 @pytest.mark.parametrize(("status", "fails"), [(404, False), (409, False), (403, True)], ids=["gone", "another", "forbidden"])
 def test_what_went_meanwhile_is_no_error(full, cluster, status, fails):
-    full.answers[("DELETE", f"{NS}/home/pods/k6")] = [(status, {})]
+    full.answers[("DELETE", f"{NS}/base/pods/k6")] = [(status, {})]
     if fails:
         with pytest.raises(ClusterError):
-            tear_down(cluster, "r1", ["home"], timeout_s=0.1)
+            tear_down(cluster, "r1", ["base"], timeout_s=0.1)
     else:
-        tear_down(cluster, "r1", ["home"], timeout_s=0.1)
+        tear_down(cluster, "r1", ["base"], timeout_s=0.1)
 
 
 @pytest.mark.parametrize(
     ("path", "parts", "name", "why"),
     [
         pytest.param(
-            f"{NS}/home/pods/k6",
+            f"{NS}/base/pods/k6",
             {"metadata": {"deletionTimestamp": "now", "finalizers": ["x/y"]}},
-            "Pod home/k6",
+            "Pod base/k6",
             "waits for its finalizers x/y",
             id="finalizer",
         ),
@@ -106,22 +106,22 @@ def test_what_went_meanwhile_is_no_error(full, cluster, status, fails):
             "is being deleted (pods remain)",
             id="namespace",
         ),
-        pytest.param(f"{NS}/home/pods/k6", {}, "Pod home/k6", "is not being deleted", id="ignored"),
+        pytest.param(f"{NS}/base/pods/k6", {}, "Pod base/k6", "is not being deleted", id="ignored"),
     ],
 )
 def test_names_what_stays_and_why(full, cluster, path, parts, name, why):
     full.put(path, ownership.labels("r1"), **parts)
     full.hook = lambda method, target, _body: (200, {}) if (method, target) == ("DELETE", path) else None
-    assert tear_down(cluster, "r1", ["home"], timeout_s=0.05)["remaining"] == [{"object": name, "why": why}]
+    assert tear_down(cluster, "r1", ["base"], timeout_s=0.05)["remaining"] == [{"object": name, "why": why}]
 
 
 def test_waits_until_it_is_gone(full, cluster, monkeypatch):
-    path = f"{NS}/home/pods/k6"
+    path = f"{NS}/base/pods/k6"
     full.hook = lambda method, target, _body: (200, {}) if (method, target) == ("DELETE", path) else None
     monkeypatch.setattr("time.sleep", lambda _seconds: full.objects.pop(tuple(path.rsplit("/", 1))))
-    assert tear_down(cluster, "r1", ["home"])["remaining"] == []
+    assert tear_down(cluster, "r1", ["base"])["remaining"] == []
 
 
 def test_passes_over_kinds_that_the_cluster_does_not_have(full, cluster):
-    full.answers[("GET", "/apis/batch/v1/namespaces/home/jobs")] = [(404, {})]
-    assert tear_down(cluster, "r1", ["home"], kinds=["Job"])["deleted"] == {"Job": []}
+    full.answers[("GET", "/apis/batch/v1/namespaces/base/jobs")] = [(404, {})]
+    assert tear_down(cluster, "r1", ["base"], kinds=["Job"])["deleted"] == {"Job": []}
