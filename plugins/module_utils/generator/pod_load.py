@@ -9,7 +9,8 @@ import hashlib
 import json
 import math
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -33,7 +34,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluste
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.objects import Objects
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pod_exec import Container
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pod_state import restarts, verdict
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pod_state import fate, restarts, verdict
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import write_json
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.schema import check
 
@@ -80,10 +81,11 @@ def start(
         "directory": remote,
     }
     script = PodScript(cluster, container_of(handle))
-    _log_in(Objects(cluster, ownership.run_id(pod)), script, config.get("mlflow") or {}, launch.get("ca_file"))
-    # Written before the start: a controller that is lost right after it still finds its load.
-    started = write_state(directory, n, plan_digest, handle, schema_dir)
-    _launch(script, remote, whole, f"{layout.SCRIPTS}/{launch['script']}", generator.get("cores"), bool(launch.get("ca_file")))
+    with _naming_its_loss(cluster, handle):
+        _log_in(Objects(cluster, ownership.run_id(pod)), script, config.get("mlflow") or {}, launch.get("ca_file"))
+        # Written before the start: a controller that is lost right after it still finds its load.
+        started = write_state(directory, n, plan_digest, handle, schema_dir)
+        _launch(script, remote, whole, f"{layout.SCRIPTS}/{launch['script']}", generator.get("cores"), bool(launch.get("ca_file")))
     return facts_of(started, attached=False)
 
 
@@ -104,7 +106,9 @@ def fetch(cluster: Cluster, directory: Path, with_raw: bool) -> dict[str, Any]:
     attempt = Path(state["directory"])
     if exit_of(attempt) is not None:
         return {"files": [], "bytes": 0, "seconds": 0.0}
-    return pod_files.fetch(PodScript(cluster, container_of(state["handle"])), state["handle"]["directory"], attempt, with_raw)
+    handle = state["handle"]
+    with _naming_its_loss(cluster, handle):
+        return pod_files.fetch(PodScript(cluster, container_of(handle)), handle["directory"], attempt, with_raw)
 
 
 def stop(cluster: Cluster, directory: Path) -> bool:
@@ -133,6 +137,19 @@ def salvage(cluster: Cluster, directory: Path) -> bool:
         if error.reason != "Gone":
             raise
     return ran
+
+
+@contextmanager
+def _naming_its_loss(cluster: Cluster, handle: Mapping[str, Any]) -> Iterator[None]:
+    """What fails because the pod is lost is PodLost, whatever it looked like."""
+    try:
+        yield
+    except ClusterError as error:
+        pod = get(cluster, handle["namespace"], handle["pod"])
+        lost = fate(pod, handle["pod_uid"], handle["container"], handle["restarts"])
+        if lost is None or not lost.is_retryable:
+            raise
+        raise PodLost(f"Pod {handle['namespace']}/{handle['pod']}: was lost: {lost.text}. Another one may do the same again.") from error
 
 
 def _is_alive(cluster: Cluster, handle: Mapping[str, Any], is_finished_reusable: bool) -> bool:

@@ -30,6 +30,7 @@ PROTOCOL = "v4.channel.k8s.io"
 STDIN, STDOUT, STDERR, STATUS = 0, 1, 2, 3
 CONNECT_S = 10.0
 STDIN_BLOCK = 1 << 15
+MISSING_PROGRAM = ("executable file not found", "no such file or directory")
 # What a command may say on standard error before the rest is dropped (bytes).
 STDERR_LIMIT = 1 << 14
 
@@ -122,4 +123,6 @@ def exit_code(status: bytes) -> int | None:
     except (ValueError, AttributeError, TypeError):
         return None
     said = str(document.get("message") or "no reason given").strip()
-    raise ClusterError(f"Command in the pod: could not be started ({said}). Check that the image has a shell and the usual tools.", 500, "NotStarted")
+    # Anything else may be a moment's trouble of the node.
+    reason = "NotStarted" if any(words in said for words in MISSING_PROGRAM) else "Trouble"
+    raise ClusterError(f"Command in the pod: could not be started ({said}). Check that the image has a shell and the usual tools.", 500, reason)
