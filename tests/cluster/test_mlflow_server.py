@@ -1,0 +1,280 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Roles mlflow_operator, postgresql and mlflow_server on a real cluster, with the real MLflow and a stand-in of its operator.
+
+The tests share one operator and, as the operator does, one MLflow; each leaves both fit for the next.
+"""
+
+from __future__ import annotations
+
+import json
+import ssl
+import threading
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from gateway_stand_in import Gateway
+from operator_stand_in import children, manifests, status
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import MERGE_PATCH, Cluster
+
+NAMESPACE = "b-mlflow"
+RESOURCE = "/apis/mlflow.opendatahub.io/v1/mlflows/mlflow"
+CORE = f"/api/v1/namespaces/{NAMESPACE}"
+DEPLOYMENT = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/mlflow"
+VERSION = "3.17.2"
+SEQUENCE = yaml.safe_load((Path(__file__).parent / "operator_stand_in" / "sequence.yml").read_text(encoding="utf-8"))
+SMALL = {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"cpu": "1", "memory": "512Mi"}}
+Deploy = Callable[..., Any]
+
+
+def seen(resource: dict[str, Any] | None) -> dict[str, Any] | None:
+    """A status as the table of the real operator writes it."""
+    found = (resource or {}).get("status") or {}
+    if not found.get("conditions"):
+        return None
+    conditions = {entry["type"]: f"{entry['status']}/{entry['reason']}" for entry in found["conditions"]}
+    return {"version": bool(found.get("version")), "conditions": conditions}
+
+
+def steps(name: str) -> list[dict[str, Any]]:
+    return [{"version": step["version"], "conditions": step["conditions"]} for step in SEQUENCE[name]]
+
+
+class Watcher:
+    """Keeps each new status of the MLflow resource, in order."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.statuses: list[dict[str, Any]] = []
+        self._cluster, self._stop = cluster, threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+
+    def __enter__(self) -> Watcher:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_error: Any) -> None:
+        self._stop.set()
+        self._thread.join(10)
+
+    def _look(self) -> None:
+        while not self._stop.wait(0.05):
+            found = seen(self._cluster.get(RESOURCE))
+            if found and self.statuses[-1:] != [found]:
+                self.statuses.append(found)
+
+
+@pytest.fixture(scope="module")
+def manifests_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return manifests.write(tmp_path_factory.mktemp("operator"), NAMESPACE)
+
+
+@pytest.fixture
+def variables(images: dict[str, str], manifests_directory: Path, tmp_path: Path) -> dict[str, Any]:
+    """What a user of a small cluster says."""
+    return {
+        "test_matrix_run_dir": str(tmp_path / "run-b"),
+        **{f"{role}_namespace": NAMESPACE for role in ("mlflow_operator", "postgresql", "mlflow_server")},
+        "mlflow_operator_manifests": [str(manifests_directory)],
+        "mlflow_operator_image": images["mlflow"],
+        "mlflow_operator_mlflow_image": images["mlflow"],
+        "mlflow_operator_env": {"SUPPORTED_MLFLOW_VERSION": VERSION, "MIGRATION_BACKOFF_LIMIT": "0", "EXPOSE_METRICS": "true"},
+        "mlflow_server_db_backend": "sqlite",
+        "mlflow_server_storage_size": "1Gi",
+        "mlflow_server_resources": {"requests": {"cpu": "100m", "memory": "512Mi"}, "limits": {"cpu": "2", "memory": "2Gi"}},
+        "mlflow_server_timeout_s": 240,
+        "mlflow_server_patience_s": 10,
+        "postgresql_image": images["postgresql"],
+        "postgresql_exporter_image": images["postgres-exporter"],
+        "postgresql_storage_size": "1Gi",
+        "postgresql_resources": SMALL,
+        "postgresql_settings": {"max_connections": 100, "shared_buffers": "64MB"},
+    }
+
+
+@pytest.fixture
+def deploy(playbook: Callable[..., Any], variables: dict[str, Any]) -> Deploy:
+    """Runs the roles with changed variables."""
+    return lambda *options, **changes: playbook("tests/cluster/deploy_mlflow.yml", {**variables, **changes}, *options)
+
+
+@pytest.fixture
+def remove(playbook: Callable[..., Any], variables: dict[str, Any]) -> Deploy:
+    """Runs the teardown of the roles."""
+    return lambda **changes: playbook("tests/cluster/remove_mlflow.yml", {**variables, **changes})
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_stays(cluster: Cluster) -> Iterator[None]:
+    yield
+    for path in (RESOURCE, CORE):
+        if cluster.get(path):
+            cluster.request("DELETE", path)
+
+
+def target(variables: dict[str, Any]) -> dict[str, Any]:
+    return json.loads((Path(variables["test_matrix_run_dir"]) / "target.json").read_text(encoding="utf-8"))
+
+
+def changes(played: Any) -> str:
+    return next(part for part in played.stdout.splitlines()[-4:] if "changed=" in part).split("changed=")[1].split()[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "looks", "version"),
+    [
+        pytest.param(
+            "create",
+            [
+                (status.Seen("running", None, 0, 0, False), False),
+                (status.Seen("succeeded", None, 0, 1, False), False),
+                (status.Seen("succeeded", None, 1, 1, True), False),
+            ],
+            False,
+            id="create",
+        ),
+        pytest.param(
+            "pod_deleted", [(status.Seen("absent", None, 0, 1, False), True), (status.Seen("absent", None, 1, 1, True), True)], True, id="pod-deleted"
+        ),
+        pytest.param("migration_gives_up", [(status.Seen("failed", 10, 0, 0, False), False)], False, id="migration-gives-up"),
+        pytest.param("migration_is_tried_again", [(status.Seen("failed", 15, 0, 0, False), False)], False, id="migration-is-tried-again"),
+    ],
+)
+def test_the_stand_in_says_what_the_real_operator_said(name: str, looks: list, version: bool) -> None:
+    """The table is what was seen of the real one; the stand-in's own steps are played against it."""
+    told, conditions = [], {"Migration": status.condition("Migration", "True", "MigrationSucceeded")} if version else {}
+    for look, migrated in looks:
+        for step in status.steps(look, 1, migrated):
+            conditions |= {entry["type"]: entry for entry in step}
+            version = version or conditions["Migration"]["reason"] == "MigrationSucceeded"
+            told.append(seen({"status": {"conditions": list(conditions.values()), "version": "v" if version else ""}}))
+    assert told == steps(name)
+
+
+def test_check_mode_makes_nothing(cluster: Cluster, deploy: Deploy) -> None:
+    assert deploy("--check").returncode == 0
+    assert cluster.get(CORE) is None
+
+
+def test_sqlite_on_a_volume(cluster: Cluster, deploy: Deploy, variables: dict[str, Any]) -> None:
+    with Watcher(cluster) as watcher:
+        assert deploy().returncode == 0
+    assert watcher.statuses == steps("create")
+    found = target(variables)
+    assert found["mlflow"]["url"] == f"https://mlflow.{NAMESPACE}.svc:8443/mlflow"
+    assert (found["mlflow"]["version"], found["mlflow"]["owned"], found["mlflow"]["tls_verify"]) == (VERSION, True, True)
+    assert found["factors"] == {"target": "internal", "db_backend": "sqlite", "replicas": 1, "workers": 1}
+    context = ssl.create_default_context(cafile=found["mlflow"]["ca_file"])
+    with urllib.request.urlopen(found["mlflow"]["url"] + "/health", context=context, timeout=10) as answer:
+        assert answer.read() == b"OK"
+    again = deploy()
+    assert (again.returncode, changes(again)) == (0, "0")
+
+
+def test_the_gateway_can_be_the_target(deploy: Deploy, variables: dict[str, Any], tmp_path: Path) -> None:
+    assert deploy().returncode == 0
+    # The next deployment writes what clients of the gateway trust into the same file.
+    inside = Path(target(variables)["mlflow"]["ca_file"]).rename(tmp_path / "inside.crt")
+    with Gateway(tmp_path, "localhost", (f"mlflow.{NAMESPACE}.svc", 8443), str(inside)) as gateway:
+        url = f"https://localhost:{gateway.port}/mlflow"
+        played = deploy(mlflow_server_external_url=url, mlflow_server_external_ca_file=gateway.ca_file)
+    assert played.returncode == 0
+    found = target(variables)
+    assert (found["mlflow"]["url"], found["factors"]["target"]) == (url, "external")
+    assert Path(found["mlflow"]["ca_file"]).read_text(encoding="utf-8").split() == Path(gateway.ca_file).read_text(encoding="utf-8").split()
+
+
+def test_a_gateway_that_does_not_answer_is_named(deploy: Deploy) -> None:
+    played = deploy(mlflow_server_external_url="https://localhost:9/mlflow", mlflow_server_probe_timeout_s=3)
+    assert played.returncode != 0 and "MLflow https://localhost:9/mlflow" in played.stdout
+
+
+def test_an_image_that_cannot_be_pulled_is_named(deploy: Deploy) -> None:
+    played = deploy(mlflow_server_image="registry.invalid/mlflow:0")
+    text = " ".join(played.stdout.split())
+    assert played.returncode != 0
+    assert "MLflow mlflow: is not ready after" in text and "registry.invalid/mlflow:0" in text and ("ErrImagePull" in text or "ImagePullBackOff" in text)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        pytest.param({"mlflow_server_replicas": 0}, "spec.replicas", id="replicas"),
+        pytest.param({"mlflow_server_spec": {"backendStoreUriFrom": {"name": "a", "key": "b"}}}, "exactly one of backendStoreUri", id="two-stores"),
+    ],
+)
+def test_what_the_schema_refuses_is_named(deploy: Deploy, change: dict[str, Any], said: str) -> None:
+    played = deploy(**change)
+    assert played.returncode != 0 and said in " ".join(played.stdout.split())
+
+
+def test_a_foreign_mlflow_is_used_as_it_is(cluster: Cluster, deploy: Deploy, remove: Deploy, variables: dict[str, Any]) -> None:
+    assert deploy().returncode == 0
+    labels = {"metadata": {"labels": {"app.kubernetes.io/managed-by": "somebody"}}}
+    before = cluster.request("PATCH", RESOURCE, labels, content_type=MERGE_PATCH)
+    try:
+        played = deploy(mlflow_server_workers=3)
+        assert (played.returncode, changes(played)) == (0, "1")  # only target.json
+        assert target(variables)["mlflow"]["owned"] is False and target(variables)["database"]["owned"] is False
+        removed = remove()
+        assert removed.returncode == 0 and "an MLflow is still there" in removed.stdout
+        after = cluster.get(RESOURCE)
+        assert after is not None and after["metadata"]["generation"] == before["metadata"]["generation"]
+        assert cluster.get(DEPLOYMENT) is not None
+    finally:
+        ours = {"metadata": {"labels": {"app.kubernetes.io/managed-by": "perfscale.mlflow"}}}
+        cluster.request("PATCH", RESOURCE, ours, content_type=MERGE_PATCH)
+
+
+def test_teardown_removes_what_is_ours_and_nothing_else(cluster: Cluster, deploy: Deploy, remove: Deploy) -> None:
+    assert deploy().returncode == 0
+    foreign = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "somebody-elses"}}
+    cluster.request("POST", f"{CORE}/configmaps", foreign)
+    played = remove()
+    assert played.returncode == 0 and "stays: []" in played.stdout
+    gone = [RESOURCE, DEPLOYMENT, f"{CORE}/persistentvolumeclaims/mlflow-pvc", f"{CORE}/secrets/mlflow-tls", f"{CORE}/services/mlflow"]
+    assert [path for path in gone if cluster.get(path)] == []
+    assert cluster.items(f"{CORE}/pods", f"{children.MIGRATION}=true") == []
+    assert cluster.get(f"{CORE}/configmaps/somebody-elses") is not None
+
+
+def test_postgresql(cluster: Cluster, deploy: Deploy, variables: dict[str, Any]) -> None:
+    assert deploy(mlflow_server_db_backend="postgres").returncode == 0
+    found = target(variables)
+    assert (found["database"]["kind"], found["database"]["owned"], found["database"]["version"].split(".")[0]) == ("postgres", True, "15")
+    assert found["factors"]["db_backend"] == "postgres"
+    assert found["fingerprint"]["database_settings"] == {"max_connections": 100, "shared_buffers": "64MB"}
+    secret = cluster.get(f"{CORE}/secrets/postgresql-credentials")
+    again = deploy(mlflow_server_db_backend="postgres")
+    assert (again.returncode, changes(again)) == (0, "0")
+    assert cluster.get(f"{CORE}/secrets/postgresql-credentials")["data"] == secret["data"]
+
+
+def test_a_volume_that_stays_pending_is_named(deploy: Deploy, remove: Deploy) -> None:
+    assert remove().returncode == 0
+    played = deploy(mlflow_server_storage_class="absent", mlflow_server_timeout_s=15)
+    assert played.returncode != 0 and "PersistentVolumeClaim mlflow-pvc: Pending" in " ".join(played.stdout.split())
+    assert remove().returncode == 0
+
+
+def test_two_managers_are_refused(cluster: Cluster, deploy: Deploy, remove: Deploy) -> None:
+    assert deploy().returncode == 0
+    path = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/mlflow-operator-controller-manager"
+    cluster.request("PATCH", path, {"metadata": {"labels": {"app.kubernetes.io/managed-by": "somebody"}}}, content_type=MERGE_PATCH)
+    played = deploy()
+    text = " ".join(played.stdout.split())
+    assert played.returncode != 0 and f"Deployment {NAMESPACE}/mlflow-operator-controller-manager: is an MLflow operator that is not ours" in text
+    used = deploy(mlflow_operator_manifests=[])
+    assert (used.returncode, changes(used)) == (0, "0")
+    cluster.request("PATCH", path, {"metadata": {"labels": {"app.kubernetes.io/managed-by": "perfscale.mlflow"}}}, content_type=MERGE_PATCH)
+    assert remove().returncode == 0
+
+
+def test_without_operator_and_manifests_it_says_what_to_do(deploy: Deploy) -> None:
+    played = deploy(mlflow_operator_manifests=[])
+    assert played.returncode != 0 and f"MLflow operator: no Deployment {NAMESPACE}/mlflow-operator-controller-manager" in " ".join(played.stdout.split())
