@@ -164,7 +164,9 @@ def test_check_mode_makes_nothing(cluster: Cluster, deploy: Deploy) -> None:
 def test_sqlite_on_a_volume(cluster: Cluster, deploy: Deploy, variables: dict[str, Any]) -> None:
     with Watcher(cluster) as watcher:
         assert deploy().returncode == 0
-    assert watcher.statuses == steps("create")
+    expected = steps("create")
+    # Whoever looks every 50 ms may miss the step that lasts 4 ms.
+    assert watcher.statuses in (expected, [*expected[:2], expected[3]])
     found = target(variables)
     assert found["mlflow"]["url"] == f"https://mlflow.{NAMESPACE}.svc:8443/mlflow"
     assert (found["mlflow"]["version"], found["mlflow"]["owned"], found["mlflow"]["tls_verify"]) == (VERSION, True, True)
