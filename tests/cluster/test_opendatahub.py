@@ -23,7 +23,6 @@ from player import CRDS, definitions, namespace
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.opendatahub_state import MLFLOW_CRD
 
 OPERATOR_NAMESPACE, APPLICATIONS, CATALOGS = "c-odh-operator", "c-applications", "c-marketplace"
 V34, V35 = "opendatahub-operator.v3.4.0", "opendatahub-operator.v3.5.0"
@@ -46,13 +45,12 @@ def fixture_api(cluster: Cluster, node: object) -> Cluster:
 @pytest.fixture(name="clean", autouse=True)
 def fixture_clean(api: Cluster) -> Iterator[None]:
     """Removes what a test left: definitions with their objects, namespaces, the webhook."""
-    had_mlflow = api.get(f"{CRDS}/{MLFLOW_CRD}") is not None
     yield
     player = OdhPlayer(api, OPERATOR_NAMESPACE)
     player.uninstall()
     names = [manifest["metadata"]["name"] for manifest in [*definitions("olm.yml"), *definitions("opendatahub.yml")]]
-    for path in [f"{CRDS}/{name}" for name in names + ([] if had_mlflow else [MLFLOW_CRD])]:
-        player.remove(path)
+    for name in names:
+        player.remove(f"{CRDS}/{name}")
     gone = [{"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": name}} for name in names]
     for name in (OPERATOR_NAMESPACE, APPLICATIONS, CATALOGS):
         player.remove(f"/api/v1/namespaces/{name}")

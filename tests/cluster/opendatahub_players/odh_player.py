@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 from odh_webhook import DSC, DSCI, NAME, WEBHOOKS, Webhook, webhook_configuration
 from olm_player import OPERATOR
-from player import CRDS, MLFLOW, Player, definitions, deployment, namespace, owner_of
+from player import CRDS, MLFLOW, PLAYED, Player, definitions, deployment, namespace, owner_of
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.opendatahub_state import (
@@ -73,7 +73,9 @@ class OdhPlayer(Player):
         self.remove(f"{WEBHOOKS}/{NAME}")
         for found in self.listed(OPERATORS):
             self.patch(f"{OPERATORS}/{found['metadata']['name']}", {"metadata": {"finalizers": None}})
-        for name in (DSC_CRD, DSCI_CRD, "mlflowoperators.components.platform.opendatahub.io"):
+        mlflow = self.cluster.get(f"{CRDS}/{MLFLOW_CRD}")
+        played = [MLFLOW_CRD] if mlflow and PLAYED.items() <= (mlflow["metadata"].get("labels") or {}).items() else []
+        for name in (DSC_CRD, DSCI_CRD, "mlflowoperators.components.platform.opendatahub.io", *played):
             self.remove(f"{CRDS}/{name}")
         self.remove(f"/api/v1/namespaces/{self.namespace}")
 

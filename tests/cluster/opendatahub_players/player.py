@@ -22,11 +22,12 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.openda
 HERE = Path(__file__).resolve().parent
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 EVERY_S = 0.1
+PLAYED = {"perfscale.test/made-by": "opendatahub-players"}
 # Of the definition that MLflow's operator brings, only its being there is played.
 MLFLOW = {
     "apiVersion": "apiextensions.k8s.io/v1",
     "kind": "CustomResourceDefinition",
-    "metadata": {"name": MLFLOW_CRD},
+    "metadata": {"name": MLFLOW_CRD, "labels": PLAYED},
     "spec": {
         "group": "mlflow.opendatahub.io",
         "scope": "Cluster",
@@ -53,7 +54,7 @@ class Player:
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
-        self.objects = Objects(cluster, timeout_s=30)
+        self.objects = Objects(cluster, timeout_s=120)
         self.error = ""
         self._since: dict[str, float] = {}
         self._stop = threading.Event()
