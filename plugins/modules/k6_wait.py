@@ -16,6 +16,9 @@ description:
   - One task for the whole load, because modules cannot print and a task repeated each second costs a third of a core.
   - Reads only what k6 has appended to its raw output since the last look.
   - When the time limit is reached the generator is stopped and the task fails.
+  - An API server that does not answer is waited for until then, since a load in a pod does not need it.
+extends_documentation_fragment:
+  - kubernetes.core.k8s_auth_options
 attributes:
   check_mode:
     description: Skips in check mode.
@@ -26,7 +29,7 @@ options:
     type: path
     required: true
   handle:
-    description: The pid and the start time (epoch seconds) of the process.
+    description: The handle that M(perfscale.mlflow.k6_process) or M(perfscale.mlflow.k6_pod) returned.
     type: dict
     required: true
   expected_s:
@@ -64,7 +67,12 @@ EXAMPLES = r"""
 RETURN = r"""
 load:
   description:
-    - How the load ended, with the keys exit (exit_code, cpu_seconds, max_rss_bytes, started, ended), requests, failures, seconds and controller_cpu_cores.
+    - How the load ended, with the keys exit (exit_code, cpu_seconds, max_rss_bytes, started, ended), is_late, note, requests, failures, seconds
+      and controller_cpu_cores.
   returned: always
   type: dict
+retry:
+  description: Whether the load failed because its pod was lost, so that the same may be tried in another one.
+  returned: always
+  type: bool
 """

@@ -11,7 +11,9 @@ from types import SimpleNamespace
 import pytest
 from ansible.utils.display import Display
 
+from ansible_collections.perfscale.mlflow.plugins.action import k6_wait
 from ansible_collections.perfscale.mlflow.plugins.action.k6_wait import ActionModule, progress_line
+from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.watch import Look
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.process import DetachedProcess
 
 ROWS = "metric_name,timestamp,metric_value\\nhttp_reqs,1,1\\nhttp_req_failed,1,0\\nhttp_reqs,1,1\\nhttp_req_failed,1,1\\n"
@@ -81,6 +83,66 @@ def test_missing_arguments_are_named(wait):
 
 def test_check_mode_is_skipped(wait):
     assert wait({"pid": 1, "start_time": 0}, check_mode=True)["skipped"]
+
+
+class Watch:
+    """A stand-in of a load in a pod that gives the looks of the test, and is gone at the end."""
+
+    def __init__(self, *looks, loss=("lost its pod.", True)):
+        self.looks, self.lost = list(looks), loss
+        self.is_stopped = False
+
+    def look(self, _with_progress=False, **_options):
+        return self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
+
+    def pause_s(self, _left_s):
+        return 0.01
+
+    def stop(self):
+        self.is_stopped = True
+
+    def ended(self):
+        return None
+
+    def loss(self):
+        return self.lost
+
+
+@pytest.fixture(name="watched")
+def fixture_watched(wait, monkeypatch):
+    """Waits for the load of a stand-in's looks."""
+
+    def watched(watch, **arguments):
+        monkeypatch.setattr(k6_wait, "watch_of", lambda _arguments: watch)
+        return wait({"pod_uid": "u"}, **arguments)
+
+    return watched
+
+
+def test_the_loss_of_a_pod_says_that_another_one_may_do(watched):
+    answer = watched(Watch(Look(True, 1.0, 3, 1), Look(False)))
+    assert answer["failed"] and answer["retry"]
+    assert answer["msg"] == "k6 of cell 1 of 4 t1-c5-r1: lost its pod."
+
+
+def test_a_load_that_cannot_be_asked_any_more_is_left(watched, monkeypatch):
+    lines = []
+    monkeypatch.setattr(Display, "display", lambda _self, line, *_args, **_kwargs: lines.append(line))
+    answer = watched(Watch(Look(True, 100.0), Look(True, note="No answer.")), time_limit_s=100.05, interval_s=0.01)
+    assert answer["failed"] and not answer["retry"]
+    assert "could not be asked any more when its 100 s were over. No answer. What it measured stays in its pod" in answer["msg"]
+    assert lines[-1] == "cell 1 of 4 t1-c5-r1: not reachable, which the load does not need. No answer."
+
+
+def test_a_load_that_was_attached_to_is_older_than_the_wait(watched):
+    watch = Watch(Look(True, 59.5))
+    assert "still ran after 59 s" in watched(watch, time_limit_s=59)["msg"]
+    assert watch.is_stopped
+
+
+def test_a_load_in_a_pod_is_watched_through_the_cluster():
+    handle = {"pod_uid": "u", "namespace": "n", "pod": "p", "container": "k6", "restarts": 0, "directory": "/results/x"}
+    assert type(k6_wait.watch_of({"handle": handle, "directory": "/d"})).__name__ == "PodWatch"
 
 
 def test_a_line_without_an_expected_end():
