@@ -77,7 +77,7 @@ def variables(root: Path = ROOT) -> list[Variable]:
 
 
 def old_variables(root: Path = ROOT) -> list[dict[str, str]]:
-    """Returns the variables of the old suite: name, meaning and, for those only a cluster has a use for, `scope: cluster`."""
+    """Returns the variables of the old suite, each with its name and meaning."""
     return list(yaml.safe_load((root / "docs" / "old_variables.yml").read_text(encoding="utf-8")))
 
 
@@ -105,12 +105,7 @@ def _old_section(old: list[dict[str, str]], wired: dict[str, list[Variable]]) ->
     rows = []
     for entry in old:
         readers = wired.get(entry["name"], [])
-        if readers:
-            place = _names(readers)
-        elif entry.get("scope") == "cluster":
-            place = "cluster only, wired with the Kubernetes support"
-        else:
-            place = "not wired"
+        place = _names(readers) if readers else "not wired"
         default = " or ".join(sorted({_code(reader.environment[entry["name"]]) for reader in readers})) if readers else ""
         rows.append((f"`{entry['name']}`", place, default, entry["meaning"]))
     text = "\n## Environment variables of the old suite\n\nThey keep working. The k6 scripts, started by hand, read them too.\n"

@@ -39,10 +39,9 @@ def test_every_old_variable_is_listed() -> None:
 
 
 @pytest.mark.parametrize("name", OLD_VARIABLES)
-def test_every_old_variable_is_read_by_a_role_or_is_for_a_cluster(generator: ModuleType, name: str) -> None:
+def test_every_old_variable_is_read_by_a_role(generator: ModuleType, name: str) -> None:
     wired = generator.wiring(generator.variables())
-    for_cluster = {entry["name"] for entry in generator.old_variables() if entry.get("scope") == "cluster"}
-    assert name in wired or name in for_cluster, f"Variable {name}: no role default reads it. Read it with lookup('ansible.builtin.env', '{name}', default=…)."
+    assert name in wired, f"Variable {name}: no role default reads it. Read it with lookup('ansible.builtin.env', '{name}', default=…)."
 
 
 def test_readers_of_one_environment_variable_agree_on_its_default(generator: ModuleType) -> None:
