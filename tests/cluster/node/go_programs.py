@@ -20,31 +20,35 @@ BUILD_LIMIT_S = 2400.0
 
 @dataclass(frozen=True)
 class Module:
-    """A folder below `go`; `packages` are built in one call, `renamed` says what Go calls otherwise."""
+    """Packages that one call builds in a folder below `go`; `renamed` says which program Go calls otherwise."""
 
     name: str
-    packages: tuple[str, ...]
+    folder: str
+    packages: tuple[str, ...] = (".",)
     ldflags: str = ""
     renamed: tuple[tuple[str, str], ...] = ()
 
 
+COMPONENTS = ("kube-apiserver", "kube-controller-manager", "kube-proxy", "kube-scheduler", "kubeadm", "kubectl", "kubelet")
 KUBERNETES = Module(
     "kubernetes",
-    ("tool",),
+    "kubernetes",
+    (*(f"k8s.io/kubernetes/cmd/{name}" for name in COMPONENTS), "go.etcd.io/etcd/server/v3"),
     # Without it the programs call themselves v0.0.0-master, and kubeadm refuses that.
     f"-X k8s.io/component-base/version.gitVersion={KUBERNETES_VERSION}",
     (("server", "etcd"),),
 )
-COREDNS = Module("coredns", (".",))
-LOCAL_PATH = Module("local-path-provisioner", ("tool",))
-PAUSE = Module("pause", (".",))
-ALL = (KUBERNETES, COREDNS, LOCAL_PATH, PAUSE)
+# The same libraries, so little is left to compile; a call of its own, since both spellings of logrus cannot be in one.
+LOCAL_PATH = Module("local-path-provisioner", "kubernetes", ("github.com/rancher/local-path-provisioner",))
+COREDNS = Module("coredns", "coredns")
+PAUSE = Module("pause", "pause")
+ALL = (KUBERNETES, LOCAL_PATH, COREDNS, PAUSE)
 
 
 def ensure(directory: Path, module: Module) -> Path:
     """Returns the directory that holds a module's programs. Raises ToolError."""
-    source = SOURCES / module.name
-    key = cache.key_of(*(path.read_text(encoding="utf-8") for path in sorted(source.iterdir())), module.ldflags, _go_version())
+    source = SOURCES / module.folder
+    key = cache.key_of(*(path.read_text(encoding="utf-8") for path in sorted(source.iterdir())), *module.packages, module.ldflags, _go_version())
 
     def build(target: Path) -> None:
         flags = ["-trimpath", f"-ldflags=-s -w {module.ldflags}"]

@@ -1,4 +1,4 @@
-// The programs of the node, built by one call so that they share what they have in common.
+// Programs of the node that share their libraries, so that these are compiled once. CoreDNS wants newer ones, hence its own module.
 module perfscale.mlflow/tests/cluster/kubernetes
 
 go 1.24.0
@@ -6,6 +6,7 @@ go 1.24.0
 godebug default=go1.24
 
 tool (
+	github.com/rancher/local-path-provisioner
 	go.etcd.io/etcd/server/v3
 	k8s.io/kubernetes/cmd/kube-apiserver
 	k8s.io/kubernetes/cmd/kube-controller-manager
@@ -17,8 +18,16 @@ tool (
 )
 
 require (
+	github.com/rancher/local-path-provisioner v0.0.30
 	go.etcd.io/etcd/server/v3 v3.6.4
 	k8s.io/kubernetes v1.34.4
+)
+
+require (
+	github.com/Sirupsen/logrus v0.11.0 // indirect
+	github.com/miekg/dns v1.1.29 // indirect
+	github.com/urfave/cli v1.19.1 // indirect
+	sigs.k8s.io/sig-storage-lib-external-provisioner/v10 v10.0.1 // indirect
 )
 
 require (
