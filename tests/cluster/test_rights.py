@@ -31,7 +31,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tokens
 ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / "files" / "kubernetes" / "rbac.yml"
 CONTROLLER = "perfscale-mlflow-controller"
-SHIPPED = [item for item in yaml.safe_load_all(FILE.read_text(encoding="utf-8")) if item and item["kind"] != "Namespace"]
+SHIPPED = [item for item in yaml.safe_load(FILE.read_text(encoding="utf-8"))["items"] if item["kind"] != "Namespace"]
 PLURALS = {"Role": "roles", "ClusterRole": "clusterroles", "RoleBinding": "rolebindings", "ClusterRoleBinding": "clusterrolebindings"}
 
 

@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,15 @@ def environment(**changes: str) -> dict[str, str]:
 def run(*argv: str | Path, cwd: Path, env: dict[str, str] | None = None, timeout_s: float = 120.0) -> subprocess.CompletedProcess[str]:
     """Runs a command to its end and returns what it said; raises TimeoutExpired after timeout_s seconds."""
     return subprocess.run([str(arg) for arg in argv], cwd=cwd, env=env or environment(), capture_output=True, text=True, timeout=timeout_s, check=False)
+
+
+def copy_dependencies(directory: Path) -> None:
+    """Copies the collections that ours imports below a directory: tools that look into .venv see files which git ignores."""
+    bundled = find_spec("ansible_collections.kubernetes.core")
+    if bundled is None:
+        raise RuntimeError("Collection kubernetes.core: is not in this Python's environment. Run `make venv`.")
+    beside = directory / "ansible_collections" / "kubernetes" / "core"
+    shutil.copytree(Path((bundled.submodule_search_locations or [])[0]), beside, dirs_exist_ok=True)
 
 
 def files(*patterns: str) -> list[Path]:

@@ -12,14 +12,12 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
-from importlib.util import find_spec
 from pathlib import Path
 
-from repository import build, environment, run, tool, unpack
+from repository import build, copy_dependencies, environment, run, tool, unpack
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 TIME_LIMIT_S = 1800.0
@@ -86,12 +84,7 @@ def _merged(text: str) -> str:
 def prepare_tree(archive: Path, directory: Path) -> Path:
     """Unpacks the archive as a git work tree, with the collections it imports beside it; returns the collection's directory."""
     tree = unpack(archive, directory)
-    bundled = find_spec("ansible_collections.kubernetes.core")
-    for path in [Path(place) for place in bundled.submodule_search_locations or []] if bundled else []:
-        beside = directory / "ansible_collections" / "kubernetes" / "core"
-        if not beside.exists():
-            beside.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copytree(path, beside)
+    copy_dependencies(directory)
     for argv in (["init", "--quiet"], ["add", "--all", "--force"], ["-c", "user.name=t", "-c", "user.email=t@t", "commit", "--quiet", "-m", "built"]):
         run("git", *argv, cwd=tree)
     return tree

@@ -43,5 +43,5 @@ def from_answer(what: str, status: int, body: bytes) -> ClusterError:
 
 def unreachable(what: str, host: str, error: Exception) -> ClusterError:
     """Returns the error for an API server that did not answer."""
-    cause = str(error).split("Caused by ")[-1][:300]
+    cause = str(error).rsplit("Caused by ", maxsplit=1)[-1][:300]
     return ClusterError(f"{what}: the API server {host} does not answer ({cause}). Check the address, the network and the kubeconfig.")

@@ -51,9 +51,10 @@ def inspect(
 ) -> dict[str, Any]:
     """Returns how far the tenants hold the data set of `shape`.
 
-    Depth `digest` counts in a sample of 20 tenants; `counts` in all; `full` reads a sample of 20 to the bottom besides. Returns {digest, shape, checked, complete[], missing[], partial[],
-    incomplete_numbers[], shortfalls[], counts{}, list_workspaces[], foreign_workspaces[], surplus_runs, verified,
-    message}: names, except the numbers; counts are sums over the checked tenants. Raises MlflowError.
+    Depth `digest` counts in a sample of 20 tenants; `counts` in all; `full` reads a sample of 20 to the bottom besides.
+    Returns {digest, shape, checked, complete[], missing[], partial[], incomplete_numbers[], shortfalls[], counts{},
+    list_workspaces[], foreign_workspaces[], surplus_runs, verified, message}: names, except
+    the numbers; counts are sums over the checked tenants. Raises MlflowError.
     """
     digest = shape_digest(shape)
     visible = sorted(list_workspaces(client))

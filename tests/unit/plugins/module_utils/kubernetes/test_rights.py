@@ -13,7 +13,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.rights
 
 ROOT = Path(__file__).resolve().parents[5]
 REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
-SHIPPED = [item for item in yaml.safe_load_all((ROOT / "files" / "kubernetes" / "rbac.yml").read_text(encoding="utf-8")) if item]
+SHIPPED = yaml.safe_load((ROOT / "files" / "kubernetes" / "rbac.yml").read_text(encoding="utf-8"))["items"]
 
 
 def role(kind, rules, namespace=None, **notes):
