@@ -15,7 +15,7 @@ import pytest
 
 from repository import ROOT, files, load_yaml, relative
 
-MAKE_TARGETS = ("venv", "suite", "test", "bench", "lint", "docs", "clean")
+MAKE_TARGETS = ("venv", "suite", "test", "test-cluster", "cluster-up", "cluster-down", "bench", "lint", "docs", "clean")
 DOCUMENTS = [path for path in files("*.md", "docs/**/*.md") if path.name != "LICENSE"]
 RECORDS = ("cell", "run", "target", "state", "plan")
 
