@@ -17,6 +17,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "local"))
 
+from operator_stand_in import manifests
 from suite import Suite
 
 CLUSTER_STEERING = ("NAMESPACE", "K6_POD_NAME", "MLFLOW_NAMESPACE", "MLFLOW_POD_LABEL")
@@ -52,11 +53,12 @@ class ClusterSuite(Suite):
         raise AssertionError(f"cell {cell_id} made no load within {limit_s} s: {self.said()[-3000:]}")
 
 
-def settings_for(images: Mapping[str, str], prometheus: Mapping[str, str]) -> dict[str, Any]:
+def settings_for(directory: Path, images: Mapping[str, str], prometheus: Mapping[str, str]) -> dict[str, Any]:
     """Returns the variables that make the roles fit a node of two cores: images, small requests, short waits."""
     small = {"requests": {"cpu": "100m", "memory": "256Mi"}}
     return {
-        "mlflow_operator_manifests": [str(ROOT / "tests" / "cluster" / "operator_stand_in" / "manifests")],
+        "mlflow_operator_manifests": [str(manifests.write(directory, "opendatahub"))],
+        "mlflow_operator_env": {"SUPPORTED_MLFLOW_VERSION": images["mlflow"].rpartition(":")[2], "EXPOSE_METRICS": "true"},
         "mlflow_operator_image": images["mlflow"],
         "mlflow_operator_mlflow_image": images["mlflow"],
         "mlflow_server_image": images["mlflow"],
@@ -70,7 +72,6 @@ def settings_for(images: Mapping[str, str], prometheus: Mapping[str, str]) -> di
         "k6_runner_pod_resources": {**small, "limits": {"cpu": "1", "memory": "512Mi"}},
         "monitoring_prometheus_url": prometheus["url"],
         "monitoring_ca_file": prometheus["ca_file"],
-        "monitoring_cluster_scrape_interval_s": 5,
         "test_matrix_warmup": "3s",
         "test_matrix_duration": "30s",
         "test_matrix_concurrency": 5,

@@ -11,7 +11,7 @@ import re
 
 import pytest
 from cluster_suite import ClusterSuite, settings_for
-from gateway_stand_in import gateway
+from gateway_stand_in import service
 
 ORDER = {"test_matrix_tenants": "1,3", "run_id": "sqlite"}
 MANAGED = "app.kubernetes.io/managed-by=perfscale.mlflow"
@@ -20,7 +20,8 @@ MANAGED = "app.kubernetes.io/managed-by=perfscale.mlflow"
 @pytest.fixture(name="suite", scope="module")
 def fixture_suite(cluster, images, prometheus, tmp_path_factory):
     """One suite for all tests of this file, torn down to the last object at the end."""
-    suite = ClusterSuite(tmp_path_factory.mktemp("cluster-suite"), settings_for(images, prometheus))
+    settings = settings_for(tmp_path_factory.mktemp("operator"), images, prometheus)
+    suite = ClusterSuite(tmp_path_factory.mktemp("cluster-suite"), settings)
     yield suite
     suite.play("teardown", {"teardown_all": True})
 
@@ -108,7 +109,7 @@ def test_no_token_is_anywhere(sqlite, cluster, node):
 def test_the_gateway_is_a_target_of_its_own(sqlite, cluster, node, tmp_path):
     """Through a TLS reverse proxy, with a matrix of its own beside the first run in one report."""
     suite, _finished = sqlite
-    with gateway(cluster, tmp_path, suite.target("sqlite")["mlflow"]) as (url, ca_file):
+    with service(cluster, tmp_path, suite.target("sqlite")["mlflow"]) as (url, ca_file):
         variables = {
             "run_id": "gateway",
             "test_matrix_tenants": 3,
