@@ -71,6 +71,9 @@ tls:
     owned:
       description: Whether the Secret is ours.
       type: bool
+    fingerprint:
+      description: Changes with the certificate, so that a server which reads it once can be started anew.
+      type: str
 """
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib

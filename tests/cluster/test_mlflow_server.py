@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import ssl
 import threading
+import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -28,6 +29,7 @@ RESOURCE = "/apis/mlflow.opendatahub.io/v1/mlflows/mlflow"
 CORE = f"/api/v1/namespaces/{NAMESPACE}"
 DEPLOYMENT = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/mlflow"
 VERSION = "3.17.2"
+CLEAR_LIMIT_S = 90
 SEQUENCE = yaml.safe_load((Path(__file__).parent / "operator_stand_in" / "sequence.yml").read_text(encoding="utf-8"))
 SMALL = {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"cpu": "1", "memory": "512Mi"}}
 Deploy = Callable[..., Any]
@@ -111,10 +113,21 @@ def remove(playbook: Callable[..., Any], variables: dict[str, Any]) -> Deploy:
 
 @pytest.fixture(scope="module", autouse=True)
 def nothing_stays(cluster: Cluster) -> Iterator[None]:
+    """Nothing of an interrupted run is there before, nothing of this one after."""
+    clear(cluster)
     yield
+    clear(cluster)
+
+
+def clear(cluster: Cluster) -> None:
     for path in (RESOURCE, CORE):
         if cluster.get(path):
             cluster.request("DELETE", path)
+        for _second in range(CLEAR_LIMIT_S):
+            if cluster.get(path) is None:
+                break
+            time.sleep(1)
+        assert cluster.get(path) is None, f"{path} is still there after {CLEAR_LIMIT_S} s"
 
 
 def target(variables: dict[str, Any]) -> dict[str, Any]:

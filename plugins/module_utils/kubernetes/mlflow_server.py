@@ -80,13 +80,14 @@ def _rollout(state: State) -> list[str]:
     if deployment is None:
         return deployments.rollout(NAME, None)
     container = next((entry for entry in deployment["spec"]["template"]["spec"]["containers"] if entry["name"] == NAME), {})
-    differing = _differing(asked, deployment["spec"].get("replicas"), container)
+    annotations = (deployment["spec"]["template"].get("metadata") or {}).get("annotations") or {}
+    differing = _differing(asked, deployment["spec"].get("replicas"), container, annotations)
     if differing:
         return [f"Deployment {NAME}: does not show {' and '.join(differing)} of the MLflow resource yet"]
     return deployments.rollout(NAME, deployment)
 
 
-def _differing(asked: Mapping[str, Any], replicas: Any, container: Mapping[str, Any]) -> list[str]:
+def _differing(asked: Mapping[str, Any], replicas: Any, container: Mapping[str, Any], annotations: Mapping[str, str]) -> list[str]:
     environment = {entry["name"]: entry for entry in container.get("env") or []}
     image = (asked.get("image") or {}).get("image")
     checks = {
@@ -94,6 +95,7 @@ def _differing(asked: Mapping[str, Any], replicas: Any, container: Mapping[str, 
         "image": image in (None, container.get("image")),
         "workers": asked.get("workers") is None or f"--workers={asked['workers']}" in (container.get("args") or []),
         "resources": all(_same_amounts(asked["resources"].get(part), container.get("resources", {}).get(part)) for part in asked.get("resources") or {}),
+        "annotations": (asked.get("podAnnotations") or {}).items() <= annotations.items(),
         "env": all(entry["name"] in environment and entry.get("value") == environment[entry["name"]].get("value") for entry in asked.get("env") or []),
     }
     return [name for name, same in checks.items() if not same]

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,8 +20,10 @@ RENEW_DAYS = 14
 
 def ensure(
     objects: Objects, namespace: str, name: str, dns_names: list[str], days: int, labels: Mapping[str, str] | None = None, dry_run: bool = False
-) -> dict[str, bool]:
-    """Returns {changed, owned} after the Secret holds a usable certificate; the private key is in the Secret and nowhere else.
+) -> dict[str, Any]:
+    """Returns {changed, owned, fingerprint} after the Secret holds a usable certificate; the private key is in the Secret and nowhere else.
+
+    The fingerprint changes with the certificate, so that a server which reads it once can be started anew.
 
     Raises ClusterError, also for a foreign Secret that cannot serve these names.
     """
@@ -34,9 +37,9 @@ def ensure(
                 f"Secret {namespace}/{name}: is not ours, and its certificate is expired or not for {dns_names[0]}. "
                 "Replace it, or delete it so that one is made."
             )
-        return {"changed": False, "owned": False}
+        return {"changed": False, "owned": False, "fingerprint": _fingerprint(certificate)}
     if certificates.serves(certificate, dns_names, RENEW_DAYS) and certificates.trusted_by(certificate, data.get("ca.crt", b"")):
-        return {"changed": False, "owned": True}
+        return {"changed": False, "owned": True, "fingerprint": _fingerprint(certificate)}
     made = certificates.issue(dns_names, days)
     manifest = {
         "apiVersion": "v1",
@@ -47,7 +50,11 @@ def ensure(
     }
     if not dry_run:
         objects.present(manifest)
-    return {"changed": True, "owned": True}
+    return {"changed": True, "owned": True, "fingerprint": _fingerprint(made["tls.crt"])}
+
+
+def _fingerprint(certificate: bytes) -> str:
+    return hashlib.sha256(certificate).hexdigest()[:16]
 
 
 def _decoded(secret: Mapping[str, Any]) -> dict[str, bytes]:

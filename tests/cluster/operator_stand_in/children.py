@@ -127,11 +127,12 @@ def deployment(resource: dict[str, Any], namespace: str, image: str, exposes_met
         "livenessProbe": probe("/health", initialDelaySeconds=30, periodSeconds=10),
     }
     rolling = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
+    metadata = {"labels": {**LABELS, **(spec.get("podLabels") or {})}, "annotations": spec.get("podAnnotations") or {}}
     content = {
         "replicas": replicas,
         "strategy": {"type": "Recreate"} if spec.get("storage") else rolling,
         "selector": {"matchLabels": {"app": NAME}},
-        "template": {"metadata": {"labels": {**LABELS, **(spec.get("podLabels") or {})}}, "spec": pod(spec, image, container)},
+        "template": {"metadata": metadata, "spec": pod(spec, image, container)},
     }
     return owned("Deployment", "apps/v1", NAME, resource, namespace, spec=content)
 

@@ -80,18 +80,18 @@ def test_trusted_by_its_own_authority_only(issued) -> None:
 
 def test_a_missing_secret_is_made_and_then_stays() -> None:
     cluster = ClusterStandIn()
-    assert ensure(cluster) == {"changed": True, "owned": True}
+    made = ensure(cluster)
+    assert (made["changed"], made["owned"]) == (True, True)
     assert sorted(cluster.objects[PATH]["data"]) == ["ca.crt", "tls.crt", "tls.key"]
     assert cluster.objects[PATH]["type"] == "kubernetes.io/tls"
-    assert ensure(cluster) == {"changed": False, "owned": True}
+    assert ensure(cluster) == {**made, "changed": False}
 
 
 def test_our_secret_is_renewed_when_it_lacks_a_name() -> None:
     cluster = ClusterStandIn()
-    ensure(cluster)
-    before = cluster.objects[PATH]["data"]["tls.crt"]
-    assert ensure(cluster, [*NAMES, "new.example.com"])["changed"]
-    assert cluster.objects[PATH]["data"]["tls.crt"] != before
+    before = ensure(cluster)
+    renewed = ensure(cluster, [*NAMES, "new.example.com"])
+    assert renewed["changed"] and renewed["fingerprint"] != before["fingerprint"]
 
 
 def test_check_mode_makes_none() -> None:
@@ -102,7 +102,8 @@ def test_check_mode_makes_none() -> None:
 
 def test_a_foreign_secret_is_only_read(issued) -> None:
     cluster = ClusterStandIn((PATH, secret({"tls.crt": issued["tls.crt"], "tls.key": issued["tls.key"]}, None)))
-    assert ensure(cluster, [*NAMES, "more"]) == {"changed": False, "owned": False}
+    found = ensure(cluster, [*NAMES, "more"])
+    assert (found["changed"], found["owned"], len(found["fingerprint"])) == (False, False, 16)
     with pytest.raises(ClusterError, match="Secret here/tls: is not ours, and its certificate is expired or not for other"):
         ensure(cluster, ["other"])
 

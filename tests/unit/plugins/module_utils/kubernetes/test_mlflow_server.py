@@ -88,6 +88,7 @@ def test_judge(seen: mlflow_server.State, waiting_for: str) -> None:
     [
         pytest.param({"image": {"image": "mlflow:2"}}, {}, False, id="image"),
         pytest.param({"workers": 2}, {}, False, id="workers"),
+        pytest.param({"podAnnotations": {"certificate": "2"}}, {}, False, id="annotations"),
         pytest.param({"replicas": 2}, {}, False, id="replicas"),
         pytest.param({"env": [{"name": "A", "value": "1"}]}, {"env": [{"name": "A", "value": "0"}]}, False, id="value"),
         pytest.param({"env": [{"name": "A", "value": "1"}]}, {}, False, id="variable-missing"),
