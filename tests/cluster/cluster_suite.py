@@ -72,6 +72,7 @@ def settings_for(directory: Path, images: Mapping[str, str], prometheus: Mapping
         "k6_runner_pod_resources": {**small, "limits": {"cpu": "1", "memory": "512Mi"}},
         "monitoring_prometheus_url": prometheus["url"],
         "monitoring_ca_file": prometheus["ca_file"],
+        "monitoring_cluster_scrape_interval_s": 5,
         "test_matrix_warmup": "3s",
         "test_matrix_duration": "30s",
         "test_matrix_concurrency": 5,

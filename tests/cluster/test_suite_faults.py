@@ -1,0 +1,82 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Faults in the middle of a run in the cluster: each is named, no finished cell is lost, and the same run_id goes on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+from cluster_suite import ClusterSuite, settings_for
+
+from node import faults
+
+CELL = "t1-c5-r1"
+ONE = {"test_matrix_tenants": 1}
+NAMESPACE = "/api/v1/namespaces/opendatahub"
+OUTAGE_S = 60
+
+
+@pytest.fixture(name="stack", scope="module")
+def fixture_stack(cluster, images, prometheus, tmp_path_factory):
+    """A deployed MLflow whose faults the tests below cause, one after the other."""
+    suite = ClusterSuite(tmp_path_factory.mktemp("cluster-faults"), settings_for(tmp_path_factory.mktemp("operator"), images, prometheus))
+    yield suite
+    suite.play("teardown", {"teardown_all": True})
+
+
+def reasons(record):
+    return " ".join(record["verdict"]["reasons"])
+
+
+def test_a_killed_controller_loses_no_cell_and_a_second_run_is_refused(stack):
+    playing = stack.start("full_suite", {**ONE, "run_id": "killed"})
+    state = stack.wait_for_load("killed", CELL)
+    refused = stack.play("deploy", {"run_id": "other"})
+    assert refused.returncode != 0
+    assert "run killed holds it until" in " ".join(refused.stdout.split())
+    os.killpg(playing.pid, signal.SIGKILL)
+    playing.wait(timeout=60)
+    assert stack.play("run_matrix", {**ONE, "run_id": "killed"}).returncode == 0
+    cell = stack.cell(CELL, "killed")
+    assert cell["verdict"]["status"] == "valid" and [entry["n"] for entry in cell["attempts"]] == [1]
+    assert cell["window"]["start"] < state["started"] + 30
+
+
+def test_a_killed_mlflow_breaks_the_cell_and_says_so(stack, cluster):
+    playing = stack.start("full_suite", {**ONE, "run_id": "mlflow-killed"})
+    stack.wait_for_load("mlflow-killed", CELL)
+    [pod] = [item for item in cluster.items(f"{NAMESPACE}/pods", selector="app=mlflow") if item["status"]["phase"] == "Running"]
+    cluster.request("DELETE", f"{NAMESPACE}/pods/{pod['metadata']['name']}", {"gracePeriodSeconds": 0})
+    assert playing.wait(timeout=300) != 0
+    cell = stack.cell(CELL, "mlflow-killed")
+    assert cell["verdict"]["status"] == "invalid"
+    assert "connection" in reasons(cell) or "http_50" in reasons(cell) or "error_ratio" in reasons(cell)
+    assert cell["total"]["failed"] > 0 and cell["attempts"][-1]["n"] == 1
+    assert "Traceback" not in stack.said()
+
+
+def test_an_api_server_that_is_gone_for_a_minute_costs_no_sample(stack, node):
+    """The load and its files are not affected; what MLflow cannot decide meanwhile is counted by status, and the verdict follows from it."""
+    playing = stack.start("full_suite", {**ONE, "run_id": "outage", "test_matrix_duration": "75s"})
+    stack.wait_for_load("outage", CELL)
+    with faults.api_server_down(node):
+        time.sleep(OUTAGE_S)
+    playing.wait(timeout=300)
+    cell = stack.cell(CELL, "outage")
+    assert "not reachable, which the load does not need" in stack.said()
+    assert [entry["n"] for entry in cell["attempts"]] == [1]
+    assert cell["window"]["end"] - cell["window"]["start"] == pytest.approx(75, abs=0.5)
+    assert cell["notes"]["partial"] is None and cell["total"]["n"] > 500
+    assert cell["verdict"]["status"] in ("valid", "invalid")
+    assert cell["total"]["failed"] == sum(cell["total"]["failed_by"].values())
+
+
+def test_a_prometheus_that_is_down_is_named_before_anything_is_made(stack):
+    refused = stack.play("full_suite", {**ONE, "run_id": "blind", "monitoring_prometheus_url": "https://10.200.0.1:9"})
+    assert refused.returncode != 0
+    assert "Prometheus" in refused.stdout and "10.200.0.1:9" in refused.stdout and "Traceback" not in refused.stdout
+    assert not (stack.results / "blind" / "target.json").exists()
