@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
 import sys
 import time
 from collections.abc import Mapping
@@ -29,6 +30,7 @@ class ClusterSuite(Suite):
     def __init__(self, directory: Path, settings: Mapping[str, Any]) -> None:
         super().__init__(directory)
         self.settings = dict(settings)
+        self._said_before = 0
 
     def environment(self, extra: dict[str, str] | None = None) -> dict[str, str]:
         inherited = {key: value for key, value in super().environment().items() if key not in CLUSTER_STEERING}
@@ -37,10 +39,14 @@ class ClusterSuite(Suite):
     def command(self, playbook: str, variables: dict[str, Any] | None = None, *options: str) -> list[str]:
         return super().command(playbook, {**self.settings, **(variables or {})}, "-i", str(ROOT / "inventories" / "kubernetes"), *options)
 
+    def start(self, playbook: str, variables: dict[str, Any] | None = None, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
+        self._said_before += len(self.said())
+        return super().start(playbook, variables, env)
+
     def said(self) -> str:
-        """Everything that started playbooks have printed so far."""
+        """What the playbook that was started last has printed so far."""
         path = self.directory / "play.log"
-        return path.read_text(encoding="utf-8") if path.exists() else ""
+        return path.read_text(encoding="utf-8")[self._said_before :] if path.exists() else ""
 
     def wait_for_load(self, run_id: str, cell_id: str, requests: int = 50, limit_s: float = 300) -> dict[str, Any]:
         """Waits until a line of progress says that k6 of the cell has made some requests, and returns its state.json."""
