@@ -119,6 +119,7 @@ def test_the_changelog_is_in_order() -> None:
 
 def test_the_documentation_of_the_collection_is_in_order(tmp_path: Path) -> None:
     copy_dependencies(tmp_path)
-    beside = environment(ANSIBLE_COLLECTIONS_PATH=str(tmp_path))
+    # Those of .venv would be found too, and nothing of them copied, since git ignores them.
+    beside = environment(ANSIBLE_COLLECTIONS_PATH=str(tmp_path), ANSIBLE_COLLECTIONS_SCAN_SYS_PATH="false")
     checked = run(tool("antsibull-docs"), "lint-collection-docs", "--plugin-docs", "--skip-rstcheck", ROOT, cwd=ROOT, env=beside)
     assert checked.returncode == 0, checked.stdout + checked.stderr
