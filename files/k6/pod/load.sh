@@ -148,11 +148,13 @@ run() {
 # status DIRECTORY [BLOCK]: whether the load runs, and from BLOCK on the requests that its raw output gained.
 status() {
   directory=$1
+  # Who is alive is asked before the record is looked for: between the end of the program and its record there is only the shell that
+  # writes it, so nobody alive and no record means that both were lost, and not that they ended between two looks.
+  pid=$(living "$directory/load.pid") || pid=$(living "$directory/run.pid") || pid=
   if [ -s "$directory/exit.json" ]; then
     say phase ended
     say exit "$(cat "$directory/exit.json")"
-  elif pid=$(living "$directory/load.pid") || pid=$(living "$directory/run.pid"); then
-    # Between the end of the program and its record there is only the shell that writes it.
+  elif [ -n "$pid" ]; then
     say phase running
     while read -r name kilobytes _; do [ "$name" = VmHWM: ] && say peak_kb "$kilobytes" && break; done <"/proc/$pid/status" 2>/dev/null
   elif [ -s "$directory/load.pid" ]; then

@@ -103,8 +103,8 @@ class Server:
         self.token = ""
         self.token_file = ""
 
-    def look(self, _url: str, token_file: str | None, *_more: Any) -> list[str]:
-        self.token_file = token_file or ""
+    def look(self, _url: str, token_file: str | None, *_more: Any, anonymous: bool) -> list[str]:
+        self.token_file, self.anonymous = token_file or "", anonymous
         self.token = Path(token_file).read_text() if token_file else ""
         return self.problems
 
