@@ -54,7 +54,7 @@ def test_a_killed_mlflow_breaks_the_cell_and_says_so(stack, cluster):
     assert playing.wait(timeout=300) != 0
     cell = stack.cell(CELL, "mlflow-killed")
     assert cell["verdict"]["status"] == "invalid"
-    assert "connection" in reasons(cell) or "http_50" in reasons(cell) or "error_ratio" in reasons(cell)
+    assert "MLflow ended or restarted inside the window" in reasons(cell)
     assert cell["total"]["failed"] > 0 and cell["attempts"][-1]["n"] == 1
     assert "Traceback" not in stack.said()
 
