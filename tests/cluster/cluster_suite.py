@@ -21,20 +21,22 @@ sys.path.insert(0, str(ROOT / "tests" / "local"))
 from operator_stand_in import manifests
 from suite import Suite
 
-CLUSTER_STEERING = ("NAMESPACE", "K6_POD_NAME", "MLFLOW_NAMESPACE", "MLFLOW_POD_LABEL")
+CLUSTER_STEERING = ("KUBECONFIG", "NAMESPACE", "K6_POD_NAME", "MLFLOW_NAMESPACE", "MLFLOW_POD_LABEL")
 
 
 class ClusterSuite(Suite):
-    """One working directory whose playbooks work in the cluster of KUBECONFIG."""
+    """One working directory whose playbooks work in the cluster of KUBECONFIG, as its user or as the one that `login` (K8S_AUTH_…) tells."""
 
-    def __init__(self, directory: Path, settings: Mapping[str, Any]) -> None:
+    def __init__(self, directory: Path, settings: Mapping[str, Any], login: Mapping[str, str] | None = None) -> None:
         super().__init__(directory)
         self.settings = dict(settings)
+        self.login = login or {"K8S_AUTH_KUBECONFIG": os.environ["KUBECONFIG"]}
         self._said_before = 0
 
     def environment(self, extra: dict[str, str] | None = None) -> dict[str, str]:
-        inherited = {key: value for key, value in super().environment().items() if key not in CLUSTER_STEERING}
-        return {**inherited, "K8S_AUTH_KUBECONFIG": os.environ["KUBECONFIG"], **(extra or {})}
+        inherited = super().environment()
+        kept = {key: value for key, value in inherited.items() if key not in CLUSTER_STEERING and not key.startswith("K8S_AUTH_")}
+        return {**kept, **self.login, **(extra or {})}
 
     def command(self, playbook: str, variables: dict[str, Any] | None = None, *options: str) -> list[str]:
         return super().command(playbook, {**self.settings, **(variables or {})}, "-i", str(ROOT / "inventories" / "kubernetes"), *options)

@@ -1,7 +1,11 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The whole job in a real cluster: the real MLflow with its real authorization, tenants as namespaces, k6 in a pod, both databases, both addresses."""
+"""The whole job in a real cluster: the real MLflow with its real authorization, tenants as namespaces, k6 in a pod, both databases, both addresses.
+
+Somebody runs it who has the rights of files/kubernetes/rbac.yml and no others, logged in as an automation controller logs in. An administrator
+installed the operator before.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +13,16 @@ import csv
 import json
 import re
 
+import administrator
 import pytest
 from cluster_suite import ClusterSuite, settings_for
 from gateway_stand_in import service
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.rights import Right, compare, granted, used
+
 ORDER = {"test_matrix_tenants": "1,3", "run_id": "sqlite"}
+# What a role asks for only when something went wrong; the tests of faults see these used.
+ONLY_AFTER_A_FAULT: list[Right] = []
 MANAGED = "app.kubernetes.io/managed-by=perfscale.mlflow"
 
 
@@ -21,9 +30,10 @@ MANAGED = "app.kubernetes.io/managed-by=perfscale.mlflow"
 def fixture_suite(cluster, images, prometheus, tmp_path_factory):
     """One suite for all tests of this file, torn down to the last object at the end."""
     settings = settings_for(tmp_path_factory.mktemp("operator"), images, prometheus)
-    suite = ClusterSuite(tmp_path_factory.mktemp("cluster-suite"), settings)
-    yield suite
-    suite.play("teardown", {"teardown_all": True})
+    with administrator.prepared(ClusterSuite(tmp_path_factory.mktemp("administrator"), settings), cluster) as login:
+        suite = ClusterSuite(tmp_path_factory.mktemp("cluster-suite"), {**settings, "mlflow_operator_manifests": []}, login)
+        yield suite
+        suite.play("teardown", {"teardown_all": True})
 
 
 @pytest.fixture(name="sqlite", scope="module")
@@ -99,7 +109,7 @@ def test_no_token_is_anywhere(sqlite, cluster, node):
     secret = token.split(".")[2]
     assert len(secret) > 40
     assert [path for path in suite.results.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()] == []
-    assert secret not in finished.stdout
+    assert secret not in finished.stdout and suite.login["K8S_AUTH_API_KEY"].split(".")[2] not in finished.stdout
     assert secret not in node.audit_log.read_text(encoding="utf-8", errors="replace")
     for path in ("/api/v1/pods", "/api/v1/configmaps", "/api/v1/events", "/apis/apps/v1/deployments", "/apis/mlflow.opendatahub.io/v1/mlflows"):
         assert secret not in json.dumps(cluster.items(path)), path
@@ -123,8 +133,11 @@ def test_the_gateway_is_a_target_of_its_own(sqlite, cluster, node, tmp_path):
 
 def test_postgresql_and_both_databases_in_one_report(sqlite, suite, tmp_path):
     assert suite.play("teardown", {"run_id": "sqlite"}).returncode == 0
-    assert suite.play("full_suite", {"run_id": "postgres", "test_matrix_tenants": 2}, env={"DB_BACKEND": "postgres"}).returncode == 0
+    options = {"workspaces_token_mode": "per_tenant", "k6_runner_pod_volume": "claim", "k6_runner_pod_network_policy": True}
+    variables = {"run_id": "postgres", "test_matrix_tenants": 2, **options}
+    assert suite.play("full_suite", variables, env={"DB_BACKEND": "postgres"}).returncode == 0
     cell = suite.cell("t2-c5-r1", "postgres")
+    assert cell["spec"]["factors"]["token_mode"] == "per_tenant"
     assert cell["spec"]["factors"]["db_backend"] == "postgres" and cell["verdict"]["status"] == "valid"
     assert cell["resources"]["postgresql"]["status"] == "ok" and cell["resources"]["postgresql"]["cpu_cores_mean"] > 0
     sources = [str(suite.results / name) for name in ("sqlite", "postgres", "gateway")]
@@ -134,14 +147,21 @@ def test_postgresql_and_both_databases_in_one_report(sqlite, suite, tmp_path):
 
 
 def test_teardown_removes_ours_and_nothing_else(suite, cluster):
-    """Runs last: a namespace that only looks like a tenant survives."""
+    """Runs last but one: a namespace that only looks like a tenant survives, and so does the operator that somebody else installed."""
     cluster.request("POST", "/api/v1/namespaces", {"metadata": {"name": "tenant-zz-production"}})
     try:
         assert suite.play("teardown", {"teardown_all": True}).returncode == 0
         assert cluster.get("/api/v1/namespaces/tenant-zz-production")["status"]["phase"] == "Active"
         for path in ("/api/v1/namespaces", "/api/v1/pods", "/api/v1/secrets", "/apis/apps/v1/deployments", "/apis/rbac.authorization.k8s.io/v1/rolebindings"):
             assert cluster.items(path, selector=MANAGED) == [], path
-        # Its definition came with the operator's manifests and went with them.
-        assert cluster.get("/apis/mlflow.opendatahub.io/v1/mlflows") is None
+        assert cluster.items("/apis/mlflow.opendatahub.io/v1/mlflows") == []
     finally:
         cluster.request("DELETE", "/api/v1/namespaces/tenant-zz-production")
+
+
+def test_the_runs_used_exactly_the_rights_that_they_have(suite, node):
+    """Against the audit log of the API server, over everything above."""
+    rights = [right for right in granted(administrator.SHIPPED, {}) if right not in ONLY_AFTER_A_FAULT]
+    found = compare(rights, used(node.audit_log.read_text(encoding="utf-8").splitlines(), administrator.USER))
+    assert [str(right) for right in found["unused"]] == []
+    assert [str(right) for right in found["uncovered"]] == []
