@@ -60,7 +60,7 @@ bench: $(DEVELOPER) ## measure how fast the collection's own parts are
 	@$(BIN)/python tests/run.py --benchmarks
 
 docs: $(DEVELOPER) ## write the generated pages of docs again
-	@$(BIN)/python docs/generate_inputs.py
+	@$(BIN)/python docs/generate_pages.py
 
 clean: ## stop and remove the environment, the data of the local stack and the cache (results stay)
 	@if test -x $(BIN)/ansible-playbook -a -d .perfscale; then $(PLAY) playbooks/teardown.yml -e teardown_data=true; fi

@@ -16,7 +16,7 @@ description:
   - Takes the certificates, and nothing else, out of keys of Secrets and ConfigMaps and out of files.
   - Without any certificate no file is written, and one that is there is removed. Clients then use the authorities of their system.
 extends_documentation_fragment:
-  - kubernetes.core.k8s_auth_options
+  - perfscale.mlflow.cluster_connection
 attributes:
   check_mode:
     description: Can run in check mode and tells whether the file would change.

@@ -18,7 +18,7 @@ description:
   - Namespaces and custom resource definitions come first, and the definitions are served before what needs them is sent.
   - Objects of an earlier run are reused and keep its label. Objects are sent by server-side apply, so what others set stays.
 extends_documentation_fragment:
-  - kubernetes.core.k8s_auth_options
+  - perfscale.mlflow.cluster_connection
 attributes:
   check_mode:
     description: Can run in check mode and asks the API server what would change. What needs a definition that is not there yet is counted as a change.

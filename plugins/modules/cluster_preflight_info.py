@@ -16,7 +16,7 @@ description:
 author:
   - perfscale.mlflow contributors (@perfscale)
 extends_documentation_fragment:
-  - kubernetes.core.k8s_auth_options
+  - perfscale.mlflow.cluster_connection
 attributes:
   check_mode:
     description: Only reads.

@@ -16,7 +16,7 @@ description:
   - Looks at a Deployment, its pods and their volume claims.
   - Ends early when a container cannot start for O(patience) seconds, such as for an image that cannot be pulled.
 extends_documentation_fragment:
-  - kubernetes.core.k8s_auth_options
+  - perfscale.mlflow.cluster_connection
 attributes:
   check_mode:
     description: Only reads.

@@ -17,7 +17,7 @@ description:
   - Waits until it runs, and checks that it has k6 and these very scripts. A pod of ours that is made of something else is replaced, unless k6 runs in it.
   - Only what carries our label is changed or removed.
 extends_documentation_fragment:
-  - kubernetes.core.k8s_auth_options
+  - perfscale.mlflow.cluster_connection
 attributes:
   check_mode:
     description: Can run in check mode and asks the API server what would change.

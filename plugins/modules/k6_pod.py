@@ -17,7 +17,7 @@ description:
   - Each start has a directory of its own below C(attempts), as with M(perfscale.mlflow.k6_process); C(state.json) says which pod runs the latest.
   - The token and the certificate authorities reach the pod through its Secret, whose new content is seen in the pod before the load starts.
 extends_documentation_fragment:
-  - kubernetes.core.k8s_auth_options
+  - perfscale.mlflow.cluster_connection
 attributes:
   check_mode:
     description: Can run in check mode without changing anything.

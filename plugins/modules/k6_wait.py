@@ -18,7 +18,7 @@ description:
   - When the time limit is reached the generator is stopped and the task fails.
   - An API server that does not answer is waited for until then, since a load in a pod does not need it.
 extends_documentation_fragment:
-  - kubernetes.core.k8s_auth_options
+  - perfscale.mlflow.cluster_connection
 attributes:
   check_mode:
     description: Skips in check mode.

@@ -18,7 +18,7 @@ description:
     and that its status names a version.
   - Ends early when the operator gave up a migration, or when a container cannot start for O(patience) seconds.
 extends_documentation_fragment:
-  - kubernetes.core.k8s_auth_options
+  - perfscale.mlflow.cluster_connection
 attributes:
   check_mode:
     description: Only reads.

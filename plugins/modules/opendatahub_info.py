@@ -18,7 +18,7 @@ description:
   - A condition alone is no evidence here. C(Ready) may belong to the generation before, and does not look at Deployments.
   - Components other than MLflow's operator may be broken; they are named and not waited for.
 extends_documentation_fragment:
-  - kubernetes.core.k8s_auth_options
+  - perfscale.mlflow.cluster_connection
 attributes:
   check_mode:
     description: Only reads.

@@ -18,7 +18,7 @@ description:
 author:
   - perfscale.mlflow contributors (@perfscale)
 extends_documentation_fragment:
-  - kubernetes.core.k8s_auth_options
+  - perfscale.mlflow.cluster_connection
 attributes:
   check_mode:
     description: Asks for nothing and writes nothing.

@@ -16,7 +16,7 @@ description:
   - Makes an authority, signs one certificate with it, and keeps certificate and key in a Secret of type C(kubernetes.io/tls). The key is nowhere else.
   - A Secret of ours is renewed two weeks before it expires, or when it lacks a name. A Secret that is not ours is only read.
 extends_documentation_fragment:
-  - kubernetes.core.k8s_auth_options
+  - perfscale.mlflow.cluster_connection
 attributes:
   check_mode:
     description: Can run in check mode and tells whether a certificate would be made.

@@ -18,6 +18,7 @@ from repository import ROOT, load_yaml
 MODULES = sorted(path for path in ROOT.glob("plugins/modules/*.py") if path.name != "__init__.py")
 DOCUMENTED = [*MODULES, *sorted(path for path in ROOT.glob("plugins/filter/*.py") if path.name != "__init__.py")]
 CONNECTION = "perfscale.mlflow.mlflow_connection"
+CLUSTER_CONNECTION = "perfscale.mlflow.cluster_connection"
 CONNECTING = ("urlopen", "open_url", "create_connection")
 
 each_module = pytest.mark.parametrize("path", [pytest.param(path, id=path.stem) for path in MODULES])
@@ -68,7 +69,13 @@ def test_modules_that_connect_are_in_the_action_group(path: Path) -> None:
     groups = load_yaml(ROOT / "meta" / "runtime.yml")["action_groups"]
     used = fragments(texts(path)["DOCUMENTATION"])
     assert (path.stem in groups["mlflow"]) == (CONNECTION in used)
-    assert (path.stem in groups["kubernetes"]) == ("kubernetes.core.k8s_auth_options" in used)
+    assert (path.stem in groups["kubernetes"]) == (CLUSTER_CONNECTION in used)
+
+
+@each_documented
+def test_documentation_needs_no_other_collection(path: Path) -> None:
+    """A Galaxy or Automation Hub reads it where ours alone is installed, and with one fragment missing it shows no module at all."""
+    assert [name for name in fragments(texts(path)["DOCUMENTATION"]) if not name.startswith("perfscale.mlflow.")] == []
 
 
 def test_action_groups_name_modules_that_exist() -> None:

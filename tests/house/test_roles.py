@@ -76,6 +76,15 @@ def test_every_entry_point_is_documented(role: Path) -> None:
 
 
 @each_role
+def test_galaxy_knows_what_the_role_does(role: Path) -> None:
+    """Galaxy and Automation Hub read the description in meta/main.yml, and refuse a collection with a role that has no README."""
+    known = load_yaml(role / "meta" / "main.yml")["galaxy_info"]
+    assert known["description"] == entry_points(role)["main"]["short_description"]
+    assert (known["license"], known["author"]) == ("GPL-3.0-or-later", "perfscale.mlflow contributors")
+    assert (role / "README.md").is_file(), "Run `make docs`."
+
+
+@each_role
 def test_defaults_fit_their_types(role: Path) -> None:
     wrong = []
     for name, value in defaults(role).items():

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The modules' options for reaching a cluster (kubernetes.core.k8s_auth_options), and the client made from them."""
+"""The modules' options for reaching a cluster (perfscale.mlflow.cluster_connection), and the client made from them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MISSING = CORE_ERROR or KUBERNETES_ERROR
 
 
 def auth_spec() -> dict[str, Any]:
-    """Returns the argument spec documented in the fragment kubernetes.core.k8s_auth_options."""
+    """Returns the argument spec documented in the fragment perfscale.mlflow.cluster_connection."""
     return dict(AUTH_ARG_SPEC)
 
 

@@ -1,9 +1,10 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Writes docs/inputs.md from the roles' defaults and argument specs: every variable, its default, and which environment variable sets it.
+"""Writes pages from the roles' defaults and argument specs, so that no fact about a role stands twice.
 
-`python docs/generate_inputs.py` writes the page; with `--check` it only says whether the page is up to date (exit code 1 when not).
+docs/inputs.md has every variable, its default, and which environment variable sets it; roles/<role>/README.md tells what the role does.
+`python docs/generate_pages.py` writes them; with `--check` it only says which are not up to date (exit code 1 when one is not).
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGE = ROOT / "docs" / "inputs.md"
+PAGE = "docs/inputs.md"
+# Galaxy and Automation Hub show a role's page outside of the repository, where only whole addresses lead somewhere.
+INPUTS_ADDRESS = "https://github.com/perfscale/mlflow/blob/main/docs/inputs.md"
 ENV_LOOKUP = re.compile(
     r"""(?:lookup|query)\(\s*['"](?:ansible\.builtin\.)?env['"]\s*,\s*['"](?P<name>[A-Z][A-Z0-9_]*)['"]\s*"""
     r"""(?:,\s*default\s*=\s*(?P<default>'[^']*'|"[^"]*"|[^\s,)]+)\s*)?\)"""
@@ -34,6 +37,27 @@ INTRODUCTION = """\
 
 Every variable has a default in its role, so nothing needs to be set. A value comes, in rising order of precedence, from the role,
 from an environment variable where one is named below, from `inventories/<environment>/group_vars/all/<role>.yml`, or from `-e NAME=value`.
+"""
+
+ROLE_PAGE = """\
+<!-- SPDX-License-Identifier: GPL-3.0-or-later -->
+<!-- Made by `make docs` from meta/argument_specs.yml: change that, not this page. -->
+
+# perfscale.mlflow.{role}
+
+{summary}.
+
+{description}
+
+```yaml
+- name: {summary}
+  ansible.builtin.include_role:
+    name: perfscale.mlflow.{role}
+```
+
+{entry_points}
+
+{inputs}
 """
 
 
@@ -68,12 +92,17 @@ def variables(root: Path = ROOT) -> list[Variable]:
     result = []
     for defaults in sorted(root.glob("roles/*/defaults/main.yml")):
         role = defaults.parents[1]
-        specs = role / "meta" / "argument_specs.yml"
         options: dict[str, Any] = {}
-        for entry in (_load(specs).get("argument_specs") or {}).values() if specs.is_file() else ():
+        for entry in entry_points(role).values():
             options = {**(entry.get("options") or {}), **options}
         result += [Variable(role.name, name, default, options.get(name, {})) for name, default in _load(defaults).items()]
     return result
+
+
+def entry_points(role: Path) -> dict[str, dict[str, Any]]:
+    """Returns the entry points that a role's argument specs describe, by name."""
+    specs = role / "meta" / "argument_specs.yml"
+    return (_load(specs).get("argument_specs") or {}) if specs.is_file() else {}
 
 
 def old_variables(root: Path = ROOT) -> list[dict[str, str]]:
@@ -90,7 +119,26 @@ def wiring(found: list[Variable]) -> dict[str, list[Variable]]:
     return result
 
 
-def page(root: Path = ROOT) -> str:
+def pages(root: Path = ROOT) -> dict[str, str]:
+    """Returns the text of every page by its path in the repository."""
+    roles = sorted(specs.parents[1] for specs in root.glob("roles/*/meta/argument_specs.yml"))
+    return {PAGE: inputs_page(root), **{f"roles/{role.name}/README.md": role_page(role) for role in roles}}
+
+
+def role_page(role: Path) -> str:
+    """Returns the text of a role's README.md."""
+    described = entry_points(role)
+    rows = [(f"`{name}`", _plain(entry["short_description"]), _description(entry)) for name, entry in described.items() if name != "main"]
+    others = f"Further entry points, for `tasks_from`:\n\n{_table(('entry point', 'does', 'more'), rows)}" if rows else "It has no further entry point."
+    has_inputs = (role / "defaults" / "main.yml").is_file()
+    inputs = f"[Its variables and their defaults]({INPUTS_ADDRESS}#role-{role.name})." if has_inputs else "It takes no variables."
+    main = described["main"]
+    return ROLE_PAGE.format(
+        role=role.name, summary=_plain(main["short_description"]), description=_description(main), entry_points=others, inputs=inputs
+    )
+
+
+def inputs_page(root: Path = ROOT) -> str:
     """Returns the text of docs/inputs.md."""
     found = variables(root)
     wired = wiring(found)
@@ -178,15 +226,16 @@ def _load(path: Path) -> dict[str, Any]:
 
 
 def main(arguments: list[str]) -> int:
-    """Writes the page, or checks it; returns the exit code."""
-    text = page()
-    if "--check" not in arguments:
-        PAGE.write_text(text, encoding="utf-8")
-        return 0
-    if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == text:
-        return 0
-    sys.stderr.write("docs/inputs.md: is not what the roles say. Run `make docs` and commit the result.\n")
-    return 1
+    """Writes the pages, or checks them; returns the exit code."""
+    made = {ROOT / name: text for name, text in pages().items()}
+    stale = [path for path, text in made.items() if not path.is_file() or path.read_text(encoding="utf-8") != text]
+    if "--check" in arguments:
+        for path in stale:
+            sys.stderr.write(f"{path.relative_to(ROOT)}: is not what the roles say. Run `make docs` and commit the result.\n")
+        return 1 if stale else 0
+    for path in stale:
+        path.write_text(made[path], encoding="utf-8")
+    return 0
 
 
 if __name__ == "__main__":
