@@ -133,9 +133,7 @@ def role_page(role: Path) -> str:
     has_inputs = (role / "defaults" / "main.yml").is_file()
     inputs = f"[Its variables and their defaults]({INPUTS_ADDRESS}#role-{role.name})." if has_inputs else "It takes no variables."
     main = described["main"]
-    return ROLE_PAGE.format(
-        role=role.name, summary=_plain(main["short_description"]), description=_description(main), entry_points=others, inputs=inputs
-    )
+    return ROLE_PAGE.format(role=role.name, summary=_plain(main["short_description"]), description=_description(main), entry_points=others, inputs=inputs)
 
 
 def inputs_page(root: Path = ROOT) -> str:
