@@ -154,7 +154,7 @@ RETURN = r"""
 generator:
   description:
     - The generator as in C(target.json), with the keys kind, namespace, pod, image, version (of k6), cores, memory_limit_bytes, node, secret and
-      shares_node_with (names of O(avoid) that have a pod on the same node; null when pods may not be listed).
+      shares_node_with (names of O(avoid) that are known to have a pod on the same node; null when too few pods may be listed to know of any).
     - Empty with O(state=absent) and in check mode.
   returned: success
   type: dict

@@ -101,24 +101,37 @@ def describe(cluster: Cluster, settings: Mapping[str, Any], pod: Mapping[str, An
         "memory_limit_bytes": int(memory) if memory is not None else None,
         "node": node,
         "secret": layout.secret_name(settings["name"]),
-        "shares_node_with": neighbours(cluster, settings.get("avoid") or [], node),
+        "shares_node_with": neighbours(cluster, settings.get("avoid") or [], node, settings["namespace"]),
     }
 
 
-def neighbours(cluster: Cluster, avoid: list[Mapping[str, Any]], node: str | None) -> list[str] | None:
-    """Returns the names of those components to avoid that have a pod on the node, or None when pods may not be listed. Raises ClusterError."""
-    found = []
+def neighbours(cluster: Cluster, avoid: list[Mapping[str, Any]], node: str | None, home: str) -> list[str] | None:
+    """Returns the names of those components to avoid that are known to have a pod on the node.
+
+    Whoever may not list the pods of all namespaces sees those of `home`, the generator's namespace. None when that leaves nothing known: a
+    component that was not seen may be there all the same. Raises ClusterError.
+    """
+    found, is_all = [], True
     for entry in avoid:
         selector = ",".join(f"{key}={value}" for key, value in entry["labels"].items())
-        paths = [f"/api/v1/namespaces/{namespace}/pods" for namespace in entry.get("namespaces") or []] or ["/api/v1/pods"]
-        try:
-            if any(cluster.items(path, selector, fieldSelector=f"spec.nodeName={node}") for path in paths):
-                found.append(entry["name"])
-        except ClusterError as error:
-            if error.status == 403:
-                return None
-            raise
-    return found
+        seen = [_on_node(cluster, namespace, selector, node) for namespace in entry.get("namespaces") or [""]]
+        if None in seen:
+            is_all = False
+            seen.append(_on_node(cluster, home, selector, node))
+        if any(seen):
+            found.append(entry["name"])
+    return found if found or is_all else None
+
+
+def _on_node(cluster: Cluster, namespace: str, selector: str, node: str | None) -> bool | None:
+    """Returns whether such a pod of a namespace (empty: of any) is on the node, or None when its pods may not be listed."""
+    path = f"/api/v1/namespaces/{namespace}/pods" if namespace else "/api/v1/pods"
+    try:
+        return bool(cluster.items(path, selector, fieldSelector=f"spec.nodeName={node}"))
+    except ClusterError as error:
+        if error.status == 403:
+            return None
+        raise
 
 
 def _namespace(objects: Objects, name: str, dry_run: bool) -> bool:

@@ -174,7 +174,17 @@ def test_who_shares_the_node_may_be_unknown(pod, monkeypatch):
         raise ClusterError("no", 403)
 
     monkeypatch.setattr(pod, "items", refuse)
-    assert pod_place.neighbours(pod, AVOID, "node0") is None
+    assert pod_place.neighbours(pod, AVOID, "node0", "load") is None
+
+
+def test_who_may_not_list_all_pods_sees_those_of_the_own_namespace(pod, monkeypatch):
+    def only_home(path, *_arguments, **_options):
+        if path != "/api/v1/namespaces/load/pods":
+            raise ClusterError("no", 403)
+        return [{"metadata": {"name": "mlflow-1"}}]
+
+    monkeypatch.setattr(pod, "items", only_home)
+    assert pod_place.neighbours(pod, AVOID, "node0", "load") == [entry["name"] for entry in AVOID]
 
 
 def test_a_new_service_account_is_waited_for(pod, monkeypatch):
