@@ -145,6 +145,22 @@ run() {
   mv exit.tmp exit.json
 }
 
+# loads RESULTS MARK: the loads whose names begin with MARK, each with its phase, the checksum of its configuration and its exit code.
+loads() {
+  for directory in "$1/$2"*; do
+    [ -s "$directory/load.pid" ] || continue
+    phase=lost code=-
+    if living "$directory/load.pid" >/dev/null || living "$directory/run.pid" >/dev/null; then
+      phase=running
+    elif [ -s "$directory/exit.json" ]; then
+      phase=ended
+      code=$(sed 's/.*"exit_code": \([0-9]*\).*/\1/' "$directory/exit.json")
+    fi
+    say "$directory" "$phase $(sum_of "$directory/load_config.json") $code"
+  done
+  finish
+}
+
 # status DIRECTORY [BLOCK]: whether the load runs, and from BLOCK on the requests that its raw output gained.
 status() {
   directory=$1
@@ -234,7 +250,7 @@ clean() {
 command=$1
 shift
 case $command in
-idle | probe | sums | start | run | status | stop | pack | compress | clean) "$command" "$@" ;;
+idle | probe | sums | start | run | loads | status | stop | pack | compress | clean) "$command" "$@" ;;
 read) read_file "$@" ;;
 *) refuse "unknown $command" ;;
 esac

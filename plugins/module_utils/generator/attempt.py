@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,22 +20,31 @@ COMPLETE_EXIT_CODES = (0, 99)
 
 
 def read_state(directory: Path) -> dict[str, Any]:
-    """Returns state.json of the directory, or {} when there is none that can be read."""
-    try:
-        return read_json(directory / "state.json")
-    except ValueError:
+    """Returns state.json of the directory, or {} when there is none that can be used here.
+
+    A run that was brought back from elsewhere names the place of that time. A load in a pod brings its files wherever they are wanted; a process
+    of this machine writes where it was started, so nothing of it will come here.
+    """
+    state = _stored(directory)
+    if not state:
         return {}
+    here = str(attempt_directory(directory, state["attempt"]))
+    if "pid" in state["handle"] and os.path.realpath(state["directory"]) != os.path.realpath(here):
+        return {}
+    return {**state, "directory": here}
 
 
-def write_state(directory: Path, n: int, plan_digest: str | None, handle: dict[str, Any], schema_dir: Path | str) -> dict[str, Any]:
-    """Writes state.json of a started attempt and returns it."""
+def write_state(
+    directory: Path, n: int, plan_digest: str | None, handle: dict[str, Any], schema_dir: Path | str, started: float | None = None
+) -> dict[str, Any]:
+    """Writes state.json of an attempt that was `started` (epoch seconds; else now) and returns it."""
     state = {
         "schema_version": 1,
         "phase": "started",
         "attempt": n,
         "plan_digest": plan_digest,
         "directory": str(attempt_directory(directory, n)),
-        "started": time.time(),
+        "started": time.time() if started is None else started,
         "handle": handle,
     }
     check(state, "state", schema_dir)
@@ -57,7 +67,7 @@ def recorded_attempts(directory: Path) -> list[int]:
 def next_attempt(directory: Path) -> int:
     """Returns the number of a new attempt: one more than any that left a trace."""
     traces = [int(path.name) for path in (directory / "attempts").glob("*") if path.name.isdigit()]
-    return max([0, *traces, *recorded_attempts(directory), int(read_state(directory).get("attempt", 0))]) + 1
+    return max([0, *traces, *recorded_attempts(directory), int(_stored(directory).get("attempt", 0))]) + 1
 
 
 def facts_of(state: dict[str, Any], attached: bool) -> dict[str, Any]:
@@ -91,3 +101,10 @@ def exit_of(attempt: Path) -> dict[str, Any] | None:
     if ended is not None and ended.get("exit_code") is None:
         ended["exit_code"] = 128 + int(ended.get("signal") or 0)
     return ended
+
+
+def _stored(directory: Path) -> dict[str, Any]:
+    try:
+        return read_json(directory / "state.json")
+    except ValueError:
+        return {}

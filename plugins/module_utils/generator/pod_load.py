@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -66,11 +67,12 @@ def start(
     generator = launch["generator"]
     pod = _running(cluster, generator["namespace"], generator["pod"])
     n = next_attempt(directory)
-    remote = f"{layout.RESULTS}/{directory.name}.{n}.{uuid.uuid4().hex[:8]}"
+    # The name says whose load it is to a controller that has no state.json.
+    mark = f"{directory.resolve().parents[1].name}@"
+    remote = f"{layout.RESULTS}/{mark}{directory.name}.{n}.{uuid.uuid4().hex[:8]}"
     whole = inside(config, remote)
     if launch.get("config_schema"):
         check(whole, launch["config_schema"], schema_dir)
-    write_json(attempt_directory(directory, n) / "load_config.json", whole)
     handle = {
         "pod_uid": pod["metadata"]["uid"],
         "namespace": generator["namespace"],
@@ -82,6 +84,11 @@ def start(
     }
     script = PodScript(cluster, container_of(handle))
     with _naming_its_loss(cluster, handle):
+        known = _known(script, mark, config, is_finished_reusable)
+        if known:
+            found = write_state(directory, n, plan_digest, {**handle, "directory": known}, schema_dir, started=_began(script, known))
+            return facts_of(found, attached=True)
+        write_json(attempt_directory(directory, n) / "load_config.json", whole)
         _log_in(Objects(cluster, ownership.run_id(pod)), script, config.get("mlflow") or {}, launch.get("ca_file"))
         # Written before the start: a controller that is lost right after it still finds its load.
         started = write_state(directory, n, plan_digest, handle, schema_dir)
@@ -173,6 +180,36 @@ def _running(cluster: Cluster, namespace: str, name: str) -> dict[str, Any]:
     return pod
 
 
+def _known(script: PodScript, mark: str, config: Mapping[str, Any], is_finished_reusable: bool) -> str:
+    """Returns the directory of a load in the pod that is the wanted one, or an empty text; stops others of the same run.
+
+    A controller that starts from nothing finds the load of the one before it so: by the run in the directory's name and by the very configuration.
+    """
+    known = ""
+    try:
+        listed = script.ask("loads", layout.RESULTS, mark)
+    except Refused:
+        return ""  # the pod has the scripts of an older version
+    for directory, value in listed.items():
+        phase, digest, code = value.split()
+        is_usable = phase == "running" or (is_finished_reusable and phase == "ended" and int(code) in COMPLETE_EXIT_CODES)
+        if is_usable and digest == hashlib.sha256(_sent(inside(config, directory))).hexdigest():
+            known = directory
+        elif phase == "running":
+            script.ask("stop", directory, str(STOP_TIMEOUT_S), timeout_s=STOP_TIMEOUT_S + 30)
+    return known
+
+
+def _began(script: PodScript, directory: str) -> float:
+    """Returns when a load in the pod began, in epoch seconds of this machine."""
+    return time.time() - int(script.ask("status", directory).get("elapsed_cs", 0)) / 100
+
+
+def _sent(config: Mapping[str, Any]) -> bytes:
+    """Returns a configuration as the pod receives it."""
+    return json.dumps(config).encode()
+
+
 def _log_in(objects: Objects, script: PodScript, mlflow: Mapping[str, Any], ca_file: str | None) -> None:
     held = pod_access.content(mlflow.get("token_file"), mlflow.get("token_map_file"), ca_file)
     pod_access.supply(objects, script.container.namespace, script.container.pod, held)
@@ -183,7 +220,7 @@ def _launch(script: PodScript, remote: str, config: Mapping[str, Any], program: 
     command = command_of(layout.PROGRAM, program, PurePosixPath(remote), layout.access_file(layout.AUTHORITIES) if has_authorities else None)
     # k6 built before Go 1.25 takes every core of the node for its own, and is throttled.
     settings = {**command["env"], **({"GOMAXPROCS": str(max(1, math.ceil(cores)))} if cores else {})}
-    body = json.dumps(config).encode()
+    body = _sent(config)
     words = ["start", remote, str(len(body)), hashlib.sha256(body).hexdigest()]
     words += [*(f"{name}={value}" for name, value in settings.items()), "--", *command["argv"]]
     for attempt in range(1, START_TRIES + 1):

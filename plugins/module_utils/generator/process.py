@@ -57,6 +57,7 @@ def start(directory: Path, config: dict[str, Any], launch: dict[str, Any], plan_
     state = attachable(directory, plan_digest, is_finished_reusable, lambda known: is_running(known["handle"]))
     if state is not None:
         return facts_of(state, attached=True)
+    stop_lost(directory)
     n = next_attempt(directory)
     attempt = attempt_directory(directory, n)
     whole = {**config, "out_dir": str(attempt)}
@@ -77,3 +78,20 @@ def stop(directory: Path) -> bool:
     # Each is stopped, not only those up to the first that ran.
     stopped = [DetachedProcess("k6", state["directory"]).stop(STOP_TIMEOUT_S) for state in states if state]
     return any(stopped)
+
+
+def stop_lost(directory: Path) -> bool:
+    """Stops every k6 of the directory's run whose files are gone, as after a job whose place was thrown away; returns whether one ran.
+
+    Nothing that it measured can be had any more, and its load would be added to the next one. `directory` is that of a cell or a prefill.
+    """
+    run_id = directory.resolve().parents[1].name
+    lost = [mark.parent for mark in map(Path, handles.marks()) if _run_of(mark).name == run_id and not _run_of(mark).exists()]
+    stopped = [DetachedProcess("k6", str(attempt)).stop(STOP_TIMEOUT_S) for attempt in lost]
+    return any(stopped)
+
+
+def _run_of(mark: Path) -> Path:
+    """Returns the directory of the run whose k6 a mark names (RUN_ID/cells/CELL/attempts/N/k6.json); the root for other programs."""
+    is_load = mark.name == "k6.json" and len(mark.parts) > 6 and mark.parts[-5] in ("cells", "prefill")
+    return mark.parents[4] if is_load else Path("/")

@@ -51,6 +51,19 @@ def watcher_of(handle: dict[str, Any] | None) -> Any | None:
     return find(handle["watcher_pid"], handle["watcher_start_time"]) if handle and "watcher_pid" in handle else None
 
 
+def marks() -> set[str]:
+    """Returns the marks of all living processes that carry one: the paths of their handles, which may be gone."""
+    found = set()
+    for process in psutil.process_iter():
+        try:
+            mark = process.environ().get(MARK)
+            if mark and process.status() != psutil.STATUS_ZOMBIE:
+                found.add(mark)
+        except (psutil.Error, OSError):
+            continue
+    return found
+
+
 def family(handle: dict[str, Any] | None, handle_file: Path | str) -> list[Any]:
     """Returns the living process, its descendants, and orphans that carry our mark in their environment."""
     members: dict[int, Any] = {}

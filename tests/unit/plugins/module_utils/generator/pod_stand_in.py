@@ -36,7 +36,7 @@ wait
 
 
 class PodStandIn(ClusterStandIn):
-    """One cluster with one pod, whose volume is a directory; `fails` lists errors that the next commands raise."""
+    """One cluster with one pod, whose volume is a directory; `fails` lists errors that the next commands raise, `cuts` commands whose answer is cut."""
 
     def __init__(self, directory: Path, program: str, raw: Path) -> None:
         super().__init__((POD_PATH, self.pod()), ("/api/v1/namespaces/bench", {"metadata": {"name": NAMESPACE}}))
@@ -44,7 +44,7 @@ class PodStandIn(ClusterStandIn):
         self.served["/apis/networking.k8s.io/v1"] = [{"name": "networkpolicies", "kind": "NetworkPolicy", "namespaced": True}]
         self.directory = directory
         self.fails: list[Exception] = []
-        self.cuts = 0
+        self.cuts: list[str] = []
         self.commands: list[list[str]] = []
         for name in ("scripts", "results", "access", "bin"):
             (directory / name).mkdir(parents=True)
@@ -92,7 +92,7 @@ class PodStandIn(ClusterStandIn):
             raise self.fails.pop(0)
         environment = {"PATH": f"{self.directory / 'bin'}{os.pathsep}{os.environ['PATH']}", "HOME": str(self.directory)}
         done = subprocess.run(argv, input=stdin, capture_output=True, env=environment, timeout=timeout_s, check=False)
-        if self.cuts:
-            self.cuts -= 1
+        if argv[2] in self.cuts:
+            self.cuts.remove(argv[2])
             return Answer(None, done.stdout[: len(done.stdout) // 2], "")
         return Answer(done.returncode, done.stdout, done.stderr.decode())

@@ -99,6 +99,23 @@ def test_the_loads_of_a_whole_run_are_stopped(launch, tmp_path):
     assert not process.stop(tmp_path / "run")
 
 
+def test_a_load_whose_files_were_thrown_away_is_stopped(launch, tmp_path):
+    cell = Path("run-1", "cells", "t1-c1-r1")
+    lost, kept = launch(tmp_path / "old" / cell, 30), launch(tmp_path / "old" / "run-2" / "cells" / "t1-c1-r1", 30)
+    shutil.rmtree(tmp_path / "old" / "run-1")
+    assert not launch(tmp_path / "new" / cell, 30)["attached"]
+    assert not process.is_running(lost["handle"])
+    assert process.is_running(kept["handle"])
+
+
+def test_the_state_of_a_process_that_ran_elsewhere_is_only_counted(launch, tmp_path):
+    launch(tmp_path / "old" / "cells" / "x", 30)
+    (tmp_path / "new" / "cells" / "x").mkdir(parents=True)
+    shutil.copy(tmp_path / "old" / "cells" / "x" / "state.json", tmp_path / "new" / "cells" / "x")
+    assert attempts.read_state(tmp_path / "new" / "cells" / "x") == {}
+    assert launch(tmp_path / "new" / "cells" / "x", 30)["n"] == 2
+
+
 def test_nothing_to_stop(tmp_path):
     assert not process.stop(tmp_path / "nowhere")
 

@@ -9,6 +9,7 @@ import base64
 import contextlib
 import gzip
 import json
+import shutil
 import time
 from pathlib import Path
 
@@ -23,13 +24,14 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pod_exec import Container
 
 SCHEMAS = str(ROOT / "files" / "schemas")
+CELL = Path("run", "cells", "t1-c1-r1")
 GENERATOR = {"kind": "pod", "namespace": "bench", "pod": POD, "cores": 1.5}
 
 
 @pytest.fixture(name="start")
 def fixture_start(pod, tmp_path):
     """Starts a load of so many seconds; whatever still runs at the end is stopped."""
-    cell = tmp_path / "t1-c1-r1"
+    cell = tmp_path / CELL
 
     def start(seconds, digest="abc", reusable=True, **config):
         launch = {"generator": GENERATOR, "script": "x.js", "config_schema": None, "ca_file": None}
@@ -61,19 +63,19 @@ def test_a_load_is_run_watched_and_fetched(start, pod, tmp_path):
     ended = wait_for_end(pod, started).ended()
     assert (ended["exit_code"], ended["oom_kills"]) == (0, 0)
     assert ended["cpu_seconds"] is not None and ended["ended"] > ended["started"]
-    brought = pod_load.fetch(pod, tmp_path / "t1-c1-r1", True)
+    brought = pod_load.fetch(pod, tmp_path / CELL, True)
     attempt = Path(started["directory"])
     assert sorted(brought["files"]) == ["k6.log", "raw.csv.gz", "summary_tenants-1_concurrency_1.json"]
     assert "said by the stand-in" in (attempt / "k6.log").read_text()
     assert attempts.exit_of(attempt)["exit_code"] == 0
     assert not Path(started["handle"]["directory"]).exists()
-    assert pod_load.fetch(pod, tmp_path / "t1-c1-r1", True)["files"] == []
+    assert pod_load.fetch(pod, tmp_path / CELL, True)["files"] == []
 
 
 def test_the_lines_left_behind_are_those_nobody_reads(start, pod, tmp_path):
     started = start(0.1)
     wait_for_end(pod, started)
-    pod_load.fetch(pod, tmp_path / "t1-c1-r1", True)
+    pod_load.fetch(pod, tmp_path / CELL, True)
     packed = Path(started["directory"]) / "raw.csv.gz"
     whole = ROOT / "tests" / "unit" / "fixtures" / "k6" / "1.8.1" / "raw.csv"
     assert read_raw(packed, 60000) == read_raw(whole, 60000)
@@ -83,7 +85,7 @@ def test_the_lines_left_behind_are_those_nobody_reads(start, pod, tmp_path):
 def test_raw_output_stays_behind_when_nobody_wants_it(start, pod, tmp_path):
     started = start(0.1)
     wait_for_end(pod, started)
-    assert "raw.csv.gz" not in pod_load.fetch(pod, tmp_path / "t1-c1-r1", False)["files"]
+    assert "raw.csv.gz" not in pod_load.fetch(pod, tmp_path / CELL, False)["files"]
 
 
 def test_a_running_load_is_attached_to(start):
@@ -97,19 +99,65 @@ def test_a_running_load_is_attached_to(start):
 def test_a_load_that_ended_well_unwatched(start, pod, tmp_path, reusable, n, fetched):
     wait_for_end(pod, start(0.1))
     if fetched:
-        pod_load.fetch(pod, tmp_path / "t1-c1-r1", True)
+        pod_load.fetch(pod, tmp_path / CELL, True)
     assert start(30, reusable=reusable)["n"] == n
 
 
-def test_a_second_load_at_once_is_refused(start, pod, tmp_path):
+def test_a_load_beside_that_of_another_run_is_refused(start, pod, tmp_path):
     start(30)
     launch = {"generator": GENERATOR, "script": "x.js", "config_schema": None, "ca_file": None}
     with pytest.raises(ClusterError, match=r"k6 runs in it already \(pid \d+\)"):
-        pod_load.start(pod, tmp_path / "t1-c2-r1", {"seconds": 1}, launch, "abc", True, SCHEMAS)
+        pod_load.start(pod, tmp_path / "other-run" / "cells" / "t1-c1-r1", {"seconds": 30}, launch, "abc", True, SCHEMAS)
+
+
+def forget(tmp_path):
+    """What a new job in a fresh container knows of the load: nothing."""
+    shutil.rmtree(tmp_path / "run")
+
+
+def test_a_controller_that_starts_from_nothing_finds_its_running_load(start, tmp_path):
+    first = start(30)
+    forget(tmp_path)
+    second = start(30)
+    assert (second["n"], second["attached"], second["handle"]) == (1, True, first["handle"])
+    assert second["started"] == pytest.approx(first["started"], abs=1)
+
+
+@pytest.mark.parametrize(("reusable", "attached"), [pytest.param(True, True, id="used"), pytest.param(False, False, id="not-wanted")])
+def test_a_controller_that_starts_from_nothing_finds_the_load_that_ended_well(start, pod, tmp_path, reusable, attached):
+    wait_for_end(pod, start(0.1))
+    forget(tmp_path)
+    second = start(0.1, reusable=reusable)
+    assert second["attached"] is attached
+    if attached:
+        assert "raw.csv.gz" in pod_load.fetch(pod, tmp_path / CELL, True)["files"]
+
+
+def test_the_scripts_of_an_older_pod_know_no_loads(start, pod):
+    script = pod.directory / "scripts" / "pod" / "load.sh"
+    script.write_text(script.read_text().replace("run | loads |", "run |"))
+    assert not start(0.1)["attached"]
+
+
+def test_a_load_of_the_same_run_with_other_settings_makes_room(start, pod, tmp_path):
+    first = start(30, users=1)
+    forget(tmp_path)
+    second = start(30, users=2)
+    assert (second["attached"], second["handle"]["directory"] != first["handle"]["directory"]) == (False, True)
+    assert wait_for_end(pod, first).ended()["exit_code"] == 128 + 15
+
+
+def test_a_run_that_was_brought_back_elsewhere_goes_on_there(start, pod, tmp_path):
+    first = start(0.1)
+    shutil.copytree(tmp_path / "run", tmp_path / "elsewhere" / "run", ignore=shutil.ignore_patterns("attempts"))
+    wait_for_end(pod, first)
+    brought = pod_load.fetch(pod, tmp_path / "elsewhere" / CELL, True)
+    assert "raw.csv.gz" in brought["files"]
+    assert (tmp_path / "elsewhere" / CELL / "attempts" / "1" / "raw.csv.gz").is_file()
 
 
 def test_a_lost_answer_starts_nothing_twice(start, pod):
-    pod.cuts = 1
+    pod.cuts.append("start")
     start(30)
     assert [command[2] for command in pod.commands].count("start") == 2
 
@@ -179,7 +227,7 @@ def test_a_cut_download_goes_on_where_it_stopped(start, pod, tmp_path, monkeypat
     monkeypatch.setattr(pod_files, "PIECE", 1)
     attempt = Path(started["directory"])
     (attempt / ".k6.log.part").write_bytes((remote / "k6.log").read_bytes()[: 2**20 + 5])
-    pod_load.fetch(pod, tmp_path / "t1-c1-r1", True)
+    pod_load.fetch(pod, tmp_path / CELL, True)
     assert (attempt / "k6.log").stat().st_size == 3 * 2**20
     assert [command[5] for command in pod.commands if command[2:5:2] == ["read", "k6.log"]] == ["1", "2"]
 
@@ -189,7 +237,7 @@ def test_a_file_that_comes_damaged_twice_stays_in_the_pod(start, pod, tmp_path, 
     wait_for_end(pod, started)
     monkeypatch.setattr(pod_files.PodScript, "read", lambda _self, _directory, _file, _chunk, _count: b"x" * len("said by the stand-in\n"))
     with pytest.raises(ClusterError, match=r"File k6\.log of pod k6-benchmark: came with another checksum, twice"):
-        pod_load.fetch(pod, tmp_path / "t1-c1-r1", True)
+        pod_load.fetch(pod, tmp_path / CELL, True)
     assert Path(started["handle"]["directory"]).exists()
 
 
@@ -197,7 +245,7 @@ def test_a_connection_that_keeps_breaking_is_named(start, pod, tmp_path, monkeyp
     wait_for_end(pod, start(0.1))
     monkeypatch.setattr(pod_files.PodScript, "read", lambda _self, _directory, _file, _chunk, _count: b"")
     with pytest.raises(ClusterError, match="was cut off 5 times"):
-        pod_load.fetch(pod, tmp_path / "t1-c1-r1", True)
+        pod_load.fetch(pod, tmp_path / CELL, True)
 
 
 def test_nothing_to_fetch_or_stop(pod, tmp_path):

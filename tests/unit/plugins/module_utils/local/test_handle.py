@@ -84,3 +84,8 @@ def test_the_controller_is_the_topmost_ansible(tmp_path: Path) -> None:
         done = subprocess.run([sys.executable, script], env=env, capture_output=True, text=True, check=True)
         answer = json.loads(done.stdout)
         assert answer[0] == answer[index]
+
+
+def test_marks_are_those_of_the_living(sleeper: subprocess.Popen[bytes], tmp_path: Path) -> None:
+    assert str(tmp_path / "x.json") in handles.marks()
+    assert str(tmp_path / "y.json") not in handles.marks()
