@@ -80,6 +80,9 @@ deployment:
     owned:
       description: Whether it carries our label.
       type: bool
+    run_id:
+      description: The run that made it where it is ours, else an empty text.
+      type: str
     images:
       description: Image of each of its containers.
       type: dict

@@ -5,60 +5,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import yaml
-from cluster_suite import ClusterSuite
+from operator_stand_in import manifests
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.objects import Objects
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tokens import request_token
 
-HERE = Path(__file__).resolve().parent
 NAMESPACE = "opendatahub"
 CONTROLLER = "perfscale-mlflow-controller"
 USER = f"system:serviceaccount:{NAMESPACE}:{CONTROLLER}"
-SHIPPED = yaml.safe_load((HERE.parents[1] / "files" / "kubernetes" / "rbac.yml").read_text(encoding="utf-8"))["items"]
-_RBAC = "/apis/rbac.authorization.k8s.io/v1"
-_PATHS = {
-    "Namespace": "/api/v1{place}/namespaces",
-    "ServiceAccount": "/api/v1{place}/serviceaccounts",
-    "Role": _RBAC + "{place}/roles",
-    "ClusterRole": _RBAC + "{place}/clusterroles",
-    "RoleBinding": _RBAC + "{place}/rolebindings",
-    "ClusterRoleBinding": _RBAC + "{place}/clusterrolebindings",
-}
-_DAY_S = 86400
+SHIPPED = yaml.safe_load((Path(__file__).resolve().parents[2] / "files" / "kubernetes" / "rbac.yml").read_text(encoding="utf-8"))["items"]
+DAY_S = 86400
 
 
-def _path(manifest: dict[str, Any]) -> str:
-    metadata = manifest["metadata"]
-    place = f"/namespaces/{metadata['namespace']}" if "namespace" in metadata else ""
-    return _PATHS[manifest["kind"]].format(place=place)
+def operator(image: str) -> list[dict[str, Any]]:
+    """Returns the objects of the operator's stand-in, complete: it and MLflow are of one image."""
+    found = manifests.objects(NAMESPACE)
+    values = {"MLFLOW_IMAGE": image, "SUPPORTED_MLFLOW_VERSION": image.rpartition(":")[2]}
+    for manifest in found:
+        if manifest["kind"] == "Deployment":
+            [container] = manifest["spec"]["template"]["spec"]["containers"]
+            container["image"] = image
+            container["env"] = [{"name": entry["name"], "value": values[entry["name"]]} if entry["name"] in values else entry for entry in container["env"]]
+            container["env"].append({"name": "EXPOSE_METRICS", "value": "true"})
+    return found
 
 
 @contextmanager
-def prepared(suite: ClusterSuite, cluster: Cluster) -> Iterator[dict[str, str]]:
-    """Has `suite` install the operator, applies the shipped roles, and gives the environment of a controller that logs in with them.
+def prepared(cluster: Cluster, images: Mapping[str, str]) -> Iterator[dict[str, str]]:
+    """Applies the operator and the shipped roles, and gives the environment of a controller that logs in with nothing but these.
 
-    The environment is what an automation controller's credential for Kubernetes injects. Everything is removed afterwards.
+    The environment is what an automation controller's credential for Kubernetes injects. All that was made goes afterwards.
     """
-    operator = str(HERE / "operator.yml")
-    settings = {"test_matrix_run_dir": str(suite.results / "administrator")}
+    objects, made = Objects(cluster), []
+    wanted = [*SHIPPED, *operator(images["mlflow"])]
+    # The definition comes before what is of its kind; a role before who is bound to it.
+    wanted.sort(key=lambda manifest: manifest["kind"] not in ("Namespace", "CustomResourceDefinition"))
     try:
-        assert suite.play(operator, settings).returncode == 0
-        for manifest in SHIPPED:
-            path = _path(manifest)
-            if cluster.get(f"{path}/{manifest['metadata']['name']}") is None:
-                cluster.request("POST", path, manifest)
-        token = request_token(cluster, NAMESPACE, CONTROLLER, _DAY_S).text
+        for manifest in wanted:
+            if objects.is_namespaced(manifest["apiVersion"], manifest["kind"]):
+                manifest["metadata"].setdefault("namespace", NAMESPACE)
+            path = objects.path(manifest)
+            if cluster.get(path) is None:
+                cluster.request("POST", path.rpartition("/")[0], manifest)
+                made.append(path)
+        token = request_token(cluster, NAMESPACE, CONTROLLER, DAY_S).text
         authority = str(cluster.configuration.ssl_ca_cert)
         yield {"K8S_AUTH_HOST": cluster.host, "K8S_AUTH_API_KEY": token, "K8S_AUTH_SSL_CA_CERT": authority, "K8S_AUTH_VERIFY_SSL": "True"}
     finally:
-        suite.play(operator, {**settings, "operator_tasks": "teardown"})
-        for manifest in reversed(SHIPPED):
-            path = f"{_path(manifest)}/{manifest['metadata']['name']}"
-            if cluster.get(path) is not None:
-                cluster.request("DELETE", path)
+        for path in reversed(made):
+            cluster.request("DELETE", path)

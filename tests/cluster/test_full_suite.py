@@ -30,7 +30,7 @@ MANAGED = "app.kubernetes.io/managed-by=perfscale.mlflow"
 def fixture_suite(cluster, images, prometheus, tmp_path_factory):
     """One suite for all tests of this file, torn down to the last object at the end."""
     settings = settings_for(tmp_path_factory.mktemp("operator"), images, prometheus)
-    with administrator.prepared(ClusterSuite(tmp_path_factory.mktemp("administrator"), settings), cluster) as login:
+    with administrator.prepared(cluster, images) as login:
         suite = ClusterSuite(tmp_path_factory.mktemp("cluster-suite"), {**settings, "mlflow_operator_manifests": []}, login)
         yield suite
         suite.play("teardown", {"teardown_all": True})

@@ -114,6 +114,7 @@ def facts(state: State | None) -> dict[str, Any]:
     return {
         "exists": bool(deployment),
         "owned": ownership.is_ours(deployment),
+        "run_id": ownership.run_id(deployment),
         "images": {entry["name"]: entry.get("image") for entry in containers},
         "pods": sorted(pod["metadata"]["name"] for pod in found),
         "nodes": sorted({pod["spec"]["nodeName"] for pod in found if (pod.get("spec") or {}).get("nodeName")}),

@@ -239,14 +239,14 @@ def test_a_deployment_with_its_pods_and_claims() -> None:
     seen, outcome = deployments.wait_ready(server, "odh", "mlflow", 0, 60)
     assert deployments.ending(outcome)["reasons"] == ["Deployment mlflow: 0 of 1 replicas ready, 1 updated, 1 there", "PersistentVolumeClaim data: Pending"]
     assert deployments.explain(server, "odh", seen) == ["Pod mlflow-abc: Failed (quota)"]
-    assert deployments.facts(seen) == {"exists": True, "owned": False, "images": {"mlflow": "mlflow:1"}, "pods": ["mlflow-1"], "nodes": ["node0"]}
+    assert deployments.facts(seen) == {"exists": True, "owned": False, "run_id": "", "images": {"mlflow": "mlflow:1"}, "pods": ["mlflow-1"], "nodes": ["node0"]}
 
 
 def test_a_deployment_that_is_not_there() -> None:
     seen, outcome = deployments.wait_ready(ClusterStandIn(), "odh", "mlflow", 0, 60)
     assert deployments.ending(outcome)["reasons"] == ["Deployment mlflow: does not exist"]
     assert deployments.explain(ClusterStandIn(), "odh", seen) == []
-    assert deployments.facts(seen) == {"exists": False, "owned": False, "images": {}, "pods": [], "nodes": []}
+    assert deployments.facts(seen) == {"exists": False, "owned": False, "run_id": "", "images": {}, "pods": [], "nodes": []}
 
 
 def test_a_deployment_that_is_rolled_out() -> None:
