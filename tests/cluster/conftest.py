@@ -26,9 +26,17 @@ sys.path[:0] = [str(ROOT / ".collections"), str(Path(__file__).parent)]
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster, connect
 from node import layout, monitoring
 
+# What there is one of in a cluster: the operator's MLflow, Open Data Hub. These follow one another while others run beside them.
+ONE_OF_A_KIND = ("test_full_suite", "test_mlflow_server", "test_opendatahub")
 ANSIBLE_PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
 PLAYBOOK_LIMIT_S = 900
 Played = subprocess.CompletedProcess[str]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Says which tests stay together when they run side by side (pytest-xdist): those of a file, and those of what there is only one of."""
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group("one of a kind" if item.path.stem in ONE_OF_A_KIND else item.path.stem))
 
 
 @pytest.fixture(scope="session")

@@ -118,6 +118,7 @@ def test_a_connection_that_is_lost_costs_nothing(generator, mlflow, kubeconfig, 
     assert generator.result()["n"] == 1
 
 
+@pytest.mark.alone
 def test_an_api_server_that_is_gone_for_a_minute_costs_nothing(generator, mlflow, node):
     generator.make()
     playing = generator.play(config_of(mlflow, seconds=40))

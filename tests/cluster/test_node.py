@@ -122,6 +122,7 @@ def test_the_audit_log_names_who_asked_for_what(cluster: Cluster, stranger: Clus
     assert "requestObject" not in events[0]
 
 
+@pytest.mark.alone
 def test_pods_outlive_the_api_server(cluster: Cluster, namespace: str, images: dict[str, str], node: layout.Layout) -> None:
     path = f"/api/v1/namespaces/{namespace}/pods/stays"
     cluster.request("POST", path.rsplit("/", 1)[0], pod("stays", images["busybox"], "sleep 600"))

@@ -15,6 +15,7 @@ from cluster_suite import ClusterSuite, settings_for
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tokens import request_token
 from node import faults
 
+pytestmark = pytest.mark.alone
 CELL = "t1-c5-r1"
 ONE = {"test_matrix_tenants": 1}
 NAMESPACE = "/api/v1/namespaces/opendatahub"
