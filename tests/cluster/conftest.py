@@ -33,6 +33,7 @@ PLAYBOOK_LIMIT_S = 900
 Played = subprocess.CompletedProcess[str]
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Says which tests stay together when they run side by side (pytest-xdist): those of a file, and those of what there is only one of."""
     for item in items:
