@@ -26,7 +26,7 @@ K6_NEW = "1.8.1"
 # A file's tests stay together, since they share servers.
 SIDE_BY_SIDE = ("-n", str(min(4, os.cpu_count() or 1)), "--dist", "loadfile")
 COVERAGE = ("--cov=plugins/module_utils", "--cov-report=term", "--cov-fail-under=90")
-SHARING = ("house", "unit", "k6", "prometheus", "mlflow", "local_stack")
+SHARING = ("house", "unit", "k6", "prometheus", "mlflow", "publish", "local_stack")
 ALONE = ("local",)
 
 

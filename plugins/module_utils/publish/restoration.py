@@ -1,0 +1,84 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A run brought back from the first sink that has it, each file verified against the manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.publish import manifest
+from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink import Sink, SinkError, joined
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import describe
+
+NOTHING = {"found": False, "run_id": "", "directory": "", "sink": "", "location": "", "restored": 0, "unchanged": 0, "warnings": []}
+
+
+def restore(wanted: str, results: Path | str, sinks: Sequence[Sink], schema_dir: Path | str) -> dict[str, Any]:
+    """Brings a run (`wanted` is its id, or latest) below `results`; returns {found, run_id, directory, sink, location, restored, unchanged, warnings}.
+
+    `found` is false when every sink was asked and none has it. What is there already and the same is not fetched. Raises SinkError when a
+    sink could not be asked and no other one has the run, and when a local file differs from the published one.
+    """
+    warnings: list[str] = []
+    for sink in (sink for sink in sinks if sink.keeps_files):
+        try:
+            sink.open()
+            run_id = _named(sink, wanted)
+            found = manifest.read(sink, run_id, schema_dir) if run_id else None
+            if run_id is None or found is None:
+                continue
+            pending = manifest.read(sink, run_id, schema_dir, manifest.PENDING) or {"files": {}}
+            told = _bring(sink, run_id, Path(results) / run_id, _accepted(found["files"], pending["files"]), found["files"])
+        except SinkError as error:
+            warnings.append(str(error))
+            continue
+        return {"found": True, "run_id": run_id, "sink": sink.name, "location": sink.location(run_id), "warnings": warnings, **told}
+    if warnings:
+        raise SinkError(" ".join(warnings))
+    return dict(NOTHING)
+
+
+def _named(sink: Sink, wanted: str) -> str | None:
+    """Returns the id of the run that is wanted, or None when the sink names none."""
+    if wanted != manifest.LATEST:
+        return wanted
+    named = (sink.get(manifest.LATEST) or b"").decode("utf-8", "replace").strip()
+    if named and not manifest.is_safe(named):
+        raise sink.error(f"its file latest does not hold the id of a run ({named[:40]!r}). Write one into it, or give run_id.")
+    return named or None
+
+
+def _accepted(*manifests: manifest.Files) -> dict[str, list[Mapping[str, Any]]]:
+    """Returns which contents of each path are whole: those of the manifest, and those of a publication that was cut."""
+    accepted: dict[str, list[Mapping[str, Any]]] = {}
+    for files in manifests:
+        for path, told in files.items():
+            accepted.setdefault(path, []).append(told)
+    return accepted
+
+
+def _bring(sink: Sink, run_id: str, directory: Path, accepted: Mapping[str, list[Mapping[str, Any]]], required: manifest.Files) -> dict[str, Any]:
+    fetched, unchanged = 0, 0
+    for path, contents in accepted.items():
+        local = directory / path
+        if local.exists():
+            if describe(local) not in contents:
+                raise sink.error(f"file {local} is there already and differs from the published one. Move {directory} away, and restore again.")
+            unchanged += 1
+            continue
+        arriving = local.with_name(f".{local.name}.arriving")
+        try:
+            if not sink.fetch(joined(run_id, path), arriving):
+                if path in required:
+                    raise sink.error(f"{sink.location(run_id)}/{path} is missing, although the manifest lists it. Publish the run again.")
+                continue
+            if describe(arriving) not in contents:
+                raise sink.error(f"{sink.location(run_id)}/{path} has another checksum than the manifest tells. It is damaged; publish the run again.")
+            arriving.replace(local)
+        finally:
+            arriving.unlink(missing_ok=True)
+        fetched += 1
+    return {"directory": str(directory), "restored": fetched, "unchanged": unchanged}

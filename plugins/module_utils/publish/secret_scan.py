@@ -1,0 +1,117 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Secrets in files that are about to leave: values that are known to be secret, and texts that have the form of one.
+
+A finding names its kind and place, never the value. Compressed files are looked into.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+# Shorter values are found everywhere by chance.
+SHORTEST = 8
+_BLOCK = 1 << 20
+# A match may lie across two blocks; nothing that is looked for is longer (bytes).
+_OVERLAP = 1 << 13
+_GZIP = b"\x1f\x8b"
+
+# Kind of secret: a word without which no match is possible (compared in lower case, since that is quick), and the form.
+_FORMS: dict[str, tuple[bytes, re.Pattern[bytes]]] = {
+    # https://www.rfc-editor.org/rfc/rfc7519: base64url of '{"', twice, and a signature.
+    "a JSON web token": (b"eyj", re.compile(rb"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{16,}")),
+    # https://www.rfc-editor.org/rfc/rfc7468
+    "a private key": (b"private key-----", re.compile(rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----")),
+    "a URI with a password": (b"://", re.compile(rb"\b[A-Za-z][A-Za-z0-9+.-]{1,20}://[^\s/:@\"'<>\\]{0,128}:[^\s/@\"'<>\\]{3,256}@[A-Za-z0-9\[]")),
+    "a bearer token in a header": (b"bearer", re.compile(rb"(?i)\bbearer[\"']?[ :=]+[\"']?[A-Za-z0-9._~+/-]{16,}")),
+    "a password in a header": (b"basic", re.compile(rb"(?i)\bauthorization[\"']?\s*[:=]\s*[\"']?basic\s+[A-Za-z0-9+/]{8,}")),
+    # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
+    "an AWS access key": (b"", re.compile(rb"(?<![A-Za-z0-9/+])(?:AKIA|ASIA)[A-Z2-7]{16}(?![A-Za-z0-9/+])")),
+    # OpenShift's OAuth server.
+    "an OpenShift token": (b"sha256~", re.compile(rb"\bsha256~[A-Za-z0-9_-]{40,}")),
+    "a GitHub token": (b"gh", re.compile(rb"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{40,})")),
+    "a password in a field": (b"", re.compile(rb"(?i)[\"']?\b(?:[a-z0-9]+[_-])*(?:password|passwd|secret[_-]?key|client[_-]?secret|api[_-]?key)[\"']?\s*[:=]\s*"
+                                              rb"(?:\"(?!\{\{)[^\"\s]{6,}\"|'(?!\{\{)[^'\s]{6,}')")),
+}
+
+
+class Scanner:
+    """Looks for secrets in files. Reuse it: it prepares the known values once."""
+
+    def __init__(self, known: Iterable[str] = ()) -> None:
+        """`known` are values that must not leave, in plain text; they are also found in base64, in URLs and in JSON."""
+        forms = {form for value in known if len(value) >= SHORTEST for form in _written(value)}
+        self._known = re.compile(b"|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True))) if forms else None
+
+    def file(self, path: Path) -> str | None:
+        """Returns what a file holds that must not leave, such as `a JSON web token (line 3)`, or None. Raises OSError."""
+        lines = 1
+        rest = b""
+        for block in _blocks(path):
+            text = rest + block
+            found = self.text(text)
+            if found:
+                kind, at = found
+                line = lines + text.count(b"\n", 0, at)
+                return f"{kind} (line {line})" if _is_text(text) else kind
+            cut = max(0, len(text) - _OVERLAP)
+            lines += text.count(b"\n", 0, cut)
+            rest = text[cut:]
+        return None
+
+    def text(self, text: bytes) -> tuple[str, int] | None:
+        """Returns the kind of the first secret in a text and where it begins, or None."""
+        if self._known and (match := self._known.search(text)):
+            return "a secret of this run", match.start()
+        lowered = text.lower()
+        for kind, (word, form) in _FORMS.items():
+            if word in lowered and (match := form.search(text)):
+                return kind, match.start()
+        return None
+
+
+def _written(value: str) -> set[bytes]:
+    """Returns how a value may be written: as it is, in JSON, in a URL, in base64."""
+    plain = value.encode()
+    encoded = base64.b64encode(plain).rstrip(b"=")
+    # The last character depends on what follows.
+    return {plain, json.dumps(value)[1:-1].encode(), quote(value, safe="").encode(), encoded[:-1] if len(encoded) > SHORTEST else encoded}
+
+
+def _is_text(data: bytes) -> bool:
+    return b"\0" not in data[:4096]
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
+    """Yields the content of a file in blocks; of a compressed one what it holds."""
+    with path.open("rb") as stream:
+        packed = stream.read(2) == _GZIP
+        stream.seek(0)
+        raw = iter(lambda: stream.read(_BLOCK), b"")
+        yield from _unpacked(raw) if packed else raw
+
+
+def _unpacked(raw: Iterator[bytes]) -> Iterator[bytes]:
+    """Yields what compressed blocks hold: of one that is cut as far as it goes, of what is no archive after all the bytes themselves."""
+    member = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    for block in raw:
+        waiting = block
+        while waiting:
+            try:
+                yield member.decompress(waiting, _BLOCK)
+            except zlib.error:
+                yield waiting
+                yield from raw
+                return
+            waiting = member.unconsumed_tail
+            if member.eof:
+                waiting = member.unused_data
+                member = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    yield member.flush()

@@ -1,0 +1,149 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Module: sends a run to sinks."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: run_publication
+version_added: 0.2.0
+short_description: Send a run to places that outlive its controller
+author:
+  - perfscale.mlflow contributors (@perfscale)
+description:
+  - Sends the files of a run that a sink does not have yet, verifies each of them, and writes C(manifest.json) last.
+  - Every file is scanned for secrets first; where one is found nothing is sent, and the problem names file and kind, never the value.
+  - A sink that fails is a problem in the result and no failure of the module, so that the other sinks get the run. The local copy is never touched.
+  - Secrets of sinks come from environment variables of ansible-playbook, never from options.
+extends_documentation_fragment:
+  - perfscale.mlflow.cluster_connection
+  - perfscale.mlflow.sinks
+attributes:
+  check_mode:
+    description: Can run in check mode; it then checks the settings, and sends and asks nothing.
+    support: full
+options:
+  state:
+    description:
+      - V(published) sends what is new.
+      - V(reached) only makes every sink ready and reads from it, so that what would stop a publication is known before a run.
+      - V(released) removes what waits for a next publication, the pod that mounts a volume.
+    type: str
+    choices: [published, reached, released]
+    default: published
+  run_directory:
+    description: The directory of the run, its name is the run id. Required with O(state=published).
+    type: path
+  only:
+    description: Patterns of the paths that are sent, such as C(cells/*/state.json); everything when empty. The rest of an earlier publication stays.
+    type: list
+    elements: str
+    default: []
+  exclude:
+    description: Patterns of the paths that are never sent.
+    type: list
+    elements: str
+    default: []
+"""
+
+EXAMPLES = r"""
+- name: Publish a run to a mount and to an object store
+  perfscale.mlflow.run_publication:
+    run_directory: /results/run-1
+    schema_directory: /collection/files/schemas
+    sinks:
+      - kind: directory
+        path: /mnt/results
+      - kind: s3
+        endpoint: https://s3.example.com
+        bucket: results
+
+- name: Publish the little that a later job needs to go on
+  perfscale.mlflow.run_publication:
+    run_directory: /results/run-1
+    schema_directory: /collection/files/schemas
+    only: [run.json, target.json, cells/*/state.json]
+    sinks:
+      - kind: directory
+        path: /mnt/results
+"""
+
+RETURN = r"""
+publication:
+  description: What was sent where.
+  returned: success
+  type: dict
+  contains:
+    run_id:
+      description: The run.
+      type: str
+    files:
+      description: How many files the publication has.
+      type: int
+    sinks:
+      description:
+        - One entry for each sink with name, kind, location, status (ok, failed or stopped), sent and unchanged (files), bytes, seconds, message.
+        - C(verified) says how many files were verified in which way.
+      type: list
+      elements: dict
+    problems:
+      description: One sentence for each problem; empty when every sink has the run.
+      type: list
+      elements: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.publish import known_secrets, publication, sinks
+from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.module_options import LIBRARY, MISSING, cluster_options, sink_spec
+from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.secret_scan import Scanner
+from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.settings import SettingsError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import FileWriteError
+
+
+def argument_spec():
+    """Returns the module's options."""
+    return {
+        **sink_spec(),
+        "state": {"type": "str", "choices": ["published", "reached", "released"], "default": "published"},
+        "run_directory": {"type": "path"},
+        "only": {"type": "list", "elements": "str", "default": []},
+        "exclude": {"type": "list", "elements": "str", "default": []},
+    }
+
+
+def run(params, check_mode=False):
+    """Returns the module's result for its options. Raises SettingsError and FileWriteError."""
+    made = sinks.make(params["sinks"], cluster_options(params))
+    nothing = {"run_id": "", "files": 0, "sinks": [], "problems": []}
+    if check_mode:
+        return {"changed": False, "publication": nothing}
+    try:
+        if params["state"] == "published":
+            scanner = Scanner(known_secrets.of_run(params["run_directory"]))
+            found = publication.publish(params["run_directory"], made, scanner.file, params["schema_directory"], params["only"], params["exclude"])
+            return {"changed": any(entry["sent"] for entry in found["sinks"]), "publication": found}
+        problems = publication.reach(made) if params["state"] == "reached" else []
+        return {"changed": False, "publication": {**nothing, "problems": problems}}
+    finally:
+        for sink in made:
+            sink.close(for_good=params["state"] == "released")
+
+
+def main():
+    """Runs the module."""
+    module = AnsibleModule(argument_spec=argument_spec(), required_if=[("state", "published", ["run_directory"])], supports_check_mode=True)
+    if MISSING:
+        module.fail_json(msg=missing_required_lib(LIBRARY), exception=MISSING)
+    try:
+        result = run(module.params, module.check_mode)
+    except (FileWriteError, SettingsError) as error:
+        module.fail_json(msg=str(error))
+    except sinks.MissingLibrary as error:
+        module.fail_json(msg=missing_required_lib(error.library), exception=error.trace)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A small run directory and a sink beside it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.plan import expand
+from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.directory import DirectorySink
+from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.publication import publish
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import write_json
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.run import Run
+
+SCHEMAS = Path(__file__).resolve().parents[5] / "files" / "schemas"
+FILES = {
+    "run.json": json.dumps({"started": 1000.0}),
+    "target.json": "{}",
+    "cells/t1-c4-r1/cell.json": "{}",
+    "cells/t1-c4-r1/k6.log": "all is well\n",
+    "cells/t1-c4-r1/state.json": "{}",
+    "cells/t1-c4-r1/attempts/1/raw.csv": "material",
+    "report/summary.md": "# Summary\n",
+    ".lock.json": "{}",
+}
+
+
+@pytest.fixture(name="run")
+def fixture_run(tmp_path):
+    """The directory of a run with a few files, a hidden one and a link among them."""
+    directory = tmp_path / "results" / "run-1"
+    for path, text in FILES.items():
+        (directory / path).parent.mkdir(parents=True, exist_ok=True)
+        (directory / path).write_text(text, encoding="utf-8")
+    (directory / "link").symlink_to("run.json")
+    return directory
+
+
+@pytest.fixture(name="shelf")
+def fixture_shelf(tmp_path):
+    """The directory behind the sink."""
+    (tmp_path / "shelf").mkdir()
+    return tmp_path / "shelf"
+
+
+@pytest.fixture(name="sink")
+def fixture_sink(shelf):
+    return DirectorySink("shelf", str(shelf), prefix="perf/")
+
+
+@pytest.fixture(name="send")
+def fixture_send(run, sink):
+    """Publishes the run to the sink."""
+
+    def send(*sinks, inspect=lambda path: None, **arguments):
+        return publish(run, sinks or (sink,), inspect, SCHEMAS, **{"exclude": ["*/raw.csv"], **arguments})
+
+    return send
+
+
+@pytest.fixture(name="recorded")
+def fixture_recorded(tmp_path):
+    """Writes the record of a run with some cells, each (status, total), of which `planned` were planned."""
+
+    def write(*cells, planned=None, status="complete", objectives=()):
+        plan = expand(yaml.safe_load((SCHEMAS.parent / "matrices" / "smoke.yml").read_text(encoding="utf-8")))
+        entries = [{**plan["cells"][0], "id": f"c{number}"} for number in range(planned if planned is not None else len(cells))]
+        run = Run(tmp_path / "recorded" / "run-1", SCHEMAS)
+        document = run._new({**plan, "cells": entries}, {}, {})
+        verdicts = [{"status": state, "reasons": [] if state == "valid" else ["why"], "warnings": []} for state, _total in cells]
+        document["cells"] = [{"id": f"c{number}", "verdict": verdict} for number, verdict in enumerate(verdicts)]
+        document.update({"status": status, "objectives": list(objectives)})
+        run.save(document)
+        for number, (state, numbers) in enumerate(cells):
+            write_json(run.cell_directory(f"c{number}") / "cell.json", {"total": numbers} if state != "failed" else {})
+        return run.directory
+
+    return write
