@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / ".collections"), str(Path(__file__).parent)]
@@ -33,11 +34,17 @@ PLAYBOOK_LIMIT_S = 900
 Played = subprocess.CompletedProcess[str]
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Says which tests stay together when they run side by side (pytest-xdist): those of a file, and those of what there is only one of."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group("one of a kind" if item.path.stem in ONE_OF_A_KIND else item.path.stem))
+class Groups(LoadScopeScheduling):
+    """Deals out whole files to tests that run side by side, and those of what there is only one of as if they were a single file."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        name = Path(nodeid.partition("::")[0]).stem
+        return "one of a kind" if name in ONE_OF_A_KIND else name
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Groups:
+    """How pytest-xdist asks for it."""
+    return Groups(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 SELF = (sys.executable, __file__)
-SIDE_BY_SIDE = ("-m", "not alone", "-n", "2", "--dist", "loadgroup")
+SIDE_BY_SIDE = ("-m", "not alone", "-n", "2")
 NO_TESTS = 5
 sys.path[:0] = [str(ROOT / ".collections"), str(Path(__file__).parent)]
 
