@@ -64,9 +64,9 @@ def load_yaml(path: Path) -> Any:
     return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
 
 
-def build(directory: Path) -> Path:
-    """Builds the collection's archive into a directory and returns its path."""
-    built = run(tool("ansible-galaxy"), "collection", "build", "--force", "--output-path", directory, ROOT, cwd=directory)
+def build(directory: Path, source: Path = ROOT) -> Path:
+    """Builds the archive of a checkout into a directory and returns its path."""
+    built = run(tool("ansible-galaxy"), "collection", "build", "--force", "--output-path", directory, source, cwd=directory)
     archives = sorted(directory.glob(f"{NAMESPACE}-{NAME}-*.tar.gz"))
     if built.returncode or len(archives) != 1:
         raise RuntimeError(f"ansible-galaxy collection build: rc {built.returncode}.\n{built.stdout}{built.stderr}")

@@ -1,0 +1,71 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What Galaxy, Automation Hub and an automation controller run on the collection, in environments of their own in the user's cache.
+
+They stay apart from .venv: the importer wants older packages than the tests, and only an environment without the bundle `ansible` shows what is missing.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.local import cache, environments
+from repository import ROOT, copy_dependencies, environment, load_yaml, run, unpack
+
+CORE = load_yaml(ROOT / "execution-environment.yml")["dependencies"]["ansible_core"]["package_pip"]
+# The importer of Galaxy and Automation Hub brings ansible-lint and ansible-builder, which it calls.
+HUB = f"galaxy-importer==0.4.44\nansible-lint>=26,<27\nansible-builder>=3.2,<4\n{CORE}"
+
+
+def hub() -> Path:
+    """Returns the directory with the programs of a hub."""
+    return environments.ensure(cache.default_directory(), "hub", HUB)[0] / "bin"
+
+
+def collections(archive: Path, directory: Path) -> Path:
+    """Lays the archive's collection and what it depends on below a directory, as in an image, and returns that directory."""
+    unpack(archive, directory)
+    copy_dependencies(directory)
+    return directory
+
+
+def introspect(directory: Path) -> dict[str, list[str]]:
+    """Returns what ansible-builder would install for the collections of a directory: `python` and `system`, each line with its origin."""
+    excluded = directory / "exclude-bindep.txt"
+    excluded.write_text("\n".join(load_yaml(ROOT / "execution-environment.yml")["dependencies"]["exclude"]["system"]), encoding="utf-8")
+    told = run(hub() / "ansible-builder", "introspect", "--sanitize", "--exclude-bindep-reqs", excluded, directory, cwd=directory)
+    if told.returncode:
+        raise RuntimeError(f"ansible-builder introspect: rc {told.returncode}.\n{told.stdout}{told.stderr}")
+    found = yaml.safe_load(told.stdout) or {}
+    return {kind: found.get(kind) or [] for kind in ("python", "system")}
+
+
+def execution_environment(directory: Path) -> Path:
+    """Returns the directory with the programs of a Python that has what an image built for these collections has, and nothing else."""
+    wanted = sorted({line.split("#")[0].strip() for line in introspect(directory)["python"]})
+    return environments.ensure(cache.default_directory(), "execution-environment", "\n".join([CORE, *wanted]))[0] / "bin"
+
+
+def import_archive(archive: Path, place: Path) -> tuple[list[str], dict[str, Any]]:
+    """Runs the importer as a hub that wants released, tagged collections; returns the warnings and errors it logs, and its result.
+
+    The dependencies lie beside, since ansible-lint calls a playbook wrong whose module defaults name a group that it cannot find.
+    """
+    copy_dependencies(place / "beside")
+    shutil.copy(archive, place)
+    settings = {f"GALAXY_IMPORTER_{name}": "true" for name in ("CHECK_REQUIRED_TAGS", "REQUIRE_V1_OR_GREATER")}
+    tools = hub()
+    surroundings = environment(**settings, HOME=str(place), PYTHONPATH=str(place / "beside"), ANSIBLE_NOCOLOR="1")
+    surroundings["PATH"] = f"{tools}:{surroundings['PATH']}"
+    said = run(tools / "python", "-m", "galaxy_importer.main", archive.name, cwd=place, env=surroundings, timeout_s=600.0)
+    found = [line for line in (said.stdout + said.stderr).splitlines() if line.startswith(("WARNING", "ERROR"))]
+    if said.returncode:
+        found.append(f"galaxy-importer: rc {said.returncode}")
+    result = place / "importer_result.json"
+    return found, json.loads(result.read_text(encoding="utf-8")) if result.is_file() else {}
