@@ -59,7 +59,7 @@ class CallbackModule(CallbackBase):
     def v2_runner_on_start(self, host, task):
         """Remembers which task runs, and since when."""
         self._since = self._said = time.monotonic()
-        self._task = "" if task.resolved_action in SHOW_THEIR_OWN else task.get_name().strip()
+        self._task = "" if task.action in SHOW_THEIR_OWN else task.get_name().strip()
 
     def v2_runner_on_ok(self, result):
         """Forgets a task that ended."""
