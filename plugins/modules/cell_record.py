@@ -22,9 +22,9 @@ options:
   phase:
     description:
       - V(begin) creates the run or goes on with it, V(measured) records a measured cell and judges it, V(failed) records a cell
-        without measurement, V(finish) evaluates the objectives and closes the run.
+        without measurement, V(finish) evaluates the objectives and closes the run, V(outcome) only tells how a closed run ended.
     type: str
-    choices: [begin, measured, failed, finish]
+    choices: [begin, measured, failed, finish, outcome]
     required: true
   run_directory:
     description: The directory of the run, its name is the run_id.
@@ -106,7 +106,7 @@ record:
   description:
     - With O(phase=begin) the keys resumed, todo and done.
     - With O(phase=measured) and O(phase=failed) the keys id, verdict and n (samples of the window).
-    - With O(phase=finish) the keys ok, reasons and counts.
+    - With O(phase=finish) and O(phase=outcome) the keys ok, reasons and counts.
   returned: success
   type: dict
 """
@@ -122,7 +122,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic imp
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.cell import write_failed, write_measured
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.fingerprint import controller_fingerprint
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.lock import Locked
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.run import Run, RunRefused
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.run import Run, RunRefused, outcome_of
 
 try:
     import jsonschema  # noqa: F401 # pylint: disable=unused-import
@@ -139,7 +139,7 @@ def summary_of(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def write(params: dict[str, Any]) -> dict[str, Any]:
-    """Writes the record of the phase and returns its summary."""
+    """Writes the record of the phase, if it has one, and returns its summary."""
     run = Run(params["run_directory"], params["schema_directory"])
     cell, factors, attempt = params["cell"], params["factors"], params["attempt"]
     if params["phase"] == "begin":
@@ -150,13 +150,15 @@ def write(params: dict[str, Any]) -> dict[str, Any]:
         return summary_of(write_measured(run, cell, factors, parts, attempt, params["rules"]))
     if params["phase"] == "failed":
         return summary_of(write_failed(run, cell, factors, params["reason"], attempt, params["parts"].get("notes", {})))
+    if params["phase"] == "outcome":
+        return outcome_of(run.load())
     return run.finish(params["objectives"], params["reason"])
 
 
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "phase": {"type": "str", "required": True, "choices": ["begin", "measured", "failed", "finish"]},
+            "phase": {"type": "str", "required": True, "choices": ["begin", "measured", "failed", "finish", "outcome"]},
             "run_directory": {"type": "path", "required": True},
             "schema_directory": {"type": "path", "required": True},
             "plan": {"type": "dict"},
@@ -182,7 +184,7 @@ def main() -> None:
     if module.check_mode:
         module.exit_json(changed=True, record={})
     try:
-        module.exit_json(changed=True, record=write(module.params))
+        module.exit_json(changed=module.params["phase"] != "outcome", record=write(module.params))
     except (FileWriteError, Locked, MlflowError, RunRefused, ValueError) as error:
         module.fail_json(msg=str(error))
 

@@ -41,6 +41,15 @@ def test_a_run_from_begin_to_finish(record, tmp_path):
     assert fingerprint["packages"]["pandas"].startswith("3.")
 
 
+def test_another_job_can_ask_how_the_run_ended(record, tmp_path):
+    record("begin", plan=PLAN)
+    finished = record("finish", reason="stopped")
+    before = (tmp_path / "run-1" / "run.json").read_bytes()
+    asked = record("outcome")
+    assert (asked["record"], asked["changed"]) == (finished["record"], False)
+    assert (tmp_path / "run-1" / "run.json").read_bytes() == before
+
+
 def test_check_mode_writes_nothing(record, tmp_path):
     assert record("begin", check=True, plan=PLAN)["changed"]
     assert not (tmp_path / "run-1").exists()
