@@ -153,12 +153,18 @@ facts:
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import manifests, preflight
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import LIBRARIES, MISSING, auth_spec, cluster_from
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import CORE_ERROR, LIBRARIES, MISSING, auth_spec, cluster_from
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.rights import granted
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.preflight import prometheus_problems
 
 PARALLELISM = 16
+
+
+CORE_MISSING = (
+    "Collection kubernetes.core: is not installed. Let the controller install what the project's requirements.yml names (an organization of AWX "
+    "needs a Galaxy credential for that), or use an execution environment that has it (execution-environment.yml)."
+)
 
 
 def argument_spec():
@@ -239,6 +245,8 @@ def run(options):
 def main():
     """Runs the module."""
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    if CORE_ERROR:
+        module.fail_json(msg=CORE_MISSING, exception=CORE_ERROR)
     for library, error in ((LIBRARIES, MISSING), ("PyYAML", manifests.YAML_ERROR)):
         if error:
             module.fail_json(msg=missing_required_lib(library), exception=error)
