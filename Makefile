@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/perfscale.mlflow
 ARGS ?=
+PAGES ?= .perfscale/pages
 # The first Python that is new enough; PYTHON=… chooses another one.
 PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3; do \
   $$name -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
@@ -15,7 +16,7 @@ CONTROLLER := $(call STAMP,controller,requirements.txt)
 DEVELOPER := $(call STAMP,developer,requirements.txt requirements-dev.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv suite test test-cluster cluster-up cluster-down bench lint docs clean
+.PHONY: help venv suite test test-cluster cluster-up cluster-down bench lint docs pages clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
@@ -61,6 +62,13 @@ bench: $(DEVELOPER) ## measure how fast the collection's own parts are
 
 docs: $(DEVELOPER) ## write the generated pages of docs again
 	@$(BIN)/python docs/generate_pages.py
+
+pages: $(DEVELOPER) ## write the documentation of plugins and roles as HTML (PAGES=DIR chooses where, else .perfscale/pages)
+	@mkdir -p "$(PAGES)/rst" && chmod go-w "$(PAGES)/rst"
+	@PATH="$(CURDIR)/$(BIN):$$PATH" antsibull-docs collection --use-current --squash-hierarchy --fail-on-error --dest-dir "$(PAGES)/rst" perfscale.mlflow
+	@$(BIN)/sphinx-build -q -C -W -D extensions=sphinx_antsibull_ext -D project=perfscale.mlflow -D html_theme=alabaster \
+	  -D suppress_warnings=ref.ref "$(PAGES)/rst" "$(PAGES)/html"
+	@echo "$(PAGES)/html/index.html"
 
 clean: ## stop and remove the environment, the data of the local stack and the cache (results stay)
 	@if test -x $(BIN)/ansible-playbook -a -d .perfscale; then $(PLAY) playbooks/teardown.yml -e teardown_data=true; fi

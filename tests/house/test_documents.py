@@ -15,8 +15,12 @@ import pytest
 
 from repository import ROOT, files, load_yaml, relative
 
-MAKE_TARGETS = ("venv", "suite", "test", "test-cluster", "cluster-up", "cluster-down", "bench", "lint", "docs", "clean")
+MAKE_TARGETS = ("venv", "suite", "test", "test-cluster", "cluster-up", "cluster-down", "bench", "lint", "docs", "pages", "clean")
 DOCUMENTS = [path for path in files("*.md", "docs/**/*.md") if path.name != "LICENSE"]
+ADDRESS = re.compile(r"https://github\.com/perfscale/mlflow/(?:blob|tree)/main/([\w./-]*\w)")
+# Of the template for READMEs of certified collections (docs.ansible.com/projects/partner-certification-requirements).
+CERTIFIED = ["Description", "Requirements", "Installation", "Use Cases", "Testing", "Contributing", "Support"]
+CERTIFIED += ["Release Notes and Roadmap", "Related Information", "License Information"]
 RECORDS = ("cell", "run", "target", "state", "plan")
 
 each_document = pytest.mark.parametrize("path", [pytest.param(path, id=relative(path)) for path in DOCUMENTS])
@@ -78,6 +82,24 @@ def test_variables_that_are_named_exist(path: Path) -> None:
 def test_links_lead_somewhere(path: Path) -> None:
     links = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text(path))
     assert [link for link in links if "://" not in link and not (path.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("path", [pytest.param(path, id=relative(path)) for path in [*DOCUMENTS, *files("roles/*/README.md", "docs/docsite/*.yml")]])
+def test_addresses_of_this_repository_lead_to_its_files(path: Path) -> None:
+    assert [name for name in ADDRESS.findall(text(path)) if not (ROOT / name).exists()] == []
+
+
+def test_the_readme_has_the_sections_of_a_certified_collection() -> None:
+    assert re.findall(r"^## (.*)$", text(ROOT / "README.md"), re.MULTILINE) == CERTIFIED
+
+
+def test_the_readme_can_be_read_on_a_hub() -> None:
+    """It is shown outside of the repository there: links are whole addresses, and so is what a picture leads to."""
+    page = text(ROOT / "README.md")
+    links = re.findall(r"(?<!!)\[[^\[\]]*\]\(([^)]+)\)", page) + re.findall(r"\)\]\(([^)]+)\)", page)
+    assert len(links) > 10
+    assert [link for link in links if not link.startswith("https://")] == []
+    assert re.findall(r"pip install ansible", page) == []
 
 
 @each_document
