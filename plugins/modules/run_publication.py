@@ -93,12 +93,15 @@ publication:
       elements: str
 """
 
+from pathlib import Path
+
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish import known_secrets, publication, sinks
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.module_options import LIBRARY, MISSING, cluster_options, sink_spec
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.secret_scan import Scanner
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.settings import SettingsError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink import SinkError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import FileWriteError
 
 
@@ -114,8 +117,8 @@ def argument_spec():
 
 
 def run(params, check_mode=False):
-    """Returns the module's result for its options. Raises SettingsError and FileWriteError."""
-    made = sinks.make(params["sinks"], cluster_options(params))
+    """Returns the module's result for its options. Raises SettingsError, SinkError and FileWriteError."""
+    made = sinks.make(params["sinks"], cluster_options(params, Path(params["run_directory"] or "release").name))
     nothing = {"run_id": "", "files": 0, "sinks": [], "problems": []}
     if check_mode:
         return {"changed": False, "publication": nothing}
@@ -138,7 +141,7 @@ def main():
         module.fail_json(msg=missing_required_lib(LIBRARY), exception=MISSING)
     try:
         result = run(module.params, module.check_mode)
-    except (FileWriteError, SettingsError) as error:
+    except (FileWriteError, SettingsError, SinkError) as error:
         module.fail_json(msg=str(error))
     except sinks.MissingLibrary as error:
         module.fail_json(msg=missing_required_lib(error.library), exception=error.trace)

@@ -93,7 +93,7 @@ def argument_spec():
 
 def run(params, check_mode=False):
     """Returns the module's result for its options. Raises SettingsError, SinkError and FileWriteError."""
-    made = sinks.make(params["sinks"], cluster_options(params))
+    made = sinks.make(params["sinks"], cluster_options(params, params["run_id"]))
     if check_mode:
         return {"changed": False, "restoration": restoration.NOTHING}
     try:

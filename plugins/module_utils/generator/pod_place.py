@@ -156,11 +156,11 @@ def _pod(objects: Objects, manifest: dict[str, Any], dry_run: bool) -> bool:
             _replace(objects, {**found, "apiVersion": "v1", "kind": "Pod"})
         elif found:
             return True
-    _create(objects, manifest, dry_run)
+    create(objects, manifest, dry_run)
     return True
 
 
-def _create(objects: Objects, manifest: dict[str, Any], dry_run: bool) -> None:
+def create(objects: Objects, manifest: dict[str, Any], dry_run: bool) -> None:
     """A new namespace gets its service account a moment later, and takes no pods before."""
     deadline = time.monotonic() + ACCOUNT_WITHIN_S
     while True:
@@ -202,7 +202,7 @@ def _await(cluster: Cluster, settings: Mapping[str, Any]) -> dict[str, Any]:
 
     def look() -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
         pod = get(cluster, settings["namespace"], settings["name"])
-        return pod, _events(cluster, pod) if pod and (pod.get("status") or {}).get("phase") == "Pending" else []
+        return pod, events(cluster, pod) if pod and (pod.get("status") or {}).get("phase") == "Pending" else []
 
     state, outcome = waiting.wait(
         look, lambda seen: verdict(seen[0], layout.CONTAINER, seen[1]), settings["timeout_s"], pause_s=1.0, patience=PULL_PATIENCE
@@ -216,7 +216,7 @@ def _await(cluster: Cluster, settings: Mapping[str, Any]) -> dict[str, Any]:
     return state[0]
 
 
-def _events(cluster: Cluster, pod: Mapping[str, Any]) -> list[dict[str, Any]]:
+def events(cluster: Cluster, pod: Mapping[str, Any]) -> list[dict[str, Any]]:
     query = {"fieldSelector": f"involvedObject.uid={pod['metadata']['uid']}"}
     try:
         found = cluster.items(f"/api/v1/namespaces/{pod['metadata']['namespace']}/events", **query)

@@ -9,11 +9,11 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink import READ_BACK, Sink, Upload, joined
+from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink import READ_BACK, FileSink, Upload, joined
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import FileWriteError, describe, explain, write_atomic
 
 
-class DirectorySink(Sink):
+class DirectorySink(FileSink):
     """Keeps runs below a directory. Each file is whole or absent."""
 
     kind = "directory"

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink import Sink, joined
+from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink import FileSink, joined
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.schema import check
 
 NAME, PENDING, LATEST = "manifest.json", "manifest.pending.json", "latest"
@@ -40,7 +40,7 @@ def encoded(manifest: Mapping[str, Any]) -> bytes:
     return (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode()
 
 
-def read(sink: Sink, run_id: str, schema_dir: Path | str, name: str = NAME) -> dict[str, Any] | None:
+def read(sink: FileSink, run_id: str, schema_dir: Path | str, name: str = NAME) -> dict[str, Any] | None:
     """Returns the manifest that a sink has of a run, or None. Raises SinkError, also for one that is damaged or leads elsewhere."""
     data = sink.get(joined(run_id, name))
     if data is None:

@@ -35,6 +35,6 @@ def sink_spec() -> dict[str, Any]:
     }
 
 
-def cluster_options(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns how to reach the cluster of a volume: the login, and the settings of the pod that mounts it."""
-    return {"login": {name: params[name] for name in AUTH_ARG_SPEC}, "pod": params["pod"]}
+def cluster_options(params: Mapping[str, Any], run_id: str) -> dict[str, Any]:
+    """Returns how to reach the cluster of a volume: the login, the settings of the pod that mounts it, and the run that makes it."""
+    return {"login": {name: params[name] for name in AUTH_ARG_SPEC}, "pod": params["pod"], "run_id": run_id}

@@ -14,7 +14,7 @@ from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish import manifest
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.run_files import RunFiles
-from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink import Altered, Sink, SinkError, Upload, joined
+from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink import Altered, FileSink, RecordSink, Sink, SinkError, Upload, joined
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import read_json
 
 # How often a publication begins again because a file was written meanwhile.
@@ -53,7 +53,7 @@ def reach(sinks: Sequence[Sink]) -> list[str]:
     for sink in sinks:
         try:
             sink.open()
-            sink.get(manifest.LATEST)
+            sink.reach()
         except SinkError as error:
             problems.append(str(error))
     return problems
@@ -73,7 +73,8 @@ def _once(
         for sink in sinks:
             begun = time.monotonic()
             try:
-                told = _to_files(sink, directory, uploads, bool(only), schema_dir)
+                sink.open()
+                told = _bring_up_to_date(sink, directory, uploads, bool(only), schema_dir, files.memory(sink.name))
                 reports.append(_report(sink, directory.name, "ok", **told, seconds=round(time.monotonic() - begun, 3)))
             except SinkError as error:
                 problems.append(f"{error} The local copy {directory} is whole.")
@@ -83,11 +84,24 @@ def _once(
     return _result(directory, uploads, reports, problems)
 
 
-def _to_files(sink: Sink, directory: Path, uploads: Sequence[Upload], is_part: bool, schema_dir: Path | str) -> dict[str, Any]:
-    """Brings one sink up to date, and returns {sent, bytes, unchanged, verified}."""
+def _bring_up_to_date(
+    sink: Sink, directory: Path, uploads: Sequence[Upload], is_part: bool, schema_dir: Path | str, memory: dict[str, Any]
+) -> dict[str, Any]:
+    """Sends what one sink does not have, and returns {sent, bytes, unchanged, verified}."""
+    if isinstance(sink, RecordSink):
+        return sink.index(directory.name, uploads, memory)
+    if isinstance(sink, FileSink):
+        return _to_files(sink, directory, uploads, is_part, schema_dir, memory)
+    raise TypeError(f"{type(sink).__name__} keeps neither files nor records")
+
+
+def _to_files(
+    sink: FileSink, directory: Path, uploads: Sequence[Upload], is_part: bool, schema_dir: Path | str, memory: dict[str, Any]
+) -> dict[str, Any]:
     run_id = directory.name
-    sink.open()
-    known = (manifest.read(sink, run_id, schema_dir) or {}).get("files", {})
+    there = manifest.read(sink, run_id, schema_dir)
+    # A place that gives nothing back has what we remember to have sent.
+    known = there["files"] if there else memory.get("files", {}) if not sink.is_readable else {}
     wanted = {upload.path: {"sha256": upload.sha256, "bytes": upload.bytes} for upload in uploads}
     files = {**known, **wanted} if is_part else wanted
     changed = [upload for upload in uploads if known.get(upload.path) != wanted[upload.path]]
@@ -97,6 +111,7 @@ def _to_files(sink: Sink, directory: Path, uploads: Sequence[Upload], is_part: b
     proofs = sink.send(run_id, changed)
     if files != known:
         sink.put(joined(run_id, manifest.NAME), document)
+    memory["files"] = files
     _point_latest(sink, directory)
     return {
         "sent": len(changed),
@@ -106,7 +121,7 @@ def _to_files(sink: Sink, directory: Path, uploads: Sequence[Upload], is_part: b
     }
 
 
-def _point_latest(sink: Sink, directory: Path) -> None:
+def _point_latest(sink: FileSink, directory: Path) -> None:
     """Lets the sink's `latest` name this run, unless the run that it names began later."""
     run_id = directory.name
     named = (sink.get(manifest.LATEST) or b"").decode("utf-8", "replace").strip()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish import manifest
-from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink import Sink, SinkError, joined
+from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink import FileSink, Sink, SinkError, joined
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import describe
 
 NOTHING = {"found": False, "run_id": "", "directory": "", "sink": "", "location": "", "restored": 0, "unchanged": 0, "warnings": []}
@@ -23,12 +23,14 @@ def restore(wanted: str, results: Path | str, sinks: Sequence[Sink], schema_dir:
     sink could not be asked and no other one has the run, and when a local file differs from the published one.
     """
     warnings: list[str] = []
-    for sink in (sink for sink in sinks if sink.keeps_files):
+    for sink in (sink for sink in sinks if isinstance(sink, FileSink)):
         try:
             sink.open()
             run_id = _named(sink, wanted)
             found = manifest.read(sink, run_id, schema_dir) if run_id else None
             if run_id is None or found is None:
+                if not sink.is_readable:
+                    warnings.append(str(sink.error("takes files and gives none. Allow reading, or restore from another sink.")))
                 continue
             pending = manifest.read(sink, run_id, schema_dir, manifest.PENDING) or {"files": {}}
             told = _bring(sink, run_id, Path(results) / run_id, _accepted(found["files"], pending["files"]), found["files"])
@@ -41,7 +43,7 @@ def restore(wanted: str, results: Path | str, sinks: Sequence[Sink], schema_dir:
     return dict(NOTHING)
 
 
-def _named(sink: Sink, wanted: str) -> str | None:
+def _named(sink: FileSink, wanted: str) -> str | None:
     """Returns the id of the run that is wanted, or None when the sink names none."""
     if wanted != manifest.LATEST:
         return wanted
@@ -60,7 +62,7 @@ def _accepted(*manifests: manifest.Files) -> dict[str, list[Mapping[str, Any]]]:
     return accepted
 
 
-def _bring(sink: Sink, run_id: str, directory: Path, accepted: Mapping[str, list[Mapping[str, Any]]], required: manifest.Files) -> dict[str, Any]:
+def _bring(sink: FileSink, run_id: str, directory: Path, accepted: Mapping[str, list[Mapping[str, Any]]], required: manifest.Files) -> dict[str, Any]:
     fetched, unchanged = 0, 0
     for path, contents in accepted.items():
         local = directory / path

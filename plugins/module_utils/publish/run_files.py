@@ -11,13 +11,11 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink import Altered, Upload
+from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink import RECORDS, Altered, Upload
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import FileWriteError, describe, read_json, write_json
 
 # What was summed and scanned before, and what record sinks have; never published, as no name with a dot in front is.
 STATE = ".publish.json"
-# Who reads the records finds the files that they name: records come after them.
-_LAST = ("cell.json", "run.json")
 
 
 class RunFiles:
@@ -91,7 +89,7 @@ def _matches(path: str, patterns: Iterable[str]) -> bool:
 
 def _rank(path: str) -> int:
     name = path.rsplit("/", 1)[-1]
-    return _LAST.index(name) + 1 if name in _LAST else 0
+    return RECORDS.index(name) + 1 if name in RECORDS else 0
 
 
 def _stamp(file: Path) -> list[int]:

@@ -10,14 +10,16 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import describe
 
 # A file up to this size (bytes) is read once, so that what was scanned and summed is what is sent.
 WHOLE = 8 << 20
+# Who reads these finds the files that they name: they come after them, in this order.
+RECORDS = ("cell.json", "run.json")
 # How a sink knows that a file arrived as it is.
-READ_BACK, DIGEST_TOLD, ACCEPTED = "read back", "digest told by the server", "accepted, not verified"
+READ_BACK, DIGEST_TOLD, ACCEPTED, COUNTED = "read back", "checksum told by the server", "accepted, not verified", "counted"
 
 
 class SinkError(Exception):
@@ -35,6 +37,11 @@ class Upload(NamedTuple):
     file: Path
     sha256: str
     bytes: int
+
+    @property
+    def is_record(self) -> bool:
+        """Whether this is a record that names other files, and so has to come after them."""
+        return self.path.rsplit("/", 1)[-1] in RECORDS
 
     def read(self) -> bytes:
         """Returns the content. Raises Altered when it is no longer what was summed."""
@@ -57,11 +64,9 @@ class Upload(NamedTuple):
 
 
 class Sink(ABC):
-    """A place that keeps the files of runs. Keys are paths with slashes, `<run_id>/<path in the run>`."""
+    """A place for results."""
 
     kind = ""
-    # Whether runs can be brought back from it.
-    keeps_files = True
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -70,8 +75,29 @@ class Sink(ABC):
         """Makes the sink ready, before anything is read or sent. Raises SinkError."""
 
     @abstractmethod
+    def reach(self) -> None:
+        """Reads something, whatever it is, so that a sink which cannot be used is known. Raises SinkError."""
+
+    @abstractmethod
     def location(self, run_id: str) -> str:
         """Returns where a run lies, for people."""
+
+    def close(self, for_good: bool = False) -> None:  # noqa: B027 - most sinks hold nothing
+        """Gives back what the sink holds; `for_good` also what waits for the next publication."""
+
+    def error(self, what: str) -> SinkError:
+        """Returns the error that names this sink; `what` says what happened and what to do."""
+        return SinkError(f"Sink {self.name} ({self.kind}): {what}")
+
+
+class FileSink(Sink):
+    """A place that keeps the files of runs, so that they can be brought back. Keys are paths with slashes, `<run_id>/<path in the run>`."""
+
+    # False once the place has shown that it takes files and gives none.
+    is_readable = True
+
+    def reach(self) -> None:
+        self.get("latest")
 
     @abstractmethod
     def send(self, run_id: str, uploads: Sequence[Upload]) -> list[str]:
@@ -89,12 +115,16 @@ class Sink(ABC):
     def fetch(self, key: str, destination: Path) -> bool:
         """Writes one file to the controller, and returns whether the sink has it. Raises SinkError and FileWriteError."""
 
-    def close(self, for_good: bool = False) -> None:  # noqa: B027 - most sinks hold nothing
-        """Gives back what the sink holds; `for_good` also what waits for the next publication."""
 
-    def error(self, what: str) -> SinkError:
-        """Returns the error that names this sink; `what` says what happened and what to do."""
-        return SinkError(f"Sink {self.name} ({self.kind}): {what}")
+class RecordSink(Sink):
+    """A place that takes documents made from the records of a run."""
+
+    @abstractmethod
+    def index(self, run_id: str, uploads: Sequence[Upload], memory: dict[str, Any]) -> dict[str, Any]:
+        """Sends the documents of the records among the files, and returns {sent, bytes, unchanged, verified}. Raises SinkError and Altered.
+
+        `memory` is kept from one publication to the next, to tell what is new.
+        """
 
 
 def joined(*parts: str) -> str:

@@ -90,7 +90,7 @@ def test_a_headline_needs_a_record(run_module, run):
 
 def test_the_login_of_a_cluster_is_handed_on():
     params = {name: f"{name}-value" for name in sink_spec()}
-    options = cluster_options(params)
-    assert options["pod"] == "pod-value"
+    options = cluster_options(params, "run-1")
+    assert (options["pod"], options["run_id"]) == ("pod-value", "run-1")
     assert options["login"]["kubeconfig"] == "kubeconfig-value"
     assert "sinks" not in options["login"]

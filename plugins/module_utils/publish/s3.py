@@ -1,0 +1,193 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A sink that is a bucket of an S3-compatible object store."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import shutil
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.workspaces import in_parallel
+from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink import (
+    DIGEST_TOLD,
+    READ_BACK,
+    WHOLE,
+    FileSink,
+    Upload,
+    joined,
+    secret_from,
+)
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import write_atomic
+
+try:
+    import botocore.config
+    import botocore.exceptions
+    import botocore.session
+except ImportError:  # the module reports it with missing_required_lib
+    botocore = None
+    BOTOCORE_ERROR: str | None = traceback.format_exc()
+else:
+    BOTOCORE_ERROR = None
+
+PARALLEL = 4
+_MD5 = re.compile(r"[0-9a-f]{32}")
+_ABSENT = ("404", "NoSuchKey", "NotFound")
+_DENIED = ("403", "AccessDenied")
+_REMEDIES = {
+    "NoSuchBucket": "Make the bucket, or correct its name",
+    "InvalidAccessKeyId": "Correct the access key in the environment of ansible-playbook (in AWX: in the credential)",
+    "SignatureDoesNotMatch": "Correct the secret key in the environment of ansible-playbook (in AWX: in the credential)",
+    "AccessDenied": "Give the access key the right to put, get and head objects there",
+    "403": "Give the access key the right to put, get and head objects there",
+    "QuotaExceeded": "Free space in the bucket, or raise its quota",
+    "InsufficientStorage": "Free space in the object store",
+    "XMinioStorageFull": "Free space in the object store",
+    "EntityTooLarge": "Raise the store's limit for one object",
+}
+
+
+class S3Sink(FileSink):
+    """Keeps runs below a prefix of a bucket."""
+
+    kind = "s3"
+
+    def __init__(
+        self,
+        name: str,
+        bucket: str,
+        endpoint: str = "",
+        region: str = "us-east-1",
+        prefix: str = "",
+        path_style: bool = True,
+        access_key_env: str = "",
+        secret_key_env: str = "",
+        ca_file: str = "",
+        validate_certs: bool = True,
+        timeout_s: float = 60,
+    ) -> None:
+        """Nothing is sent yet. Raises SinkError for settings that the client library refuses."""
+        super().__init__(name)
+        self._bucket, self._prefix = bucket, joined(prefix)
+        self._where = endpoint or "S3"
+        settings = botocore.config.Config(
+            s3={"addressing_style": "path" if path_style else "virtual"},
+            signature_version="s3v4",
+            connect_timeout=min(10.0, timeout_s),
+            read_timeout=timeout_s,
+            retries={"mode": "standard", "total_max_attempts": 4},
+            max_pool_connections=PARALLEL,
+            # Checksums in trailers are unknown to many compatible stores; ours are MD5 for the store and SHA-256 for us.
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+        )
+        with self._sentences("the bucket"):
+            self._client = botocore.session.get_session().create_client(
+                "s3",
+                endpoint_url=endpoint or None,
+                region_name=region,
+                aws_access_key_id=secret_from(access_key_env),
+                aws_secret_access_key=secret_from(secret_key_env),
+                verify=(ca_file or True) if validate_certs else False,
+                config=settings,
+            )
+
+    def location(self, run_id: str) -> str:
+        return f"s3://{joined(self._bucket, self._prefix, run_id)}" + (f" at {self._where}" if self._where != "S3" else "")
+
+    def send(self, run_id: str, uploads: Sequence[Upload]) -> list[str]:
+        together = [upload for upload in uploads if not upload.is_record]
+        proofs = in_parallel(lambda upload: self._send(run_id, upload), together, PARALLEL)
+        return proofs + [self._send(run_id, upload) for upload in uploads if upload.is_record]
+
+    def _send(self, run_id: str, upload: Upload) -> str:
+        key = joined(run_id, upload.path)
+        if upload.bytes <= WHOLE:
+            data = upload.read()
+            tag = self._put(key, data, hashlib.md5(data, usedforsecurity=False), upload.sha256)
+        else:
+            with upload.file.open("rb") as stream:
+                digest = hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False))
+                stream.seek(0)
+                tag = self._put(key, stream, digest, upload.sha256)
+            upload.check()
+        if tag:
+            return DIGEST_TOLD
+        if self._digest(key) != upload.sha256:
+            raise self.error(f"object {self._key(key)} has another checksum than was sent. Look at the store, then publish again.")
+        return READ_BACK
+
+    def _put(self, key: str, body: Any, digest: Any, sha256: str) -> bool:
+        """Writes an object, and returns whether the store told the checksum of what it has; MD5 is what every store knows."""
+        with self._sentences(f"object {self._key(key)}"):
+            # The store refuses what does not fit the Content-MD5.
+            answer = self._client.put_object(
+                Bucket=self._bucket, Key=self._key(key), Body=body, ContentMD5=base64.b64encode(digest.digest()).decode(), Metadata={"sha256": sha256}
+            )
+        tag = str(answer.get("ETag", "")).strip('"')
+        # With encryption, and in some stores always, the tag is no checksum.
+        return bool(_MD5.fullmatch(tag)) and tag == digest.hexdigest()
+
+    def _digest(self, key: str) -> str:
+        digest = hashlib.sha256()
+        with self._sentences(f"object {self._key(key)}"):
+            for block in self._client.get_object(Bucket=self._bucket, Key=self._key(key))["Body"].iter_chunks(1 << 20):
+                digest.update(block)
+        return digest.hexdigest()
+
+    def _key(self, key: str) -> str:
+        return joined(self._prefix, key)
+
+    def put(self, key: str, data: bytes) -> None:
+        digest = hashlib.md5(data, usedforsecurity=False)
+        if not self._put(key, data, digest, hashlib.sha256(data).hexdigest()) and self.get(key) != data:
+            raise self.error(f"object {self._key(key)} is not what was sent. Look at the store, then publish again.")
+
+    def get(self, key: str) -> bytes | None:
+        body = self._body(key)
+        with self._sentences(f"object {self._key(key)}"):
+            return None if body is None else body.read()
+
+    def _body(self, key: str) -> Any:
+        with self._sentences(f"object {self._key(key)}"):
+            try:
+                return self._client.get_object(Bucket=self._bucket, Key=self._key(key))["Body"]
+            except botocore.exceptions.ClientError as error:
+                code = str(error.response["Error"].get("Code"))
+                # Without the right to list, what is not there is denied too.
+                self.is_readable = self.is_readable and code not in _DENIED
+                if code in (*_ABSENT, *_DENIED):
+                    return None
+                raise
+
+    def fetch(self, key: str, destination: Path) -> bool:
+        body = self._body(key)
+        if body is None:
+            return False
+        with self._sentences(f"object {self._key(key)}"):
+            write_atomic(destination, lambda stream: shutil.copyfileobj(body, stream, 1 << 20))
+        return True
+
+    def close(self, for_good: bool = False) -> None:
+        self._client.close()
+
+    @contextmanager
+    def _sentences(self, what: str) -> Iterator[None]:
+        """Turns what the client library raises into one sentence."""
+        try:
+            yield
+        except botocore.exceptions.ClientError as error:
+            told = error.response.get("Error", {})
+            code, message = str(told.get("Code", "error")), " ".join(str(told.get("Message", "")).split())[:200]
+            remedy = _REMEDIES.get(code, "Look at the store, then publish again")
+            raise self.error(f"{what} in bucket {self._bucket}: the store answered {code} ({message or 'no text'}). {remedy}.") from error
+        except (botocore.exceptions.BotoCoreError, botocore.exceptions.HTTPClientError, ValueError) as error:
+            cause = " ".join(str(error).split())[:200]
+            raise self.error(f"{what} in bucket {self._bucket}: {cause}. Check endpoint, network, certificate and names.") from error

@@ -1,0 +1,59 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A recorded run of the suite, small and whole, and the servers that take it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parents[1] / ".collections"), str(HERE)]
+
+import publish_servers as servers
+
+
+@pytest.fixture(autouse=True)
+def secrets(monkeypatch):
+    """The secrets of sinks, where ansible-playbook has them."""
+    monkeypatch.setenv("PERFSCALE_S3_ACCESS_KEY", servers.ACCESS)
+    monkeypatch.setenv("PERFSCALE_S3_SECRET_KEY", servers.SECRET)
+    monkeypatch.setenv("PERFSCALE_UPLOAD_TOKEN", servers.TOKEN)
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A run with two cells, one of them failed, and a file of samples that is larger than what is read at once."""
+    directory = tmp_path / "results" / "run-1"
+    shutil.copytree(HERE / "data" / "run", directory)
+    (directory / "cells/t1-c4-r1/samples.csv.gz").write_bytes(bytes(range(256)) * 40000)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def s3_url(tmp_path_factory):
+    with servers.s3(tmp_path_factory.mktemp("s3")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def nginx_url(tmp_path_factory):
+    with servers.nginx(tmp_path_factory.mktemp("nginx")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def opensearch_url(tmp_path_factory):
+    with servers.opensearch(tmp_path_factory.mktemp("opensearch")) as url:
+        yield url
+
+
+@pytest.fixture
+def record(run):
+    """Returns a record of the run by its path."""
+    return lambda path: json.loads((run / path).read_text(encoding="utf-8"))

@@ -1,0 +1,105 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documents of a run in a real OpenSearch, and in the form that its client library reads."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+
+import pytest
+from opensearchpy import OpenSearch
+from publish_servers import SCHEMAS
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.publish import sinks
+from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.publication import publish
+
+
+@pytest.fixture
+def settings(opensearch_url, tmp_path):
+    """A sink with an index of the test's own."""
+    return {"kind": "opensearch", "url": opensearch_url, "index": tmp_path.name.lower().replace("_", "-")}
+
+
+@pytest.fixture
+def send(run, settings):
+    return lambda: publish(run, sinks.make([settings], {}), lambda path: None, SCHEMAS)
+
+
+@pytest.fixture
+def found(opensearch_url, settings):
+    """Returns the documents of the run that have some fields."""
+    client = OpenSearch(opensearch_url)
+
+    def search(**fields):
+        query = {"bool": {"filter": [{"term": {f"{name.replace('__', '.')}.keyword": value}} for name, value in fields.items()]}}
+        return [hit["_source"] for hit in client.search(index=settings["index"], body={"query": query, "size": 1000})["hits"]["hits"]]
+
+    return search
+
+
+def test_every_cell_operation_and_resource_is_a_document(send, found, record):
+    sent = send()
+    assert sent["problems"] == []
+    entry = sent["sinks"][0]
+    cell = record("cells/t1-c4-r1/cell.json")
+    assert entry["verified"] == {"counted": entry["sent"]}
+    assert len(found(uuid="run-1")) == entry["sent"]
+    summary = found(uuid="run-1", metricName="cellSummary", jobName="t1-c4-r1")[0]
+    assert summary["value"] == summary["goodputPerS"] == pytest.approx(cell["total"]["goodput_per_s"])
+    assert (summary["verdict"], summary["n"], summary["P95"]) == ("valid", cell["total"]["n"], cell["total"]["latency_ms"]["p95"])
+    assert (summary["labels"]["db_backend"], summary["timestamp"]) == ("sqlite", "2026-11-24T12:36:01.094Z")
+    failed = found(uuid="run-1", metricName="cellSummary", jobName="t1-c5-r1")[0]
+    assert (failed["verdict"], failed["reasons"]) == ("failed", ["Start the load: MLflow did not answer."])
+    assert "value" not in failed
+    operations = found(uuid="run-1", metricName="operationLatencyQuantiles")
+    assert sorted(operation["quantileName"] for operation in operations) == sorted(cell["operations"])
+    cpu = found(uuid="run-1", metricName="cpu_cores_mean", labels__component="mlflow")
+    assert [document["value"] for document in cpu] == [cell["resources"]["mlflow"]["cpu_cores_mean"]]
+
+
+def test_a_second_publication_doubles_nothing(run, send, found):
+    first = send()["sinks"][0]
+    assert (send()["sinks"][0]["sent"], send()["sinks"][0]["unchanged"]) == (0, 2)
+    # A fresh controller remembers nothing.
+    (run / ".publish.json").unlink()
+    assert send()["sinks"][0]["sent"] == first["sent"]
+    assert len(found(uuid="run-1")) == first["sent"]
+
+
+def test_a_cell_that_was_measured_again_replaces_the_first(run, send, found, record):
+    send()
+    cell = record("cells/t1-c4-r1/cell.json")
+    cell["total"]["goodput_per_s"] = 99.5
+    (run / "cells/t1-c4-r1/cell.json").write_text(json.dumps(cell))
+    send()
+    assert [document["value"] for document in found(uuid="run-1", metricName="cellSummary", verdict="valid")] == [99.5]
+
+
+def test_numbers_are_numbers_with_a_fraction(send, opensearch_url, settings):
+    send()
+    mapping = OpenSearch(opensearch_url).indices.get_mapping(index=settings["index"])[settings["index"]]["mappings"]["properties"]
+    assert {name: mapping[name]["type"] for name in ("value", "P95", "n", "timestamp")} == {"value": "float", "P95": "float", "n": "long", "timestamp": "date"}
+
+
+def test_an_index_that_refuses_is_named(send, opensearch_url, settings, run):
+    OpenSearch(opensearch_url).indices.create(index=settings["index"], body={"mappings": {"properties": {"labels": {"type": "integer"}}}})
+    problem = send()["problems"][0]
+    assert f"index {settings['index']} refused" in problem and "mapper_parsing_exception" in problem
+    assert problem.endswith(f"The local copy {run} is whole.")
+
+
+def test_the_sink_is_reached_before_its_index_exists(opensearch_url):
+    made = sinks.make([{"kind": "opensearch", "url": opensearch_url, "index": "nothing-yet"}], {})
+    made[0].reach()
+
+
+def test_an_address_that_is_no_index_is_named(run, nginx_url):
+    sent = publish(run, sinks.make([{"kind": "opensearch", "url": f"{nginx_url}/dav"}], {}), lambda path: None, SCHEMAS)
+    assert "was answered 401" in sent["problems"][0]
+
+
+def test_the_server_is_a_real_one(opensearch_url):
+    with urllib.request.urlopen(opensearch_url, timeout=5) as answer:
+        assert json.load(answer)["version"]["distribution"] == "opensearch"
