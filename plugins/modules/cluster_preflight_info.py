@@ -17,6 +17,7 @@ author:
   - perfscale.mlflow contributors (@perfscale)
 extends_documentation_fragment:
   - perfscale.mlflow.cluster_connection
+  - perfscale.mlflow.prometheus_connection.address
 attributes:
   check_mode:
     description: Only reads.
@@ -99,24 +100,6 @@ options:
         description: The longest life that the run will ask for.
         type: int
         required: true
-  prometheus:
-    description: A Prometheus that must answer.
-    type: dict
-    suboptions:
-      url:
-        description: Its base URL.
-        type: str
-        required: true
-      token_file:
-        description: File with the bearer token.
-        type: path
-      ca_file:
-        description: CA bundle.
-        type: path
-      validate_certs:
-        description: Whether the certificate is verified.
-        type: bool
-        default: true
 requirements:
   - kubernetes
   - PyYAML
@@ -157,6 +140,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connec
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.rights import granted
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.preflight import prometheus_problems
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.connection import connection_spec
 
 PARALLELISM = 16
 
@@ -190,15 +174,7 @@ def argument_spec():
             "no_log": False,  # of what kind, not the token
             "options": {"namespace": text, "names": {"type": "list", "elements": "str", "required": True}, "seconds": {"type": "int", "required": True}},
         },
-        "prometheus": {
-            "type": "dict",
-            "options": {
-                "url": text,
-                "token_file": {"type": "path"},
-                "ca_file": {"type": "path"},
-                "validate_certs": {"type": "bool", "default": True},
-            },
-        },
+        "prometheus": {"type": "dict", "options": connection_spec()},
     }
 
 

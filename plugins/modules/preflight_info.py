@@ -96,24 +96,8 @@ options:
         description: Whether only that is asked which needs no token.
         type: bool
         default: false
-  prometheus:
-    description: A Prometheus that must answer.
-    type: dict
-    suboptions:
-      url:
-        description: Its base URL.
-        type: str
-        required: true
-      token_file:
-        description: File with the bearer token.
-        type: path
-      ca_file:
-        description: CA bundle.
-        type: path
-      validate_certs:
-        description: Whether the certificate is verified.
-        type: bool
-        default: true
+extends_documentation_fragment:
+  - perfscale.mlflow.prometheus_connection.address
 attributes:
   check_mode:
     description: Only reads.
@@ -147,16 +131,11 @@ from pathlib import Path
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local import cache, preflight
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.connection import connection_spec
 
 
 def argument_spec():
     """Returns the module's arguments."""
-    server = {
-        "url": {"type": "str", "required": True},
-        "token_file": {"type": "path"},
-        "ca_file": {"type": "path"},
-        "validate_certs": {"type": "bool", "default": True},
-    }
     return {
         "packages": {"type": "list", "elements": "str", "default": []},
         "results_dir": {"type": "path"},
@@ -180,8 +159,8 @@ def argument_spec():
                 "paths": {"type": "dict", "default": {}},
             },
         },
-        "mlflow": {"type": "dict", "options": {**server, "token": {"type": "str", "no_log": True}, "anonymous": {"type": "bool", "default": False}}},
-        "prometheus": {"type": "dict", "options": server},
+        "mlflow": {"type": "dict", "options": {**connection_spec(), "token": {"type": "str", "no_log": True}, "anonymous": {"type": "bool", "default": False}}},
+        "prometheus": {"type": "dict", "options": connection_spec()},
     }
 
 

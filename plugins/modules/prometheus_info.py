@@ -16,6 +16,8 @@ description:
   - Asks at most three queries about the containers of the last ten minutes.
   - How far apart the samples are decides the range of rates, the expected number of samples, and how long to wait after a window. It is measured
     rather than read from a configuration, since the kubelet looks at containers more seldom than a short scrape interval asks it.
+extends_documentation_fragment:
+  - perfscale.mlflow.prometheus_connection
 attributes:
   check_mode:
     description: Reads only, so it does the same in check mode.
@@ -24,20 +26,6 @@ attributes:
     description: Nothing is changed that could be compared.
     support: none
 options:
-  url:
-    description: Base URL of Prometheus or of a Thanos querier, without C(/api/v1).
-    type: str
-    required: true
-  token_file:
-    description: File with a bearer token. The token appears in no argument and no result.
-    type: path
-  ca_file:
-    description: File with certificates of the authorities to trust.
-    type: path
-  validate_certs:
-    description: Whether to verify the certificate of the server.
-    type: bool
-    default: true
   tenancy_namespace:
     description: Namespace to which OpenShift's tenancy port (9092) restricts all queries. Components that live elsewhere are left out.
     type: str
@@ -114,7 +102,8 @@ import time
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.answer import AnswerError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client import PrometheusClient, PrometheusError, read_token
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client import PrometheusError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.connection import client_from, connection_spec
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.probe import keep_seen, probe
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.selector import SelectorError, outside
 
@@ -124,10 +113,7 @@ DEFAULT_INTERVAL_S = 30.0
 def argument_spec():
     """Returns the argument spec of the module."""
     return {
-        "url": {"type": "str", "required": True},
-        "token_file": {"type": "path", "no_log": False},
-        "ca_file": {"type": "path"},
-        "validate_certs": {"type": "bool", "default": True},
+        **connection_spec(),
         "tenancy_namespace": {"type": "str"},
         "components": {"type": "dict", "default": {}},
         "optional": {"type": "list", "elements": "str", "default": []},
@@ -144,10 +130,7 @@ def main():
     elsewhere = outside(params["components"], params["tenancy_namespace"]) if params["tenancy_namespace"] else []
     components = {name: selector for name, selector in params["components"].items() if name not in elsewhere}
     try:
-        client = PrometheusClient(
-            url=params["url"], token=read_token(params["token_file"]), ca_file=params["ca_file"], validate_certs=params["validate_certs"],
-            tenancy_namespace=params["tenancy_namespace"], timeout=params["timeout"], retries=params["retries"], time_limit=params["time_limit"],
-        )  # fmt: skip
+        client = client_from(params)
         found = probe(client, components, time.time())
     except (PrometheusError, AnswerError, SelectorError) as error:
         module.fail_json(msg=str(error))

@@ -19,6 +19,8 @@ description:
     fail the module with a sentence each; what was found is returned all the same, and the files are written with what is missing shown as missing.
 requirements:
   - PyYAML, when O(profile) is a path
+extends_documentation_fragment:
+  - perfscale.mlflow.prometheus_connection
 attributes:
   check_mode:
     description: The queries are sent, and no file is written.
@@ -27,20 +29,6 @@ attributes:
     description: Nothing is changed that could be compared.
     support: none
 options:
-  url:
-    description: Base URL of Prometheus or of a Thanos querier, without C(/api/v1).
-    type: str
-    required: true
-  token_file:
-    description: File with a bearer token. The token appears in no argument and no result.
-    type: path
-  ca_file:
-    description: File with certificates of the authorities to trust.
-    type: path
-  validate_certs:
-    description: Whether to verify the certificate of the server.
-    type: bool
-    default: true
   tenancy_namespace:
     description:
       - Namespace to which OpenShift's tenancy port (9092) restricts all queries.
@@ -203,8 +191,9 @@ import traceback
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.answer import AnswerError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client import PrometheusClient, PrometheusError, read_token
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client import PrometheusError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.collection import Collection, Question, collect
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.connection import client_from, connection_spec
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.files import documents, series_csv, summary_csv
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.profile import ProfileError, load_profile
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.resources import blank, not_requested
@@ -224,10 +213,7 @@ else:
 def argument_spec():
     """Returns the argument spec of the module."""
     return {
-        "url": {"type": "str", "required": True},
-        "token_file": {"type": "path", "no_log": False},
-        "ca_file": {"type": "path"},
-        "validate_certs": {"type": "bool", "default": True},
+        **connection_spec(),
         "tenancy_namespace": {"type": "str"},
         "profile": {"type": "raw", "required": True},
         "start": {"type": "str", "required": True},
@@ -294,10 +280,7 @@ def main():
             step=params["step"],
             variables=params["variables"],
         )
-        client = PrometheusClient(
-            url=params["url"], token=read_token(params["token_file"]), ca_file=params["ca_file"], validate_certs=params["validate_certs"],
-            tenancy_namespace=params["tenancy_namespace"], timeout=params["timeout"], retries=params["retries"], time_limit=params["time_limit"],
-        )  # fmt: skip
+        client = client_from(params)
         wait_after = params["scrape_interval"] if params["wait_after"] is None else params["wait_after"]
         found = collect(question, client, wait_after, params["spacing_s"])
         found.resources.update(not_requested(left_out))
