@@ -90,6 +90,21 @@ def test_a_killed_controller_is_followed_by_one_that_attaches(generator, mlflow)
     assert not numbers_of(generator)["partial"]
 
 
+def test_a_controller_that_starts_from_nothing_finds_its_load(generator, mlflow):
+    """What a job in a fresh container knows: the run, the settings, and which pod loads."""
+    generator.make()
+    config = config_of(mlflow, seconds=20)
+    first = generator.play(config)
+    until("progress", lambda: "requests/s" in generator.words())
+    os.killpg(first.pid, signal.SIGKILL)
+    handle = generator.state()["handle"]
+    shutil.rmtree(generator.cell)
+    assert generator.load(config) == 0
+    result = generator.result()
+    assert (result["n"], result["attached"], result["handle"], result["exit_code"]) == (1, True, handle, 0)
+    assert not numbers_of(generator)["partial"]
+
+
 def test_a_load_that_ended_unwatched_is_used(generator, mlflow):
     generator.make()
     config = config_of(mlflow, seconds=3)
