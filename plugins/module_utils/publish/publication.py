@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.workspaces import in_parallel
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish import manifest
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.run_files import RunFiles
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink import Altered, FileSink, RecordSink, Sink, SinkError, Upload, joined
@@ -68,20 +69,24 @@ def _once(
         files.remember()
         problems = [f"File {directory / path}: holds {finding}. Nothing was sent. Remove it there, then publish again." for path, finding in findings.items()]
         return _result(directory, uploads, [_report(sink, directory.name, "stopped") for sink in sinks], problems)
-    reports, problems = [], []
+
+    def send(sink: Sink) -> tuple[dict[str, Any], str]:
+        begun = time.monotonic()
+        try:
+            sink.open()
+            told = _bring_up_to_date(sink, directory, uploads, bool(only), schema_dir, memories[sink.name])
+        except SinkError as error:
+            report = _report(sink, directory.name, "failed", message=str(error), seconds=round(time.monotonic() - begun, 3))
+            return report, f"{error} The local copy {directory} is whole."
+        return _report(sink, directory.name, "ok", **told, seconds=round(time.monotonic() - begun, 3)), ""
+
+    memories = {sink.name: files.memory(sink.name) for sink in sinks}
     try:
-        for sink in sinks:
-            begun = time.monotonic()
-            try:
-                sink.open()
-                told = _bring_up_to_date(sink, directory, uploads, bool(only), schema_dir, files.memory(sink.name))
-                reports.append(_report(sink, directory.name, "ok", **told, seconds=round(time.monotonic() - begun, 3)))
-            except SinkError as error:
-                problems.append(f"{error} The local copy {directory} is whole.")
-                reports.append(_report(sink, directory.name, "failed", message=str(error), seconds=round(time.monotonic() - begun, 3)))
+        # Side by side: one that does not answer keeps no other from getting the run.
+        sent = in_parallel(send, sinks, max(1, len(sinks)))
     finally:
         files.remember()
-    return _result(directory, uploads, reports, problems)
+    return _result(directory, uploads, [report for report, _ in sent], [problem for _, problem in sent if problem])
 
 
 def _bring_up_to_date(

@@ -23,22 +23,29 @@ _BLOCK = 1 << 20
 _OVERLAP = 1 << 13
 _GZIP = b"\x1f\x8b"
 
-# Kind of secret: a word without which no match is possible (compared in lower case, since that is quick), and the form.
-_FORMS: dict[str, tuple[bytes, re.Pattern[bytes]]] = {
+# Kind of secret: words one of which every match has (looked for in lower case, since that is quick), and the form.
+_FORMS: dict[str, tuple[tuple[bytes, ...], re.Pattern[bytes]]] = {
     # https://www.rfc-editor.org/rfc/rfc7519: base64url of '{"', twice, and a signature.
-    "a JSON web token": (b"eyj", re.compile(rb"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{16,}")),
+    "a JSON web token": ((b"eyj",), re.compile(rb"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{16,}")),
     # https://www.rfc-editor.org/rfc/rfc7468
-    "a private key": (b"private key-----", re.compile(rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----")),
-    "a URI with a password": (b"://", re.compile(rb"\b[A-Za-z][A-Za-z0-9+.-]{1,20}://[^\s/:@\"'<>\\]{0,128}:[^\s/@\"'<>\\]{3,256}@[A-Za-z0-9\[]")),
-    "a bearer token in a header": (b"bearer", re.compile(rb"(?i)\bbearer[\"']?[ :=]+[\"']?[A-Za-z0-9._~+/-]{16,}")),
-    "a password in a header": (b"basic", re.compile(rb"(?i)\bauthorization[\"']?\s*[:=]\s*[\"']?basic\s+[A-Za-z0-9+/]{8,}")),
+    "a private key": ((b"private key-----",), re.compile(rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----")),
+    "a URI with a password": ((b"://",), re.compile(rb"\b[A-Za-z][A-Za-z0-9+.-]{1,20}://[^\s/:@\"'<>\\]{0,128}:[^\s/@\"'<>\\]{3,256}@[A-Za-z0-9\[]")),
+    "a bearer token in a header": ((b"bearer",), re.compile(rb"(?i)\bbearer[\"']?[ :=]+[\"']?[A-Za-z0-9._~+/-]{16,}")),
+    "a password in a header": ((b"basic",), re.compile(rb"(?i)\bauthorization[\"']?\s*[:=]\s*[\"']?basic\s+[A-Za-z0-9+/]{8,}")),
     # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
-    "an AWS access key": (b"", re.compile(rb"(?<![A-Za-z0-9/+])(?:AKIA|ASIA)[A-Z2-7]{16}(?![A-Za-z0-9/+])")),
+    "an AWS access key": ((b"akia", b"asia"), re.compile(rb"(?<![A-Za-z0-9/+])(?:AKIA|ASIA)[A-Z2-7]{16}(?![A-Za-z0-9/+])")),
     # OpenShift's OAuth server.
-    "an OpenShift token": (b"sha256~", re.compile(rb"\bsha256~[A-Za-z0-9_-]{40,}")),
-    "a GitHub token": (b"gh", re.compile(rb"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{40,})")),
-    "a password in a field": (b"", re.compile(rb"(?i)[\"']?\b(?:[a-z0-9]+[_-])*(?:password|passwd|secret[_-]?key|client[_-]?secret|api[_-]?key)[\"']?\s*[:=]\s*"
-                                              rb"(?:\"(?!\{\{)[^\"\s]{6,}\"|'(?!\{\{)[^'\s]{6,}')")),
+    "an OpenShift token": ((b"sha256~",), re.compile(rb"\bsha256~[A-Za-z0-9_-]{40,}")),
+    "a GitHub token": (
+        (b"ghp_", b"gho_", b"ghu_", b"ghs_", b"ghr_", b"github_pat_"),
+        re.compile(rb"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{40,})"),
+    ),
+    "a password in a field": (
+        (b"password", b"passwd", b"secret", b"api_key", b"api-key", b"apikey"),
+        re.compile(
+            rb"(?i)(?:password|passwd|secret[_-]?key|client[_-]?secret|api[_-]?key)[\"']?\s*[:=]\s*(?:\"(?!\{\{)[^\"\s]{6,}\"|'(?!\{\{)[^'\s]{6,}')"
+        ),
+    ),
 }
 
 
@@ -71,8 +78,8 @@ class Scanner:
         if self._known and (match := self._known.search(text)):
             return "a secret of this run", match.start()
         lowered = text.lower()
-        for kind, (word, form) in _FORMS.items():
-            if word in lowered and (match := form.search(text)):
+        for kind, (words, form) in _FORMS.items():
+            if any(word in lowered for word in words) and (match := form.search(text)):
                 return kind, match.start()
         return None
 

@@ -126,7 +126,8 @@ def refused(what: str, answer: Answer) -> WebError:
 
 
 def _unreachable(url: str, error: Exception) -> str:
-    cause = str(error).rsplit("Caused by ", maxsplit=1)[-1][:200]
+    # The library begins with its own objects.
+    cause = str(error).rsplit("Caused by ", maxsplit=1)[-1].rsplit("): ", maxsplit=1)[-1][:200]
     return f"{urlsplit(url).netloc} does not answer ({cause}). Check address, network and certificate, then publish again."
 
 
