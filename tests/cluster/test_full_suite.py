@@ -38,8 +38,8 @@ def fixture_suite(cluster, images, prometheus, tmp_path_factory):
 
 @pytest.fixture(name="sqlite", scope="module")
 def fixture_sqlite(suite):
-    """The suite with SQLite, the Service as its target, and two tenant counts; with its output."""
-    return suite, suite.play("full_suite", ORDER)
+    """The suite with SQLite, the Service as its target, and two tenant counts; with its output, which holds all that Ansible can tell."""
+    return suite, suite.play("full_suite", ORDER, "-vvvvv")
 
 
 def test_the_suite_ends_well(sqlite):
