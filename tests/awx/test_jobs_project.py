@@ -26,7 +26,9 @@ def test_a_cluster_without_its_collection_is_told_in_a_sentence(launch):
 @pytest.mark.parametrize(
     ("answers", "sentences"),
     [
-        pytest.param({"test_matrix_tenants": "0", "test_matrix_repeats": 0}, ["Axis tenants: '0' is not allowed", "Setting repeats: 0 is not allowed"], id="numbers"),
+        pytest.param(
+            {"test_matrix_tenants": "0", "test_matrix_repeats": 0}, ["Axis tenants: '0' is not allowed", "Setting repeats: 0 is not allowed"], id="numbers"
+        ),
         pytest.param({"test_matrix_duration": "soon"}, ["is not a duration"], id="duration"),
         pytest.param({"test_matrix_preset": "huge"}, ["Preset huge: is unknown"], id="preset"),
     ],
