@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local import cache, environments
-from repository import ROOT, copy_dependencies, environment, load_yaml, run, unpack
+from repository import NAME, NAMESPACE, ROOT, copy_dependencies, environment, load_yaml, run, unpack
 
 CORE = load_yaml(ROOT / "execution-environment.yml")["dependencies"]["ansible_core"]["package_pip"]
 # The importer of Galaxy and Automation Hub brings ansible-lint and ansible-builder, which it calls.
@@ -52,16 +52,33 @@ def execution_environment(directory: Path) -> Path:
     return environments.ensure(cache.default_directory(), "execution-environment", "\n".join([CORE, *wanted]))[0] / "bin"
 
 
+def lint(archive: Path, place: Path) -> str:
+    """Runs ansible-lint on an archive as the importer of a hub does, and returns its findings.
+
+    The importer stops it after three minutes, which a busy machine may need; and it calls a playbook wrong whose module defaults name a group that it
+    cannot find, so the dependencies lie beside.
+    """
+    collections(archive, place)
+    unpacked = place / "ansible_collections" / NAMESPACE / NAME
+    tools = hub()
+    surroundings = environment(HOME=str(place), ANSIBLE_COLLECTIONS_PATH=str(place), PYTHONPATH=str(place))
+    surroundings["PATH"] = f"{tools}:{surroundings['PATH']}"
+    # antsibull-changelog indents as it likes, and certification lets its folder out.
+    shutil.rmtree(unpacked / "changelogs")
+    command = (tools / "ansible-lint", "--offline", "--profile", "production", "--format", "pep8", "--nocolor")
+    told = run(*command, cwd=unpacked, env=surroundings, timeout_s=1200.0)
+    return told.stdout if told.returncode == 0 else told.stdout + told.stderr
+
+
 def import_archive(archive: Path, place: Path) -> tuple[list[str], dict[str, Any]]:
     """Runs the importer as a hub that wants released, tagged collections; returns the warnings and errors it logs, and its result.
 
-    The dependencies lie beside, since ansible-lint calls a playbook wrong whose module defaults name a group that it cannot find.
+    Without ansible-lint, see `lint`, and where no other collection is installed.
     """
-    copy_dependencies(place / "beside")
     shutil.copy(archive, place)
     settings = {f"GALAXY_IMPORTER_{name}": "true" for name in ("CHECK_REQUIRED_TAGS", "REQUIRE_V1_OR_GREATER")}
     tools = hub()
-    surroundings = environment(**settings, HOME=str(place), PYTHONPATH=str(place / "beside"), ANSIBLE_NOCOLOR="1")
+    surroundings = environment(**settings, GALAXY_IMPORTER_RUN_ANSIBLE_LINT="false", HOME=str(place), PYTHONPATH="", ANSIBLE_NOCOLOR="1")
     surroundings["PATH"] = f"{tools}:{surroundings['PATH']}"
     said = run(tools / "python", "-m", "galaxy_importer.main", archive.name, cwd=place, env=surroundings, timeout_s=600.0)
     found = [line for line in (said.stdout + said.stderr).splitlines() if line.startswith(("WARNING", "ERROR"))]

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from controller_tools import import_archive
+from controller_tools import import_archive, lint
 from repository import NAME, NAMESPACE, ROOT, build, environment, files, load_yaml, relative, run, tool
 
 VERSION = "1.0.0"
@@ -35,9 +35,15 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def imported(release: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], dict[str, Any]]:
+def released(release: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The archive of the release."""
+    return build(tmp_path_factory.mktemp("archive"), release)
+
+
+@pytest.fixture(scope="module")
+def imported(released: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], dict[str, Any]]:
     """What the importer says about the release: its warnings and errors, and the result that a hub would show."""
-    return import_archive(build(tmp_path_factory.mktemp("archive"), release), tmp_path_factory.mktemp("hub"))
+    return import_archive(released, tmp_path_factory.mktemp("hub"))
 
 
 def test_a_release_empties_the_fragments_into_the_changelog(release: Path) -> None:
@@ -48,8 +54,12 @@ def test_a_release_empties_the_fragments_into_the_changelog(release: Path) -> No
 
 
 def test_the_importer_has_nothing_to_say(imported: tuple[list[str], dict[str, Any]]) -> None:
-    """It runs ansible-doc and ansible-lint (production profile) on what the archive holds."""
     assert imported[0] == []
+
+
+def test_the_archive_passes_the_production_profile(released: Path, tmp_path: Path) -> None:
+    """`make lint` looks at the checkout with its settings; the archive has none of them."""
+    assert lint(released, tmp_path) == ""
 
 
 def test_a_hub_shows_every_module_and_role(imported: tuple[list[str], dict[str, Any]]) -> None:
