@@ -135,3 +135,10 @@ def test_the_last_job_ends_the_run(place):
     assert (told["perfscale_run_id"], told["perfscale_verdict"], told["perfscale_cells_valid"]) == (RUN, "valid", 3)
     assert told["perfscale_location"] == [str(place.sink)]
     assert told["perfscale_goodput_per_s_max"] > 0
+
+
+def test_a_job_with_other_settings_is_refused(place):
+    job = place.launch("run_matrix", {"run_id": RUN, "test_matrix_duration": "7s"})
+    assert job.end() == 2
+    assert f"Run {RUN}: was planned differently" in job.output
+    assert "duration_s: 8.0 -> 7.0" in job.output
