@@ -98,7 +98,8 @@ def test_a_cell_whose_generator_is_deleted_is_tried_once_more(run, playbook):
     record = json.loads((cell_of(directory) / "cell.json").read_text())
     first, second = record["attempts"]
     assert (first["n"], first["outcome"], second["n"]) == (1, "failed", 2)
-    assert "lost its pod" in first["reason"] and "deleted" in first["reason"]
+    # The pod may go while k6 is being started in it, or while it is watched: one says that the pod was lost, the other that k6 lost its pod.
+    assert " lost" in first["reason"] and "the pod was deleted" in first["reason"]
     assert record["verdict"]["status"] != "failed" and record["total"]["n"] > 20
     assert generator.pod()["metadata"]["uid"] != lost["uid"]
     assert (cell_of(directory) / "samples.csv.gz").exists()
