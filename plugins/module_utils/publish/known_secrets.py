@@ -26,8 +26,9 @@ _KUBECONFIG = re.compile(r"^\s*(?:token|password|client-key-data):\s*[\"']?([^\s
 _LARGEST = 1 << 20
 
 
-def of_run(directory: Path | str, environment: Mapping[str, str] = os.environ) -> set[str]:
-    """Returns every secret value that the run of a directory may know; what cannot be read is left out."""
+def of_run(directory: Path | str, environment: Mapping[str, str] | None = None) -> set[str]:
+    """Returns every secret value that the run of a directory and the environment (ours unless given) may know; what cannot be read is left out."""
+    environment = os.environ if environment is None else environment
     named = [Path(path) for path in _named(_target(Path(directory) / "target.json"))]
     named += [Path(value) for name, value in environment.items() if _FILES.search(name) and value]
     beside = {file for folder in {path.parent for path in named} for file in _private_files(folder)}

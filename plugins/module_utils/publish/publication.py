@@ -86,7 +86,7 @@ def _once(
         sent = in_parallel(send, sinks, max(1, len(sinks)))
     finally:
         files.remember()
-    return _result(directory, uploads, [report for report, _ in sent], [problem for _, problem in sent if problem])
+    return _result(directory, uploads, [report for report, _problem in sent], [problem for _report, problem in sent if problem])
 
 
 def _bring_up_to_date(

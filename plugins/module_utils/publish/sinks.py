@@ -31,7 +31,7 @@ def _directory(options: Mapping[str, Any], _cluster: Mapping[str, Any]) -> Sink:
 
 def _http(options: Mapping[str, Any], _cluster: Mapping[str, Any]) -> Sink:
     from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.client import URLLIB3_ERROR
-    from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.http import HttpSink
+    from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.http_put import HttpSink
 
     _need("urllib3", URLLIB3_ERROR)
     return HttpSink(**options)

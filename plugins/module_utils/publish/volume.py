@@ -10,7 +10,7 @@ import tarfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
@@ -147,8 +147,7 @@ class VolumeSink(FileSink):
     def _inside(self) -> Container:
         if self._container is None:
             self.open()
-        assert self._container is not None
-        return self._container
+        return cast(Container, self._container)
 
 
 def archives(files: Mapping[str, bytes], limit: int = PIECE) -> Iterator[bytes]:
