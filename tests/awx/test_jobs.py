@@ -108,16 +108,17 @@ def test_cancelled_between_two_cells(place):
     job = place.launch("full_suite", {"run_id": RUN})
     job.until("metrics of the second cell", lambda: job.tasks().count("Collect the metrics of the window") == 2)
     assert job.cancel() == 254
-    assert place.done() == CELLS[:1]
+    # The task that runs when a job is cut is an orphan until it ends, and may still have recorded the second cell.
+    assert place.done() in (CELLS[:1], CELLS[:2])
     assert place.record(CELLS[0])["verdict"]["status"] == "valid"
 
 
 def test_cancelled_while_it_reports(place):
-    first = place.record(CELLS[0])
+    first, done = place.record(CELLS[0]), len(place.done())
     job = place.launch("full_suite", {"resume": "latest"}, settings={"idle_timeout": 25})
-    job.until("report", lambda: "Say the verdict" in job.tasks() or job.tasks().count("Write the report") > len(CELLS) - 1)
+    job.until("report", lambda: "Say the verdict" in job.tasks() or job.tasks().count("Write the report") > len(CELLS) - done)
     assert job.cancel() == 254
-    assert said_done(job, 1)
+    assert said_done(job, done)
     assert place.done() == CELLS
     assert place.record(CELLS[0]) == first
 
