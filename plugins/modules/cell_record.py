@@ -21,10 +21,11 @@ attributes:
 options:
   phase:
     description:
-      - V(begin) creates the run or goes on with it, V(measured) records a measured cell and judges it, V(failed) records a cell
-        without measurement, V(finish) evaluates the objectives and closes the run, V(outcome) only tells how a closed run ended.
+      - V(compare) refuses a plan that is not the one of the run that is there, V(begin) creates the run or goes on with it.
+      - V(measured) records a measured cell and judges it, V(failed) records a cell without measurement.
+      - V(finish) evaluates the objectives and closes the run, V(outcome) only tells how a closed run ended.
     type: str
-    choices: [begin, measured, failed, finish, outcome]
+    choices: [compare, begin, measured, failed, finish, outcome]
     required: true
   run_directory:
     description: The directory of the run, its name is the run_id.
@@ -35,7 +36,7 @@ options:
     type: path
     required: true
   plan:
-    description: The plan of the run, required with O(phase=begin).
+    description: The plan of the run, required with O(phase=compare) and O(phase=begin).
     type: dict
   config:
     description: The settings of the run without secrets, for C(run.json).
@@ -104,6 +105,7 @@ EXAMPLES = r"""
 RETURN = r"""
 record:
   description:
+    - With O(phase=compare) nothing.
     - With O(phase=begin) the keys resumed, todo and done.
     - With O(phase=measured) and O(phase=failed) the keys id, verdict and n (samples of the window).
     - With O(phase=finish) and O(phase=outcome) the keys ok, reasons and counts.
@@ -142,6 +144,9 @@ def write(params: dict[str, Any]) -> dict[str, Any]:
     """Writes the record of the phase, if it has one, and returns its summary."""
     run = Run(params["run_directory"], params["schema_directory"])
     cell, factors, attempt = params["cell"], params["factors"], params["attempt"]
+    if params["phase"] == "compare":
+        run.compare(params["plan"])
+        return {}
     if params["phase"] == "begin":
         fingerprint = {**params["fingerprint"], **controller_fingerprint(params["scripts_directory"])}
         return run.begin(params["plan"], params["config"], fingerprint)
@@ -158,7 +163,7 @@ def write(params: dict[str, Any]) -> dict[str, Any]:
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "phase": {"type": "str", "required": True, "choices": ["begin", "measured", "failed", "finish", "outcome"]},
+            "phase": {"type": "str", "required": True, "choices": ["compare", "begin", "measured", "failed", "finish", "outcome"]},
             "run_directory": {"type": "path", "required": True},
             "schema_directory": {"type": "path", "required": True},
             "plan": {"type": "dict"},
@@ -174,17 +179,23 @@ def main() -> None:
             "objectives": {"type": "list", "elements": "dict", "default": []},
             "reason": {"type": "str"},
         },
-        required_if=[("phase", "begin", ["plan", "scripts_directory"]), ("phase", "measured", ["cell"]), ("phase", "failed", ["cell", "reason"])],
+        required_if=[
+            ("phase", "compare", ["plan"]),
+            ("phase", "begin", ["plan", "scripts_directory"]),
+            ("phase", "measured", ["cell"]),
+            ("phase", "failed", ["cell", "reason"]),
+        ],
         supports_check_mode=True,
     )
     if MISSING:
         module.fail_json(msg=missing_required_lib("jsonschema and psutil"), exception=MISSING)
     if module.params["database"].get("dsn_file") and database_rows.psycopg is None:
         module.fail_json(msg=missing_required_lib("psycopg"), exception=database_rows.PSYCOPG_ERROR)
-    if module.check_mode:
+    changes = module.params["phase"] not in ("compare", "outcome")
+    if module.check_mode and changes:
         module.exit_json(changed=True, record={})
     try:
-        module.exit_json(changed=module.params["phase"] != "outcome", record=write(module.params))
+        module.exit_json(changed=changes, record=write(module.params))
     except (FileWriteError, Locked, MlflowError, RunRefused, ValueError) as error:
         module.fail_json(msg=str(error))
 

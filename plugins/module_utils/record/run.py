@@ -42,6 +42,12 @@ class Run:
         check(document, "run", self.schema_dir)
         write_json(self.path, document)
 
+    def compare(self, plan: dict[str, Any]) -> None:
+        """Raises RunRefused when there is such a run and it was planned differently; writes nothing."""
+        check(plan, "plan", self.schema_dir)
+        if self.path.exists():
+            self._agree(self.load(), plan)
+
     def begin(self, plan: dict[str, Any], config: dict[str, Any], fingerprint: dict[str, Any]) -> dict[str, Any]:
         """Creates run.json, or goes on with the one that is there.
 
@@ -51,9 +57,7 @@ class Run:
         check(plan, "plan", self.schema_dir)
         resumed = self.path.exists()
         document = self.load() if resumed else self._new(plan, config, fingerprint)
-        if document["plan"]["digest"] != plan["digest"]:
-            found = differences(document["plan"]["settings"], plan["settings"]) or ["the cells differ"]
-            raise RunRefused(f"Run {self.directory.name}: was planned differently ({'; '.join(found)}). Give the same settings, or another run_id.")
+        self._agree(document, plan)
         self._make_directory()
         lock.acquire(self.directory)
         done = [cell["id"] for cell in document["cells"] if cell["verdict"]["status"] == "valid" and self._is_unchanged(cell["id"])]
@@ -87,6 +91,11 @@ class Run:
         self.save(document)
         lock.release(self.directory)
         return outcome_of(document)
+
+    def _agree(self, document: dict[str, Any], plan: dict[str, Any]) -> None:
+        if document["plan"]["digest"] != plan["digest"]:
+            found = differences(document["plan"]["settings"], plan["settings"]) or ["the cells differ"]
+            raise RunRefused(f"Run {self.directory.name}: was planned differently ({'; '.join(found)}). Give the same settings, or another run_id.")
 
     def _new(self, plan: dict[str, Any], config: dict[str, Any], fingerprint: dict[str, Any]) -> dict[str, Any]:
         return {

@@ -14,7 +14,8 @@ import yaml
 from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.plan import expand
 
 ROOT = Path(__file__).resolve().parents[4]
-PLAN = expand(yaml.safe_load((ROOT / "files" / "matrices" / "smoke.yml").read_text(encoding="utf-8")))
+SMOKE = yaml.safe_load((ROOT / "files" / "matrices" / "smoke.yml").read_text(encoding="utf-8"))
+PLAN, OTHER = expand(SMOKE), expand({**SMOKE, "duration": "7s"})
 
 
 @pytest.fixture(name="record")
@@ -53,6 +54,17 @@ def test_another_job_can_ask_how_the_run_ended(record, tmp_path):
 def test_check_mode_writes_nothing(record, tmp_path):
     assert record("begin", check=True, plan=PLAN)["changed"]
     assert not (tmp_path / "run-1").exists()
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_another_plan_is_refused_before_anything_is_written(record, tmp_path, check):
+    assert record("compare", check, plan=PLAN)["changed"] is False
+    record("begin", plan=PLAN)
+    before = (tmp_path / "run-1" / "run.json").read_bytes()
+    assert record("compare", check, plan=PLAN)["changed"] is False
+    refused = record("compare", check, plan=OTHER)
+    assert refused["failed"] and "was planned differently (duration_s: 35.0 -> 7.0)" in refused["msg"]
+    assert (tmp_path / "run-1" / "run.json").read_bytes() == before
 
 
 @pytest.mark.parametrize(
