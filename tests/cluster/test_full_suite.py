@@ -141,14 +141,17 @@ def test_the_gateway_is_a_target_of_its_own(sqlite, cluster, node, tmp_path):
     assert suite.target("gateway")["mlflow"]["url"] == f"{url}/mlflow"
 
 
-def test_postgresql_and_both_databases_in_one_report(sqlite, suite, tmp_path):
+def test_postgresql_with_two_replicas_and_both_databases_in_one_report(sqlite, suite, tmp_path):
     assert suite.play("teardown", {"run_id": "sqlite"}).returncode == 0
-    options = {"workspaces_token_mode": "per_tenant", "k6_runner_pod_volume": "claim", "k6_runner_pod_network_policy": True}
+    options = {"mlflow_server_replicas": 2, "workspaces_token_mode": "per_tenant", "k6_runner_pod_volume": "claim", "k6_runner_pod_network_policy": True}
     variables = {"run_id": "postgres", "test_matrix_tenants": 2, **options}
     assert suite.play("full_suite", variables, env={"DB_BACKEND": "postgres"}).returncode == 0
     cell = suite.cell("t2-c5-r1", "postgres")
     assert cell["spec"]["factors"]["token_mode"] == "per_tenant"
     assert cell["spec"]["factors"]["db_backend"] == "postgres" and cell["verdict"]["status"] == "valid"
+    replicas = cell["resources"]["mlflow"]
+    assert cell["spec"]["factors"]["replicas"] == len(replicas["instances"]) == 2
+    assert replicas["cpu_cores_mean"] == pytest.approx(sum(pod["cpu_cores_mean"] for pod in replicas["instances"].values()), rel=0.01)
     assert cell["resources"]["postgresql"]["status"] == "ok" and cell["resources"]["postgresql"]["cpu_cores_mean"] > 0
     sources = [str(suite.results / name) for name in ("sqlite", "postgres", "gateway")]
     assert suite.play("report", {"report_sources": sources, "report_output_dir": str(tmp_path)}).returncode == 0

@@ -8,6 +8,7 @@ The tests share one operator and, as the operator does, one MLflow; each leaves 
 
 from __future__ import annotations
 
+import base64
 import json
 import ssl
 import threading
@@ -268,6 +269,21 @@ def test_postgresql(cluster: Cluster, deploy: Deploy, variables: dict[str, Any])
     again = deploy(mlflow_server_db_backend="postgres")
     assert (again.returncode, changes(again)) == (0, "0")
     assert cluster.get(f"{CORE}/secrets/postgresql-credentials")["data"] == secret["data"]
+
+
+def test_two_replicas_on_a_database_that_is_already_there(cluster: Cluster, deploy: Deploy, variables: dict[str, Any]) -> None:
+    """The server of the test before is somebody else's for whoever is only told the Secret with its URI."""
+    uri = cluster.get(f"{CORE}/secrets/postgresql-credentials")["data"]["uri"]
+    bare = base64.b64encode(b"postgresql" + base64.b64decode(uri)[len("postgresql+psycopg2") :]).decode()
+    cluster.request("POST", f"{CORE}/secrets", {"metadata": {"name": "given"}, "data": {"uri": uri, "bare": bare}})
+    given = {"mlflow_server_db_backend": "postgres", "postgresql_uri_secret": "given"}
+    refused = deploy(**given, postgresql_uri_key="bare")
+    assert refused.returncode != 0 and "its bare does not begin with postgresql+DRIVER://" in " ".join(refused.stdout.split())
+    assert deploy(**given, mlflow_server_replicas=2).returncode == 0
+    found = target(variables)
+    assert (found["database"]["kind"], found["database"]["owned"], found["factors"]["replicas"]) == ("postgres", False, 2)
+    assert cluster.get(RESOURCE)["spec"]["backendStoreUriFrom"] == {"name": "given", "key": "uri"}
+    assert cluster.get(DEPLOYMENT)["status"]["readyReplicas"] == 2
 
 
 def test_a_volume_that_stays_pending_is_named(deploy: Deploy, remove: Deploy) -> None:

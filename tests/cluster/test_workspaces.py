@@ -22,6 +22,8 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluste
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.teardown import tear_down
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tenants import ensure_tenants
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.client import MlflowClient
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.workspaces import list_workspaces
 
 NS = "/api/v1/namespaces"
 
@@ -136,6 +138,8 @@ def test_the_role_from_identity_to_teardown(cluster: Cluster, own: Own, role: Ro
 
     # One tenant in which the load has no rights: MLflow does not show it, and the role says so.
     cluster.request("DELETE", f"{RBAC}/namespaces/{tenants[1]}/rolebindings/perfscale-mlflow-{own.role}")
+    client = MlflowClient(role.url, token_file=str(tmp_path / "load.token"))
+    until("MLflow's kept decision ends", lambda: tenants[1] not in list_workspaces(client))
     unbound = role(workspaces_count=3, workspaces_token_mode="given")
     assert unbound.returncode != 0 and f"Workspace {tenants[1]}: not ready after 20 s" in " ".join(unbound.stdout.split())
 
