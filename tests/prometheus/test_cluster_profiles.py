@@ -16,13 +16,15 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.collec
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.files import series_csv
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.profile import load_profile
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.window import Window
-from ansible_collections.perfscale.mlflow.tests.prometheus.synthetic_cluster import COMPONENTS, MIB, MLFLOW_CORES_MEAN, MLFLOW_CORES_PEAK, WINDOW_S
+from ansible_collections.perfscale.mlflow.tests.prometheus.synthetic_cluster import COMPONENTS, MIB, MLFLOW_CORES_MEAN, MLFLOW_CORES_PEAK, RESTART_S, WINDOW_S
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def ask(real_prometheus: Any, seconds: float = WINDOW_S, name: str = "kubernetes", components: dict[str, Any] = COMPONENTS) -> Collection:
-    window = Window(real_prometheus.cluster_start, real_prometheus.cluster_start + seconds)
+def ask(
+    real_prometheus: Any, seconds: float = WINDOW_S, name: str = "kubernetes", components: dict[str, Any] = COMPONENTS, begin: float = 0.0
+) -> Collection:
+    window = Window(real_prometheus.cluster_start + begin, real_prometheus.cluster_start + seconds)
     profile = load_profile(str(ROOT / "files" / "metrics_profiles" / f"{name}.yml"))
     return collect(Question(profile, components, window, 30.0), PrometheusClient(real_prometheus.url), wait_after=0)
 
@@ -59,6 +61,12 @@ def test_a_restart_by_the_kernel_is_one_restart_and_one_kill(mlflow: dict[str, A
     assert {name: (instance.get("restarts"), instance.get("oom_kills")) for name, instance in mlflow["instances"].items()} == {
         "mlflow-7d9c-aaaaa": (1.0, 1.0), **{f"mlflow-7d9c-{letter * 5}": (0.0, 0.0) for letter in "bcde"},
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(("begin", "counts"), [pytest.param(RESTART_S - 1, 1.0, id="just inside"), pytest.param(RESTART_S + 30, 0.0, id="long before")])
+def test_a_restart_before_the_first_sample_of_the_window_is_counted(real_prometheus: Any, begin: float, counts: float) -> None:
+    mlflow = ask(real_prometheus, begin=begin).resources["mlflow"]
+    assert (mlflow["restarts"], mlflow["oom_kills"]) == (counts, counts)
 
 
 def test_limits_throttling_network_and_volumes_stand_beside(mlflow: dict[str, Any]) -> None:

@@ -182,7 +182,7 @@ def test_the_local_profile_tells_living_ending_and_ended_processes_apart(real_pr
     assert k6["cpu_cores_peak"] == pytest.approx(0.5, rel=0.001)
     assert k6["coverage"] == pytest.approx(0.5, abs=0.05)
     assert (k6["instance_count_min"], k6["memory_bytes_mean"]) == (0.0, 1e8)
-    assert postgresql["memory_bytes_peak"] == 2e8
+    assert (postgresql["memory_bytes_peak"], postgresql["restarts"]) == (2e8, 1.0)
     assert found.resources["ended"]["cpu_cores_mean"] is None
     assert found.resources["ended"]["memory_bytes_mean"] is None
     assert any("no samples in the window for component ended" in error for error in found.errors)
