@@ -29,7 +29,6 @@ ELSEWHERE = {
     "delete rolebindings.rbac.authorization.k8s.io",
     # what an operator made that does not start (test_mlflow_server)
     "list replicasets.apps in opendatahub",
-    "list jobs.batch in opendatahub",
     # API servers from Kubernetes 1.35 on, for the same request
     "create pods/exec in opendatahub",
 }
@@ -123,6 +122,15 @@ def test_no_token_is_anywhere(sqlite, cluster, node):
     assert secret not in node.audit_log.read_text(encoding="utf-8", errors="replace")
     for path in ("/api/v1/pods", "/api/v1/configmaps", "/api/v1/events", "/apis/apps/v1/deployments", "/apis/mlflow.opendatahub.io/v1/mlflows"):
         assert secret not in json.dumps(cluster.items(path)), path
+
+
+def test_a_diagnosis_needs_no_other_rights(sqlite):
+    suite, _finished = sqlite
+    assert suite.play("diagnose", {"run_id": "sqlite"}).returncode == 0
+    found = {path.name: path.read_text(encoding="utf-8") for path in (suite.results / "sqlite" / "diagnosis").iterdir()}
+    assert [name for name, text in found.items() if "forbidden" in text.lower()] == []
+    assert "name: mlflow" in found["opendatahub_mlflow.yml"] and "type: Available" in found["opendatahub_deployment.yml"]
+    assert any(name.startswith("opendatahub_mlflow-") and "GET /" in text for name, text in found.items()), sorted(found)
 
 
 def test_the_gateway_is_a_target_of_its_own(sqlite, cluster, node, tmp_path):
