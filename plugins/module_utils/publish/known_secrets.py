@@ -33,7 +33,8 @@ def of_run(directory: Path | str, environment: Mapping[str, str] | None = None) 
     named += [Path(value) for name, value in environment.items() if _FILES.search(name) and value]
     beside = {file for folder in {path.parent for path in named} for file in _private_files(folder)}
     values = {value for file in {*named, *beside} for value in in_file(file)}
-    values |= {value.strip() for name, value in environment.items() if _NAMES.search(name) and not Path(value).is_file()}
+    # Not Path.is_file(): of a token that is too long for a name it raises an error, with the token in it.
+    values |= {value.strip() for name, value in environment.items() if _NAMES.search(name) and not os.path.isfile(value)}
     for variable in ("KUBECONFIG", "K8S_AUTH_KUBECONFIG"):
         for path in environment.get(variable, "").split(os.pathsep):
             values |= set(_KUBECONFIG.findall(_text(Path(path)))) if path else set()

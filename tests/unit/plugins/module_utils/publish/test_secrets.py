@@ -163,6 +163,11 @@ def test_what_cannot_be_read_is_left_out(tmp_path):
     assert of_run(tmp_path / "absent", {}) == set()
 
 
+def test_a_token_that_is_too_long_for_a_path_is_a_value(tmp_path):
+    token = f"{JWT}{'x' * 1000}"
+    assert of_run(tmp_path, {"K8S_AUTH_API_KEY": token}) == {token}
+
+
 @pytest.mark.parametrize(
     ("text", "values"),
     [
