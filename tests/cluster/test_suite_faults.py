@@ -101,9 +101,9 @@ def test_a_token_that_ends_in_a_cell_is_counted_by_status(stack, cluster, bound_
     cluster.request("DELETE", f"{NAMESPACE}/secrets/bound")
     assert playing.wait(timeout=300) != 0
     cell = stack.cell(CELL, "expired")
-    assert cell["spec"]["factors"]["token_mode"] == "given"
     assert cell["total"]["failed_by"].get("http_401", 0) > 10
-    assert cell["verdict"]["status"] == "invalid" and "More than half of the requests failed" in reasons(cell)
+    # Users whose requests fail wait, so that only a few of all requests failed.
+    assert cell["verdict"]["status"] == "invalid" and "outage_share" in reasons(cell)
     assert bound_token.split(".")[2] not in stack.said()
 
 

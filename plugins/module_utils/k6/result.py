@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6 import blocks, journeys, log, samples, tenants
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6 import blocks, journeys, log, outage, samples, tenants
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.errors import K6ResultError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.exit_codes import COMPLETE, meaning
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations import OPERATIONS, undersampled
@@ -100,6 +100,7 @@ def _build(attempt: Attempt, path: Path) -> dict[str, Any]:
         "partial": bool(reasons),
         "partial_reason": "; ".join(reasons) or None,
         **_measured(attempt, raw, window, pools),
+        "outage_s": outage.longest_outage_s(raw, order, window),
         "samples": {"rows": kept.rows, "bytes": kept.bytes, "bytes_per_row": round(kept.bytes / kept.rows, 2)},
     }
     result["undersampled"] = undersampled(result["operations"], attempt.operations)

@@ -37,6 +37,9 @@ def _sample_findings(record: dict[str, Any]) -> Iterator[Finding]:
         yield "error_ratio", "", total["failed"] / total["n"]
         lost = sum(count for cause, count in total["failed_by"].items() if cause in ("connection", "dns"))
         yield "connection_error_ratio", "", lost / total["n"]
+    window_s = record["window"]["end"] - record["window"]["start"]
+    if "outage_s" in record and window_s > 0:
+        yield "outage_share", "", record["outage_s"] / window_s
 
 
 def _resource_findings(record: dict[str, Any]) -> Iterator[Finding]:
