@@ -87,9 +87,9 @@ class Cluster:
     ) -> dict[str, Any]:
         """Returns the decoded answer of one request.
 
-        429 and 5xx are tried again as the server's Retry-After says, else with growing pauses with jitter; so are lost connections, except that
-        a creation which was sent before the loss then counts as done when the object exists (reason AlreadyExists is the caller's to judge).
-        Raises ClusterError.
+        429 and 5xx are tried again as the server's Retry-After says, else with growing pauses with jitter; so are pods whose namespace has no service
+        account yet, and lost connections. A creation which was sent before the loss then counts as done when the object exists (reason AlreadyExists
+        is the caller's to judge). Raises ClusterError.
         """
         answer = self._send(method, path, body, query, content_type, timeout_s, attempts)
         return json.loads(answer.data) if answer.data else {}
@@ -134,7 +134,7 @@ class Cluster:
                 continue
             if 200 <= answer.status < 300:
                 return answer
-            if answer.status not in RETRY_STATUS or attempt == attempts:
+            if not (answer.status in RETRY_STATUS or _lacks_its_account(answer)) or attempt == attempts:
                 raise from_answer(what, answer.status, answer.data)
             time.sleep(_pause(attempt, answer.headers.get("retry-after")))
         raise AssertionError("unreachable: the last attempt returns or raises")
@@ -159,6 +159,11 @@ class Cluster:
             token = (page.get("metadata") or {}).get("continue") or ""
             if not token:
                 return found
+
+
+def _lacks_its_account(answer: Any) -> bool:
+    """Tells a pod that came before the service account of its namespace, which a controller makes a moment after the namespace, from a missing right."""
+    return answer.status == 403 and b"error looking up service account" in answer.data
 
 
 def _pause(attempt: int, retry_after: str | None) -> float:

@@ -96,6 +96,13 @@ def test_a_creation_whose_answer_was_lost_shows_that_it_exists(server, cluster, 
     assert (caught.value.status, caught.value.reason) == (409, "AlreadyExists") and server.get(POD)
 
 
+def test_waits_for_the_service_account_of_a_new_namespace(server, cluster, pauses):
+    refused = {"message": 'pods "p" is forbidden: error looking up service account a/default: serviceaccount "default" not found', "reason": "Forbidden"}
+    server.answers[("POST", "/api/v1/namespaces/a/pods")] = [(403, refused), (403, refused)]
+    assert cluster.request("POST", "/api/v1/namespaces/a/pods", body={"metadata": {"name": "p"}})["metadata"]["name"] == "p"
+    assert len(pauses) == 2
+
+
 def test_does_not_repeat_a_refusal(server, cluster, pauses):
     server.answers[("GET", POD)] = [(403, {"message": "pods is forbidden", "reason": "Forbidden"})]
     with pytest.raises(ClusterError, match=r"answered 403 \(pods is forbidden\)\. Give the user") as caught:
