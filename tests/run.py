@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Finds or fetches the programs that the tests need, tells the tests where they are, and runs pytest (or, with --benchmarks, the benchmarks).
 
-Every argument goes to pytest. Without paths among them all tests run: first those that may share the machine, side by side, with the coverage of
-plugins/module_utils, which must be at least 90 %; then the whole job, which is measured and has the machine for itself.
+Every argument goes to pytest. Without paths among them all tests run side by side: first those of the parts, with the coverage of
+plugins/module_utils, which must be at least 90 %; then those of the whole job, which loads and measures, two at a time.
 """
 
 from __future__ import annotations
@@ -25,11 +25,12 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.local.commands im
 K6_NEW = "1.8.1"
 # An S3 server over a directory.
 VERSITYGW = "1.8.0"
-# A file's tests stay together, since they share servers.
-SIDE_BY_SIDE = ("-n", str(min(4, os.cpu_count() or 1)), "--dist", "loadfile")
+# A file's tests stay together, since they share servers (tests/conftest.py).
+SIDE_BY_SIDE = ("-n", str(min(4, os.cpu_count() or 1)))
+TWO_AT_A_TIME = ("-n", "2")
 COVERAGE = ("--cov=plugins/module_utils", "--cov-report=term", "--cov-fail-under=90")
-SHARING = ("house", "unit", "k6", "prometheus", "mlflow", "publish", "local_stack")
-ALONE = ("awx", "local")
+PARTS = ("house", "unit", "k6", "prometheus", "mlflow", "publish", "local_stack")
+WHOLE = ("awx", "local")
 
 
 def built_by_go(directory: Path, name: str, version: str, package: str) -> str:
@@ -107,9 +108,9 @@ def main(arguments: list[str]) -> int:
         return max(codes, default=0)
     if any((ROOT / argument.split("::")[0]).exists() for argument in arguments):
         return pytest(arguments, environment)
-    sharing = pytest([*SIDE_BY_SIDE, *COVERAGE, *arguments, *paths(SHARING)], environment)
-    alone = pytest([*arguments, *paths(ALONE)], environment)
-    return sharing or alone
+    parts = pytest([*SIDE_BY_SIDE, *COVERAGE, *arguments, *paths(PARTS)], environment)
+    whole = pytest([*TWO_AT_A_TIME, *arguments, *paths(WHOLE)], environment)
+    return parts or whole
 
 
 if __name__ == "__main__":

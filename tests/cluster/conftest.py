@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from xdist.scheduler import LoadScopeScheduling
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / ".collections"), str(Path(__file__).parent)]
@@ -27,24 +26,9 @@ sys.path[:0] = [str(ROOT / ".collections"), str(Path(__file__).parent)]
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster, connect
 from node import layout, monitoring
 
-# What there is one of in a cluster: the operator's MLflow, Open Data Hub. These follow one another while others run beside them.
-ONE_OF_A_KIND = ("test_full_suite", "test_mlflow_server", "test_opendatahub")
 ANSIBLE_PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
 PLAYBOOK_LIMIT_S = 900
 Played = subprocess.CompletedProcess[str]
-
-
-class Groups(LoadScopeScheduling):
-    """Deals out whole files to tests that run side by side, and those of what there is only one of as if they were a single file."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        name = Path(nodeid.partition("::")[0]).stem
-        return "one of a kind" if name in ONE_OF_A_KIND else name
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Groups:
-    """How pytest-xdist asks for it."""
-    return Groups(config, log)
 
 
 @pytest.fixture(scope="session")

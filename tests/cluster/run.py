@@ -25,7 +25,7 @@ sys.path[:0] = [str(ROOT / ".collections"), str(Path(__file__).parent)]
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.commands import ToolError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.process import ProcessError
-from node import layout, lifecycle, namespaces
+from node import go_programs, layout, lifecycle, namespaces
 from node.images import catalogue
 from node.stages import Stages
 
@@ -50,6 +50,14 @@ def enter(arguments: list[str]) -> int:
     os.environ.update(KUBECONFIG=kubeconfig, K8S_AUTH_KUBECONFIG=kubeconfig, PERFSCALE_NODE="1")
     command = arguments or [os.environ.get("SHELL", "sh")]
     os.execvp(command[0], command)  # noqa: S606
+
+
+def programs(_arguments: list[str]) -> int:
+    """Builds what Go compiles, which `up` then finds; continuous integration does it beside other tests."""
+    places = layout.default()
+    for module in go_programs.ALL:
+        go_programs.ensure(places.cache, module)
+    return 0
 
 
 def images(_arguments: list[str]) -> int:
@@ -84,7 +92,7 @@ def _run(*command: str) -> int:
     return subprocess.run(command, cwd=ROOT, check=False).returncode
 
 
-COMMANDS = {"up": up, "down": down, "enter": enter, "images": images, "test": test}
+COMMANDS = {"up": up, "down": down, "enter": enter, "programs": programs, "images": images, "test": test}
 
 
 def main(arguments: list[str]) -> int:
