@@ -17,6 +17,8 @@ sys.path[:0] = [str(HERE.parents[1] / ".collections"), str(HERE)]
 
 import publish_servers as servers
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.certificates import issue
+
 
 @pytest.fixture(autouse=True)
 def secrets(monkeypatch):
@@ -36,6 +38,15 @@ def run(tmp_path):
 
 
 @pytest.fixture(scope="session")
+def tls(tmp_path_factory):
+    """A directory with a certificate for localhost and its authority (ca.crt), which nobody else knows."""
+    directory = tmp_path_factory.mktemp("tls")
+    for name, content in issue(["localhost"], 2).items():
+        (directory / name).write_bytes(content)
+    return directory
+
+
+@pytest.fixture(scope="session")
 def s3_url(tmp_path_factory):
     with servers.s3(tmp_path_factory.mktemp("s3")) as url:
         yield url
@@ -48,8 +59,26 @@ def nginx_url(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def s3_tls_url(tmp_path_factory, tls):
+    with servers.s3(tmp_path_factory.mktemp("s3"), tls) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def nginx_tls_url(tmp_path_factory, tls):
+    with servers.nginx(tmp_path_factory.mktemp("nginx"), tls) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
 def opensearch_url(tmp_path_factory):
     with servers.opensearch(tmp_path_factory.mktemp("opensearch")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def login_url(tmp_path_factory, opensearch_url, tls):
+    with servers.login(tmp_path_factory.mktemp("login"), opensearch_url, tls) as url:
         yield url
 
 

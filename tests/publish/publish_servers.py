@@ -1,7 +1,10 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Real servers on loopback that take results: an S3 gateway, nginx with WebDAV, OpenSearch. Each is a context that yields where it answers."""
+"""Real servers on loopback that take results: an S3 gateway, nginx with WebDAV, OpenSearch. Each is a context that yields where it answers.
+
+`tls` is a directory with ca.crt, tls.crt and tls.key for localhost, or None for a server without TLS.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import contextlib
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 import time
 import urllib.error
@@ -21,6 +25,7 @@ from botocore.session import get_session
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "files" / "schemas"
 ACCESS, SECRET, TOKEN = "access-of-the-tests", "secret-of-the-tests", "token-of-the-tests"
+USERNAME, PASSWORD = "user-of-the-tests", "password-of-the-tests"
 START_S = 120.0
 
 
@@ -37,9 +42,14 @@ def free_port() -> int:
         return int(free.getsockname()[1])
 
 
+def address(port: int, tls: Path | None) -> str:
+    """Returns where a server answers on a port."""
+    return f"https://localhost:{port}" if tls else f"http://127.0.0.1:{port}"
+
+
 @contextlib.contextmanager
-def running(argv: list[str], log: Path, answers: Callable[[], bool], **options: object) -> Iterator[None]:
-    """Runs a server until the context ends; fails when it ends early or does not answer in time."""
+def running(argv: list[str], log: Path, answers: Callable[[], bool], end_s: float = 30.0, **options: object) -> Iterator[None]:
+    """Runs a server until the context ends; fails when it ends early or does not answer in time. One that takes longer than `end_s` to end is killed."""
     with log.open("wb") as stream, subprocess.Popen(argv, stdout=stream, stderr=stream, **options) as process:
         try:
             deadline = time.monotonic() + START_S
@@ -51,15 +61,16 @@ def running(argv: list[str], log: Path, answers: Callable[[], bool], **options: 
         finally:
             process.terminate()
             try:
-                process.wait(timeout=30)
+                process.wait(timeout=end_s)
             except subprocess.TimeoutExpired:
                 process.kill()
 
 
-def gives(url: str) -> bool:
+def gives(url: str, tls: Path | None = None) -> bool:
     """Returns whether a server answers, whatever it says."""
+    context = ssl.create_default_context(cafile=str(tls / "ca.crt")) if tls else None
     try:
-        with urllib.request.urlopen(url, timeout=5):
+        with urllib.request.urlopen(url, timeout=5, context=context):
             return True
     except urllib.error.HTTPError:
         return True
@@ -68,35 +79,60 @@ def gives(url: str) -> bool:
 
 
 @contextlib.contextmanager
-def s3(directory: Path) -> Iterator[str]:
+def s3(directory: Path, tls: Path | None = None) -> Iterator[str]:
     """versitygw over a directory, with the bucket `results`."""
     gateway = program("PERFSCALE_S3_SERVER", "versitygw")
     (directory / "objects").mkdir()
     port = free_port()
-    url = f"http://127.0.0.1:{port}"
+    url = address(port, tls)
     environment = {"PATH": os.defpath, "ROOT_ACCESS_KEY": ACCESS, "ROOT_SECRET_KEY": SECRET}
-    argv = [gateway, "--quiet", "--port", f"127.0.0.1:{port}", "posix", str(directory / "objects")]
-    with running(argv, directory / "log", lambda: gives(url), env=environment):
+    secure = ["--cert", str(tls / "tls.crt"), "--key", str(tls / "tls.key")] if tls else []
+    argv = [gateway, "--quiet", "--port", f"127.0.0.1:{port}", *secure, "posix", str(directory / "objects")]
+    with running(argv, directory / "log", lambda: gives(url, tls), env=environment):
         client = get_session().create_client(
-            "s3", endpoint_url=url, region_name="us-east-1", aws_access_key_id=ACCESS, aws_secret_access_key=SECRET
+            "s3",
+            endpoint_url=url,
+            region_name="us-east-1",
+            aws_access_key_id=ACCESS,
+            aws_secret_access_key=SECRET,
+            verify=str(tls / "ca.crt") if tls else None,
         )
         client.create_bucket(Bucket="results")
         yield url
 
 
 @contextlib.contextmanager
-def nginx(directory: Path) -> Iterator[str]:
+def nginx(directory: Path, tls: Path | None = None) -> Iterator[str]:
     """nginx with WebDAV: /dav/ takes and gives files with the token, /drop/ only takes them, /small/ takes little, /moved/ leads elsewhere."""
-    server = program("PERFSCALE_NGINX", "nginx")
-    port = free_port()
-    for name in ("body", "files/dav", "files/drop", "files/small"):
+    for name in ("files/dav", "files/drop", "files/small"):
         (directory / name).mkdir(parents=True)
     write = "dav_methods PUT; create_full_put_path on;"
     places = f"""
-      location /dav/ {{ {write} }}
-      location /drop/ {{ {write} limit_except PUT {{ deny all; }} }}
-      location /small/ {{ {write} client_max_body_size 300; }}
-      location /moved/ {{ return 302 http://elsewhere.invalid/; }}"""
+        root {directory}/files;
+        if ($http_authorization != "Bearer {TOKEN}") {{ return 401; }}
+        location /dav/ {{ {write} }}
+        location /drop/ {{ {write} limit_except PUT {{ deny all; }} }}
+        location /small/ {{ {write} client_max_body_size 300; }}
+        location /moved/ {{ return 302 http://elsewhere.invalid/; }}"""
+    with _nginx(directory, places, tls) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def login(directory: Path, upstream: str, tls: Path) -> Iterator[str]:
+    """nginx with TLS and a login before a server without: a stand-in for OpenSearch's security plugin, which asks for the same basic authentication."""
+    directory.joinpath("users").write_text(f"{USERNAME}:{{PLAIN}}{PASSWORD}\n", encoding="utf-8")
+    place = f'location / {{ auth_basic "OpenSearch Security"; auth_basic_user_file {directory}/users; proxy_pass {upstream}; }}'
+    with _nginx(directory, place, tls) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def _nginx(directory: Path, places: str, tls: Path | None) -> Iterator[str]:
+    server = program("PERFSCALE_NGINX", "nginx")
+    port = free_port()
+    (directory / "body").mkdir()
+    secure = f"ssl_certificate {tls}/tls.crt; ssl_certificate_key {tls}/tls.key;" if tls else ""
     user = "user root;" if os.geteuid() == 0 else ""
     (directory / "nginx.conf").write_text(
         f"""{user} daemon off; worker_processes 1; pid {directory}/pid; error_log stderr;
@@ -105,16 +141,15 @@ def nginx(directory: Path) -> Iterator[str]:
       access_log off; client_max_body_size 100m; client_body_temp_path {directory}/body; proxy_temp_path {directory}/body; fastcgi_temp_path {directory}/body;
       uwsgi_temp_path {directory}/body; scgi_temp_path {directory}/body;
       server {{
-        listen 127.0.0.1:{port}; root {directory}/files;
-        if ($http_authorization != "Bearer {TOKEN}") {{ return 401; }}
+        listen 127.0.0.1:{port}{" ssl" if tls else ""}; {secure}
         {places}
       }}
     }}
     """,
         encoding="utf-8",
     )
-    url = f"http://127.0.0.1:{port}"
-    with running([server, "-c", str(directory / "nginx.conf"), "-p", str(directory), "-e", "stderr"], directory / "log", lambda: gives(url)):
+    url = address(port, tls)
+    with running([server, "-c", str(directory / "nginx.conf"), "-p", str(directory), "-e", "stderr"], directory / "log", lambda: gives(url, tls)):
         yield url
 
 
@@ -133,7 +168,9 @@ def opensearch(directory: Path) -> Iterator[str]:
     # It refuses to run as root.
     other = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
     url = f"http://127.0.0.1:{port}"
-    with running([java, *options, "-cp", f"{home}/lib/*", "org.opensearch.bootstrap.OpenSearch"], directory / "log", lambda: gives(url), **other):
+    argv = [java, *options, "-cp", f"{home}/lib/*", "org.opensearch.bootstrap.OpenSearch"]
+    # Told to end, it waits half a minute for its own network threads; nothing of it is kept.
+    with running(argv, directory / "log", lambda: gives(url), end_s=1.0, **other):
         yield url
 
 

@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import urllib.request
 
 import pytest
 from opensearchpy import OpenSearch
-from publish_servers import SCHEMAS
+from publish_servers import PASSWORD, SCHEMAS, USERNAME
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish import sinks
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.publication import publish
@@ -24,7 +25,7 @@ def settings(opensearch_url, tmp_path):
 
 @pytest.fixture
 def send(run, settings):
-    return lambda: publish(run, sinks.make([settings], {}), lambda path: None, SCHEMAS)
+    return lambda **options: publish(run, sinks.make([{**settings, **options}], {}), lambda path: None, SCHEMAS)
 
 
 @pytest.fixture
@@ -93,6 +94,39 @@ def test_an_index_that_refuses_is_named(send, opensearch_url, settings, run):
 def test_the_sink_is_reached_before_its_index_exists(opensearch_url):
     made = sinks.make([{"kind": "opensearch", "url": opensearch_url, "index": "nothing-yet"}], {})
     made[0].reach()
+
+
+def test_documents_go_through_tls_and_a_login(send, found, login_url, tls, monkeypatch):
+    monkeypatch.setenv("PERFSCALE_OPENSEARCH_USERNAME", USERNAME)
+    monkeypatch.setenv("PERFSCALE_OPENSEARCH_PASSWORD", PASSWORD)
+    sent = send(url=login_url, ca_file=str(tls / "ca.crt"))
+    assert sent["problems"] == []
+    assert len(found(uuid="run-1")) == sent["sinks"][0]["sent"] > 0
+
+
+@pytest.mark.parametrize(
+    ("username", "password"),
+    [
+        pytest.param(USERNAME, "wrong-password-of-the-tests", id="wrong password"),
+        pytest.param("nobody-of-the-tests", PASSWORD, id="unknown user"),
+        pytest.param("", "", id="no login"),
+    ],
+)
+def test_a_login_that_is_refused_is_named_by_its_place(send, run, settings, login_url, tls, monkeypatch, username, password):
+    monkeypatch.setenv("PERFSCALE_OPENSEARCH_USERNAME", username)
+    monkeypatch.setenv("PERFSCALE_OPENSEARCH_PASSWORD", password)
+    sent = send(url=login_url, ca_file=str(tls / "ca.crt"))
+    said = "was answered 401 (401 Authorization Required 401 Authorization Required nginx/"
+    assert sent["problems"][0].startswith(f"Sink opensearch (opensearch): POST {login_url}/{settings['index']}/_bulk: {said}")
+    remedy = "Set or correct the secret in the environment of ansible-playbook (in AWX: in the credential)."
+    assert sent["problems"][0].endswith(f"). {remedy} The local copy {run} is whole.")
+    hidden = base64.b64encode(f"{username}:{password}".encode()).decode()
+    assert not [secret for secret in (password, hidden) if password and secret in repr(sent)]
+
+
+def test_a_login_is_sent_to_no_server_of_an_unknown_authority(send, run, login_url):
+    said = "is not trusted (unable to get local issuer certificate). Give its authority as ca_file"
+    assert f"the certificate of {login_url.removeprefix('https://')} {said}" in send(url=login_url)["problems"][0]
 
 
 def test_an_address_that_is_no_index_is_named(run, nginx_url):

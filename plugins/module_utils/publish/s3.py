@@ -9,12 +9,15 @@ import base64
 import hashlib
 import re
 import shutil
+import ssl
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.client import check_ca
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors import MlflowError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.workspaces import in_parallel
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink import (
     DIGEST_TOLD,
@@ -25,6 +28,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink impo
     joined,
     secret_from,
 )
+from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.web import untrusted
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import write_atomic
 
 try:
@@ -73,10 +77,15 @@ class S3Sink(FileSink):
         validate_certs: bool = True,
         timeout_s: float = 60,
     ) -> None:
-        """Nothing is sent yet. Raises SinkError for settings that the client library refuses."""
+        """Nothing is sent yet. Raises SinkError for settings that the client library refuses, and for a CA file that cannot be used."""
         super().__init__(name)
         self._bucket, self._prefix = bucket, joined(prefix)
         self._where = endpoint or "S3"
+        try:
+            # Left alone, the library trusts a list of its own, not the machine's.
+            verify = validate_certs and (check_ca(ca_file) or ssl.get_default_verify_paths().cafile or True)
+        except MlflowError as error:
+            raise self.error(str(error)) from error
         settings = botocore.config.Config(
             s3={"addressing_style": "path" if path_style else "virtual"},
             signature_version="s3v4",
@@ -95,7 +104,7 @@ class S3Sink(FileSink):
                 region_name=region,
                 aws_access_key_id=secret_from(access_key_env),
                 aws_secret_access_key=secret_from(secret_key_env),
-                verify=(ca_file or True) if validate_certs else False,
+                verify=verify,
                 config=settings,
             )
 
@@ -190,4 +199,5 @@ class S3Sink(FileSink):
             raise self.error(f"{what} in bucket {self._bucket}: the store answered {code} ({message or 'no text'}). {remedy}.") from error
         except (botocore.exceptions.BotoCoreError, botocore.exceptions.HTTPClientError, ValueError) as error:
             cause = " ".join(str(error).split())[:200]
-            raise self.error(f"{what} in bucket {self._bucket}: {cause}. Check endpoint, network, certificate and names.") from error
+            told = untrusted(self._where, error) or f"{what} in bucket {self._bucket}: {cause}. Check endpoint, network, certificate and names."
+            raise self.error(told) from error

@@ -16,6 +16,8 @@ _REQUIRED = object()
 _TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# What is sent in a header as it is; a library that refuses it says the whole of it.
+_HEADERS, _IN_A_HEADER = ("token_env", "access_key_env"), re.compile(r"[ -~]*")
 
 
 class SettingsError(Exception):
@@ -147,6 +149,8 @@ def _refused(options: Mapping[str, Any], kind: Kind) -> Iterable[str]:
             yield f"option {key} is not the name of an environment variable. It names the variable and is not the secret itself."
         elif key in kind.secrets and not secret_from(options[key]):
             yield f"the environment variable {options[key]} is not set. Set it for ansible-playbook (in AWX by a credential), or name another one in {key}."
+        elif key in _HEADERS and not _IN_A_HEADER.fullmatch(secret_from(options[key])):
+            yield f"the environment variable {options[key]} holds a line break or a letter that no header carries. Set it to the secret alone, in ASCII."
 
 
 def _refused_url(key: str, value: str) -> Iterable[str]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,8 +23,11 @@ except ImportError:  # the modules report it with missing_required_lib
 
 ATTEMPTS = 4
 _BLOCK = 1 << 20
+_TAG = re.compile(r"<[^>]*>")
+# So urllib3 and botocore say it, of the chain and of the name.
+_UNTRUSTED = re.compile(r"certificate verify failed: (.+?)\.?(?: \(_ssl|$)|(hostname .+ doesn't match .+)")
 _REMEDIES = {
-    401: "Correct the secret in the environment of ansible-playbook (in AWX: in the credential)",
+    401: "Set or correct the secret in the environment of ansible-playbook (in AWX: in the credential)",
     403: "Give the user of that secret the right to write and read there",
     404: "Correct the address",
     405: "It does not take this kind of request; correct the address, or choose a server that takes PUT",
@@ -120,15 +124,28 @@ def refused(what: str, answer: Answer) -> WebError:
     if 300 <= answer.status < 400:
         host = urlsplit(answer.headers.get("location", "")).hostname or "another address"
         return WebError(f"{what}: was answered {answer.status}, a redirect to {host}, which is not followed. Give the address where it leads.")
-    said = " ".join(answer.data[:200].decode("utf-8", "replace").split())
+    text = answer.data[:1000].decode("utf-8", "replace")
+    said = " ".join((_TAG.sub(" ", text) if text.lstrip().startswith("<") else text).split())[:200]
     remedy = _REMEDIES.get(answer.status, "Look at the server, then publish again")
     return WebError(f"{what}: was answered {answer.status} ({said or 'no text'}). {remedy}.")
 
 
+def untrusted(server: str, error: Exception) -> str | None:
+    """Returns what to say of an error of the client library that is about the server's certificate, or None of any other."""
+    found = _UNTRUSTED.search(str(error))
+    if not found:
+        return None
+    why = found[1] or found[2]
+    return f"the certificate of {server} is not trusted ({why}). Give its authority as ca_file, in the address a name that it is for, or renew it."
+
+
 def _unreachable(url: str, error: Exception) -> str:
+    server = urlsplit(url).netloc
+    if told := untrusted(server, error):
+        return told
     # The library begins with its own objects.
     cause = str(error).rsplit("Caused by ", maxsplit=1)[-1].rsplit("): ", maxsplit=1)[-1][:200]
-    return f"{urlsplit(url).netloc} does not answer ({cause}). Check address, network and certificate, then publish again."
+    return f"{server} does not answer ({cause}). Check address, network and certificate, then publish again."
 
 
 def _copy(answer: Any, stream: Any) -> None:
