@@ -138,6 +138,12 @@ def test_the_last_job_ends_the_run(place):
     assert told["perfscale_goodput_per_s_max"] > 0
 
 
+def test_the_verdict_can_be_a_job_of_its_own(place):
+    job = place.launch("verdict", {"run_id": RUN})
+    assert job.end() == 0
+    assert "3 of 3 cells are valid" in job.output
+
+
 def test_a_job_with_other_settings_is_refused(place):
     job = place.launch("run_matrix", {"run_id": RUN, "test_matrix_duration": "7s"})
     assert job.end() == 2
