@@ -159,22 +159,21 @@ def opensearch(directory: Path) -> Iterator[str]:
     jars, java = os.environ.get("PERFSCALE_OPENSEARCH"), shutil.which("java")
     if not jars or not java:
         pytest.skip("OpenSearch: needs Java and Maven. Install them and run the tests by `make test`.")
-    port = free_port()
     home = directory / "home"
-    _lay_out(home, Path(jars), port)
+    _lay_out(home, Path(jars))
     options = ["-Xms256m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.security.manager=allow", "-Dlog4j2.disable.jmx=true"]
     options += [f"-Dopensearch.path.home={home}", f"-Dopensearch.path.conf={home}/config", "-Dopensearch.distribution.type=tar"]
     options += [f"-Djna.tmpdir={home}", f"-Djava.io.tmpdir={home}"]
     # It refuses to run as root.
     other = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
-    url = f"http://127.0.0.1:{port}"
+    ports = home / "logs" / "http.ports"
     argv = [java, *options, "-cp", f"{home}/lib/*", "org.opensearch.bootstrap.OpenSearch"]
     # Told to end, it waits half a minute for its own network threads; nothing of it is kept.
-    with running(argv, directory / "log", lambda: gives(url), end_s=1.0, **other):
-        yield url
+    with running(argv, directory / "log", lambda: ports.exists() and gives(f"http://{ports.read_text().strip()}"), end_s=1.0, **other):
+        yield f"http://{ports.read_text().strip()}"
 
 
-def _lay_out(home: Path, jars: Path, port: int) -> None:
+def _lay_out(home: Path, jars: Path) -> None:
     """Lays the jars out as a distribution does: the HTTP server is a module with a class loader of its own."""
     module = home / "modules" / "transport-netty4"
     for folder in (home / "config", home / "plugins", home / "data", home / "logs", home / "lib", module):
@@ -190,7 +189,9 @@ def _lay_out(home: Path, jars: Path, port: int) -> None:
     allowed += ['java.util.PropertyPermission "*", "read,write"', 'java.io.FilePermission "/proc/sys/net/core/somaxconn", "read"']
     grants = "".join(f"  permission {permission};\n" for permission in allowed)
     (module / "plugin-security.policy").write_text(f"grant {{\n{grants}}};\n", encoding="utf-8")
-    settings = ["discovery.type: single-node", "http.host: 127.0.0.1", "transport.host: 127.0.0.1", f"http.port: {port}", f"transport.port: {free_port()}"]
+    # It takes seconds to start, in which a port that was free is taken by somebody's connection; so it takes one itself and writes it down.
+    settings = ["discovery.type: single-node", "http.host: 127.0.0.1", "transport.host: 127.0.0.1", "http.port: 0", "transport.port: 0"]
+    settings.append("node.portsfile: true")
     (home / "config" / "opensearch.yml").write_text("\n".join(settings), encoding="utf-8")
     logging = ["status = error", "appender.c.type = Console", "appender.c.name = c", "appender.c.layout.type = PatternLayout"]
     logging += ["appender.c.layout.pattern = %p %c{1.} %m%n", "rootLogger.level = warn", "rootLogger.appenderRef.c.ref = c"]
