@@ -24,7 +24,7 @@ PAGE = "docs/inputs.md"
 INPUTS_ADDRESS = "https://github.com/perfscale/mlflow/blob/main/docs/inputs.md"
 ENV_LOOKUP = re.compile(
     r"""(?:lookup|query)\(\s*['"](?:ansible\.builtin\.)?env['"]\s*,\s*['"](?P<name>[A-Z][A-Z0-9_]*)['"]\s*"""
-    r"""(?:,\s*default\s*=\s*(?P<default>'[^']*'|"[^"]*"|[^\s,)]+)\s*)?\)"""
+    r"""(?:,\s*default\s*=\s*(?P<default>'[^']*'|"[^"]*"|[^\s,)]+)\s*(?:\|\s*\w+\s*)?)?\)"""
 )
 PLAYBOOK_VARIABLE = re.compile(r"^\{\{\s*\(?\s*([a-z][a-z0-9_]*)\s*\|\s*default\(")
 MARKUP = re.compile(r"\b[BCEIMOPRV]\(((?:[^()\\]|\\.)*)\)")

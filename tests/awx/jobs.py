@@ -100,7 +100,8 @@ class Job:
         inherited = {key: value for key, value in os.environ.items() if key in INHERITED}
         self.process = subprocess.Popen(
             [str(BIN / "ansible-runner"), "run", str(directory), "--playbook", f"playbooks/{playbook}.yml", "--ident", "job", "--quiet"],
-            env={**inherited, "PATH": f"{BIN}{os.pathsep}{inherited['PATH']}", "PWD": str(directory)},
+            # No PWD: nothing in a container needs to set it.
+            env={**inherited, "PATH": f"{BIN}{os.pathsep}{inherited['PATH']}"},
             cwd=directory,
             start_new_session=True,
             stdout=subprocess.DEVNULL,

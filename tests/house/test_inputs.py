@@ -57,6 +57,7 @@ def test_readers_of_one_environment_variable_agree_on_its_default(generator: Mod
         pytest.param("{{ lookup('ansible.builtin.env', 'A_B', default='x') }}", {"A_B": "x"}, id="agreed spelling"),
         pytest.param('{{ lookup(\'env\', "A_B", default="x") | int }}', {"A_B": "x"}, id="short name, double quotes"),
         pytest.param("{{ lookup('ansible.builtin.env', 'A_B') }}", {"A_B": ""}, id="no default"),
+        pytest.param("{{ lookup('ansible.builtin.env', 'A_B', default='.' | realpath) }}", {"A_B": "."}, id="filtered default"),
         pytest.param("{{ lookup('ansible.builtin.env', 'A', default=3) ~ lookup('env','B') }}", {"A": "3", "B": ""}, id="two"),
         pytest.param("{{ lookup('ansible.builtin.file', 'A_B') }}", {}, id="another lookup"),
     ],
