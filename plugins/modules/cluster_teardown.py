@@ -116,6 +116,10 @@ teardown:
       description: What is still there after O(timeout), each with C(object) and C(why).
       type: list
       elements: dict
+    others:
+      description: What other runs made in the same places and is left alone, each with C(object) and C(why).
+      type: list
+      elements: dict
     seconds:
       description: How long it took.
       type: float

@@ -79,7 +79,8 @@ def tear_down(
     """Deletes what a run made (`run_id` None: what every run made), of `kinds`, in `namespaces` and outside of them, and waits until it is gone.
 
     Namespaces of ours go with all that is in them. Those that were only adopted lose the `selector` label and what is ours in them.
-    Returns {deleted {kind: [names]}, released [], remaining [{object, why}], seconds}; `remaining` is what `timeout_s` did not suffice for.
+    Returns {deleted {kind: [names]}, released [], remaining [{object, why}], others [{object, why}], seconds}; `remaining` is what `timeout_s` did
+    not suffice for, `others` what other runs made there.
     With `check_mode` nothing is changed and `deleted` is what would be. Raises ClusterError.
     """
     started = time.monotonic()
@@ -102,10 +103,12 @@ def tear_down(
     deleted: dict[str, list[str]] = {kind: [] for kind in KINDS if kind in wanted}
     for collection, items in found.items():
         deleted[collection.kind] += [_name(item) for item in items]
+    others = _of_others(cluster, collections, run_id, parallelism) if run_id else []
     return {
         "deleted": deleted,
         "released": adopted,
         "remaining": [{"object": describe(item), "why": why_it_stays(item)} for item in left],
+        "others": [{"object": describe(item), "why": f"run {ownership.run_id(item)} made it"} for item in others],
         "seconds": round(time.monotonic() - started, 3),
     }
 
@@ -118,6 +121,13 @@ def _is_adopted(namespace: Mapping[str, Any], run_id: str | None) -> bool:
 def _list(cluster: Cluster, collections: list[Collection], run_id: str | None, parallelism: int) -> dict[Collection, list[dict[str, Any]]]:
     answers = in_parallel(lambda collection: collection.ours(cluster, run_id), collections, parallelism)
     return {collection: items for collection, items in zip(collections, answers, strict=True) if items}
+
+
+def _of_others(cluster: Cluster, collections: list[Collection], run_id: str, parallelism: int) -> list[dict[str, Any]]:
+    """Returns our objects of other runs, but for those in namespaces that are listed themselves."""
+    items = [item for found in _list(cluster, collections, None, parallelism).values() for item in found if ownership.run_id(item) != run_id]
+    inside = {item["metadata"]["name"] for item in items if item["kind"] == "Namespace"}
+    return [item for item in items if item["metadata"].get("namespace") not in inside]
 
 
 def _delete(cluster: Cluster, collection: Collection, item: Mapping[str, Any]) -> None:

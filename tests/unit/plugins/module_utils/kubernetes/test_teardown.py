@@ -46,6 +46,7 @@ def test_deletes_exactly_what_the_run_owns(full, cluster):
     assert left == {f"{NS}/base", f"{NS}/tenant-2", f"{NS}/tenant-3", f"{NS}/base/pods/other", f"{NS}/elsewhere/pods/k6", f"{NS}/adopted"} | {
         BINDINGS.format("tenant-1", "b")  # goes with its namespace, which the stand-in does not know
     }
+    assert done["others"] == [{"object": "Namespace tenant-2", "why": "run r2 made it"}]
     assert full.get(f"{NS}/adopted")["metadata"]["labels"] == {"team": "x"} and not full.get(f"{NS}/adopted")["metadata"]["annotations"]
 
 
@@ -57,7 +58,8 @@ def test_a_second_time_finds_nothing(full, cluster):
 
 
 def test_all_runs_go_when_asked(full, cluster):
-    assert tear_down(cluster, None, ["base"])["deleted"]["Namespace"] == ["tenant-1", "tenant-2"]
+    done = tear_down(cluster, None, ["base"])
+    assert done["deleted"]["Namespace"] == ["tenant-1", "tenant-2"] and done["others"] == []
 
 
 def test_only_the_named_kinds_go(full, cluster):
