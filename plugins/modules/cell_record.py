@@ -140,6 +140,16 @@ def summary_of(record: dict[str, Any]) -> dict[str, Any]:
     return {"id": record["id"], "verdict": record["verdict"], "n": record.get("total", {}).get("n", 0)}
 
 
+def with_rows(parts: dict[str, Any], database: dict[str, Any]) -> dict[str, Any]:
+    """Returns the parts with the rows of the tables before and after; a database that cannot be read costs its rows, not the measurement."""
+    notes = parts.get("notes", {})
+    try:
+        after = database_rows.count_rows(database)
+    except MlflowError as error:
+        after, notes = None, {**notes, "warnings": [*notes.get("warnings", []), str(error)]}
+    return {**parts, "rows": {"before": parts.get("rows_before"), "after": after}, "notes": notes}
+
+
 def write(params: dict[str, Any]) -> dict[str, Any]:
     """Writes the record of the phase, if it has one, and returns its summary."""
     run = Run(params["run_directory"], params["schema_directory"])
@@ -151,8 +161,7 @@ def write(params: dict[str, Any]) -> dict[str, Any]:
         fingerprint = {**params["fingerprint"], **controller_fingerprint(params["scripts_directory"])}
         return run.begin(params["plan"], params["config"], fingerprint)
     if params["phase"] == "measured":
-        parts = {**params["parts"], "rows": {"before": params["parts"].get("rows_before"), "after": database_rows.count_rows(params["database"])}}
-        return summary_of(write_measured(run, cell, factors, parts, attempt, params["rules"]))
+        return summary_of(write_measured(run, cell, factors, with_rows(params["parts"], params["database"]), attempt, params["rules"]))
     if params["phase"] == "failed":
         return summary_of(write_failed(run, cell, factors, params["reason"], attempt, params["parts"].get("notes", {})))
     if params["phase"] == "outcome":

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.plan import expand
+from ansible_collections.perfscale.mlflow.plugins.modules.cell_record import with_rows
 
 ROOT = Path(__file__).resolve().parents[4]
 SMOKE = yaml.safe_load((ROOT / "files" / "matrices" / "smoke.yml").read_text(encoding="utf-8"))
@@ -79,6 +80,12 @@ def test_another_plan_is_refused_before_anything_is_written(record, tmp_path, ch
 def test_refusals(record, phase, arguments, sentence):
     answer = record(phase, **arguments)
     assert answer["failed"] and sentence in answer["msg"]
+
+
+def test_a_database_that_cannot_be_read_costs_its_rows_and_no_more(tmp_path):
+    parts = with_rows({"rows_before": {"runs": 1}, "notes": {"warnings": ["first"]}}, {"kind": "sqlite", "path": str(tmp_path / "absent.db")})
+    assert parts["rows"] == {"before": {"runs": 1}, "after": None}
+    assert parts["notes"]["warnings"][0] == "first" and "rows cannot be counted" in parts["notes"]["warnings"][1]
 
 
 def test_a_file_in_place_of_the_results_directory_is_one_sentence(record, tmp_path):
