@@ -164,7 +164,7 @@ def test_postgresql_with_two_replicas_and_both_databases_in_one_report(sqlite, s
     sources = [str(suite.results / name) for name in ("sqlite", "postgres", "gateway")]
     assert suite.play("report", {"report_sources": sources, "report_output_dir": str(tmp_path)}).returncode == 0
     summary = (tmp_path / "summary.md").read_text(encoding="utf-8")
-    assert all(factors in summary for factors in ("sqlite, internal", "postgres, internal", "sqlite, external"))
+    assert all(factors in summary for factors in ("sqlite, replicas=1, internal", "postgres, replicas=2, internal", "sqlite, replicas=1, external"))
 
 
 def test_teardown_removes_ours_and_nothing_else(suite, cluster):
