@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 _COLUMNS = 4
+# The width of the heat maps of all groups together.
+_POOLED_IN = 8.6
 _PLAIN = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1}
 
 
@@ -94,7 +96,7 @@ def response_times_p95_heatmap(model: Model) -> Figure:
     operations = ordered_operations(model)
     top, bottom = 0.5 + 0.42 * len(model.tenants), 0.26 * len(operations)
     figure, axes = style.make_figure(
-        style.Frame(1, 1, top + bottom + 1.0, left=1.75), "Response time: where it is spent",
+        style.Frame(1, 1, top + bottom + 1.0, left=1.75, top=1.15 + style.group_room(groups, _POOLED_IN / len(groups))), "Response time: where it is spent",
         f"P95 in milliseconds (lower is better, darker is slower). Above: all requests of a cell pooled. Below: each operation. {outcomes_text(model)}",
     )
     grid = axes[0].get_subplotspec()
@@ -125,7 +127,7 @@ def _pooled(figure: Figure, grid: object, model: Model, x: Axis, y: Axis, seen: 
     for i, group in enumerate(model.groups):
         ax = figure.add_subplot(grid[0, i])
         rows = model.cells[model.cells["group"] == group]
-        ax.set_title(f"All requests pooled{': ' + group if group else ''}")
+        ax.set_title(style.with_group("All requests pooled", group, _POOLED_IN / len(model.groups)))
         draw_heat_map(ax, rows, "p95", x, y, style.LESS_IS_BETTER, limits, seen, log=True)
         ax.set_xlabel(x.label)
         if i == 0:

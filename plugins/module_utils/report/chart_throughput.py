@@ -27,6 +27,9 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.report.views impo
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+# The width of a heat map of two in a row.
+_HALF_IN = 4.5
+
 
 def rps_by_concurrency(model: Model) -> Figure:
     """Goodput by load, of the whole cell and by category, and the share that failed."""
@@ -74,8 +77,9 @@ def throughput_heatmap(model: Model) -> Figure:
     """Goodput and the share that failed by tenants and load, side by side."""
     x, y = load_axis(model), tenant_axis(model)
     groups = model.groups
+    room = style.group_room(groups, _HALF_IN)
     figure, axes = style.make_figure(
-        style.Frame(len(groups), 2, 0.7 + 0.48 * len(y.levels), gap_x=0.9, gap_y=0.9), "Throughput by tenants and load",
+        style.Frame(len(groups), 2, 0.7 + 0.48 * len(y.levels), gap_x=0.9, gap_y=0.9 + room, top=1.15 + room), "Throughput by tenants and load",
         f"{goodput_text(model)} The median of the repeats of each cell.",
     )
     seen = Seen()
@@ -83,12 +87,11 @@ def throughput_heatmap(model: Model) -> Figure:
     goodput, failing = limits_of([cells], "goodput_per_s", from_zero=True), limits_of([cells], "failed_percent", from_zero=True)
     for row, group in enumerate(groups):
         rows = cells[cells["group"] == group]
-        suffix = f": {group}" if group else ""
         left, right = axes[2 * row], axes[2 * row + 1]
         draw_heat_map(left, rows, "goodput_per_s", x, y, style.MORE_IS_BETTER, goodput, seen)
-        left.set_title(f"Requests/s that succeeded{suffix}  (higher is better)")
+        left.set_title(style.with_group("Requests/s that succeeded  (higher is better)", group, _HALF_IN))
         draw_heat_map(right, rows, "failed_percent", x, y, style.LESS_IS_BETTER, (0, max(failing[1], 1)), seen, write=percent)
-        right.set_title(f"% of requests that failed{suffix}  (lower is better)")
+        right.set_title(style.with_group("% of requests that failed  (lower is better)", group, _HALF_IN))
         for ax in (left, right):
             ax.set_xlabel(x.label)
             ax.set_ylabel(y.label)

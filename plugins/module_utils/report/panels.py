@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 # Half the way between two levels is 0.5; more failed requests than this share ring a point.
 _DODGE = 0.07
 _FAILING = 0.01
+# Of the legend: a character, the key beside a text with the gap to the next, a row.
+_LEGEND_CHARACTER_IN, _KEY_IN, _LEGEND_ROW_IN = 0.078, 0.65, 0.21
 
 
 @dataclass
@@ -233,8 +235,11 @@ def add_legend(figure: Figure, by: Axis | None, groups: Sequence[str], seen: See
                 for i, group in enumerate(groups)
             ]
     handles += [*extra, *_mark_handles(seen)]
+    # As many columns as the longest text leaves room for; what then takes more than the row that a frame has room for makes the figure higher.
+    widest = max((len(str(handle.get_label())) for handle in handles), default=0)
+    columns = max(1, min(6, len(handles), int(style.WIDTH_IN / (_KEY_IN + _LEGEND_CHARACTER_IN * widest))))
+    style.add_room_below(figure, _LEGEND_ROW_IN * max(0, -(-len(handles) // columns) - 1))
     height = figure.get_size_inches()[1]
-    columns = min(6, max(1, len(handles)))
     figure.legend(handles=handles, loc="lower left", bbox_to_anchor=(0.1 / style.WIDTH_IN, 0.06 / height), ncols=columns, handlelength=2.2, columnspacing=1.6)
 
 

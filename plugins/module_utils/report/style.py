@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,8 @@ DPI = 120
 WIDTH_IN = 11.0
 # Characters of the subtitle that fit into one line.
 _LINE = 150
+# A character and a line of a panel's title.
+_CHARACTER_IN, _TITLE_LINE_IN = 0.085, 0.17
 _COLOURS_OF_A_CHART = 128
 
 _SETTINGS: dict[str, Any] = {
@@ -87,6 +90,29 @@ def make_figure(frame: Frame, title: str, subtitle: str) -> tuple[Figure, list[A
     figure.text(0.2 / WIDTH_IN, 1 - 0.18 / height, title, fontsize=14, fontweight="bold", va="top")
     figure.text(0.2 / WIDTH_IN, 1 - 0.48 / height, "\n".join(lines), fontsize=9.5, color=FAINT, va="top", linespacing=1.4)
     return figure, list(axes.flat)
+
+
+def with_group(title: str, group: str, panel_in: float) -> str:
+    """Returns a panel's title with its group, if it has one, below it, in lines that fit into a panel of so many inches."""
+    return "\n".join([title, *textwrap.wrap(group, int(panel_in / _CHARACTER_IN))])
+
+
+def group_room(groups: Sequence[str], panel_in: float) -> float:
+    """Returns the inches that the longest group takes in titles of panels of so many inches."""
+    return _TITLE_LINE_IN * max((with_group("", group, panel_in).count("\n") for group in groups), default=0)
+
+
+def add_room_below(figure: Figure, inches: float) -> None:
+    """Makes a figure so much higher, with everything that is in it staying as it is."""
+    width, height = figure.get_size_inches()
+    taller = height + inches
+    for ax in figure.axes:
+        left, bottom, across, up = ax.get_position().bounds
+        ax.set_position((left, (bottom * height + inches) / taller, across, up * height / taller))
+    for text in figure.texts:
+        x, y = text.get_position()
+        text.set_position((x, (y * height + inches) / taller))
+    figure.set_size_inches(width, taller)
 
 
 def level_colours(count: int) -> list[Any]:

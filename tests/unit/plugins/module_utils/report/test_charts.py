@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import io
+from itertools import combinations
 
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from PIL import Image
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report import bars, chart_resources, charts, heat_map, panels, style
@@ -57,6 +59,21 @@ def test_two_processes_draw_the_same(tmp_path):
 def test_charts_of_an_old_folder_and_of_two_groups(tmp_path):
     model = model_of(write_old_folder(tmp_path / "old"), write_run(tmp_path / "new", backend="postgres"))
     assert len(charts.draw_all(model, processes=1)) == 12
+
+
+@pytest.mark.parametrize("name", list(charts.CHARTS))
+def test_long_factors_are_neither_cut_nor_on_top_of_each_other(tmp_path, name):
+    long = [f"postgres {version} with a pool of twenty connections for each worker" for version in (15, 16)]
+    model = model_of(*(write_run(tmp_path / backend, backend=backend) for backend in long))
+    assert model.groups == long
+    with style.applied():
+        figure = charts.CHARTS[name].draw(model)
+        figure.canvas.draw()
+        titles = [text.get_window_extent() for ax in figure.axes for text in ax.findobj(Text) if text.get_text() and text.get_text() == ax.get_title("left")]
+        legends = [legend.get_window_extent() for legend in figure.legends]
+    assert all(box.x1 <= figure.bbox.width for box in titles + legends)
+    assert titles
+    assert not any(one.overlaps(other) for one, other in combinations(titles, 2))
 
 
 @pytest.fixture(name="ax")
