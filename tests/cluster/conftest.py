@@ -13,6 +13,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -28,6 +29,7 @@ from node import layout, monitoring
 
 ANSIBLE_PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
 PLAYBOOK_LIMIT_S = 900
+ACCOUNT_LIMIT_S = 120
 Played = subprocess.CompletedProcess[str]
 
 
@@ -83,6 +85,11 @@ def namespace(cluster: Cluster) -> Iterator[str]:
     """An empty namespace of the test's own."""
     name = f"test-{uuid.uuid4().hex[:8]}"
     cluster.request("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
+    # Pods need its service account. A controller makes it, which after an outage of the API server takes its time.
+    deadline = time.monotonic() + ACCOUNT_LIMIT_S
+    while cluster.get(f"/api/v1/namespaces/{name}/serviceaccounts/default") is None:
+        assert time.monotonic() < deadline, f"Namespace {name}: has no service account within {ACCOUNT_LIMIT_S} s"
+        time.sleep(0.2)
     yield name
     cluster.request("DELETE", f"/api/v1/namespaces/{name}")
 
