@@ -176,7 +176,7 @@ def test_the_workflow_tells_the_truth() -> None:
     for name in ("deploy", "run_matrix"):
         assert "diagnose" in NODES[name]["failure"]
     assert NODES["diagnose"]["always"] == ["report"]
-    assert "verdict" in NODES["report"]["always"]
+    assert NODES["report"] == {"identifier": "report", "job_template": "{{ awx_prefix }} report", "success": ["verdict", "approve_teardown"]}
 
 
 def test_nothing_is_torn_down_unasked() -> None:
