@@ -41,6 +41,9 @@ options:
   scrape_interval:
     description: Seconds between two samples, if they are known better than they can be seen.
     type: float
+  earlier_scrape_interval:
+    description: Seconds between two samples that an earlier look found. They are kept unless what is seen now differs by more than a fifth.
+    type: float
   timeout:
     description: Longest time for one request, in seconds.
     type: float
@@ -73,7 +76,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 scrape_interval_s:
-  description: Seconds between two samples, as given, else as seen, else 30.
+  description: Seconds between two samples, as given, else as an earlier look found and this one confirms, else as seen, else 30.
   returned: success
   type: float
   sample: 30.0
@@ -104,7 +107,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.answer import AnswerError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client import PrometheusError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.connection import client_from, connection_spec
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.probe import keep_seen, probe
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.probe import keep_seen, probe, settled
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.selector import SelectorError, outside
 
 DEFAULT_INTERVAL_S = 30.0
@@ -118,6 +121,7 @@ def argument_spec():
         "components": {"type": "dict", "default": {}},
         "optional": {"type": "list", "elements": "str", "default": []},
         "scrape_interval": {"type": "float"},
+        "earlier_scrape_interval": {"type": "float"},
         "timeout": {"type": "float", "default": 10},
         "retries": {"type": "int", "default": 2},
         "time_limit": {"type": "float", "default": 30},
@@ -136,7 +140,7 @@ def main():
         module.fail_json(msg=str(error))
     module.exit_json(
         changed=False,
-        scrape_interval_s=params["scrape_interval"] or found.spacing_s or DEFAULT_INTERVAL_S,
+        scrape_interval_s=params["scrape_interval"] or settled(found.spacing_s, params["earlier_scrape_interval"]) or DEFAULT_INTERVAL_S,
         spacing_s=found.spacing_s,
         components=keep_seen(components, params["optional"], found.seen),
         absent=[name for name in components if name not in found.seen],

@@ -54,6 +54,16 @@ def test_a_prometheus_that_is_named_is_described(real_prometheus: Any, tmp_path:
     }
 
 
+@pytest.mark.parametrize(("at", "expected"), [("the same", 12.6), ("another", 30)])
+def test_an_interval_that_was_seen_of_the_same_prometheus_stays(real_prometheus: Any, tmp_path: Path, at: str, expected: float) -> None:
+    url = real_prometheus.url if at == "the same" else "http://127.0.0.1:9"
+    seen = {"url": url, "ca_file": None, "token_file": None, "tls_verify": True, "profile": "kubernetes", "scrape_interval_s": 12.6}
+    (tmp_path / "target.json").write_text(json.dumps({"schema_version": 1, "prometheus": seen}), encoding="utf-8")
+    code, text = access(tmp_path, monitoring_prometheus_url=real_prometheus.url)
+    assert code == 0, text
+    assert target(tmp_path)["prometheus"]["scrape_interval_s"] == expected
+
+
 def test_what_another_role_said_of_mlflow_stays(real_prometheus: Any, tmp_path: Path) -> None:
     said = {"namespace": "elsewhere", "pod": "mlflow-1"}
     (tmp_path / "target.json").write_text(json.dumps({"schema_version": 1, "components": {"mlflow": said}}), encoding="utf-8")

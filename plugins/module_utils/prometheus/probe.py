@@ -18,6 +18,8 @@ _METRIC = "container_cpu_usage_seconds_total"
 _LOOK_BACK_S = 600
 # Two differences are the least that say more than chance.
 _SAMPLES_NEEDED = 3
+# Means of ten minutes of irregular samples differ by some per cent; another scrape interval differs by more.
+_NOISE = 0.2
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,16 @@ def spacing(series: Sequence[Series]) -> float | None:
         return None
     longest = 2 * median(gaps)
     return round(fmean(gap for gap in gaps if gap <= longest), 1)
+
+
+def settled(seen_s: float | None, earlier_s: float | None) -> float | None:
+    """Returns the spacing that an earlier look found, in seconds, unless what is seen now differs by more than a fifth of it; None when neither knows.
+
+    Without this a second run would change what is written of the cluster though nothing has changed there.
+    """
+    if not earlier_s or (seen_s and abs(seen_s - earlier_s) > _NOISE * earlier_s):
+        return seen_s
+    return earlier_s
 
 
 def keep_seen(components: Mapping[str, Any], optional: Sequence[str], seen: frozenset[str]) -> dict[str, Any]:

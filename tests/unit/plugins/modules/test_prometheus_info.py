@@ -29,6 +29,7 @@ def fixture_double():
     [
         pytest.param({}, 12.0, ["mlflow", "k6_benchmark", "router"], id="as seen"),
         pytest.param({"scrape_interval": 60}, 60.0, ["mlflow", "k6_benchmark", "router"], id="as told"),
+        pytest.param({"earlier_scrape_interval": 13}, 13.0, ["mlflow", "k6_benchmark", "router"], id="as seen earlier"),
         pytest.param({"optional": ["router"]}, 12.0, ["mlflow", "k6_benchmark"], id="optional and unseen"),
         pytest.param({"tenancy_namespace": "odh"}, 12.0, ["mlflow", "k6_benchmark"], id="one namespace"),
     ],

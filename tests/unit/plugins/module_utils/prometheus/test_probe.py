@@ -9,7 +9,7 @@ import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.answer import Series
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client import PrometheusClient
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.probe import Probe, keep_seen, probe, spacing
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.probe import Probe, keep_seen, probe, settled, spacing
 from ansible_collections.perfscale.mlflow.tests.unit.plugins.module_utils.prometheus.prometheus_double import success
 
 COMPONENTS = {"mlflow": {"namespace": "odh", "pod": "mlflow-.*"}, "router": {"namespace": "ingress", "pod": "router-.*"}}
@@ -32,6 +32,21 @@ def answer(*stamps, pod="mlflow-1", namespace="odh"):
 )
 def test_spacing_is_the_mean_without_gaps(stamps, expected):
     assert spacing([Series({}, [(float(stamp), 1.0) for stamp in each]) for each in stamps]) == expected
+
+
+@pytest.mark.parametrize(
+    ("seen", "earlier", "expected"),
+    [
+        pytest.param(12.1, 12.6, 12.6, id="noise"),
+        pytest.param(15.0, 30.0, 15.0, id="another interval"),
+        pytest.param(30.0, 15.0, 30.0, id="a longer one"),
+        pytest.param(None, 15.0, 15.0, id="nothing to see any more"),
+        pytest.param(12.1, None, 12.1, id="the first look"),
+        pytest.param(None, None, None, id="nobody knows"),
+    ],
+)
+def test_a_second_look_changes_the_spacing_only_for_a_reason(seen, earlier, expected):
+    assert settled(seen, earlier) == expected
 
 
 @pytest.mark.parametrize(
