@@ -100,6 +100,18 @@ options:
         description: The longest life that the run will ask for.
         type: int
         required: true
+  lease:
+    description: Names the run that holds the cluster, if it is another one.
+    type: dict
+    suboptions:
+      namespace:
+        description: Namespace of the Lease, the load generator's.
+        type: str
+        required: true
+      run_id:
+        description: The run that is to start. Empty when it has no name yet.
+        type: str
+        default: ''
 requirements:
   - kubernetes
   - PyYAML
@@ -174,6 +186,7 @@ def argument_spec():
             "no_log": False,  # of what kind, not the token
             "options": {"namespace": text, "names": {"type": "list", "elements": "str", "required": True}, "seconds": {"type": "int", "required": True}},
         },
+        "lease": {"type": "dict", "options": {"namespace": text, "run_id": {"type": "str", "default": ""}}},
         "prometheus": {"type": "dict", "options": connection_spec()},
     }
 
@@ -200,6 +213,7 @@ def look(options, cluster):
         lambda: preflight.storage_problems(cluster, options["storage_class"]),
         lambda: preflight.pull_secret_problems(cluster, options["image_pull_secrets"]),
         lambda: preflight.token_problems(cluster, **options["token"]) if options["token"] else [],
+        lambda: preflight.lease_problems(cluster, **options["lease"]) if options["lease"] else [],
         lambda: prometheus_problems(options["prometheus"]) if options["prometheus"] else [],
     ]
     return preflight.problems_of(checks, rights), facts

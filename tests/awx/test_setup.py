@@ -173,9 +173,11 @@ def test_nodes_come_before_those_that_follow_them() -> None:
 def test_the_workflow_tells_the_truth() -> None:
     """AWX calls a workflow failed only if a failed node has nothing after it that would handle this."""
     assert not any(NODES["verdict"].get(kind) for kind in LINKS)
-    for name in ("deploy", "run_matrix"):
-        assert "diagnose" in NODES[name]["failure"]
-    assert NODES["diagnose"]["always"] == ["report"]
+    # Whatever failed, the verdict fails the workflow and somebody is asked whether to tear down.
+    after_failure = {"deploy": ["diagnose_deployment"], "run_matrix": ["diagnose", "report_failure"]}
+    for name, path in after_failure.items():
+        assert NODES[name]["failure"] == path[:1]
+        assert [NODES[step]["always"] for step in path] == [*([following] for following in path[1:]), ["verdict", "approve_teardown"]]
     assert NODES["report"] == {"identifier": "report", "job_template": "{{ awx_prefix }} report", "success": ["verdict", "approve_teardown"]}
 
 

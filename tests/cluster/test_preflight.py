@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.run_lease import hold
 
 LIMIT_S = 30.0
 NO_SUCH = {"name": "nothings.perfscale.example", "version": "v1", "remedy": "Install it."}
@@ -40,10 +41,12 @@ CRD = {
 def test_every_problem_comes_at_once_and_in_time(cluster: Cluster, playbook: Callable[..., Any], tmp_path: Path, namespace: str) -> None:
     crds = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
     cluster.request("POST", crds, CRD)
+    hold(cluster, namespace, "another", 600)
     try:
         variables = {
             "deploy_environment": "kubernetes",
             "results_dir": str(tmp_path / "results"),
+            "preflight_generator_namespace": namespace,
             "preflight_kubernetes_version": "9.9",
             "preflight_crds": [NO_SUCH, {"name": CRD["metadata"]["name"], "version": "v1", "fields": ["spec.known", "spec.unknown"], "remedy": "Upgrade it."}],
             "preflight_storage_class": "no-such-class",
@@ -56,13 +59,14 @@ def test_every_problem_comes_at_once_and_in_time(cluster: Cluster, playbook: Cal
     finally:
         cluster.request("DELETE", f"{crds}/{CRD['metadata']['name']}")
     said = " ".join(played.stdout.split())
-    assert played.returncode != 0 and "6 problems before anything was started" in said
+    assert played.returncode != 0 and "7 problems before anything was started" in said
     for part in (
         "is older than 9.9",
         "CRD nothings.perfscale.example: is not installed. Install it.",
         "CRD probes.perfscale.example v1: lacks the field spec.unknown. Upgrade it.",
         "Storage class no-such-class: does not exist",
         f"Image pull secret {namespace}/no-such-secret: does not exist",
+        f"Lease {namespace}/perfscale-mlflow: run another holds it until",
         "Prometheus http://127.0.0.1:1: cannot be reached",
     ):
         assert part in said

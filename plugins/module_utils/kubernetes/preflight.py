@@ -13,6 +13,7 @@ from typing import Any
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.rights import Right, lacking
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.run_lease import NAME, held, leases_path
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tokens import request_token
 
 # Few tries and short waits: a cluster that is slow now is a finding, and all of them together have to come within half a minute.
@@ -142,6 +143,17 @@ def token_problems(cluster: Cluster, namespace: str, names: Iterable[str], secon
                 continue
             return [str(error)]
         return []
+    return []
+
+
+def lease_problems(cluster: Cluster, namespace: str, run_id: str) -> list[str]:
+    """Tells which other run holds the cluster, if one does; an empty `run_id` is a run that has no name yet. Raises ClusterError."""
+    found = cluster.get(f"{leases_path(namespace)}/{NAME}", **BRIEFLY)
+    now = cluster.server_time(**BRIEFLY) or time.time()
+    try:
+        held(found, namespace, NAME, run_id, 1, now)
+    except ClusterError as error:
+        return [str(error)]
     return []
 
 

@@ -45,7 +45,7 @@ def ends(lease: Mapping[str, Any]) -> float:
 def held(lease: Mapping[str, Any] | None, namespace: str, name: str, run_id: str, seconds: int, now: float) -> dict[str, Any]:
     """Returns the Lease as it has to be written for a run to hold it for `seconds` from `now` (epoch seconds).
 
-    Raises ClusterError when another run holds it still, or when it is not ours.
+    An empty `run_id` is a run that has no name yet. Raises ClusterError when another run holds it still, or when it is not ours.
     """
     moment = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     if lease is None:
@@ -61,7 +61,7 @@ def held(lease: Mapping[str, Any] | None, namespace: str, name: str, run_id: str
     if holder(lease) and ends(lease) > now:
         raise ClusterError(
             f"Lease {namespace}/{name}: run {holder(lease)} holds it until {iso(ends(lease))} and may be loading the same MLflow. "
-            f"Wait for that run, or end it (teardown with its run_id), before starting run {run_id}."
+            f"Wait for that run, or end it (teardown with its run_id), before starting {f'run {run_id}' if run_id else 'another'}."
         )
     spec = {**before, "holderIdentity": run_id, "leaseDurationSeconds": seconds, "acquireTime": moment, "renewTime": moment}
     spec["leaseTransitions"] = int(before.get("leaseTransitions") or 0) + 1

@@ -8,10 +8,12 @@ import pytest
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import preflight
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.rights import Right
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.run_lease import hold
 
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 CLASSES = "/apis/storage.k8s.io/v1/storageclasses"
 WHO = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+LEASE = "/apis/coordination.k8s.io/v1/namespaces/a/leases/perfscale-mlflow"
 NAME = "mlflows.mlflow.opendatahub.io"
 NEEDED = {"name": NAME, "version": "v1", "fields": ["spec.env.name", "spec.open.anything"], "remedy": "Install the MLflow operator."}
 SCHEMA = {
@@ -148,6 +150,16 @@ def test_asks_whether_a_token_would_be_shortened(server, cluster, answers, part)
         server.answers[("POST", f"/api/v1/namespaces/a/serviceaccounts/{name}/token")] = [(status, given)]
     found = preflight.token_problems(cluster, "a", ["load", "default"], 7200)
     assert part in found[0] if part else found == []
+
+
+@pytest.mark.parametrize(("run_id", "part"), [("r2", "before starting run r2."), ("", "before starting another."), ("r1", None)])
+def test_names_the_run_that_holds_the_cluster(server, cluster, run_id, part):
+    assert preflight.lease_problems(cluster, "a", run_id) == []
+    hold(cluster, "a", "r1", 600)
+    before = server.get(LEASE)
+    found = preflight.lease_problems(cluster, "a", run_id)
+    assert found[0].startswith("Lease a/perfscale-mlflow: run r1 holds it until") and found[0].endswith(part) if part else found == []
+    assert server.get(LEASE) == before
 
 
 def refused():
