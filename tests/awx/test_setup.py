@@ -172,18 +172,18 @@ def test_nodes_come_before_those_that_follow_them() -> None:
 
 def test_the_workflow_tells_the_truth() -> None:
     """AWX calls a workflow failed only if a failed node has nothing after it that would handle this."""
-    assert not any(NODES["verdict"].get(kind) for kind in LINKS)
+    assert not any(NODES[name].get(kind) for name in ("verdict", "verdict_of_what_is_kept") for kind in LINKS)
     # Whatever failed, the verdict fails the workflow and somebody is asked whether to tear down.
-    after_failure = {"deploy": ["diagnose_deployment"], "run_matrix": ["diagnose", "report_failure"]}
-    for name, path in after_failure.items():
-        assert NODES[name]["failure"] == path[:1]
-        assert [NODES[step]["always"] for step in path] == [*([following] for following in path[1:]), ["verdict", "approve_teardown"]]
+    assert [NODES[name]["failure"] for name in ("deploy", "run_matrix")] == [["diagnose"], ["diagnose"]]
+    assert (NODES["diagnose"]["always"], NODES["report_failure"]["always"]) == (["report_failure"], ["verdict", "approve_teardown"])
     assert NODES["report"] == {"identifier": "report", "job_template": "{{ awx_prefix }} report", "success": ["verdict", "approve_teardown"]}
 
 
 def test_nothing_is_torn_down_unasked() -> None:
     assert [name for name, node in NODES.items() for kind in LINKS if "teardown" in node.get(kind, [])] == ["approve_teardown"]
     assert "approval" in NODES["approve_teardown"]
+    # A denial must not fail the workflow of a good run, nor hide a bad one.
+    assert NODES["approve_teardown"]["failure"] == ["verdict_of_what_is_kept"]
 
 
 def test_schedule_and_notification_are_off() -> None:

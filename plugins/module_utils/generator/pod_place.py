@@ -22,8 +22,8 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pod_ex
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pod_state import verdict
 
 _VERSION = re.compile(r"\bv?(\d+\.\d+\.\d+\S*)")
-# Pulling an image may fail for a moment; so many looks of two seconds must show it.
-PULL_PATIENCE = 10
+# Pulling an image may fail for a moment; so many looks of a second must show it. The kubelet tries again after about ten.
+PULL_PATIENCE = 20
 ACCOUNT_WITHIN_S = 30.0
 
 
