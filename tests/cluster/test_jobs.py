@@ -1,10 +1,15 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Jobs of an automation controller against a cluster: the load outlives the job that is cut, and the next one, in a fresh place, attaches to it."""
+"""Jobs of an automation controller against a cluster: the load outlives the job that is cut, and the next one, in a fresh place, goes on.
+
+The tests stand in the order of the jobs and share one MLflow. Five jobs of one run are ended, each at another point: the first by its
+controller, since it is silent, the others by somebody who cancels them.
+"""
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -18,29 +23,46 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "awx"))
 from jobs import Job
 
 pytestmark = pytest.mark.alone
+RUN = "job-kept"
 CELLS = ["t1-c5-r1", "t1-c6-r1"]
+TWO_CELLS = {"run_id": RUN, "test_matrix_concurrency": "5,6"}
 STARTED = "Start k6 in the pod or attach to the one that runs"
+SILENCE_S = 8
 
 
-@pytest.fixture(name="launch", scope="module")
-def fixture_launch(cluster, images, prometheus, tmp_path_factory):
-    """Launches jobs that log in as their credential tells; what they made goes at the end."""
+class Controller:
+    """Launches jobs that log in as their credential tells, and knows the place of results outside of them."""
+
+    def __init__(self, settings, login, make_directory):
+        self.settings, self.login, self._make_directory = settings, login, make_directory
+        self.sink = make_directory("sink")
+        self.jobs = []
+
+    def launch(self, playbook, answers, with_sink=True, heartbeat_s=30, **more):
+        sinks = [{"name": "shared", "kind": "directory", "path": str(self.sink)}] if with_sink else []
+        variables = {**self.settings, "publish_sinks": sinks, "test_matrix_tenants": "1", "test_matrix_concurrency": "5", **answers}
+        environment = {**self.login, "PERFSCALE_HEARTBEAT_S": str(heartbeat_s)}
+        directory = self._make_directory(f"job-{len(self.jobs) + 1}-")
+        self.jobs.append(Job(directory, playbook, variables, environment, inventory="kubernetes", **more))
+        return self.jobs[-1]
+
+    def done(self):
+        """The cells whose records have reached the place of results, with their verdicts."""
+        paths = {cell_id: self.sink / RUN / "cells" / cell_id / "cell.json" for cell_id in CELLS}
+        return {cell_id: json.loads(path.read_text(encoding="utf-8"))["verdict"]["status"] for cell_id, path in paths.items() if path.exists()}
+
+
+@pytest.fixture(name="controller", scope="module")
+def fixture_controller(cluster, images, prometheus, tmp_path_factory):
+    """A controller whose jobs have the rights of the shipped roles alone; what they made goes at the end."""
     settings = {**settings_for(tmp_path_factory.mktemp("operator"), images, prometheus), "mlflow_operator_manifests": []}
-    sink = tmp_path_factory.mktemp("sink")
-    jobs = []
     with administrator.prepared(cluster, images) as login:
-
-        def launch(playbook, answers, with_sink=False):
-            sinks = [{"name": "shared", "kind": "directory", "path": str(sink)}] if with_sink else []
-            variables = {**settings, "publish_sinks": sinks, "test_matrix_tenants": "1", "test_matrix_concurrency": "5", **answers}
-            jobs.append(Job(tmp_path_factory.mktemp(f"job-{len(jobs) + 1}-"), playbook, variables, login, inventory="kubernetes"))
-            return jobs[-1]
-
-        yield launch
-        for job in jobs:
+        controller = Controller(settings, login, tmp_path_factory.mktemp)
+        yield controller
+        for job in controller.jobs:
             if job.process.poll() is None:
                 job.cancel()
-        assert launch("teardown", {"teardown_all": "true"}).end() == 0
+        assert controller.launch("teardown", {"teardown_all": "true"}, with_sink=False).end() == 0
 
 
 def until_loaded(job, cell_id):
@@ -54,25 +76,68 @@ def starts(job):
     return {Path(attempt["directory"]).parents[1].name: attempt["attached"] for attempt in done if "cells" in Path(attempt["directory"]).parts}
 
 
-def test_without_a_sink_the_cluster_names_the_run_and_its_load_is_used(launch):
-    first = launch("full_suite", {"run_id": "job-alone"})
+def test_silent_while_it_deploys(controller):
+    job = controller.launch("full_suite", TWO_CELLS, heartbeat_s=600, settings={"idle_timeout": SILENCE_S})
+    assert job.end() == 254
+    assert (job.status, job.tasks()[-1].startswith("Wait until")) == ("timeout", True)
+    assert job.reap() == []
+    assert controller.done() == {}
+
+
+def test_cancelled_while_it_prefills(controller):
+    # Hardly more patience, but now the job says that it waits.
+    job = controller.launch("full_suite", TWO_CELLS, heartbeat_s=SILENCE_S / 2, settings={"idle_timeout": 2 * SILENCE_S})
+    job.until("prefill", lambda: next((job.project / "results" / RUN / "prefill").glob("*/state.json"), None))
+    assert job.cancel() == 254
+    assert job.status == "canceled"
+    assert (controller.sink / RUN / "run.json").exists()
+    assert controller.done() == {}
+
+
+def test_cancelled_in_a_window(controller):
+    job = controller.launch("full_suite", {**TWO_CELLS, "run_id": "", "resume": "latest"})
+    until_loaded(job, CELLS[0])
+    assert job.cancel() == 254
+    assert f"Run {RUN} goes on" in job.output
+    assert starts(job) == {CELLS[0]: False}
+    assert controller.done() == {}
+
+
+def test_cancelled_between_two_cells(controller):
+    # Without deploy.yml before it, what is measured is described again.
+    job = controller.launch("run_matrix", TWO_CELLS)
+    job.until("record of the first cell", lambda: CELLS[0] in controller.done())
+    assert job.cancel() == 254
+    assert starts(job) == {CELLS[0]: True}
+    assert controller.done() == {CELLS[0]: "valid"}
+
+
+def test_cancelled_while_it_reports(controller):
+    first = (controller.sink / RUN / "cells" / CELLS[0] / "cell.json").read_bytes()
+    job = controller.launch("full_suite", TWO_CELLS)
+    job.until("report", lambda: "Say the verdict" in job.tasks() or job.tasks().count("Write the report") > 1)
+    assert job.cancel() == 254
+    assert "1 of 2 cells to run" in job.output
+    assert starts(job) == {CELLS[1]: False}
+    assert controller.done() == dict.fromkeys(CELLS, "valid")
+    assert (controller.sink / RUN / "cells" / CELLS[0] / "cell.json").read_bytes() == first
+
+
+def test_the_last_job_ends_the_run(controller):
+    job = controller.launch("full_suite", TWO_CELLS)
+    assert job.end() == 0
+    assert "0 of 2 cells to run" in job.output
+    assert starts(job) == {}
+    assert (controller.sink / RUN / "report" / "index.html").is_file()
+    assert (job.stats()["perfscale_run_id"], job.stats()["perfscale_cells_valid"], job.stats()["perfscale_verdict"]) == (RUN, 2, "valid")
+
+
+def test_without_a_sink_the_cluster_names_the_run_and_its_load_is_used(controller):
+    first = controller.launch("full_suite", {"run_id": "job-alone"}, with_sink=False)
     until_loaded(first, CELLS[0])
     assert first.cancel() == 254
-    second = launch("full_suite", {"resume": "latest"})
+    second = controller.launch("full_suite", {"resume": "latest"}, with_sink=False)
     assert second.end() == 0
     assert "Run job-alone: holds the cluster, but nothing was found of its records" in second.output
     assert starts(second) == {CELLS[0]: True}
     assert (second.stats()["perfscale_run_id"], second.stats()["perfscale_verdict"]) == ("job-alone", "valid")
-
-
-def test_with_a_sink_the_run_goes_on_where_it_was_cut(launch):
-    two = {"run_id": "job-kept", "test_matrix_concurrency": "5,6"}
-    first = launch("full_suite", two, with_sink=True)
-    until_loaded(first, CELLS[1])
-    assert first.cancel() == 254
-    # Without deploy.yml before it, what is measured is described again.
-    second = launch("run_matrix", two, with_sink=True)
-    assert second.end() == 0
-    assert "1 of 2 cells to run" in second.output
-    assert starts(second) == {CELLS[1]: True}
-    assert (second.stats()["perfscale_cells_valid"], second.stats()["perfscale_verdict"]) == (2, "valid")
