@@ -30,7 +30,7 @@ def restore(wanted: str, results: Path | str, sinks: Sequence[Sink], schema_dir:
             found = manifest.read(sink, run_id, schema_dir) if run_id else None
             if run_id is None or found is None:
                 if not sink.is_readable:
-                    warnings.append(str(sink.error("takes files and gives none. Allow reading, or restore from another sink.")))
+                    warnings.append(str(sink.error("gives no files. Correct its secret, or allow reading, or restore from another sink.")))
                 continue
             pending = manifest.read(sink, run_id, schema_dir, manifest.PENDING) or {"files": {}}
             told = _bring(sink, run_id, Path(results) / run_id, _accepted(found["files"], pending["files"]), found["files"])
