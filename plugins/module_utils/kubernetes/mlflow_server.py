@@ -9,6 +9,7 @@ show the spec's settings, its own generation observed and rolled out, and then t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -31,6 +32,9 @@ MIGRATION_SELECTOR = "mlflow.opendatahub.io/migration-job=true"
 FORCE_MIGRATE = "mlflow.opendatahub.io/force-migrate=true"
 MIGRATION_FAILED = "MigrationFailed"
 LOG_LINES = 20
+# The operator writes an address with this host while the platform's gateway has no domain.
+PLACEHOLDER = "gateway-hostname-placeholder"
+_GENERATION = re.compile(r"-g(\d+)-[a-z0-9]+$")
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,16 @@ def judge(state: State) -> Verdict:
         return Verdict()
     found = [*state.pods, *state.migration_pods]
     hindrances = deployments.hindrances(found, [state.claim] if state.claim else [])
-    return Verdict(waiting_for=waiting + hindrances, doubts=[text for text in map(pods.stuck, found) if text])
+    return Verdict(waiting_for=waiting + hindrances, doubts=[text + _outdated(pod, state.resource) for pod in found if (text := pods.stuck(pod))])
+
+
+def _outdated(pod: Mapping[str, Any], resource: Mapping[str, Any]) -> str:
+    """Returns what to do about a migration of settings from before: the operator waits for its end, whatever the settings are now."""
+    name = pod["metadata"]["name"]
+    found = _GENERATION.search(name) if MIGRATION_SELECTOR.split("=")[0] in (pod["metadata"].get("labels") or {}) else None
+    if not found or int(found[1]) >= resource["metadata"].get("generation", 0):
+        return ""
+    return f", of settings from before, for which the operator waits: delete Job {name.rpartition('-')[0]}, and run the same again"
 
 
 def _rollout(state: State) -> list[str]:
@@ -91,6 +104,7 @@ def _differing(asked: Mapping[str, Any], replicas: Any, container: Mapping[str, 
     environment = {entry["name"]: entry for entry in container.get("env") or []}
     image = (asked.get("image") or {}).get("image")
     checks = {
+        "database": _same_store(asked, environment.get("MLFLOW_BACKEND_STORE_URI") or {}),
         "replicas": asked.get("replicas") in (None, replicas),
         "image": image in (None, container.get("image")),
         "workers": asked.get("workers") is None or f"--workers={asked['workers']}" in (container.get("args") or []),
@@ -99,6 +113,13 @@ def _differing(asked: Mapping[str, Any], replicas: Any, container: Mapping[str, 
         "env": all(entry["name"] in environment and entry.get("value") == environment[entry["name"]].get("value") for entry in asked.get("env") or []),
     }
     return [name for name, same in checks.items() if not same]
+
+
+def _same_store(asked: Mapping[str, Any], variable: Mapping[str, Any]) -> bool:
+    if asked.get("backendStoreUriFrom"):
+        found = (variable.get("valueFrom") or {}).get("secretKeyRef") or {}
+        return all(found.get(part) == asked["backendStoreUriFrom"].get(part) for part in ("name", "key"))
+    return asked.get("backendStoreUri") in (None, variable.get("value"))
 
 
 def _same_amounts(asked: Any, found: Any) -> bool:
@@ -148,9 +169,10 @@ def facts(state: State | None) -> dict[str, Any]:
         "exists": bool(resource),
         "owned": ownership.is_ours(resource),
         "generation": (resource.get("metadata") or {}).get("generation"),
-        "version": status.get("version") or None,
+        # Some builds of the operator write v3.17.2.
+        "version": (status.get("version") or "").removeprefix("v") or None,
         "internal_url": (status.get("address") or {}).get("url") or None,
-        "external_url": status.get("url") or None,
+        "external_url": None if PLACEHOLDER in (status.get("url") or "") else status.get("url") or None,
         "conditions": conditions.all_of(resource),
         "replicas": deployed.get("replicas"),
         "workers": spec.get("workers"),
@@ -177,15 +199,23 @@ def diagnose(cluster: Cluster, namespace: str, state: State | None) -> list[str]
         return []
     names = [NAME, f"{NAME}-pvc", *(pod["metadata"]["name"] for pod in [*state.pods, *state.migration_pods])]
     found = deployments.diagnose(cluster, namespace, names)
-    try:
-        failed = [pod for pod in state.migration_pods if any(_ended_badly(entry) for entry in pods.container_states(pod))]
-        newest = sorted(failed, key=lambda pod: pod["metadata"].get("creationTimestamp", ""))[-1:]
-        for pod in newest:
-            log = cluster.text(f"/api/v1/namespaces/{namespace}/pods/{pod['metadata']['name']}/log", query={"tailLines": LOG_LINES}).strip()
-            found.append(f"log of migration pod {pod['metadata']['name']}:\n{log}" if log else f"migration pod {pod['metadata']['name']}: has no log")
-    except ClusterError as error:
-        found.append(f"no log of the migration: {error}")
+    ended_badly = [pod for pod in state.migration_pods if any(_ended_badly(entry) for entry in pods.container_states(pod))]
+    for pod in sorted(ended_badly, key=lambda pod: pod["metadata"].get("creationTimestamp", ""))[-1:]:
+        found.append(_log(cluster, namespace, f"migration pod {pod['metadata']['name']}", pod["metadata"]["name"], {}))
+    for pod in state.pods:
+        for entry in pods.container_states(pod):
+            if entry["name"] == NAME and not entry.get("ready") and (_ended_badly(entry) or "running" in (entry.get("state") or {})):
+                query = {"container": NAME, "previous": "true"} if entry.get("restartCount") else {"container": NAME}
+                found.append(_log(cluster, namespace, f"pod {pod['metadata']['name']}", pod["metadata"]["name"], query))
     return found
+
+
+def _log(cluster: Cluster, namespace: str, what: str, pod: str, query: Mapping[str, str]) -> str:
+    try:
+        log = cluster.text(f"/api/v1/namespaces/{namespace}/pods/{pod}/log", query={"tailLines": LOG_LINES, **query}).strip()
+    except ClusterError as error:
+        return f"no log of {what}: {error}"
+    return f"log of {what}:\n{log}" if log else f"{what}: has no log"
 
 
 def _ended_badly(state: Mapping[str, Any]) -> bool:

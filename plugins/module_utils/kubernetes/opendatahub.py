@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import conditions, olm, ownership
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import conditions, olm, ownership, pods
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.olm import name_of
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.opendatahub_state import (
     DSC_CRD,
@@ -260,6 +260,7 @@ def last_seen(state: State) -> list[str]:
         parts = [f"{word} {status[word]}" for word in ("phase", "state", "installedCSV", "currentCSV") if status.get(word)]
         parts += _bad(kind, manifest)
         told.append(f"{kind} {name_of(manifest)}: {'; '.join(parts) or ('no bad condition' if status else 'no status')}")
+    told += [text for pod in state.mlflow_operator_pods if (text := pods.stuck(pod) or pods.pending(pod))]
     if is_silent(state) and management_state(state.dsc) == "Managed":
         told.append(
             f"Deployment {MLFLOW_OPERATOR_DEPLOYMENT} is Available but MLflowOperator {MLFLOW_OPERATOR} has no status: this release of Open Data Hub "

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import deployments
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.olm import deployment_names, is_copied, name_of, namespace_of, owns
@@ -70,6 +71,7 @@ class State:
     mlflow_deployment: dict[str, Any] | None
     mlflows: list[dict[str, Any]]
     applications_namespace: dict[str, Any] | None
+    mlflow_operator_pods: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def dsci(self) -> dict[str, Any] | None:
@@ -85,15 +87,17 @@ def read(cluster: Cluster, wanted: Wanted) -> State:
     namespace = wanted.applications_namespace
     dscis = _items(cluster, _DSCI) or []
     place = ((dscis[0].get("spec") or {}).get("applicationsNamespace") if dscis else "") or namespace
+    deployed = deployments.look(cluster, place, MLFLOW_OPERATOR_DEPLOYMENT)
     return State(
         operator=_read_operator(cluster, wanted) if wanted.olm else OperatorState(),
         crds={name: cluster.get(f"{_CRDS}/{name}") for name in (DSC_CRD, DSCI_CRD, MLFLOW_CRD)},
         dscis=dscis,
         dscs=_items(cluster, _DSC) or [],
         mlflow_operator=cluster.get(f"{_MLFLOW_OPERATOR}/{MLFLOW_OPERATOR}"),
-        mlflow_deployment=cluster.get(f"/apis/apps/v1/namespaces/{place}/deployments/{MLFLOW_OPERATOR_DEPLOYMENT}"),
+        mlflow_deployment=deployed.deployment,
         mlflows=_items(cluster, _MLFLOW) or [],
         applications_namespace=cluster.get(f"/api/v1/namespaces/{namespace}"),
+        mlflow_operator_pods=deployed.pods,
     )
 
 

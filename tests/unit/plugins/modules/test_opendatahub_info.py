@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from pathlib import Path
 
@@ -63,6 +64,13 @@ def test_time_and_failures_name_what_was_seen(info, seen, expect, sentence):
     said = info(seen, expect=expect)
     assert said["failed"] and sentence in said["msg"] and "Last seen: " in said["msg"]
     assert not info(seen, expect=expect, required=False)["opendatahub"]["ready"]
+
+
+def test_what_keeps_the_operator_of_mlflow_from_starting_is_told(info):
+    waiting = {"name": "manager", "state": {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}}
+    pods = [{"metadata": {"name": "manager-1"}, "status": {"containerStatuses": [waiting]}}]
+    seen = dataclasses.replace(state(mlflow_operator=mlflow_operator(None), dscs=[dsc(step=0)]), mlflow_operator_pods=pods)
+    assert "pod manager-1: ImagePullBackOff (no such image)" in info(seen, expect="mlflow_operator")["msg"]
 
 
 def test_a_silent_operator_can_be_accepted(info):

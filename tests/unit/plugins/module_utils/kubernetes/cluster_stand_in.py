@@ -33,6 +33,7 @@ class ClusterStandIn:
         self.served: dict[str, list[dict[str, Any]]] = copy.deepcopy(RESOURCES)
         self.requests: list[tuple[str, str]] = []
         self.logs: dict[str, str] = {}
+        self.asked_logs: list[dict[str, Any]] = []
         self.held: set[str] = set()
         self.establishes = True
         self._numbers = itertools.count(1)
@@ -46,6 +47,7 @@ class ClusterStandIn:
     def text(self, path: str, query: dict[str, Any] | None = None) -> str:
         if path not in self.logs:
             raise ClusterError(f"GET {path}: the API server answered 404 (no such log). Check the name.", 404, "NotFound")
+        self.asked_logs.append(query or {})
         return self.logs[path]
 
     def items(self, path: str, selector: str = "") -> list[dict[str, Any]]:

@@ -20,6 +20,8 @@ def condition(kind: str, status: str, reason: str, message: str = "") -> dict:
     return {"type": kind, "status": status, "reason": reason, "message": message}
 
 
+STORE = {"name": "MLFLOW_BACKEND_STORE_URI", "value": "sqlite:////mlflow/mlflow.db"}
+FROM_SECRET = {"name": "MLFLOW_BACKEND_STORE_URI", "valueFrom": {"secretKeyRef": {"name": "db", "key": "uri"}}}
 READY = [condition("Available", "True", "DeploymentReady"), condition("Progressing", "False", "ReconcileComplete")]
 MIGRATING = [condition("Available", "False", "MigrationRunning"), condition("Progressing", "True", "MigrationRunning")]
 
@@ -33,6 +35,7 @@ def resource(conditions: list | None = None, version: str = "3.17.2", **spec: ob
 def deployment(replicas: int = 1, seen: int = 4, container: dict | None = None, **counts: int) -> dict:
     full = {"readyReplicas": replicas, "availableReplicas": replicas, "updatedReplicas": replicas, "replicas": replicas, **counts}
     whole = {"name": "mlflow", "image": "mlflow:1", "args": ["server", "--workers=1"], **(container or {})}
+    whole["env"] = [whole.pop("store", STORE), *whole.get("env", [])]
     spec = {"replicas": replicas, "selector": {"matchLabels": {"app": "mlflow"}}, "template": {"spec": {"containers": [whole]}}}
     return {"metadata": {"name": "mlflow", "generation": 4}, "spec": spec, "status": {"observedGeneration": seen, **full}}
 
@@ -88,6 +91,10 @@ def test_judge(seen: mlflow_server.State, waiting_for: str) -> None:
     [
         pytest.param({"image": {"image": "mlflow:2"}}, {}, False, id="image"),
         pytest.param({"workers": 2}, {}, False, id="workers"),
+        pytest.param({}, {"store": FROM_SECRET}, False, id="still-another-database"),
+        pytest.param({"backendStoreUri": None, "backendStoreUriFrom": {"name": "db", "key": "uri"}}, {}, False, id="still-sqlite"),
+        pytest.param({"backendStoreUri": None, "backendStoreUriFrom": {"name": "db", "key": "uri"}}, {"store": FROM_SECRET}, True, id="the-secret"),
+        pytest.param({"backendStoreUri": None, "backendStoreUriFrom": {"name": "db2", "key": "uri"}}, {"store": FROM_SECRET}, False, id="another-secret"),
         pytest.param({"podAnnotations": {"certificate": "2"}}, {}, False, id="annotations"),
         pytest.param({"replicas": 2}, {}, False, id="replicas"),
         pytest.param({"env": [{"name": "A", "value": "1"}]}, {"env": [{"name": "A", "value": "0"}]}, False, id="value"),
@@ -114,6 +121,39 @@ def test_a_container_that_cannot_start_is_a_doubt() -> None:
     broken = pod("mlflow-1", containerStatuses=[waiting("ImagePullBackOff")])
     verdict = mlflow_server.judge(state(deployed=deployment(readyReplicas=0), pods=[broken]))
     assert verdict.doubts == ["pod mlflow-1: ImagePullBackOff (back-off)"]
+
+
+@pytest.mark.parametrize(("generation", "remedy"), [(2, ", of settings from before, for which the operator waits: delete Job mlflow-mg-3172-g2"), (3, "")])
+def test_a_migration_of_settings_from_before_that_cannot_start_has_to_go(generation: int, remedy: str) -> None:
+    name = f"mlflow-mg-3172-g{generation}-x7k2p"
+    stuck = pod(name, {"mlflow.opendatahub.io/migration-job": "true"}, containerStatuses=[waiting("ImagePullBackOff", "db-migrate")])
+    verdict = mlflow_server.judge(state(MIGRATING, deployment(0), migration_pods=[stuck]))
+    assert verdict.doubts == [f"pod {name}: ImagePullBackOff (back-off){remedy}{', and run the same again' if remedy else ''}"]
+
+
+@pytest.mark.parametrize(
+    ("restarts", "lines"), [pytest.param(0, "it starts\nit failed", id="still-tries"), pytest.param(1, "it starts\nit failed", id="started-again")]
+)
+def test_diagnose_shows_the_log_of_a_server_that_is_not_ready(restarts: int, lines: str) -> None:
+    server = ClusterStandIn()
+    server.logs[f"{CORE}/pods/mlflow-1/log"] = lines
+    entry = {"name": "mlflow", "ready": False, "restartCount": restarts, "state": {"running": {}}}
+    other = {"name": "bundle", "ready": False, "state": {"running": {}}}
+    seen = mlflow_server.State(resource(), pods=[pod("mlflow-1", containerStatuses=[entry, other])])
+    assert mlflow_server.diagnose(server, "odh", seen) == [f"log of pod mlflow-1:\n{lines}"]
+    assert server.asked_logs == [{"container": "mlflow", "tailLines": 20, **({"previous": "true"} if restarts else {})}]
+
+
+@pytest.mark.parametrize(
+    ("status", "version", "url"),
+    [
+        pytest.param({"version": "v3.17.2", "url": "https://gateway/mlflow"}, "3.17.2", "https://gateway/mlflow", id="with-a-v"),
+        pytest.param({"version": "3.17.2", "url": "https://www.gateway-hostname-placeholder-with-mlflow-path.com/mlflow"}, "3.17.2", None, id="no-domain-yet"),
+    ],
+)
+def test_facts_of_other_builds(status: dict, version: str, url: str | None) -> None:
+    found = mlflow_server.facts(mlflow_server.State({**resource(), "status": status}))
+    assert (found["version"], found["external_url"]) == (version, url)
 
 
 def test_a_stuck_pod_beside_a_ready_server_is_no_doubt() -> None:
@@ -224,7 +264,7 @@ def test_diagnose_shows_warnings_and_the_log_of_the_last_failed_migration() -> N
     seen = mlflow_server.State(resource(), migration_pods=[first, last, fine])
     assert mlflow_server.diagnose(server, "odh", seen) == ["Pod mg-1: Failed (cannot mount)", "log of migration pod mg-2:\nno such database"]
     server.logs.clear()
-    assert "no log of the migration" in mlflow_server.diagnose(server, "odh", seen)[1]
+    assert "no log of migration pod mg-2" in mlflow_server.diagnose(server, "odh", seen)[1]
     assert mlflow_server.diagnose(server, "odh", None) == []
 
 
