@@ -28,7 +28,8 @@ RESOURCE = "/apis/mlflow.opendatahub.io/v1/mlflows"
 # The operator names its Deployment and everything else after this.
 NAME = "mlflow"
 POD_SELECTOR = f"app={NAME}"
-MIGRATION_SELECTOR = "mlflow.opendatahub.io/migration-job=true"
+MIGRATION_LABEL = "mlflow.opendatahub.io/migration-job"
+MIGRATION_SELECTOR = f"{MIGRATION_LABEL}=true"
 FORCE_MIGRATE = "mlflow.opendatahub.io/force-migrate=true"
 MIGRATION_FAILED = "MigrationFailed"
 LOG_LINES = 20
@@ -81,7 +82,7 @@ def judge(state: State) -> Verdict:
 def _outdated(pod: Mapping[str, Any], resource: Mapping[str, Any]) -> str:
     """Returns what to do about a migration of settings from before: the operator waits for its end, whatever the settings are now."""
     name = pod["metadata"]["name"]
-    found = _GENERATION.search(name) if MIGRATION_SELECTOR.split("=")[0] in (pod["metadata"].get("labels") or {}) else None
+    found = _GENERATION.search(name) if MIGRATION_LABEL in (pod["metadata"].get("labels") or {}) else None
     if not found or int(found[1]) >= resource["metadata"].get("generation", 0):
         return ""
     return f", of settings from before, for which the operator waits: delete Job {name.rpartition('-')[0]}, and run the same again"
