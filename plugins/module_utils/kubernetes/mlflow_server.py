@@ -35,6 +35,8 @@ MIGRATION_FAILED = "MigrationFailed"
 LOG_LINES = 20
 # The operator writes an address with this host while the platform's gateway has no domain.
 PLACEHOLDER = "gateway-hostname-placeholder"
+# A server that does not understand the address of its database may write it into its log, password included.
+_PASSWORD = re.compile(r"(://[^\s:/@]*:)[^\s@]+@")
 _GENERATION = re.compile(r"-g(\d+)-[a-z0-9]+$")
 
 
@@ -216,6 +218,7 @@ def _log(cluster: Cluster, namespace: str, what: str, pod: str, query: Mapping[s
         log = cluster.text(f"/api/v1/namespaces/{namespace}/pods/{pod}/log", query={"tailLines": LOG_LINES, **query}).strip()
     except ClusterError as error:
         return f"no log of {what}: {error}"
+    log = _PASSWORD.sub(r"\1***@", log)
     return f"log of {what}:\n{log}" if log else f"{what}: has no log"
 
 

@@ -144,6 +144,14 @@ def test_diagnose_shows_the_log_of_a_server_that_is_not_ready(restarts: int, lin
     assert server.asked_logs == [{"container": "mlflow", "tailLines": 20, **({"previous": "true"} if restarts else {})}]
 
 
+def test_a_log_is_shown_without_the_password_of_the_database() -> None:
+    server = ClusterStandIn()
+    server.logs[f"{CORE}/pods/mlflow-1/log"] = "unsupported URI 'postgresql://me:c4nary/+@db:5432/mlflow', see https://example.org/a:b"
+    seen = mlflow_server.State(resource(), pods=[pod("mlflow-1", containerStatuses=[{"name": "mlflow", "ready": False, "state": {"running": {}}}])])
+    [told] = mlflow_server.diagnose(server, "odh", seen)
+    assert told.endswith("unsupported URI 'postgresql://me:***@db:5432/mlflow', see https://example.org/a:b")
+
+
 @pytest.mark.parametrize(
     ("status", "version", "url"),
     [
