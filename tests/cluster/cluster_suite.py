@@ -11,7 +11,8 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,11 @@ sys.path.insert(0, str(ROOT / "tests" / "local"))
 from operator_stand_in import manifests
 from suite import Suite
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
+
+MANAGED = "app.kubernetes.io/managed-by=perfscale.mlflow"
+LOOKALIKE = "/api/v1/namespaces/tenant-zz-production"
+KINDS_MADE = ("/api/v1/namespaces", "/api/v1/pods", "/api/v1/secrets", "/apis/apps/v1/deployments", "/apis/rbac.authorization.k8s.io/v1/rolebindings")
 CLUSTER_STEERING = ("KUBECONFIG", "NAMESPACE", "K6_POD_NAME", "MLFLOW_NAMESPACE", "MLFLOW_POD_LABEL")
 
 
@@ -85,3 +91,16 @@ def settings_for(directory: Path, images: Mapping[str, str], prometheus: Mapping
         "test_matrix_duration": "40s",
         "test_matrix_concurrency": 5,
     }
+
+
+@contextmanager
+def nothing_left(cluster: Cluster, selector: str) -> Iterator[None]:
+    """Around a teardown: nothing with the selector stays, and a namespace that only looks like a tenant does."""
+    root, _slash, name = LOOKALIKE.rpartition("/")
+    cluster.request("POST", root, {"metadata": {"name": name}})
+    try:
+        yield
+        assert cluster.request("GET", LOOKALIKE)["status"]["phase"] == "Active"
+        assert {path: found for path in KINDS_MADE if (found := cluster.items(path, selector=selector))} == {}
+    finally:
+        cluster.request("DELETE", LOOKALIKE)

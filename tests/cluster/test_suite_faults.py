@@ -10,7 +10,7 @@ import signal
 import time
 
 import pytest
-from cluster_suite import ClusterSuite, settings_for
+from cluster_suite import MANAGED, ClusterSuite, nothing_left, settings_for
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tokens import request_token
 from node import faults
@@ -113,3 +113,11 @@ def test_a_prometheus_that_is_down_is_named_before_anything_is_made(stack):
     assert refused.returncode != 0
     assert "Prometheus" in refused.stdout and "10.200.0.1:9" in refused.stdout and "Traceback" not in refused.stdout
     assert not (stack.results / "blind" / "target.json").exists()
+
+
+def test_a_teardown_of_all_runs_removes_ours_and_nothing_else(stack, cluster):
+    """Runs last, over what the runs above left. Alone, since it would take the tenants of other tests as well."""
+    assert cluster.items("/api/v1/namespaces", selector=MANAGED)
+    with nothing_left(cluster, MANAGED):
+        assert stack.play("teardown", {"teardown_all": True}).returncode == 0
+    assert cluster.get("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/mlflows.mlflow.opendatahub.io") is None

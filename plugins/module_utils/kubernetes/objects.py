@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import ownership
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import MERGE_PATCH, Cluster
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.manifests import describe
 
@@ -23,6 +23,9 @@ CRD = "CustomResourceDefinition"
 # What to do with an object that exists without our label.
 FOREIGN = ("refuse", "adopt", "keep")
 POLL_S = 0.25
+# After a cleanup that failed once, the API server may forget a CRD until it looks at all of them again (five minutes); a change reminds it.
+REMIND_S = 15.0
+REMINDED = f"{ownership.OURS}/waited-for"
 # Set by the API server on every write, or by controllers: no difference that anybody asked for.
 _VOLATILE = ("managedFields", "resourceVersion", "generation")
 
@@ -140,9 +143,11 @@ class Objects:
     def wait_gone(self, manifests: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
         """Waits until objects are gone; returns {object, why} of those that are still there when time is up."""
         left = {self.path(manifest): manifest for manifest in manifests}
-        deadline = time.monotonic() + self.timeout_s
+        started = reminded = time.monotonic()
         why: dict[str, str] = {}
         while left:
+            reminds = time.monotonic() - reminded > REMIND_S
+            reminded = time.monotonic() if reminds else reminded
             for path, manifest in list(left.items()):
                 found = self.cluster.get(path)
                 same = found is not None and found["metadata"].get("uid") == (manifest["metadata"].get("uid") or found["metadata"].get("uid"))
@@ -150,10 +155,21 @@ class Objects:
                     del left[path]
                     continue
                 why[path] = why_it_stays(found)
-            if not left or time.monotonic() > deadline:
+                if reminds and manifest["kind"] == CRD and found["metadata"].get("deletionTimestamp"):
+                    self._remind(path, found["metadata"]["uid"])
+            if not left or time.monotonic() - started > self.timeout_s:
                 break
             time.sleep(POLL_S)
         return [{"object": describe(manifest), "why": why[path]} for path, manifest in left.items()]
+
+    def _remind(self, path: str, uid: str) -> None:
+        """Changes an object that is being deleted, so that whoever deletes it looks again. Without the right to do so it is waited for only."""
+        body = {"metadata": {"uid": uid, "annotations": {REMINDED: f"{time.time():.0f}"}}}
+        try:
+            self.cluster.request("PATCH", path, body=body, content_type=MERGE_PATCH)
+        except ClusterError as error:
+            if error.status not in (403, 404, 409):
+                raise
 
 
 def why_it_stays(manifest: Mapping[str, Any]) -> str:

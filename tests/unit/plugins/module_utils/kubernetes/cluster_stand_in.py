@@ -35,6 +35,8 @@ class ClusterStandIn:
         self.logs: dict[str, str] = {}
         self.asked_logs: list[dict[str, Any]] = []
         self.held: set[str] = set()
+        # Deletions of these end with the next change only.
+        self.forgotten: set[str] = set()
         self.establishes = True
         self._numbers = itertools.count(1)
 
@@ -68,9 +70,15 @@ class ClusterStandIn:
         if method == "DELETE":
             if path not in self.objects:
                 raise ClusterError("gone", 404, "NotFound")
-            if path in self.held:
+            if path in self.held | self.forgotten:
                 self.objects[path]["metadata"] |= {"deletionTimestamp": "2026-11-24T12:00:00Z", "finalizers": ["example.com/holds"]}
             else:
+                del self.objects[path]
+            return {}
+        if content_type == "application/merge-patch+json":
+            if self.objects.get(path, {}).get("metadata", {}).get("uid") != body["metadata"]["uid"]:
+                raise ClusterError("another one", 409, "Conflict")
+            if path in self.forgotten:
                 del self.objects[path]
             return {}
         assert (method, content_type) == ("PATCH", "application/apply-patch+yaml")

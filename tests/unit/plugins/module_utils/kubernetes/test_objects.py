@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import objects as objects_module
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import ownership
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.objects import Objects, why_it_stays
@@ -170,6 +171,17 @@ def test_what_stays_is_told_with_its_reason() -> None:
         {"object": "Secret here/one", "why": "waits for its finalizers example.com/holds"},
         {"object": "Secret here/kept", "why": "is not being deleted"},
     ]
+
+
+def test_a_definition_that_the_api_server_forgot_is_brought_to_its_mind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seen on a busy API server: the cleanup failed once (storage is initializing), and was then not tried again for minutes."""
+    monkeypatch.setattr(objects_module, "REMIND_S", 0.3)
+    cluster = ClusterStandIn()
+    cluster.forgotten = {f"{DEFINITIONS}/things.example.com"}
+    apply_all(objects(cluster), [definition()])
+    done = remove_all(objects(cluster, timeout_s=5.0), [definition()])
+    assert done["stays"] == [] and cluster.objects == {}
+    assert [request for request in cluster.requests if request[0] == "PATCH"][1:] == [("PATCH", f"{DEFINITIONS}/things.example.com")]
 
 
 def test_check_mode_removes_nothing() -> None:
