@@ -143,11 +143,13 @@ class Objects:
     def wait_gone(self, manifests: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
         """Waits until objects are gone; returns {object, why} of those that are still there when time is up."""
         left = {self.path(manifest): manifest for manifest in manifests}
-        started = reminded = time.monotonic()
+        deadline = time.monotonic() + self.timeout_s
+        remind_at = time.monotonic() + REMIND_S
         why: dict[str, str] = {}
         while left:
-            reminds = time.monotonic() - reminded > REMIND_S
-            reminded = time.monotonic() if reminds else reminded
+            reminds = time.monotonic() > remind_at
+            if reminds:
+                remind_at = time.monotonic() + REMIND_S
             for path, manifest in list(left.items()):
                 found = self.cluster.get(path)
                 same = found is not None and found["metadata"].get("uid") == (manifest["metadata"].get("uid") or found["metadata"].get("uid"))
@@ -157,7 +159,7 @@ class Objects:
                 why[path] = why_it_stays(found)
                 if reminds and manifest["kind"] == CRD and found["metadata"].get("deletionTimestamp"):
                     self._remind(path, found["metadata"]["uid"])
-            if not left or time.monotonic() - started > self.timeout_s:
+            if not left or time.monotonic() > deadline:
                 break
             time.sleep(POLL_S)
         return [{"object": describe(manifest), "why": why[path]} for path, manifest in left.items()]

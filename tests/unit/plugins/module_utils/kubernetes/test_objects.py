@@ -174,7 +174,7 @@ def test_what_stays_is_told_with_its_reason() -> None:
 
 
 def test_a_definition_that_the_api_server_forgot_is_brought_to_its_mind(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Seen on a busy API server: the cleanup failed once (storage is initializing), and was then not tried again for minutes."""
+    """A cleanup that failed once (storage is initializing) may not be tried again until something changes."""
     monkeypatch.setattr(objects_module, "REMIND_S", 0.3)
     cluster = ClusterStandIn()
     cluster.forgotten = {f"{DEFINITIONS}/things.example.com"}
