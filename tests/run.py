@@ -29,7 +29,7 @@ VERSITYGW = "1.8.0"
 SIDE_BY_SIDE = ("-n", str(min(4, os.cpu_count() or 1)))
 TWO_AT_A_TIME = ("-n", "2")
 COVERAGE = ("--cov=plugins/module_utils", "--cov-report=term", "--cov-fail-under=90")
-PARTS = ("house", "unit", "k6", "prometheus", "mlflow", "publish", "local_stack")
+PARTS = ("repository", "unit", "k6", "prometheus", "mlflow", "publish", "local_stack")
 WHOLE = ("awx", "local")
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from repository import ROOT, load_yaml
+from checkout import ROOT, load_yaml
 
 MODULES = sorted(path for path in ROOT.glob("plugins/modules/*.py") if path.name != "__init__.py")
 DOCUMENTED = [*MODULES, *sorted(path for path in ROOT.glob("plugins/filter/*.py") if path.name != "__init__.py")]

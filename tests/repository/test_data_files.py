@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.plan import expand
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.profile import load_profile
-from repository import ROOT, load_yaml, relative
+from checkout import ROOT, load_yaml, relative
 
 FILES = ROOT / "files"
 SCHEMAS = sorted(FILES.glob("schemas/*.json"))

@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local import cache, environments
-from repository import NAME, NAMESPACE, ROOT, copy_dependencies, environment, load_yaml, run, unpack
+from checkout import NAME, NAMESPACE, ROOT, copy_dependencies, environment, load_yaml, run, unpack
 
 CORE = load_yaml(ROOT / "execution-environment.yml")["dependencies"]["ansible_core"]["package_pip"]
 # The importer of Galaxy and Automation Hub brings ansible-lint and ansible-builder, which it calls.

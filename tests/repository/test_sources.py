@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""House rules that hold for the text of every file: licence, no machine's paths, no remote code, every wait limited, no shell."""
+"""Rules that hold for the text of every file: licence, no machine's paths, no remote code, every wait limited, no shell."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from repository import ROOT, files, relative
+from checkout import ROOT, files, relative
 
 SOURCES = ("**/*.py", "**/*.yml", "**/*.yaml", "**/*.js", "**/*.j2", "**/*.toml", "**/*.sh", "Makefile", "ansible.cfg", ".ci/run")
 LICENCE = "SPDX-License-Identifier: GPL-3.0-or-later"

@@ -11,7 +11,7 @@ from types import ModuleType
 
 import pytest
 
-from repository import ROOT, load_yaml
+from checkout import ROOT, load_yaml
 
 OLD_VARIABLES = """
     RESULTS_DIR NAMESPACE K6_POD_NAME MLFLOW_NAMESPACE MLFLOW_POD_LABEL MLFLOW_URL MLFLOW_TOKEN TEST_DURATION DB_BACKEND

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The repository as the house tests see it: its files, its archive, its installed form."""
+"""The repository as the repository tests see it: its files, its archive, its installed form."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def files(*patterns: str) -> list[Path]:
     """Returns the files that belong to the repository (tracked, or new and not ignored) and match one of the glob patterns."""
     listed = run("git", "ls-files", "--cached", "--others", "--exclude-standard", "-z", "--", *(f":(glob){pattern}" for pattern in patterns), cwd=ROOT)
     if listed.returncode:
-        raise RuntimeError(f"git ls-files: {listed.stderr.strip()}. Run the house tests in a git checkout.")
+        raise RuntimeError(f"git ls-files: {listed.stderr.strip()}. Run the repository tests in a git checkout.")
     paths = (ROOT / name for name in sorted(set(listed.stdout.split("\0"))) if name)
     return [path for path in paths if path.is_file() and not path.is_symlink()]
 

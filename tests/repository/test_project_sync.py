@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from repository import NAME, NAMESPACE, ROOT, environment, files, load_yaml, relative, run, tool
+from checkout import NAME, NAMESPACE, ROOT, environment, files, load_yaml, relative, run, tool
 
 LINK = Path(".collections", "ansible_collections", NAMESPACE, NAME)
 

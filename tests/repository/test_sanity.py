@@ -12,14 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from repository import ROOT, TOOLS, files
+from checkout import ROOT, TOOLS, files
 from sanity import BOOTSTRAP, prepare_home
 
 
 @pytest.mark.skipif(not (TOOLS / "ansible-test").exists(), reason="ansible-test is not in this Python's environment")
 def test_sanity_finds_nothing(archive: Path) -> None:
     """Runs in a process of its own, as by hand."""
-    finished = subprocess.run([sys.executable, ROOT / "tests/house/sanity.py", "--archive", archive], cwd=ROOT, capture_output=True, text=True, check=False)
+    command = [sys.executable, ROOT / "tests/repository/sanity.py", "--archive", archive]
+    finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     findings = [line for line in finished.stdout.splitlines() if line.startswith(("ERROR", "FATAL"))]
     assert finished.returncode == 0, "\n".join(findings) or finished.stdout + finished.stderr
 

@@ -5,7 +5,7 @@
 
 ansible-test keeps its environments under HOME. It gets a private one in the user's cache directory, so that they are made once
 and nothing of the user is touched. There it finds a pip bootstrap script, which it would otherwise download.
-Further options go to ansible-test: `python tests/house/sanity.py --test pylint`.
+Further options go to ansible-test: `python tests/repository/sanity.py --test pylint`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from repository import build, copy_dependencies, environment, run, tool, unpack
+from checkout import build, copy_dependencies, environment, run, tool, unpack
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 TIME_LIMIT_S = 1800.0

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from repository import NAME, NAMESPACE, ROOT, copy_dependencies, environment, load_yaml, run, tool
+from checkout import NAME, NAMESPACE, ROOT, copy_dependencies, environment, load_yaml, run, tool
 
 MODULES = sorted(path.stem for path in ROOT.glob("plugins/modules/*.py") if path.name != "__init__.py")
 PLAYBOOKS = sorted(path.stem for path in ROOT.glob("playbooks/*.yml"))

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from checkout import ROOT, environment, run
 from controller_tools import collections, execution_environment, hub, introspect
-from repository import ROOT, environment, run
 
 # Named otherwise on the package index than in an import.
 PACKAGES = {"PIL": "pillow", "psycopg": "psycopg[binary]", "websocket": "websocket-client", "yaml": "PyYAML"}

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from checkout import NAME, NAMESPACE, ROOT, build, environment, files, load_yaml, relative, run, tool
 from controller_tools import import_archive, lint
-from repository import NAME, NAMESPACE, ROOT, build, environment, files, load_yaml, relative, run, tool
 
 VERSION = "1.0.0"
 

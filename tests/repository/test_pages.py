@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from repository import ROOT, run
+from checkout import ROOT, run
 
 
 @pytest.fixture(scope="module")

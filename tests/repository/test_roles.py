@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from repository import ROOT, load_yaml
+from checkout import ROOT, load_yaml
 
 ROLES = sorted(path.parents[1] for path in ROOT.glob("roles/*/tasks/main.yml"))
 PYTHON_TYPES: dict[str, tuple[type, ...]] = {

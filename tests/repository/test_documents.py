@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from repository import ROOT, files, load_yaml, relative
+from checkout import ROOT, files, load_yaml, relative
 
 MAKE_TARGETS = ("venv", "suite", "test", "test-cluster", "cluster-up", "cluster-down", "bench", "lint", "docs", "pages", "clean")
 DOCUMENTS = [path for path in files("*.md", "docs/**/*.md") if path.name != "LICENSE"]
