@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError, explain, file_digest, read_json, write_json
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6 import blocks, journeys, log, outage, samples, tenants
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.errors import K6ResultError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.exit_codes import COMPLETE, meaning
@@ -17,7 +18,6 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations imp
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import Raw, read_raw
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.summary import Summary, SummaryError, read_summary
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.window import Window, find_window
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import FileWriteError, describe, explain, read_json, write_json
 
 RAW_NAMES = ("raw.csv", "raw.csv.gz")
 LOG_NAME = "k6.log"
@@ -74,7 +74,7 @@ def kept_result(dest: Path) -> dict[str, Any] | None:
     """Return {result, files} of an earlier call, or None unless its files are there unchanged."""
     try:
         kept = read_json(dest / RESULT_NAME)
-        return kept if all(describe(dest / name) == known for name, known in kept["files"].items()) else None
+        return kept if all(file_digest(dest / name) == known for name, known in kept["files"].items()) else None
     except (ValueError, OSError, KeyError):
         return None
 
@@ -105,7 +105,7 @@ def _build(attempt: Attempt, path: Path) -> dict[str, Any]:
     }
     result["undersampled"] = undersampled(result["operations"], attempt.operations)
     result["warnings"] = warnings + _warnings(attempt, raw, summary, result)
-    return {"result": result, "files": {name: describe(attempt.dest / name) for name in (SAMPLES_NAME, TENANTS_NAME)}}
+    return {"result": result, "files": {name: file_digest(attempt.dest / name) for name in (SAMPLES_NAME, TENANTS_NAME)}}
 
 
 def _remove(path: Path) -> None:

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, NamedTuple
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import write_atomic
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.errors import K6ResultError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import PRECISION, UNKNOWN, Raw
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.window import PHASES, Window
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import write_atomic
 
 COLUMNS = ("start_ms", "operation", "journey", "tenant", "status", "error_code", "duration_ms", "waiting_ms", "phase", "shard")
 _ROWS_PER_BLOCK = 8192

@@ -10,7 +10,7 @@ import io
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import write_text
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import write_text
 
 COLUMNS = ("tenant", "n", "ok", "failed", "rate_per_s", "p50_ms", "p95_ms", "max_ms")
 

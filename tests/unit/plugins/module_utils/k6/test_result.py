@@ -13,11 +13,11 @@ import statistics
 import pytest
 from raw_text import HEADER, value
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError, file_digest
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6 import result as result_module
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.errors import K6ResultError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations import OPERATIONS
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.result import Attempt, build_result
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import FileWriteError, describe
 
 
 def build(directory, **known):
@@ -54,7 +54,7 @@ def test_every_number_follows_from_the_kept_samples(attempt_directory):
     assert result["window"]["end"] - result["window"]["start"] == pytest.approx(1.2)
     assert all(journey["started"] for journey in result["journeys"].values())
     assert result["undersampled"] == list(OPERATIONS)
-    assert built["files"] == {name: describe(attempt_directory / "kept" / name) for name in ("samples.csv.gz", "tenants.csv")}
+    assert built["files"] == {name: file_digest(attempt_directory / "kept" / name) for name in ("samples.csv.gz", "tenants.csv")}
     json.dumps(built, allow_nan=False)
 
 

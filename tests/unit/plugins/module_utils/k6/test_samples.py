@@ -12,12 +12,12 @@ import gzip
 import pytest
 from raw_text import HEADER, request
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6 import samples
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.errors import K6ResultError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import read_raw
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.samples import COLUMNS, sorted_requests, write_samples
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.window import Window
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import FileWriteError
 
 WINDOW = Window(1_795_000_001_000, 1_795_000_002_000)
 TEXT = HEADER + "".join(
