@@ -13,7 +13,7 @@ from typing import Any
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError, explain, file_digest, read_json, write_json
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6 import blocks, journeys, log, outage, samples, tenants
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.errors import K6ResultError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.exit_codes import COMPLETE, meaning
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.exit_codes import is_complete, meaning
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations import OPERATIONS, undersampled
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import Raw, read_raw
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.summary import Summary, SummaryError, read_summary
@@ -130,7 +130,7 @@ def _measured(attempt: Attempt, raw: Raw, window: Window, pools: blocks.Pools) -
 def partial_reasons(raw: Raw, window: Window, exit_code: int | None, has_summary: bool) -> list[str]:
     """List why the samples do not cover the planned load; empty when they do."""
     reasons = []
-    if exit_code is not None and exit_code not in COMPLETE:
+    if exit_code is not None and not is_complete(exit_code):
         reasons.append(f"k6 ended with exit code {exit_code}: {meaning(exit_code)}")
     if raw.last_ms < window.end_ms - _SILENCE_MS:
         reasons.append(f"the last row of k6 is {(window.end_ms - raw.last_ms) / 1000:.1f} s before the end of the window")

@@ -5,10 +5,15 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.cell import measured_record
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.verdict import evaluate_objectives, evaluate_rules
+
+ROOT = Path(__file__).resolve().parents[5]
 
 
 def change(parts, path, value):
@@ -76,6 +81,13 @@ def test_objectives(plan, parts, objective, status, value):
     record = measured_record(plan["cells"][0], {}, parts)
     [result] = evaluate_objectives([{"name": "o", **objective}], record)
     assert (result["status"], result["value"]) == (status, value)
+
+
+def test_the_documented_limit_is_the_written_one(plan, parts):
+    documented = re.search(r"`limit` \(a text such as `([^`]+)`\)", (ROOT / "docs" / "data_model.md").read_text(encoding="utf-8"))
+    record = measured_record(plan["cells"][0], {}, parts)
+    [result] = evaluate_objectives([{"name": "o", "select": "total", "metric": "p95_ms", "max": 2000}], record)
+    assert documented[1] == result["limit"]
 
 
 @pytest.mark.parametrize(("select", "metric"), [("nothing", "p95_ms"), ("total", "speed"), ("training", "error_ratio")])
