@@ -4,7 +4,8 @@
 """Prints how long the orchestration of a cell takes, and what the controller uses while the load runs.
 
 Orchestration is everything between the end of one window and the start of the next cell's warm-up, less one scrape interval
-that the metrics have to wait for. Only neighbours of one tenant level count: there prefill has nothing to do.
+that the metrics have to wait for. Only neighbours of one tenant level count: there prefill has nothing to do. Seconds depend on what else the machine
+does, so the numbers of tasks, task files and module calls from one load to the next are printed beside them.
 
 Usage: orchestration.py [RUN_DIRECTORY]; without one a short matrix is run in a directory of its own.
 """
@@ -23,6 +24,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 GOAL_S = 5.0
 GOAL_CONTROLLER_CORES = 0.02
+GOAL_MODULE_CALLS = 12
+TRACE = "trace.jsonl"
+# What runs in the controller alone: no module is started for it.
+CONTROL = ("set_fact", "debug", "assert", "fail", "set_stats", "include_tasks", "include_role", "validate_argument_spec")
 MATRIX = {
     "test_matrix_tenants": 1,
     "test_matrix_concurrency": "4,5,6,7",
@@ -35,7 +40,14 @@ MATRIX = {
 
 def run_matrix(directory: str) -> Path:
     """Runs a short matrix in the directory and returns its run directory."""
-    environment = {**os.environ, "PWD": directory, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
+    environment = {
+        **os.environ,
+        "PWD": directory,
+        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+        "ANSIBLE_CALLBACK_PLUGINS": str(Path(__file__).parent / "callback"),
+        "ANSIBLE_CALLBACKS_ENABLED": "task_trace,perfscale.mlflow.heartbeat",
+        "PERFSCALE_TRACE": str(Path(directory) / TRACE),
+    }
     playbook = str(Path(sys.executable).with_name("ansible-playbook"))
     for name in ("full_suite", "teardown"):
         subprocess.run(
@@ -59,6 +71,21 @@ def orchestration_s(cells: list[dict], scrape_interval_s: float) -> list[float]:
     ]
 
 
+def counts_of(trace: Path) -> list[dict[str, int]]:
+    """Return, for each way from the end of one load to that of the next one, how many tasks, module calls and task files it had."""
+    entries = [json.loads(line) for line in trace.read_text(encoding="utf-8").splitlines()]
+    ends = [number for number, entry in enumerate(entries) if entry["action"].endswith(".k6_wait")]
+    ways = [entries[before + 1 : after + 1] for before, after in pairwise(ends)]
+    return [
+        {
+            "tasks": len(way),
+            "module calls": sum(entry["outcome"] != "skipped" and entry["action"].rsplit(".", 1)[-1] not in CONTROL for entry in way),
+            "task files": len({entry["file"] for entry in way if "/tasks/" in entry["file"] and not entry["file"].endswith("test_matrix/tasks/run.yml")}),
+        }
+        for way in ways
+    ]
+
+
 def report(run: Path) -> None:
     """Prints the figures of a run."""
     cells = cells_of(run)
@@ -66,6 +93,11 @@ def report(run: Path) -> None:
     gaps = orchestration_s(cells, target["prometheus"]["scrape_interval_s"])
     cores = [cell["controller"]["cpu_cores_mean"] for cell in cells]
     print(f"orchestration per cell: median {statistics.median(gaps):.2f} s, max {max(gaps):.2f} s of {len(gaps)} (goal {GOAL_S:g} s)")
+    trace = run.parents[1] / TRACE
+    if trace.is_file():
+        # The first way is that from the prefill to the first cell.
+        for name, most in ((key, max(counts[key] for counts in counts_of(trace)[1:])) for key in ("tasks", "module calls", "task files")):
+            print(f"{name} per cell: {most}" + (f" (goal {GOAL_MODULE_CALLS})" if name == "module calls" else ""))
     print(f"controller inside the load: median {statistics.median(cores):.4f} cores, max {max(cores):.4f} (goal {GOAL_CONTROLLER_CORES:g})")
 
 
