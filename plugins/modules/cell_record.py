@@ -117,7 +117,7 @@ RETURN = r"""
 record:
   description:
     - With O(phase=compare) nothing.
-    - With O(phase=begin) the keys resumed, todo and done.
+    - With O(phase=begin) the keys resumed, todo, done, and remaining_s, the seconds of load that come after each cell to run, by its id.
     - With O(phase=measured) and O(phase=failed) the keys id, verdict, n (samples of the window) and retry, whether to measure the cell once more.
     - With O(phase=failed) also is_started, whether the load of the cell was started and may still be running.
     - With O(phase=finish) and O(phase=outcome) the keys ok, reasons and counts.
