@@ -142,6 +142,7 @@ def read_exit(attempt: Path) -> dict[str, Any] | None:
 
 def _read_json(directory: Path) -> dict[str, Any]:
     try:
-        return read_json(directory / "state.json")
+        state: dict[str, Any] = read_json(directory / "state.json")
     except ValueError:
         return {}
+    return state

@@ -21,6 +21,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.object
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pod_exec import Container
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pod_state import verdict
 
+_PodAndEvents = tuple[dict[str, Any] | None, list[dict[str, Any]]]
 _VERSION = re.compile(r"\bv?(\d+\.\d+\.\d+\S*)")
 # Pulling an image may fail for a moment: it counts after so many checks, one a second. The kubelet retries after about ten.
 PULL_PATIENCE = 20
@@ -200,27 +201,30 @@ def _replace(objects: Objects, pod: dict[str, Any]) -> None:
 def _wait_until_running(cluster: Cluster, settings: Mapping[str, Any]) -> dict[str, Any]:
     where = f"{settings['namespace']}/{settings['name']}"
 
-    def get_state() -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
+    def get_state() -> _PodAndEvents:
         pod = get_pod(cluster, settings["namespace"], settings["name"])
         return pod, pod_events(cluster, pod) if pod and (pod.get("status") or {}).get("phase") == "Pending" else []
 
-    state, outcome = waiting.wait(
-        get_state, lambda found: verdict(found[0], manifests.CONTAINER, found[1]), settings["timeout_s"], pause_s=1.0, patience=PULL_PATIENCE
-    )
-    if outcome.ended != "ready":
+    def check(found: _PodAndEvents | None) -> waiting.Verdict:
+        pod, events = found or (None, [])
+        return verdict(pod, manifests.CONTAINER, events)
+
+    state, outcome = waiting.wait(get_state, check, settings["timeout_s"], pause_s=1.0, patience=PULL_PATIENCE)
+    pod = state[0] if state else None
+    if outcome.ended != "ready" or pod is None:
         details = "; ".join(outcome.verdict.problems or outcome.verdict.doubts or outcome.verdict.waiting_for)
         raise ClusterError(
             f"Pod {where}: not started within {outcome.seconds:.0f} s ({details}). Correct image, resources or placement of the generator "
             "(k6_runner_pod_image, k6_runner_pod_resources, k6_runner_pod_avoid_required, k6_runner_pod_node_selector)."
         )
-    return state[0]
+    return pod
 
 
 def pod_events(cluster: Cluster, pod: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the events about a pod, oldest first; none where they may not be listed."""
-    query = {"fieldSelector": f"involvedObject.uid={pod['metadata']['uid']}"}
+    metadata = pod["metadata"]
     try:
-        found = cluster.items(f"/api/v1/namespaces/{pod['metadata']['namespace']}/events", **query)
+        found = cluster.items(f"/api/v1/namespaces/{metadata['namespace']}/events", fieldSelector=f"involvedObject.uid={metadata['uid']}")
     except ClusterError:
         return []
     return sorted(found, key=lambda event: str(event.get("lastTimestamp") or event.get("eventTime") or ""))

@@ -192,5 +192,5 @@ def affinity(avoid: Sequence[Mapping[str, Any]], is_required: bool) -> dict[str,
 
 def _term(entry: Mapping[str, Any]) -> dict[str, Any]:
     # Without either, a term means the pod's own namespace only, where the measured system need not be.
-    where = {"namespaces": list(entry["namespaces"])} if entry.get("namespaces") else {"namespaceSelector": {}}
+    where: dict[str, Any] = {"namespaces": list(entry["namespaces"])} if entry.get("namespaces") else {"namespaceSelector": {}}
     return {"labelSelector": {"matchLabels": dict(entry["labels"])}, "topologyKey": HOSTNAME, **where}
