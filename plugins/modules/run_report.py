@@ -104,7 +104,7 @@ from importlib.util import find_spec
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import FileWriteError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.material import ReportError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.report import FORMATS, make_report
 

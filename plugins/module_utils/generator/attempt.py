@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.exit_codes import COMPLETE
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import read_json, write_json
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.schema import check
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.exit_codes import is_complete
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local import handle as handles
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import read_json, write_json
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.schema import check
 
 if TYPE_CHECKING:
     from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.backend import Backend, Load
@@ -115,10 +115,10 @@ def usable_attempt(load: Load, is_running: Callable[[dict[str, Any]], bool]) -> 
         return None
     if is_running(state):
         return state
-    exit_record = read_exit(Path(state["directory"]))
-    is_complete = exit_record is not None and exit_record.get("exit_code") in COMPLETE
+    record = read_exit(Path(state["directory"]))
     has_samples = any((Path(state["directory"]) / name).exists() for name in ("raw.csv", "raw.csv.gz"))
-    return state if load.is_finished_reusable and is_complete and has_samples else None
+    is_usable = load.is_finished_reusable and has_samples and record is not None and is_complete(record["exit_code"])
+    return state if is_usable else None
 
 
 def stop_all(backend: Backend, directory: Path) -> bool:

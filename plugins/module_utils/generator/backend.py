@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.schema import check
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.process import ProcessError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import FileWriteError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.schema import check
 
 try:
     import jsonschema  # noqa: F401 # pylint: disable=unused-import

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import write_json
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator import pod_files, pod_secret
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator import pod_manifests as manifests
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.attempt import (
@@ -34,14 +35,13 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.attempt
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.backend import Failure, GeneratorLostError, Load, Status
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.pod_lifecycle import get_pod
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.pod_rpc import PodRpc, RejectedError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.exit_codes import COMPLETE
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.exit_codes import is_complete
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import ownership
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.objects import Objects
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pod_exec import Container
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pod_state import Fate, fate, restarts, verdict
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import write_json
 
 # How often a rejected start is tried: the configuration may come damaged.
 START_ATTEMPTS = 3
@@ -175,8 +175,9 @@ class PodBackend:
         if not self._is_pod_running(handle):
             return False
         response = PodRpc(self._cluster, container_of(handle)).call("status", handle["directory"])
-        is_complete = response["phase"] == "ended" and pod_files.exit_record(response["exit"])["exit_code"] in COMPLETE
-        return response["phase"] == "running" or (is_finished_reusable and is_complete)
+        if response["phase"] == "ended":
+            return is_finished_reusable and is_complete(pod_files.exit_record(response["exit"])["exit_code"])
+        return response["phase"] == "running"
 
     def _running_pod(self, namespace: str, name: str) -> dict[str, Any]:
         pod = get_pod(self._cluster, namespace, name)
@@ -248,7 +249,7 @@ def _find_load(rpc: PodRpc, prefix: str, load: Load) -> str:
         return ""  # the pod has the scripts of an older version
     for directory, value in listed.items():
         phase, digest, code = value.split()
-        is_usable = phase == "running" or (load.is_finished_reusable and phase == "ended" and int(code) in COMPLETE)
+        is_usable = phase == "running" or (load.is_finished_reusable and phase == "ended" and is_complete(int(code)))
         if is_usable and digest == hashlib.sha256(_body(config_in_pod(load.config, directory))).hexdigest():
             found = directory
         elif phase == "running":

@@ -36,7 +36,7 @@ def read_legacy_summary(path: str | Path) -> dict[str, Any]:
     operations = {match["operation"] for name in summary.metrics if (match := _METRIC.match(name))} - {"http_req"}
     if not operations:
         raise LegacySummaryError(
-            f"summary file {path}: has no <operation>_response_time, _passed or _failed metrics. Give a file written by the old test script."
+            f"Summary file {path}: has no <operation>_response_time, _passed or _failed metrics. Give a file written by the old test script."
         )
     return {
         "tenants": _axis(summary, path, "tenants"),
@@ -57,7 +57,7 @@ def _axis(summary: Summary, path: str | Path, name: str) -> int:
         return int(value)
     except (TypeError, ValueError) as error:
         raise LegacySummaryError(
-            f"summary file {path}: does not say its {name} ({value!r}). "
+            f"Summary file {path}: does not say its {name} ({value!r}). "
             "Name it summary_tenants-<T>_concurrency_<C>.json or give the number inside."
         ) from error
 

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import write_atomic, write_json, write_text
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import write_atomic, write_json, write_text
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.markdown import summary_markdown
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.material import VERDICT_FILE
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import Model, build_model

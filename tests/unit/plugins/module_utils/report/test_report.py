@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import FileWriteError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.charts import CHARTS
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.markdown import table
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.material import ReportError
