@@ -33,6 +33,9 @@ STDIN_BLOCK = 1 << 15
 MISSING_PROGRAM = ("executable file not found", "no such file or directory")
 # What a command may say on standard error before the rest is dropped (bytes).
 STDERR_LIMIT = 1 << 14
+# The last line of a complete response of our scripts, which take it as PERFSCALE_END: without it the connection was cut.
+END = "end"
+SHELL = ("env", f"PERFSCALE_END={END}", "sh")
 
 
 class Container(NamedTuple):

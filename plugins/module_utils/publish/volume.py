@@ -15,7 +15,7 @@ from typing import Any, cast
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import write_atomic
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pod_exec import Answer, Container, run
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pod_exec import END, SHELL, Answer, Container, run
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish import volume_pod
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink import READ_BACK, FileSink, Upload, joined
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.volume_script import SCRIPT
@@ -116,20 +116,20 @@ class VolumeSink(FileSink):
             yield self._ask("read", key, str(at // MEBIBYTE), str(PIECE // MEBIBYTE), length=min(PIECE, size - at)).stdout
 
     def _ask(self, command: str, *words: str, stdin: bytes = b"", length: int | None = None, fits: str = "") -> Answer:
-        """Returns a whole answer: one that ends with `end`, or that has `length` bytes. Raises SinkError.
+        """Returns a whole answer: one that ends with `END`, or that has `length` bytes. Raises SinkError.
 
         `fits` is what a command says when an earlier try of the same had been done.
         """
         said = ""
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                answer = run(self._cluster, self._inside(), ["sh", "-c", SCRIPT, "volume", command, self._root, *words], stdin, timeout_s=120.0)
+                answer = run(self._cluster, self._inside(), [*SHELL, "-c", SCRIPT, "volume", command, self._root, *words], stdin, timeout_s=120.0)
             except ClusterError as error:
                 if error.status in (401, 403, 404) or error.reason == "NotStarted":
                     raise self.error(str(error)) from error
                 said = str(error)
             else:
-                is_whole = len(answer.stdout) == length if length is not None else answer.stdout.endswith(b"end\n")
+                is_whole = len(answer.stdout) == length if length is not None else answer.stdout.endswith(f"{END}\n".encode())
                 if is_whole or answer.code == _ABSENT:
                     return answer
                 words_said = answer.stdout.decode("utf-8", "replace").strip()

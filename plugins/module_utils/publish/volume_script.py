@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the pod of a volume is asked to do: a shell script given to `sh -c`, which needs nothing but the usual tools (busybox has them all).
 
-An answer ends with the word `end`: one without it was cut off, and every question may be asked again.
+An answer ends with $PERFSCALE_END (kubernetes/pod_exec.py): one without it was cut off, and every question may be asked again.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ case $command in
   # settle: what arrived takes its place, records last; a file is replaced in one step.
   settle)
     # Asked again, since the first answer was lost.
-    [ -d "$arriving" ] || { echo end; exit 0; }
+    [ -d "$arriving" ] || { echo "$PERFSCALE_END"; exit 0; }
     cd "$arriving" || exit 1
     for last in '' cell.json run.json; do
       find . -type f | while read -r file; do
@@ -54,5 +54,5 @@ case $command in
     set -- $(ls -ln "$root/$1")
     echo "size $5" ;;
 esac
-echo end
+echo "$PERFSCALE_END"
 """

@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The manifests of the generator: pod, scripts, volume claim, network policy. Plain settings in, plain objects out.
+"""The manifests of the generator's pod and what belongs to it: scripts, PersistentVolumeClaim, network policy; their names and paths.
 
-The pod follows the restricted security standard (https://kubernetes.io/docs/concepts/security/pod-security-standards/) and takes any user id, as OpenShift
-gives it one.
+Plain settings in, plain objects out. The pod follows the restricted security standard
+(https://kubernetes.io/docs/concepts/security/pod-security-standards/) and takes any user id, as OpenShift gives it one.
 """
 
 from __future__ import annotations
@@ -15,7 +15,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.generator import pod_layout as layout
+try:
+    from kubernetes.utils.quantity import parse_quantity
+except ImportError:  # the modules report it with missing_required_lib
+    parse_quantity = None
+
+CONTAINER = "k6"
+PROGRAM = "k6"
+# Directories in the pod.
+SCRIPTS = "/scripts"
+RESULTS = "/results"
+SECRETS = "/var/run/perfscale.mlflow"
+# The keys of the Secret are the names of the files.
+TOKEN, TOKEN_MAP, CA_BUNDLE = "token", "tokens.json", "ca.crt"
 
 DIGEST = "perfscale.mlflow/digest"
 NAME_LABEL = "app.kubernetes.io/name"
@@ -23,54 +35,71 @@ COMPONENT_LABEL = "app.kubernetes.io/component"
 COMPONENT = "load-generator"
 HOSTNAME = "kubernetes.io/hostname"
 SUFFIXES = (".js", ".sh")
-_UNITS = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "m": 1e-3}
+
+
+def scripts_name(pod: str) -> str:
+    """Return the name of the ConfigMap with the scripts."""
+    return f"{pod}-scripts"
+
+
+def secret_name(pod: str) -> str:
+    """Return the name of the Secret with tokens and CA bundle."""
+    return f"{pod}-access"
+
+
+def claim_name(pod: str) -> str:
+    """Return the name of the PersistentVolumeClaim."""
+    return f"{pod}-results"
+
+
+def secret_file(name: str) -> str:
+    """Return the path of a file of the Secret in the pod."""
+    return f"{SECRETS}/{name}"
 
 
 def quantity(text: str | int | float | None) -> float | None:
-    """Returns a Kubernetes quantity as a number (cores, bytes), or None without one. Raises ValueError."""
+    """Return a Kubernetes quantity as a number (cores, bytes), or None without one. Raises ValueError."""
     if text is None or text == "":
         return None
-    shown = str(text).strip()
-    unit = next((unit for unit in _UNITS if shown.endswith(unit)), "")
     try:
-        return float(shown.removesuffix(unit)) * _UNITS.get(unit, 1)
+        return float(parse_quantity(text))
     except ValueError:
-        raise ValueError(f"Quantity {shown}: is not one of Kubernetes. Write it like 500m, 2, 512Mi or 4Gi.") from None
+        raise ValueError(f"Quantity {text}: invalid Kubernetes quantity. Write it like 500m, 2, 512Mi or 4Gi.") from None
 
 
 def scripts(directory: Path | str) -> dict[str, str]:
-    """Returns the scripts below a directory, by their relative path."""
+    """Return the scripts below a directory, by their relative path."""
     root = Path(directory)
     return {path.relative_to(root).as_posix(): path.read_text(encoding="utf-8") for path in sorted(root.rglob("*")) if path.suffix in SUFFIXES}
 
 
 def key_of(path: str) -> str:
-    """Returns the key of a script in the ConfigMap, where keys have no slashes."""
+    """Return the key of a script in the ConfigMap, where keys have no slashes."""
     return path.replace("/", "__")
 
 
 def config_map(settings: Mapping[str, Any], files: Mapping[str, str]) -> dict[str, Any]:
-    """Returns the ConfigMap that carries the scripts."""
+    """Return the ConfigMap that carries the scripts."""
     data = {key_of(path): text for path, text in files.items()}
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": _metadata(settings, layout.scripts_name(settings["name"])), "data": data}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": _metadata(settings, scripts_name(settings["name"])), "data": data}
 
 
-def claim(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the volume claim for the output, where one is wanted instead of the node's own disk."""
+def volume_claim(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the PersistentVolumeClaim for the output, where one is wanted instead of the node's own disk."""
     spec: dict[str, Any] = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": settings["volume_size"]}}}
     if settings.get("storage_class"):
         spec["storageClassName"] = settings["storage_class"]
-    return {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": _metadata(settings, layout.claim_name(settings["name"])), "spec": spec}
+    return {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": _metadata(settings, claim_name(settings["name"])), "spec": spec}
 
 
 def network_policy(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the policy that lets nobody connect to the generator; what it connects to is up to the others."""
+    """Return the policy that denies all connections to the generator; its own connections are up to the other side's policies."""
     spec = {"podSelector": {"matchLabels": _own_labels(settings)}, "policyTypes": ["Ingress"], "ingress": []}
     return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": _metadata(settings, settings["name"]), "spec": spec}
 
 
 def pod(settings: Mapping[str, Any], files: Mapping[str, str]) -> dict[str, Any]:
-    """Returns the pod. Its annotation is a digest of all that it is made of, the scripts included: another digest needs another pod."""
+    """Return the pod. Its annotation is a digest of its spec and the scripts: another digest needs another pod."""
     digest_of_files = hashlib.sha256(json.dumps(dict(files), sort_keys=True).encode()).hexdigest()
     spec = _spec(settings, files)
     digest = hashlib.sha256(json.dumps([spec, digest_of_files], sort_keys=True).encode()).hexdigest()
@@ -110,23 +139,23 @@ def _spec(settings: Mapping[str, Any], files: Mapping[str, str]) -> dict[str, An
 def _container(settings: Mapping[str, Any]) -> dict[str, Any]:
     environment = {
         "HOME": "/tmp",  # noqa: S108 - in the pod, a volume of its own
-        "SSL_CERT_FILE": layout.access_file(layout.AUTHORITIES),
-        "MLFLOW_TOKEN_FILE": layout.access_file(layout.TOKEN),
+        "SSL_CERT_FILE": secret_file(CA_BUNDLE),
+        "MLFLOW_TOKEN_FILE": secret_file(TOKEN),
         "K6_NO_USAGE_REPORT": "true",
         **({"MLFLOW_URL": settings["mlflow_url"]} if settings.get("mlflow_url") else {}),
     }
     mounts = [
-        {"name": "scripts", "mountPath": layout.SCRIPTS, "readOnly": True},
-        {"name": "results", "mountPath": layout.RESULTS},
-        {"name": "access", "mountPath": layout.ACCESS, "readOnly": True},
+        {"name": "scripts", "mountPath": SCRIPTS, "readOnly": True},
+        {"name": "results", "mountPath": RESULTS},
+        {"name": "access", "mountPath": SECRETS, "readOnly": True},
         {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108
     ]
     return {
-        "name": layout.CONTAINER,
+        "name": CONTAINER,
         "image": settings["image"],
         "imagePullPolicy": settings["image_pull_policy"],
-        "command": ["sh", f"{layout.SCRIPTS}/pod/load.sh", "idle"],
-        "workingDir": layout.RESULTS,
+        "command": ["sh", f"{SCRIPTS}/pod/load.sh", "idle"],
+        "workingDir": RESULTS,
         "env": [{"name": name, "value": value} for name, value in environment.items()],
         "resources": dict(settings["resources"]),
         "securityContext": {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}},
@@ -138,20 +167,20 @@ def _volumes(settings: Mapping[str, Any], files: Mapping[str, str]) -> list[dict
     items = [{"key": key_of(path), "path": path} for path in files]
     name = settings["name"]
     if settings["volume"] == "claim":
-        results: dict[str, Any] = {"persistentVolumeClaim": {"claimName": layout.claim_name(name)}}
+        results: dict[str, Any] = {"persistentVolumeClaim": {"claimName": claim_name(name)}}
     else:
         results = {"emptyDir": {"sizeLimit": settings["volume_size"]}}
     return [
-        {"name": "scripts", "configMap": {"name": layout.scripts_name(name), "items": items}},
+        {"name": "scripts", "configMap": {"name": scripts_name(name), "items": items}},
         {"name": "results", **results},
-        # The pod starts before there is a token; whoever may run in it may read it, since its user id is not known beforehand.
-        {"name": "access", "secret": {"secretName": layout.secret_name(name), "optional": True, "defaultMode": 0o444}},
+        # The pod starts before there is a token. Any user of the pod may read it, since its user id is not known beforehand.
+        {"name": "access", "secret": {"secretName": secret_name(name), "optional": True, "defaultMode": 0o444}},
         {"name": "tmp", "emptyDir": {}},
     ]
 
 
 def affinity(avoid: Sequence[Mapping[str, Any]], is_required: bool) -> dict[str, Any]:
-    """Returns the anti-affinity against pods of other components: each of `avoid` has labels, and namespaces (none: all)."""
+    """Return the anti-affinity against pods of other components: each of `avoid` has labels, and namespaces (none: all)."""
     if not avoid:
         return {}
     terms = [_term(entry) for entry in avoid]
@@ -162,6 +191,6 @@ def affinity(avoid: Sequence[Mapping[str, Any]], is_required: bool) -> dict[str,
 
 
 def _term(entry: Mapping[str, Any]) -> dict[str, Any]:
-    # Without either, a term means the pod's own namespace only, which is where nothing else of the measured system need be.
-    where = {"namespaces": list(entry["namespaces"])} if entry.get("namespaces") else {"namespaceSelector": {}}
+    # Without either, a term means the pod's own namespace only, where the measured system need not be.
+    where: dict[str, Any] = {"namespaces": list(entry["namespaces"])} if entry.get("namespaces") else {"namespaceSelector": {}}
     return {"labelSelector": {"matchLabels": dict(entry["labels"])}, "topologyKey": HOSTNAME, **where}
