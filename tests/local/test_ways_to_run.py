@@ -80,13 +80,14 @@ def test_the_token_is_in_no_result_and_no_output(existing):
     assert token_files and {path.stat().st_mode & 0o777 for path in token_files} == {0o600}
 
 
+OPEN = {"test_matrix_tenants": 2, "test_matrix_rate": "1.5", "test_matrix_duration": "40s", "test_matrix_warmup": "2s", "run_id": "open"}
+
+
 @pytest.fixture(name="open_profile", scope="module")
 def fixture_open_profile(smoke, suite_in):
     """A run of the open profile, whose tenants have another prefix than the default."""
     suite = suite_in("open")
-    variables = {"test_matrix_tenants": 2, "test_matrix_rate": "1.5", "test_matrix_duration": "40s", "test_matrix_warmup": "2s", "run_id": "open"}
-    finished = suite.play("full_suite", {**variables, "tenant_prefix": "team-"})
-    return suite, finished
+    return suite, suite.play("full_suite", {**OPEN, "tenant_prefix": "team-"})
 
 
 def test_the_open_profile(open_profile):
@@ -108,6 +109,14 @@ def test_one_input_names_the_tenants_everywhere(open_profile):
     cell = suite.cell("t2-q1.5-r1", "open")
     assert cell["total"]["failed"] == 0
     assert cell["notes"]["foreign_workspaces"] == []
+
+
+def test_a_run_cannot_go_on_with_other_tenants(open_profile):
+    suite, _finished = open_profile
+    refused = suite.play("full_suite", OPEN)
+    assert refused.returncode != 0
+    assert "Run open: was planned differently (context.tenants" in " ".join(refused.stdout.split())
+    assert suite.target("open")["tenants"] == {"prefix": "team-"}, "it is refused before anything is deployed"
 
 
 def test_an_installed_build_runs_by_name_with_no_inventory(suite_in):
