@@ -15,17 +15,13 @@ from ansible.utils.display import Display
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.process_watch import ProcessWatch
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.watch import Watch
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.options import connection_spec
 from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.duration import format_duration
 
 try:
     import psutil
 except ImportError:  # modules that come before this task report the missing library
     psutil = None
-
-try:
-    from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
-except ImportError:  # only loads in pods need it, and the module that starts one reports it
-    AUTH_ARG_SPEC = {}
 
 SPEC = {
     "directory": {"type": "path", "required": True},
@@ -35,7 +31,7 @@ SPEC = {
     "interval_s": {"type": "float", "default": 10.0},
     "label": {"type": "str", "required": True},
     "remaining_s": {"type": "float", "default": 0.0},
-    **AUTH_ARG_SPEC,
+    **connection_spec(),
 }
 
 

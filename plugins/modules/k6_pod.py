@@ -112,8 +112,9 @@ from pathlib import Path
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.pod_load import PodLost, fetch, start, stop
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import LIBRARIES, MISSING, auth_spec, cluster_from
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import LIBRARIES, MISSING, cluster_from
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.options import connection_spec
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import FileWriteError
 
 try:
@@ -127,7 +128,7 @@ else:
 def argument_spec():
     """Returns the module's options."""
     return {
-        **auth_spec(),
+        **connection_spec(),
         "state": {"type": "str", "choices": ["started", "fetched", "stopped"], "default": "started"},
         "directory": {"type": "path", "required": True},
         "generator": {"type": "dict"},

@@ -17,7 +17,7 @@ from accounts import PARALLELISM, Own, own_names
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import ownership
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.run_lease import hold
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.lease import acquire
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.teardown import tear_down
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tenants import ensure_tenants
 
@@ -39,7 +39,7 @@ def make(cluster: Cluster, path: str, name: str, run_id: str | None, **parts: ob
 def test_exactly_the_run_goes(cluster: Cluster, own: Own) -> None:
     home = f"{NS}/{own.home}"
     ensure_tenants(cluster, own.spec(3), PARALLELISM)
-    hold(cluster, own.home, own.run_id, 600)
+    acquire(cluster, own.home, own.run_id, 600)
     for name, run_id in (("ours", own.run_id), ("another-runs", "run-of-somebody"), ("foreign", None)):
         make(cluster, f"{home}/configmaps", name, run_id)
         make(cluster, f"{home}/secrets", name, run_id)

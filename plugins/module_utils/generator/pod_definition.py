@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator import pod_layout as layout
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pods import CONTAINER_SECURITY_CONTEXT, POD_SECURITY_CONTEXT
 
 DIGEST = "perfscale.mlflow/digest"
 NAME_LABEL = "app.kubernetes.io/name"
@@ -23,19 +24,6 @@ COMPONENT_LABEL = "app.kubernetes.io/component"
 COMPONENT = "load-generator"
 HOSTNAME = "kubernetes.io/hostname"
 SUFFIXES = (".js", ".sh")
-_UNITS = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "m": 1e-3}
-
-
-def quantity(text: str | int | float | None) -> float | None:
-    """Returns a Kubernetes quantity as a number (cores, bytes), or None without one. Raises ValueError."""
-    if text is None or text == "":
-        return None
-    shown = str(text).strip()
-    unit = next((unit for unit in _UNITS if shown.endswith(unit)), "")
-    try:
-        return float(shown.removesuffix(unit)) * _UNITS.get(unit, 1)
-    except ValueError:
-        raise ValueError(f"Quantity {shown}: is not one of Kubernetes. Write it like 500m, 2, 512Mi or 4Gi.") from None
 
 
 def scripts(directory: Path | str) -> dict[str, str]:
@@ -100,7 +88,7 @@ def _spec(settings: Mapping[str, Any], files: Mapping[str, str]) -> dict[str, An
         # A Service called mlflow or k6 would put variables into the environment that scripts and k6 take for settings.
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": 5,
-        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}, **identity},
+        "securityContext": {**POD_SECURITY_CONTEXT, **identity},
         "containers": [_container(settings)],
         "volumes": _volumes(settings, files),
         **{key: value for key, value in optional.items() if value},
@@ -129,7 +117,7 @@ def _container(settings: Mapping[str, Any]) -> dict[str, Any]:
         "workingDir": layout.RESULTS,
         "env": [{"name": name, "value": value} for name, value in environment.items()],
         "resources": dict(settings["resources"]),
-        "securityContext": {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}},
+        "securityContext": CONTAINER_SECURITY_CONTEXT,
         "volumeMounts": mounts,
     }
 

@@ -35,7 +35,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluste
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.objects import Objects
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pod_exec import Container
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pod_state import fate, restarts, verdict
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pods import check_running, find_termination, restart_count
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import write_json
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.schema import check
 
@@ -78,7 +78,7 @@ def start(
         "namespace": generator["namespace"],
         "pod": generator["pod"],
         "container": layout.CONTAINER,
-        "restarts": restarts(pod, layout.CONTAINER),
+        "restarts": restart_count(pod, layout.CONTAINER),
         "node": pod["spec"].get("nodeName"),
         "directory": remote,
     }
@@ -134,7 +134,7 @@ def salvage(cluster: Cluster, directory: Path) -> bool:
         return False
     handle = state["handle"]
     pod = get(cluster, handle["namespace"], handle["pod"])
-    if pod is None or pod["metadata"]["uid"] != handle["pod_uid"] or not verdict(pod, handle["container"]).ready:
+    if pod is None or pod["metadata"]["uid"] != handle["pod_uid"] or not check_running(pod, handle["container"]).ready:
         return False
     script = PodScript(cluster, container_of(handle))
     ran = "stopped" in script.ask("stop", handle["directory"], str(STOP_TIMEOUT_S), timeout_s=STOP_TIMEOUT_S + 30)
@@ -153,7 +153,7 @@ def _naming_its_loss(cluster: Cluster, handle: Mapping[str, Any]) -> Iterator[No
         yield
     except ClusterError as error:
         pod = get(cluster, handle["namespace"], handle["pod"])
-        lost = fate(pod, handle["pod_uid"], handle["container"], handle["restarts"])
+        lost = find_termination(pod, handle["pod_uid"], handle["container"], handle["restarts"])
         if lost is None or not lost.is_retryable:
             raise
         raise PodLost(f"Pod {handle['namespace']}/{handle['pod']}: was lost: {lost.text}. Another one may do the same again.") from error
@@ -164,7 +164,7 @@ def _is_alive(cluster: Cluster, handle: Mapping[str, Any], is_finished_reusable:
     if "pod_uid" not in handle:
         return False
     pod = get(cluster, handle["namespace"], handle["pod"])
-    if pod is None or pod["metadata"]["uid"] != handle["pod_uid"] or not verdict(pod, handle["container"]).ready:
+    if pod is None or pod["metadata"]["uid"] != handle["pod_uid"] or not check_running(pod, handle["container"]).ready:
         return False
     seen = PodScript(cluster, container_of(handle)).ask("status", handle["directory"])
     is_complete = seen["phase"] == "ended" and pod_files.exit_record(seen["exit"])["exit_code"] in COMPLETE_EXIT_CODES
@@ -173,9 +173,9 @@ def _is_alive(cluster: Cluster, handle: Mapping[str, Any], is_finished_reusable:
 
 def _running(cluster: Cluster, namespace: str, name: str) -> dict[str, Any]:
     pod = get(cluster, namespace, name)
-    seen = verdict(pod, layout.CONTAINER)
+    seen = check_running(pod, layout.CONTAINER)
     if pod is None or not seen.ready or pod["metadata"].get("deletionTimestamp"):
-        said = "; ".join(seen.problems or seen.doubts or seen.waiting_for) or "it is being deleted"
+        said = "; ".join(seen.reasons) or "it is being deleted"
         raise PodLost(f"Pod {namespace}/{name}: is not there to load from ({said}). The entry point pod_present of role k6_runner makes it.")
     return pod
 

@@ -14,12 +14,13 @@ from typing import Any
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator import pod_access, pod_definition
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator import pod_layout as layout
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.pod_script import PodScript
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import ownership, waiting
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import ownership, readiness
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.manifests import quantity
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.objects import Objects
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pod_exec import Container
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pod_state import verdict
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pods import check_running
 
 _VERSION = re.compile(r"\bv?(\d+\.\d+\.\d+\S*)")
 # Pulling an image may fail for a moment; so many looks of a second must show it. The kubelet tries again after about ten.
@@ -90,14 +91,14 @@ def describe(cluster: Cluster, settings: Mapping[str, Any], pod: Mapping[str, An
     """Returns the generator as target.json has it: what it is, what it may use, and which measured components share its node."""
     limits = settings["resources"].get("limits") or {}
     node = pod["spec"].get("nodeName")
-    memory = pod_definition.quantity(limits.get("memory"))
+    memory = quantity(limits.get("memory"))
     return {
         "kind": "pod",
         "namespace": settings["namespace"],
         "pod": settings["name"],
         "image": settings["image"],
         "version": version,
-        "cores": pod_definition.quantity(limits.get("cpu")),
+        "cores": quantity(limits.get("cpu")),
         "memory_limit_bytes": int(memory) if memory is not None else None,
         "node": node,
         "secret": layout.secret_name(settings["name"]),
@@ -204,11 +205,11 @@ def _await(cluster: Cluster, settings: Mapping[str, Any]) -> dict[str, Any]:
         pod = get(cluster, settings["namespace"], settings["name"])
         return pod, events(cluster, pod) if pod and (pod.get("status") or {}).get("phase") == "Pending" else []
 
-    state, outcome = waiting.wait(
-        look, lambda seen: verdict(seen[0], layout.CONTAINER, seen[1]), settings["timeout_s"], pause_s=1.0, patience=PULL_PATIENCE
+    state, outcome = readiness.wait(
+        look, lambda seen: check_running(seen[0], layout.CONTAINER, seen[1]), settings["timeout_s"], pause_s=1.0, patience=PULL_PATIENCE
     )
     if outcome.ended != "ready":
-        said = "; ".join(outcome.verdict.problems or outcome.verdict.doubts or outcome.verdict.waiting_for)
+        said = "; ".join(outcome.readiness.reasons)
         raise ClusterError(
             f"Pod {where}: did not start within {outcome.seconds:.0f} s ({said}). Correct image, resources or placement of the generator "
             "(k6_runner_pod_image, k6_runner_pod_resources, k6_runner_pod_avoid_required, k6_runner_pod_node_selector)."

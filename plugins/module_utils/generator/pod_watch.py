@@ -16,14 +16,14 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.process
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.watch import Look
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pod_state import Fate, fate
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pods import OOM_KILLED, Termination, find_termination
 
 # One look is one exec, which costs the API server and the pod some milliseconds.
 LOOK_EVERY_S = 5.0
 LOOK_AT_LEAST_EVERY_S = 1.0
 ASK_LIMIT_S = 20.0
 KILLED = 137
-GONE = Fate("killed", "k6 is gone and left no exit code, so the shell that watched it was killed too", False)
+GONE = Termination("killed", "k6 is gone and left no exit code, so the shell that watched it was killed too", False)
 
 
 class PodWatch:
@@ -32,7 +32,7 @@ class PodWatch:
     def __init__(self, connect: Callable[[], Cluster], handle: dict[str, Any]) -> None:
         """`connect` gives the client; it is called until it succeeds once."""
         self.handle = handle
-        self.fate: Fate | None = None
+        self.fate: Termination | None = None
         self.peak_bytes: int | None = None
         self._connect = connect
         self._cluster: Cluster | None = None
@@ -85,7 +85,7 @@ class PodWatch:
         if seen["phase"] == "ended":
             self._exit = {**exit_record(seen["exit"]), "max_rss_bytes": self.peak_bytes}
             if self._exit["exit_code"] == KILLED and self._exit["oom_kills"]:
-                self.fate = Fate("oom", f"k6 ran out of memory (OOMKilled, exit code {KILLED})", False)
+                self.fate = Termination("oom", f"k6 ran out of memory ({OOM_KILLED}, exit code {KILLED})", False)
         elif seen["phase"] != "running":
             return self._look_at_pod("k6 is gone")._replace(is_running=False)
         return look
@@ -97,5 +97,5 @@ class PodWatch:
             pod = get(cluster, self.handle["namespace"], self.handle["pod"], attempts=1, timeout_s=ASK_LIMIT_S)
         except ClusterError as error:
             return Look(True, note=str(error))
-        self.fate = fate(pod, self.handle["pod_uid"], self.handle["container"], self.handle["restarts"])
+        self.fate = find_termination(pod, self.handle["pod_uid"], self.handle["container"], self.handle["restarts"])
         return Look(self.fate is None, note=note)

@@ -13,9 +13,9 @@ from typing import Any
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import ownership
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import MERGE_PATCH, Cluster
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.manifests import describe
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.objects import why_it_stays
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tenant_objects import ADOPTED_BY, RBAC, SELECTOR, unselecting
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.manifests import object_name
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.objects import deletion_blocker
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tenants import ADOPTED_BY, RBAC, SELECTOR, unselecting_patch
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.workspaces import in_parallel
 
 # Kinds that this collection creates: API root and plural. Controllers come before what they make.
@@ -56,7 +56,7 @@ class Collection:
         return f"{root}/namespaces/{self.namespace}/{plural}" if self.namespace else f"{root}/{plural}"
 
     def ours(self, cluster: Cluster, run_id: str | None) -> list[dict[str, Any]]:
-        """Returns our objects in it, of one run if named."""
+        """Return our objects in it, of one run if named."""
         try:
             found = cluster.items(self.path, ownership.selector(run_id))
         except ClusterError as error:
@@ -76,7 +76,7 @@ def tear_down(
     timeout_s: float = 600.0,
     check_mode: bool = False,
 ) -> dict[str, Any]:
-    """Deletes what a run made (`run_id` None: what every run made), of `kinds`, in `namespaces` and outside of them, and waits until it is gone.
+    """Delete what a run made (`run_id` None: what every run made), of `kinds`, in `namespaces` and outside of them, and waits until it is gone.
 
     Namespaces of ours go with all that is in them. Those that were only adopted lose the `selector` label and what is ours in them.
     Returns {deleted {kind: [names]}, released [], remaining [{object, why}], others [{object, why}], seconds}; `remaining` is what `timeout_s` did
@@ -95,7 +95,7 @@ def tear_down(
     going = {item["metadata"]["name"] for collection, items in found.items() if collection.kind == "Namespace" for item in items}
     found = {collection: items for collection, items in found.items() if collection.namespace not in going}
     if not check_mode:
-        release = unselecting(selector or SELECTOR)
+        release = unselecting_patch(selector or SELECTOR)
         in_parallel(lambda name: cluster.request("PATCH", f"/api/v1/namespaces/{name}", body=release, content_type=MERGE_PATCH), adopted, parallelism)
         pairs = [(collection, item) for collection, items in found.items() for item in items]
         in_parallel(lambda pair: _delete(cluster, *pair), pairs, parallelism)
@@ -107,8 +107,8 @@ def tear_down(
     return {
         "deleted": deleted,
         "released": adopted,
-        "remaining": [{"object": describe(item), "why": why_it_stays(item)} for item in left],
-        "others": [{"object": describe(item), "why": f"run {ownership.run_id(item)} made it"} for item in others],
+        "remaining": [{"object": object_name(item), "why": deletion_blocker(item)} for item in left],
+        "others": [{"object": object_name(item), "why": f"run {ownership.run_id(item)} made it"} for item in others],
         "seconds": round(time.monotonic() - started, 3),
     }
 
@@ -124,14 +124,14 @@ def _list(cluster: Cluster, collections: list[Collection], run_id: str | None, p
 
 
 def _of_others(cluster: Cluster, collections: list[Collection], run_id: str, parallelism: int) -> list[dict[str, Any]]:
-    """Returns our objects of other runs, but for those in namespaces that are listed themselves."""
+    """Return our objects of other runs, but for those in namespaces that are listed themselves."""
     items = [item for found in _list(cluster, collections, None, parallelism).values() for item in found if ownership.run_id(item) != run_id]
     inside = {item["metadata"]["name"] for item in items if item["kind"] == "Namespace"}
     return [item for item in items if item["metadata"].get("namespace") not in inside]
 
 
 def _delete(cluster: Cluster, collection: Collection, item: Mapping[str, Any]) -> None:
-    """Deletes exactly the object that was read; one that is gone, or another of the same name, is left."""
+    """Delete exactly the object that was read; one that is gone, or another of the same name, is left."""
     options = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background", "preconditions": {"uid": item["metadata"]["uid"]}}
     try:
         cluster.request("DELETE", f"{collection.path}/{item['metadata']['name']}", body=options)
@@ -141,7 +141,7 @@ def _delete(cluster: Cluster, collection: Collection, item: Mapping[str, Any]) -
 
 
 def _wait(cluster: Cluster, found: Mapping[Collection, list[dict[str, Any]]], run_id: str | None, parallelism: int, deadline: float) -> list[dict[str, Any]]:
-    """Returns those of the found objects that are still there when all are gone or the deadline (monotonic) passes."""
+    """Return those of the found objects that are still there when all are gone or the deadline (monotonic) passes."""
     uids = {item["metadata"]["uid"] for items in found.values() for item in items}
     collections = list(found)
     while collections:

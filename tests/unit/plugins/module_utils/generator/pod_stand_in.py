@@ -13,10 +13,9 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from cluster_stand_in import ClusterStandIn
-
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pod_exec import Answer
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pod_exec import CommandResult
+from fakes.fake_cluster import FakeCluster
 
 ROOT = Path(__file__).resolve().parents[5]
 NAMESPACE, POD = "bench", "k6-benchmark"
@@ -35,7 +34,7 @@ wait
 """
 
 
-class PodStandIn(ClusterStandIn):
+class PodStandIn(FakeCluster):
     """One cluster with one pod, whose volume is a directory; `fails` lists errors that the next commands raise, `cuts` commands whose answer is cut."""
 
     def __init__(self, directory: Path, program: str, raw: Path) -> None:
@@ -84,7 +83,7 @@ class PodStandIn(ClusterStandIn):
         for name, value in self.objects.get(SECRET_PATH, {}).get("data", {}).items():
             (self.directory / "access" / name).write_bytes(base64.b64decode(value))
 
-    def run(self, _cluster: Any, container: Any, argv: list[str], stdin: bytes = b"", timeout_s: float = 30.0) -> Answer:
+    def run(self, _cluster: Any, container: Any, argv: list[str], stdin: bytes = b"", timeout_s: float = 30.0) -> CommandResult:
         """Stands in for pod_exec.run."""
         assert container == (NAMESPACE, POD, "k6")
         self.commands.append(list(argv))
@@ -94,5 +93,5 @@ class PodStandIn(ClusterStandIn):
         done = subprocess.run(argv, input=stdin, capture_output=True, env=environment, timeout=timeout_s, check=False)
         if argv[2] in self.cuts:
             self.cuts.remove(argv[2])
-            return Answer(None, done.stdout[: len(done.stdout) // 2], "")
-        return Answer(done.returncode, done.stdout, done.stderr.decode())
+            return CommandResult(None, done.stdout[: len(done.stdout) // 2], "")
+        return CommandResult(done.returncode, done.stdout, done.stderr.decode())

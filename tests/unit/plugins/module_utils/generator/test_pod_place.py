@@ -67,26 +67,6 @@ def test_nothing_to_avoid_is_no_affinity():
     assert "affinity" not in pod_definition.pod(settings_of(avoid=[]), FILES)["spec"]
 
 
-@pytest.mark.parametrize(
-    ("text", "number"),
-    [
-        pytest.param("500m", 0.5, id="milli"),
-        pytest.param("2", 2.0, id="plain"),
-        pytest.param(2, 2.0, id="number"),
-        pytest.param("512Mi", 512 * 2**20, id="binary"),
-        pytest.param("1G", 1e9, id="decimal"),
-        pytest.param(None, None, id="none"),
-    ],
-)
-def test_quantities(text, number):
-    assert pod_definition.quantity(text) == number
-
-
-def test_an_odd_quantity_is_named():
-    with pytest.raises(ValueError, match="Quantity lots: is not one of Kubernetes"):
-        pod_definition.quantity("lots")
-
-
 def test_a_pod_is_made_once(pod):
     del pod.objects[POD_PATH]
     made = pod_place.present(pod, settings_of(volume="claim", network_policy=True), FILES, {"token": b"t"})

@@ -6,17 +6,12 @@
 from __future__ import annotations
 
 import os
-import sys
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from stand_in_api_server import StandInApiServer
-
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import cluster as cluster_module
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import connect
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import connect
+from fakes.fake_api_server import FakeApiServer
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +25,7 @@ def no_configuration_of_this_machine(monkeypatch, tmp_path):
 
 @pytest.fixture
 def server():
-    with StandInApiServer() as stand_in:
+    with FakeApiServer() as stand_in:
         yield stand_in
 
 

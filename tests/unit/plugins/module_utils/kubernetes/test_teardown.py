@@ -8,7 +8,7 @@ import pytest
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import ownership
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.teardown import tear_down
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tenant_objects import ADOPTED_BY, SELECTOR
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tenants import ADOPTED_BY, SELECTOR
 
 NS = "/api/v1/namespaces"
 BINDINGS = "/apis/rbac.authorization.k8s.io/v1/namespaces/{}/rolebindings/{}"
