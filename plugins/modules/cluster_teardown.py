@@ -12,7 +12,8 @@ short_description: Delete the objects of a run from a cluster
 version_added: 0.2.0
 description:
   - Deletes exactly the objects that carry the labels of a run, found by equality selectors, and waits until they are gone.
-  - A namespace of the run goes with everything in it. One that was only adopted stays and loses the label by which MLflow selects it.
+  - A namespace of the run is deleted if nothing is in it that is not of the run, system objects aside; else it stays and is reported with what keeps it.
+    That takes permission to list every kind. A namespace that was only adopted stays and loses the label by which MLflow selects it.
   - Custom resources of operators are deleted by the roles that created them, before this.
 author:
   - perfscale.mlflow contributors (@perfscale)
@@ -113,11 +114,11 @@ teardown:
       type: list
       elements: str
     remaining:
-      description: Objects that remain after O(timeout), each with C(object) and C(why).
+      description: Objects that remain after O(timeout), and namespaces with unmanaged objects, each with C(object) and C(why).
       type: list
       elements: dict
     others:
-      description: Objects of other runs in the same namespaces, which are kept, each with C(object) and C(why).
+      description: Objects of other runs in the same namespaces, and namespaces that hold such objects, which are kept, each with C(object) and C(why).
       type: list
       elements: dict
     seconds:

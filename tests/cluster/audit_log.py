@@ -53,5 +53,5 @@ def compare(granted: Iterable[Permission], used: Iterable[Permission]) -> dict[s
 
 
 def _covers(granted: Permission, use: Permission) -> bool:
-    same = (granted.group, granted.resource, granted.verb) == (use.group, use.resource, use.verb)
+    same = granted.verb == use.verb and granted.group in ("*", use.group) and granted.resource in ("*", use.resource)
     return same and granted.namespace in ("", use.namespace) and granted.name in ("", use.name)

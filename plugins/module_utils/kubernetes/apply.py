@@ -10,6 +10,7 @@ from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import ownership
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.manifests import in_order, merge, object_name
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.namespace_contents import kept_namespaces
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.objects import CRD, Objects
 
 
@@ -70,8 +71,8 @@ def remove_all(
 ) -> dict[str, list[Any]]:
     """Return {changed, unchanged, unmanaged, remaining} after everything named, and all that is ours of `kinds`, is gone or time is up.
 
-    With a run id in `objects` only the objects of that run are deleted. A CRD that still has objects remains.
-    `wait_gone` names what the garbage collector or a controller deletes in consequence. Raises ClusterError.
+    With a run id in `objects` only the objects of that run are deleted. A CRD that still has objects remains, and so does a namespace with contents
+    that are not ours. `wait_gone` names what the garbage collector or a controller deletes in consequence. Raises ClusterError.
     """
     done: dict[str, list[Any]] = {"changed": [], "unchanged": [], "unmanaged": [], "remaining": []}
     run_id = objects.run_id or None
@@ -86,8 +87,12 @@ def remove_all(
         else:
             found.append({**existing, "apiVersion": manifest["apiVersion"], "kind": manifest["kind"]})
     found += [entry for api_version, kind, where in kinds for entry in objects.ours(api_version, kind, where, run_id, selector)]
+    kept = kept_namespaces(objects.cluster, [entry["metadata"]["name"] for entry in found if entry["kind"] == "Namespace"], run_id)
     removed = []
     for manifest in found:
+        if manifest["kind"] == "Namespace" and manifest["metadata"]["name"] in kept:
+            done["remaining"].append({"object": object_name(manifest), "why": kept[manifest["metadata"]["name"]].why})
+            continue
         used = objects.instances(manifest) if manifest["kind"] == CRD else 0
         if used:
             done["remaining"].append({"object": object_name(manifest), "why": f"{used} objects of this kind still exist, which would be deleted with it"})

@@ -61,6 +61,7 @@ class Cluster:
         content_type: str = "application/json",
         timeout_s: float = 30.0,
         attempts: int = ATTEMPTS,
+        accept: str = "application/json",
     ) -> dict[str, Any]:
         """Return the decoded response of one request.
 
@@ -68,7 +69,7 @@ class Cluster:
         account yet, and lost connections. A creation whose response was lost then fails with reason AlreadyExists, which is for the caller to
         interpret. Raises ClusterError.
         """
-        response = self._send(method, path, body, query, content_type, timeout_s, attempts)
+        response = self._send(method, path, body, query, content_type, timeout_s, attempts, accept)
         return json.loads(response.data) if response.data else {}
 
     def text(self, path: str, **options: Any) -> str:
@@ -93,6 +94,7 @@ class Cluster:
         content_type: str = "application/json",
         timeout_s: float = 30.0,
         attempts: int = ATTEMPTS,
+        accept: str = "application/json",
     ) -> Any:
         """Return the successful response, as `request` describes it."""
         request = f"{method} {path}"
@@ -101,7 +103,7 @@ class Cluster:
         timeout = urllib3.Timeout(connect=min(10.0, timeout_s), read=timeout_s)
         for attempt in range(1, attempts + 1):
             headers = self.headers()
-            headers.update({"accept": "application/json", "content-type": content_type})
+            headers.update({"accept": accept, "content-type": content_type})
             try:
                 response = self._pool.request(method, url, body=data, headers=headers, retries=False, redirect=False, timeout=timeout)
             except urllib3.exceptions.HTTPError as error:
@@ -125,13 +127,13 @@ class Cluster:
                 return None
             raise
 
-    def items(self, path: str, selector: str = "", limit: int = 500, **query: Any) -> list[dict[str, Any]]:
-        """Return every object of a collection that an equality selector chooses, page by page. Raises ClusterError."""
+    def items(self, path: str, selector: str = "", limit: int = 500, accept: str = "application/json", **query: Any) -> list[dict[str, Any]]:
+        """Return every object of a collection that an equality selector chooses, page by page; `accept` may request metadata only. Raises ClusterError."""
         found: list[dict[str, Any]] = []
         parameters = {"limit": limit, **query, **({"labelSelector": selector} if selector else {})}
         token = ""
         while True:
-            page = self.request("GET", path, query={**parameters, **({"continue": token} if token else {})})
+            page = self.request("GET", path, query={**parameters, **({"continue": token} if token else {})}, accept=accept)
             found += page.get("items") or []
             token = (page.get("metadata") or {}).get("continue") or ""
             if not token:

@@ -55,3 +55,9 @@ def test_compares_granted_with_used_permissions():
     assert found["unused"] == [granted_permissions[1], granted_permissions[3], granted_permissions[2]]
     assert found["uncovered"] == [uses[1], uses[2]]
     assert granted_permissions[2] not in compare(granted_permissions, [*uses, Permission("rbac", "rolebindings", "create", "t")])["unused"]
+
+
+def test_a_star_covers_every_kind_and_no_other_verb():
+    starred = [Permission("*", "*", "list")]
+    assert compare(starred, [Permission("apps", "statefulsets", "list", "tenant-1")]) == {"unused": [], "uncovered": []}
+    assert compare(starred, [Permission("apps", "statefulsets", "get", "tenant-1")])["uncovered"] == [Permission("apps", "statefulsets", "get", "tenant-1")]
