@@ -9,13 +9,18 @@ Paths are those of the Kubernetes API (https://kubernetes.io/docs/reference/usin
 from __future__ import annotations
 
 import json
-import random
-import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlencode
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http import (
+    ATTEMPTS,
+    CONNECT_TIMEOUT_S,
+    RETRY_STATUSES,
+    RetryPolicy,
+    http_error,
+)
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError, from_response, unreachable
 
 try:
@@ -26,9 +31,6 @@ except ImportError:  # the modules report it with missing_required_lib
 
 MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
-RETRY_STATUS = frozenset({429, 500, 502, 503, 504})
-ATTEMPTS = 5
-PAUSE_MAX_S = 8.0
 
 
 class Cluster:
@@ -40,6 +42,8 @@ class Cluster:
         self._headers = [(name, value) for name, values in (headers or {}).items() for value in ([values] if isinstance(values, str) else values)]
         self.host = configuration.host.rstrip("/")
         configuration.connection_pool_maxsize = connections
+        # Any method: the API server refuses to create an object twice, and every other request here may be repeated.
+        configuration.retries = RetryPolicy(allowed_methods=None, status_forcelist=RETRY_STATUSES | {403}, is_final=_is_final)
         self._pool = kubernetes.client.rest.RESTClientObject(configuration).pool_manager
 
     def close(self) -> None:
@@ -65,9 +69,8 @@ class Cluster:
     ) -> dict[str, Any]:
         """Return the decoded response of one request.
 
-        429 and 5xx are retried after the server's Retry-After, else with growing pauses with jitter; so are pods whose namespace has no service
-        account yet, and lost connections. A creation whose response was lost then fails with reason AlreadyExists, which is for the caller to
-        interpret. Raises ClusterError.
+        429, 5xx and lost connections are retried (common.http.RetryPolicy); so are pods whose namespace has no service account yet. A creation
+        whose response was lost then fails with reason AlreadyExists, which is for the caller to interpret. Raises ClusterError.
         """
         response = self._send(method, path, body, query, content_type, timeout_s, attempts, accept)
         return json.loads(response.data) if response.data else {}
@@ -100,23 +103,17 @@ class Cluster:
         request = f"{method} {path}"
         url = self.host + path + ("?" + urlencode(query) if query else "")
         data = None if body is None else json.dumps(body).encode()
-        timeout = urllib3.Timeout(connect=min(10.0, timeout_s), read=timeout_s)
-        for attempt in range(1, attempts + 1):
-            headers = self.headers()
-            headers.update({"accept": accept, "content-type": content_type})
-            try:
-                response = self._pool.request(method, url, body=data, headers=headers, retries=False, redirect=False, timeout=timeout)
-            except urllib3.exceptions.HTTPError as error:
-                if attempt == attempts:
-                    raise unreachable(request, self.host, error) from error
-                time.sleep(_pause(attempt, None))
-                continue
-            if 200 <= response.status < 300:
-                return response
-            if not (response.status in RETRY_STATUS or _lacks_service_account(response)) or attempt == attempts:
-                raise from_response(request, response.status, response.data)
-            time.sleep(_pause(attempt, response.headers.get("retry-after")))
-        raise AssertionError("unreachable: the last attempt returns or raises")
+        timeout = urllib3.Timeout(connect=min(CONNECT_TIMEOUT_S, timeout_s), read=timeout_s)
+        retries = self.configuration.retries.new(total=attempts - 1).start()
+        headers = self.headers()
+        headers.update({"accept": accept, "content-type": content_type})
+        try:
+            response = self._pool.request(method, url, body=data, headers=headers, retries=retries, redirect=False, timeout=timeout)
+        except urllib3.exceptions.HTTPError as error:
+            raise unreachable(request, self.host, http_error(error)) from error
+        if not 200 <= response.status < 300:
+            raise from_response(request, response.status, response.data)
+        return response
 
     def get(self, path: str, **options: Any) -> dict[str, Any] | None:
         """Return an object, or None when it does not exist. Raises ClusterError for everything else."""
@@ -140,13 +137,6 @@ class Cluster:
                 return found
 
 
-def _lacks_service_account(response: Any) -> bool:
-    """Return whether a pod came before the service account of its namespace, which a controller creates shortly after the namespace."""
-    return response.status == 403 and b"error looking up service account" in response.data
-
-
-def _pause(attempt: int, retry_after: str | None) -> float:
-    """Return seconds to wait before the next attempt, as the server said or growing; with jitter, so that clients do not return together."""
-    if retry_after and retry_after.isdigit():
-        return min(float(retry_after), 60.0) + random.uniform(0, 0.2)
-    return min(PAUSE_MAX_S, 0.2 * 2**attempt) * random.uniform(0.5, 1.0)
+def _is_final(response: Any) -> bool:
+    """Return whether a 403 is final: not for a pod that came before the service account of its namespace, which a controller creates shortly after it."""
+    return response.status == 403 and b"error looking up service account" not in response.data
