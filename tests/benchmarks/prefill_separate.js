@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /**
- * The yardstick of prefill_ratio.py: the same data through 430 separate requests per tenant (one request per metric and
- * per param), one tenant after the other per user, as many users as tenants.
+ * The baseline of prefill_ratio.py: the same data through 430 separate requests per tenant (one request per metric and
+ * per param), one tenant after the other per VU, as many VUs as tenants.
  */
 import exec from 'k6/execution';
 import { createClient, passed } from '../../files/k6/lib/client.js';

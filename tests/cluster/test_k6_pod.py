@@ -18,15 +18,16 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "tests" / "k6"), str(Path(__file__).parent / "generator")]
+sys.path.insert(0, str(Path(__file__).parent / "generator"))
 
 from detour import detour
 from pods import CELL, NAME, Generator, until
-from runs import load_config, stand_in
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator import pod_files, pod_load, pod_place
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.result import Attempt, build_result
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
+from fakes.fake_mlflow_k6 import fake_mlflow
+from fakes.k6_configs import load_config
 from node import faults, layout
 
 CANARY = "canary-token-of-the-generator"
@@ -43,7 +44,7 @@ def generator(cluster, namespace, images, tmp_path) -> Generator:
 @pytest.fixture
 def mlflow(node):
     """URL of a stand-in for MLflow that pods can reach."""
-    with stand_in(host=layout.ADDRESS) as url:
+    with fake_mlflow(host=layout.ADDRESS) as url:
         yield url
 
 

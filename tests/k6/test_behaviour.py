@@ -11,7 +11,10 @@ from collections import Counter
 from urllib.parse import parse_qs
 
 import pytest
-from runs import LOAD, PREFILL, load_config, prefill_config, run_k6, stand_in
+
+from fakes.fake_mlflow_k6 import fake_mlflow
+from fakes.k6_configs import load_config, prefill_config
+from programs.k6 import LOAD, PREFILL, run_k6
 
 USERS = 20
 WINDOW_S = 4
@@ -50,7 +53,7 @@ def test_users_think_when_the_server_is_gone(k6, nobody, tmp_path):
 def test_users_think_when_the_token_is_wrong(k6, tmp_path):
     token = tmp_path / "token"
     token.write_text("canary-token\n")
-    with stand_in(refuse=401) as url:
+    with fake_mlflow(fail=401) as url:
         config_url = {"url": url, "token_file": str(token), "tls_verify": True}
         config = load_config(url, mlflow=config_url, profile={"kind": "closed", "concurrency": USERS}, warmup_s=0, window_s=WINDOW_S)
         ended = run_k6(k6, LOAD, tmp_path / "run", config=config, samples=True)
@@ -71,7 +74,7 @@ def fixture_tokens(tmp_path):
 
 
 def test_each_tenant_carries_its_own_token(k6, tokens, tmp_path):
-    with stand_in(tokens=tokens) as url:
+    with fake_mlflow(tokens=tokens) as url:
         config = load_config(url, mlflow={"url": url, "token_file": None, "token_map_file": str(tokens), "tls_verify": True})
         ended = run_k6(k6, LOAD, tmp_path / "run", config=config, samples=True)
     requests = rows_of(ended, "http_req_duration")
@@ -81,7 +84,7 @@ def test_each_tenant_carries_its_own_token(k6, tokens, tmp_path):
 
 
 def test_prefill_carries_the_token_of_each_tenant(any_k6, tokens, tmp_path):
-    with stand_in(tokens=tokens) as url:
+    with fake_mlflow(tokens=tokens) as url:
         mlflow = {"url": url, "token_file": None, "token_map_file": str(tokens), "tls_verify": True}
         ended = run_k6(any_k6, PREFILL, tmp_path / "run", config=prefill_config(url, mlflow=mlflow, tenants={"prefix": "tenant-", "numbers": [3, 1]}))
     assert ended.code == 0, ended.log
@@ -91,7 +94,7 @@ def test_prefill_carries_the_token_of_each_tenant(any_k6, tokens, tmp_path):
 def test_the_token_of_a_run_by_hand_may_lie_in_a_file(any_k6, tmp_path):
     (tmp_path / "token").write_text("canary-token\n")
     (tmp_path / "tokens.json").write_text('{"tenant-1": "canary-token"}')
-    with stand_in(tokens=tmp_path / "tokens.json") as url:
+    with fake_mlflow(tokens=tmp_path / "tokens.json") as url:
         env = {"MLFLOW_URL": url, "MLFLOW_TOKEN_FILE": str(tmp_path / "token"), "CONCURRENCY": "2", "DURATION": "2s"}
         ended = run_k6(any_k6, LOAD, tmp_path / "run", env=env, samples=True)
     assert ended.code == 0, ended.log
@@ -99,20 +102,20 @@ def test_the_token_of_a_run_by_hand_may_lie_in_a_file(any_k6, tmp_path):
 
 
 def test_storm_of_errors_is_not_answered_by_a_storm(any_k6, tmp_path):
-    with stand_in(refuse=503) as url:
+    with fake_mlflow(fail=503) as url:
         _ended, requests = patience(url, tmp_path, any_k6)
     assert {row["status"] for row in requests} == {"503"}
 
 
 def test_a_redirect_is_no_answer(any_k6, tmp_path):
-    with stand_in(refuse=302) as url:
+    with fake_mlflow(fail=302) as url:
         ended, requests = patience(url, tmp_path, any_k6)
     assert {(row["status"], row["expected_response"]) for row in requests} == {("302", "false")}
     assert ended.json("summary.json")["data"]["metrics"]["http_req_failed"]["values"]["rate"] == 1
 
 
 def test_journey_goes_on_where_it_can(any_k6, tmp_path):
-    with stand_in(refuse=500, path="registered-models/create") as url:
+    with fake_mlflow(fail=500, path="registered-models/create") as url:
         config = load_config(url, profile={"kind": "closed", "concurrency": 1}, training_share=1, think_time_s=0.1, warmup_s=0)
         ended = run_k6(any_k6, LOAD, tmp_path, config=config, samples=True)
     names = Counter(row["name"] for row in rows_of(ended, "http_req_duration"))
@@ -135,7 +138,7 @@ def open_journeys(k6, directory, **changes):
         "profile": {"kind": "open", "rate": 5, "users_max": 20},
         "tenants": {"prefix": "tenant-", "count": 50, "choice": {"distribution": "uniform"}},
     }
-    with stand_in() as url:
+    with fake_mlflow() as url:
         ended = run_k6(k6, LOAD, directory, config=load_config(url, **(shape | changes)), samples=True)
     assert ended.code == 0, ended.log
     return ended
@@ -159,7 +162,7 @@ def test_open_profile_starts_journeys_at_its_rate(any_k6, tmp_path):
 
 
 def test_journeys_have_the_old_number_of_requests(any_k6, tmp_path):
-    with stand_in() as url:
+    with fake_mlflow() as url:
         config = load_config(url, profile={"kind": "closed", "concurrency": 2}, training_share=0.5, think_time_s=0.5, warmup_s=0)
         ended = run_k6(any_k6, LOAD, tmp_path, config=config, samples=True)
     names = Counter(row["name"] for row in rows_of(ended, "http_req_duration"))

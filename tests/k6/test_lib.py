@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from runs import run_k6
+from programs.k6 import run_k6
 
 
 def test_every_check_holds(k6, tmp_path):

@@ -11,7 +11,9 @@ from collections import Counter
 from urllib.parse import parse_qs
 
 import pytest
-from runs import LOAD, PREFILL, load_config, prefill_config, run_k6
+
+from fakes.k6_configs import load_config, prefill_config
+from programs.k6 import LOAD, PREFILL, run_k6
 
 TRAINING = ["create_experiment", "create_prompt", "create_prompt_version", "create_run", "log_metric", "log_parameter", "log_artifact", "update_run_status"]
 BROWSING = ["list_workspaces", "search_prompts", "search_experiments", "get_experiment", "search_runs", "get_run", "list_artifacts", "fetch_artifact"]

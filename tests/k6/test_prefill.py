@@ -6,8 +6,11 @@
 from __future__ import annotations
 
 import pytest
-from mlflow_api import API
-from runs import PREFILL, prefill_config, run_k6, stand_in
+
+from fakes.fake_mlflow_k6 import fake_mlflow
+from fakes.k6_configs import prefill_config
+from programs.k6 import PREFILL, run_k6
+from programs.mlflow import API
 
 THRESHOLD_CROSSED = 99
 DIGEST = "fedcba987654"
@@ -95,14 +98,14 @@ def test_what_is_missing_is_added(k6, filled, tmp_path):
 
 
 def test_at_most_220_writes_per_tenant(any_k6, tmp_path):
-    with stand_in() as url:
+    with fake_mlflow() as url:
         ended, summary = prefill(any_k6, url, tmp_path, data_set=DEFAULT_SHAPE, tenants={"prefix": "tenant-", "numbers": [1, 7]})
     assert ended.code == 0, ended.log
     assert {number: record["writes"] for number, record in summary["tenants"].items()} == {"1": 220, "7": 220}
 
 
 def test_busy_answers_are_tried_again(k6, tmp_path):
-    with stand_in(refuse=429, every=9, retry_after=1) as url:
+    with fake_mlflow(fail=429, every=9, retry_after=1) as url:
         ended, summary = prefill(k6, url, tmp_path)
     assert ended.code == 0, ended.log
     assert summary["status"] == "complete"
@@ -111,7 +114,7 @@ def test_busy_answers_are_tried_again(k6, tmp_path):
 
 
 def test_what_failed_is_named(k6, tmp_path):
-    with stand_in(refuse=400, path="model-versions/create") as url:
+    with fake_mlflow(fail=400, path="model-versions/create") as url:
         ended, summary = prefill(k6, url, tmp_path)
     assert ended.code == THRESHOLD_CROSSED
     assert summary["status"] == "failed"
@@ -130,7 +133,7 @@ def test_missing_workspace_fails_its_tenant_alone(any_k6, filled, tmp_path):
 
 
 def test_wrong_token_ends_it_at_once(any_k6, tmp_path):
-    with stand_in(refuse=401) as url:
+    with fake_mlflow(fail=401) as url:
         ended, summary = prefill(any_k6, url, tmp_path, data_set=DEFAULT_SHAPE)
     assert ended.code == THRESHOLD_CROSSED
     assert summary["requests"] <= 8
@@ -139,7 +142,7 @@ def test_wrong_token_ends_it_at_once(any_k6, tmp_path):
 
 
 def test_time_limit_ends_it(any_k6, tmp_path):
-    with stand_in(refuse=503, path="experiments/create") as url:
+    with fake_mlflow(fail=503, path="experiments/create") as url:
         ended, summary = prefill(any_k6, url, tmp_path, max_duration_s=2)
     assert ended.code == THRESHOLD_CROSSED
     assert summary["seconds"] < 8

@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import pytest
-from runs import LOAD, PREFILL, load_config, prefill_config, run_k6
+
+from fakes.k6_configs import load_config, prefill_config
+from programs.k6 import LOAD, PREFILL, run_k6
 
 URL = "http://127.0.0.1:9"
 SCRIPT_EXCEPTION = 107
