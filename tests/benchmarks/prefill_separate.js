@@ -4,7 +4,7 @@
  * per param), one tenant after the other per VU, as many VUs as tenants.
  */
 import exec from 'k6/execution';
-import { createClient, passed } from '../../files/k6/lib/client.js';
+import { createClient, isSuccess } from '../../files/k6/lib/client.js';
 import * as mlflow from '../../files/k6/lib/operations.js';
 
 const tenants = Number(__ENV.BARE_TENANTS);
@@ -18,8 +18,8 @@ export const options = {
 
 function send(request) {
   const response = client.send(request, 60000);
-  if (!passed(response)) throw `${request.operation}: HTTP ${response.status}`;
-  return request.answer ? response.json(request.answer) : null;
+  if (!isSuccess(response)) throw `${request.name}: HTTP ${response.status}`;
+  return request.select ? response.json(request.select) : null;
 }
 
 const upTo = (count) => Array.from({ length: count }, (_, i) => i + 1);
