@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** The summary file of a prefill: what was asked for, and what became of each tenant. */
+/** The summary file of a prefill: its settings and the record of each tenant. */
 
 const sum = (records, key) => records.reduce((total, record) => total + record[key], 0);
 
-/** What handleSummary returns; `filling` is what setup returned, or nothing when it was cut off. */
-export function prefillSummary(filling, settings, now = new Date()) {
-  const { seconds, tenants } = filling || { seconds: null, tenants: {} };
+/**
+ * The return value of handleSummary.
+ * @param {{seconds: number, tenants: object}|null} result what setup returned; nothing when it was interrupted
+ * @param {object} settings from settings.js
+ */
+export function prefillSummary(result, settings, now = new Date()) {
+  const { seconds, tenants } = result || { seconds: null, tenants: {} };
   const records = Object.values(tenants);
   const complete = records.filter((record) => record.status === 'complete').length;
-  const asked = settings.tenants.numbers.length;
+  const requested = settings.tenants.numbers.length;
   const content = {
     schema_version: 1,
-    status: complete === asked ? 'complete' : 'failed',
+    status: complete === requested ? 'complete' : 'failed',
     data_set: settings.data_set,
     concurrency: settings.concurrency,
     seconds,
@@ -24,6 +28,6 @@ export function prefillSummary(filling, settings, now = new Date()) {
   const path = `${settings.out_dir}/${settings.summary_file}`;
   return {
     [path]: JSON.stringify(content, null, 2),
-    stdout: `${complete} of ${asked} tenants hold data set ${settings.data_set.digest}; ${content.requests} requests. Summary: ${path}\n`,
+    stdout: `${complete} of ${requested} tenants hold data set ${settings.data_set.digest}; ${content.requests} requests. Summary: ${path}\n`,
   };
 }

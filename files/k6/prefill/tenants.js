@@ -1,32 +1,31 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Spreads the filling of tenants over a bounded number of workers and keeps one record per tenant. */
-import { fillExperiment, prefixOf } from '../journeys/prefill.js';
-import { findExperiments } from './operations.js';
-import { createRandom } from './random.js';
-import { GaveUp, createSteadyClient } from './steady_client.js';
+/** Prefills tenants with a bounded number of workers and returns one record per tenant. */
+import { findExperiments } from '../lib/operations.js';
+import { createRandom } from '../lib/random.js';
+import { GaveUp, createRetryingClient } from './client.js';
+import { fillExperiment, prefixOf } from './data_set.js';
 
 const PROGRESS_MS = 10000;
 
-/** One tenant: the tasks that fill it, and what became of it. */
+/** One tenant: the tasks that fill it, and their result. */
 function createTenant(number, settings, limits) {
   const counts = { requests: 0, writes: 0, retries: 0 };
-  const client = createSteadyClient(settings, `${settings.tenants.prefix}${number}`, counts, limits);
+  const client = createRetryingClient(settings, `${settings.tenants.prefix}${number}`, counts, limits);
   const { digest, experiments_per_tenant: experiments } = settings.data_set;
   const failures = [];
-  let survey = null;
+  let existing = null;
   let left = experiments;
 
-  /** The experiments that are there already, asked for once. */
+  /** The experiments that exist already, queried once. */
   function known() {
-    if (!survey) survey = client.send(findExperiments(prefixOf(digest)));
-    return survey;
+    if (!existing) existing = client.send(findExperiments(prefixOf(digest)));
+    return existing;
   }
 
   async function fill(experiment) {
     const name = `${prefixOf(digest)}${experiment}`;
     try {
-      const there = (await known()).find((found) => found.name === name);
-      await fillExperiment(client, settings.data_set, experiment, there);
+      await fillExperiment(client, settings.data_set, experiment, (await known()).find((found) => found.name === name));
       return null;
     } catch (error) {
       const reason = error instanceof GaveUp ? error.reason : String(error);
@@ -38,22 +37,23 @@ function createTenant(number, settings, limits) {
   }
 
   function skip(experiment, reason) {
-    failures[experiment] = { item: `${prefixOf(digest)}${experiment}`, reason: `not tried: ${reason}` };
+    failures[experiment] = { item: `${prefixOf(digest)}${experiment}`, reason: `not attempted: ${reason}` };
   }
 
-  /** What became of the tenant; failures in the order of the experiments. */
+  /** The tenant's record; failures in the order of the experiments. */
   function result() {
     const failed = failures.filter(Boolean);
     return { status: failed.length > 0 ? 'failed' : 'complete', ...counts, failed };
   }
 
-  const tasks = Array.from({ length: experiments }, (_, i) => ({ fill: () => fill(i + 1), skip: (why) => skip(i + 1, why) }));
+  const tasks = Array.from({ length: experiments }, (_, i) => ({ fill: () => fill(i + 1), skip: (reason) => skip(i + 1, reason) }));
   return { number, tasks, result, done: () => left === 0 };
 }
 
 /**
- * Fills every tenant of the settings. Ends early, naming what was not tried, when the server is gone or refuses the
- * token, or when the time is over.
+ * Fill every tenant of the settings. Ends early, naming what was not attempted, when the server is unreachable or
+ * rejects the token, or at the time limit.
+ * @param {object} settings from settings.js
  * @returns {Promise<{seconds: number, tenants: object}>} per tenant number {status, requests, writes, retries, failed}
  */
 export async function fillTenants(settings) {

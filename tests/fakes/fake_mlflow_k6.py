@@ -1,20 +1,25 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A stand-in for MLflow: answers every route of the workload at once, with plausible JSON and no memory.
+"""A fake MLflow for load: responds to every route of the workload at once, with plausible JSON and no state.
 
-For what a real MLflow cannot show: the generator's own cost per request (the answers cost next to nothing) and its
-behaviour towards a server that refuses. Run alone it prints its port and serves until its standard input is closed.
+For what a real MLflow cannot show: the generator's own cost per request (a response costs next to nothing) and its
+behaviour towards a server that fails. A process of its own, since the CPU of k6 is measured beside it: run as a script
+it prints its port and serves until its standard input is closed.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
+import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 API = "/api/2.0/mlflow/"
 PROMPT_TAGS = [{"key": "mlflow.prompt.is_prompt", "value": "true"}]
@@ -38,9 +43,9 @@ def _prompt(number: int) -> dict:
             "latest_versions": [{"name": name, "version": "1", "source": "dummy-source", "tags": PROMPT_TAGS * 4}]}
 
 
-ANSWERS = {
-    path: json.dumps(answer).encode()
-    for path, answer in {
+RESPONSES = {
+    path: json.dumps(response).encode()
+    for path, response in {
         API + "experiments/create": {"experiment_id": "1"},
         API + "experiments/search": {"experiments": [_experiment(i) for i in range(25)]},
         API + "experiments/get": {"experiment": _experiment(1)},
@@ -57,8 +62,8 @@ ANSWERS = {
 FILE = json.dumps({"lines": ["x" * 100] * 100}).encode()
 
 
-class Refusal:
-    """Which requests are refused, and how; with `tokens` (workspace to token) also those that carry another tenant's, with 401."""
+class Failure:
+    """Which requests fail, and how; with `tokens` (workspace to token) also those that carry another tenant's, with 401."""
 
     def __init__(self, status: int = 0, every: int = 1, retry_after: int = 0, path: str = "", tokens: dict[str, str] | None = None) -> None:
         self.status, self.every, self.path, self.tokens = status, every, path, tokens
@@ -66,32 +71,32 @@ class Refusal:
         self._seen = 0
 
     def applies(self, path: str) -> bool:
-        """Counts the request; True for each `every`th of those whose path holds `path`."""
+        """Count the request; return whether it is an `every`th of those whose path contains `path`."""
         if not self.status or self.path not in path:
             return False
         self._seen += 1
         return self._seen % self.every == 0
 
-    def is_foreign(self, head: bytes) -> bool:
-        """True for a request whose token is not that of its workspace."""
+    def has_wrong_token(self, head: bytes) -> bool:
+        """Return whether the token of a request is not that of its workspace."""
         if self.tokens is None:
             return False
         headers = {name.strip().lower(): value.strip() for name, _colon, value in (line.partition(":") for line in head.decode().split("\r\n")[1:])}
         return headers.get("authorization") != f"Bearer {self.tokens.get(headers.get('x-mlflow-workspace', ''))}"
 
 
-def answer_of(method: str, path: str) -> bytes:
-    """The body of a successful answer; an upload's is empty, as MLflow's own since 3.16."""
+def body_of(method: str, path: str) -> bytes:
+    """Return the body of a successful response; an upload's is empty, as MLflow's own since 3.16."""
     if path.startswith("/api/2.0/mlflow-artifacts/"):
         return FILE if method == "GET" else b""
-    return ANSWERS.get(path, b"{}")
+    return RESPONSES.get(path, b"{}")
 
 
 class Connection(asyncio.Protocol):
-    """One kept-alive HTTP/1.1 connection. `counts` and `refusal` are shared by all."""
+    """One kept-alive HTTP/1.1 connection. `counts` and `failure` are shared by all."""
 
-    def __init__(self, counts: Counter, refusal: Refusal, delay_s: float) -> None:
-        self._counts, self._refusal, self._delay_s = counts, refusal, delay_s
+    def __init__(self, counts: Counter, failure: Failure, delay_s: float) -> None:
+        self._counts, self._failure, self._delay_s = counts, failure, delay_s
         self._buffer = b""
 
     def connection_made(self, transport) -> None:
@@ -99,10 +104,10 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
-        while self._answer_one():
+        while self._respond_to_one():
             pass
 
-    def _answer_one(self) -> bool:
+    def _respond_to_one(self) -> bool:
         end = self._buffer.find(b"\r\n\r\n")
         if end < 0:
             return False
@@ -113,8 +118,8 @@ class Connection(asyncio.Protocol):
             return False
         self._buffer = self._buffer[end + 4 + length:]
         method, target = (part.decode() for part in head.split(b" ", 2)[:2])
-        if target != "/counts" and self._refusal.is_foreign(head):
-            self._counts["foreign tokens"] += 1
+        if target != "/counts" and self._failure.has_wrong_token(head):
+            self._counts["wrong tokens"] += 1
             self._write("401 Unauthorized", b"{}")
         else:
             self._respond(method, target.split("?", 1)[0])
@@ -124,44 +129,56 @@ class Connection(asyncio.Protocol):
         if path == "/counts":
             self._write("200 OK", json.dumps(self._counts).encode())
             return
-        if self._refusal.applies(path):
-            self._counts[f"refused {method} {path}"] += 1
-            self._write(f"{self._refusal.status} Refused", b'{"error_code": "REFUSED", "message": "stand-in"}', self._refusal.headers)
+        if self._failure.applies(path):
+            self._counts[f"failed {method} {path}"] += 1
+            self._write(f"{self._failure.status} Failed", b'{"error_code": "FAILED", "message": "fake"}', self._failure.headers)
             return
         self._counts[f"{method} {path}"] += 1
-        self._write("200 OK", answer_of(method, path))
+        self._write("200 OK", body_of(method, path))
 
     def _write(self, status: str, body: bytes, headers: str = "") -> None:
         head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\n{headers}Content-Length: {len(body)}\r\n\r\n"
-        answer = head.encode() + body
+        response = head.encode() + body
         if self._delay_s:
-            asyncio.get_running_loop().call_later(self._delay_s, self._transport.write, answer)
+            asyncio.get_running_loop().call_later(self._delay_s, self._transport.write, response)
         else:
-            self._transport.write(answer)
+            self._transport.write(response)
 
 
-async def serve(refusal: Refusal, delay_s: float, host: str) -> None:
-    """Serves on a free port, prints it, ends with standard input."""
+async def serve(failure: Failure, delay_s: float, host: str) -> None:
+    """Serve on a free port, print it, end with standard input."""
     loop = asyncio.get_running_loop()
     counts: Counter = Counter()
-    server = await loop.create_server(lambda: Connection(counts, refusal, delay_s), host, 0)
+    server = await loop.create_server(lambda: Connection(counts, failure, delay_s), host, 0)
     print(server.sockets[0].getsockname()[1], flush=True)
     await loop.run_in_executor(None, sys.stdin.read)
     server.close()
 
 
+@contextlib.contextmanager
+def fake_mlflow(**options: Any) -> Iterator[str]:
+    """Yield the URL of a running fake; the options are those of the command line."""
+    arguments = [part for name, value in options.items() for part in (f"--{name.replace('_', '-')}", str(value))]
+    process = subprocess.Popen([sys.executable, __file__, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        yield f"http://{options.get('host', '127.0.0.1')}:{process.stdout.readline().strip()}"
+    finally:
+        process.stdin.close()
+        process.wait(timeout=10)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--refuse", type=int, default=0, help="status of refused requests; 0: refuse none")
-    parser.add_argument("--every", type=int, default=1, help="refuse each so manieth request")
+    parser.add_argument("--fail", type=int, default=0, help="status of failed requests; 0: none fails")
+    parser.add_argument("--every", type=int, default=1, help="fail every n-th request")
     parser.add_argument("--retry-after", type=int, default=0, help="seconds named in Retry-After")
-    parser.add_argument("--path", default="", help="refuse only where the path holds this")
+    parser.add_argument("--path", default="", help="fail only where the path contains this")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
-    parser.add_argument("--delay-ms", type=float, default=0, help="milliseconds that each answer takes")
-    parser.add_argument("--tokens", type=Path, help="JSON file with the token of each workspace; any other is refused with 401")
+    parser.add_argument("--delay-ms", type=float, default=0, help="milliseconds that each response takes")
+    parser.add_argument("--tokens", type=Path, help="JSON file with the token of each workspace; any other gets a 401")
     chosen = parser.parse_args()
     tokens = json.loads(chosen.tokens.read_text()) if chosen.tokens else None
-    asyncio.run(serve(Refusal(chosen.refuse, chosen.every, chosen.retry_after, chosen.path, tokens), chosen.delay_ms / 1000, chosen.host))
+    asyncio.run(serve(Failure(chosen.fail, chosen.every, chosen.retry_after, chosen.path, tokens), chosen.delay_ms / 1000, chosen.host))
 
 
 if __name__ == "__main__":

@@ -1,22 +1,23 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** A simulated user: draws a tenant, makes one journey after the other, thinks in between, stops in time. */
+/** A virtual user: draws a tenant, runs one journey after the other, thinks in between, stops at the end of the window. */
 import exec from 'k6/execution';
 import { sleep } from 'k6';
 import { Trend } from 'k6/metrics';
-import { answerOf, createClient, passed, reasonOf } from './client.js';
+import { createClient, failureReason, isSuccess, selectedValue } from './client.js';
 import { createClock } from './clock.js';
 import { createChooser, createRandom } from './random.js';
 
 const REPORTED_FAILURES = 3;
-const AFTER_THE_END_S = 0.25;
+const IDLE_S = 0.25;
 const INTERRUPTED = 'interrupted';
 const journeyDuration = new Trend('journey_duration', true);
 
 /**
+ * Create a VU that runs journeys.
  * @param {object} settings from settings.js
  * @param {object} journeys name -> function(send, random)
  */
-export function createUser(settings, journeys) {
+export function createVirtualUser(settings, journeys) {
   const client = createClient(settings.mlflow);
   const chooseTenant = createChooser(settings.tenants.count, settings.tenants.choice);
   const { profile } = settings;
@@ -26,24 +27,24 @@ export function createUser(settings, journeys) {
   function report(request, tenant, response) {
     if (reported >= REPORTED_FAILURES) return;
     reported += 1;
-    console.warn(`operation ${request.operation}: ${reasonOf(response)} (${tenant}).`);
+    console.warn(`operation ${request.name}: ${failureReason(response)} (${tenant}).`);
   }
 
-  /** Makes one journey; tells how it ended. */
-  function travel(name, tenant, random, clock) {
+  /** Run one journey and return its outcome. */
+  function run(name, tenant, random, clock) {
     let failures = 0;
-    /** Sends one request; null when it failed, else what the request asks of the answer, or true. */
+    /** Send one request; null when it failed, else what the request selects of the response, or true. */
     function send(request) {
       const timeout = clock.requestTimeout();
       if (timeout === 0) throw INTERRUPTED;
       const response = client.send(request, timeout);
-      const answer = passed(response) ? answerOf(response, request) : null;
-      if (answer === null) {
+      const value = isSuccess(response) ? selectedValue(response, request) : null;
+      if (value === null) {
         failures += 1;
         report(request, tenant, response);
         if (thinkTime > 0) sleep(clock.secondsLeft(thinkTime));
       }
-      return answer;
+      return value;
     }
     try {
       journeys[name](send, random);
@@ -54,11 +55,11 @@ export function createUser(settings, journeys) {
     return failures > 0 ? 'failed' : 'completed';
   }
 
-  /** One iteration: `name` is a journey, or null when the user draws it by the training share. */
+  /** Run one iteration: `name` is a journey, or null when the VU draws it by the training share. */
   function iterate(name, window) {
     const clock = createClock(window, settings);
     if (clock.ended()) {
-      sleep(AFTER_THE_END_S);
+      sleep(IDLE_S);
       return;
     }
     const { scenario, vu } = exec;
@@ -71,10 +72,10 @@ export function createUser(settings, journeys) {
     const started = clock.now();
     let outcome = 'failed';
     try {
-      outcome = travel(journey, tenant, random, clock);
+      outcome = run(journey, tenant, random, clock);
     } finally {
       journeyDuration.add(clock.now() - started, { journey, outcome });
-      if (thinkTime > 0) sleep(clock.secondsLeft(thinkTime) || AFTER_THE_END_S);
+      if (thinkTime > 0) sleep(clock.secondsLeft(thinkTime) || IDLE_S);
     }
   }
 
