@@ -13,13 +13,8 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.backend import (
-    AUTH_ARG_SPEC,
-    ERRORS,
-    Backend,
-    Status,
-    create_backend,
-)
+from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.backend import ERRORS, Backend, Status, create_backend
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.options import connection_spec
 from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.duration import format_duration
 
 try:
@@ -36,7 +31,7 @@ SPEC = {
     "interval_s": {"type": "float", "default": 10.0},
     "label": {"type": "str", "required": True},
     "remaining_s": {"type": "float", "default": 0.0},
-    **AUTH_ARG_SPEC,
+    **connection_spec(),
 }
 
 

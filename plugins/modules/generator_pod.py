@@ -170,8 +170,9 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.pod_lifecycle import absent, present
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.pod_manifests import scripts
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.pod_secret import read_files
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import LIBRARIES, MISSING, auth_spec, cluster_from
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import LIBRARIES, MISSING, cluster_from
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.options import connection_spec
 
 
 def argument_spec():
@@ -182,7 +183,7 @@ def argument_spec():
         "namespaces": {"type": "list", "elements": "str", "default": []},
     }
     return {
-        **auth_spec(),
+        **connection_spec(),
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         "name": {"type": "str", "required": True},
         "namespace": {"type": "str", "required": True},

@@ -132,7 +132,6 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.attempt import latest_attempt, stop_all
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.backend import (
-    AUTH_ARG_SPEC,
     ERRORS,
     WORKLOADS,
     GeneratorLostError,
@@ -140,12 +139,13 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.backend
     MissingLibraryError,
     create_backend,
 )
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.options import connection_spec
 
 
 def argument_spec():
     """Return the module's options."""
     return {
-        **AUTH_ARG_SPEC,
+        **connection_spec(),
         "state": {"type": "str", "choices": ["started", "fetched", "stopped"], "default": "started"},
         "directory": {"type": "path", "required": True},
         "generator": {"type": "dict", "required": True},

@@ -15,10 +15,11 @@ import re
 
 import administrator
 import pytest
+from audit_log import compare, used_permissions
 from cluster_suite import MANAGED, ClusterSuite, nothing_left, settings_for
 from gateway_stand_in import service
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.rights import compare, granted, used
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.permissions import granted
 
 ORDER = {"test_matrix_tenants": "1,3", "run_id": "sqlite"}
 # What these runs have no reason to use, and who does.
@@ -182,6 +183,6 @@ def test_teardown_removes_what_its_run_made_and_nothing_else(suite, cluster):
 
 def test_the_runs_used_exactly_the_rights_that_they_have(suite, node):
     """Against the audit log of the API server, over everything above."""
-    found = compare(granted(administrator.SHIPPED, {}), used(node.audit_log.read_text(encoding="utf-8").splitlines(), administrator.USER))
+    found = compare(granted(administrator.SHIPPED, {}), used_permissions(node.audit_log.read_text(encoding="utf-8").splitlines(), administrator.USER))
     assert {str(right) for right in found["unused"]} - ELSEWHERE == set()
     assert [str(right) for right in found["uncovered"]] == []

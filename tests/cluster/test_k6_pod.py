@@ -22,7 +22,8 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.result import 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
 from ansible_collections.perfscale.mlflow.tests.cluster.generator.detour import detour
 from ansible_collections.perfscale.mlflow.tests.cluster.generator.pods import CELL, NAME, Generator, until
-from ansible_collections.perfscale.mlflow.tests.k6.runs import load_config, stand_in
+from fakes.fake_mlflow_k6 import fake_mlflow
+from fakes.k6_configs import load_config
 from node import faults, layout
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,7 +41,7 @@ def generator(cluster, namespace, images, tmp_path) -> Generator:
 @pytest.fixture
 def mlflow(node):
     """URL of a fake MLflow that pods can reach."""
-    with stand_in(host=layout.ADDRESS) as url:
+    with fake_mlflow(host=layout.ADDRESS) as url:
         yield url
 
 

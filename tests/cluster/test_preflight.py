@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.run_lease import hold
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.lease import acquire
 
 LIMIT_S = 30.0
 NO_SUCH = {"name": "nothings.perfscale.example", "version": "v1", "remedy": "Install it."}
@@ -41,7 +41,7 @@ CRD = {
 def test_every_problem_comes_at_once_and_in_time(cluster: Cluster, playbook: Callable[..., Any], tmp_path: Path, namespace: str) -> None:
     crds = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
     cluster.request("POST", crds, CRD)
-    hold(cluster, namespace, "another", 600)
+    acquire(cluster, namespace, "another", 600)
     try:
         variables = {
             "deploy_environment": "kubernetes",
@@ -78,7 +78,7 @@ def test_every_problem_comes_at_once_and_in_time(cluster: Cluster, playbook: Cal
     ("kubeconfig", "part"),
     [
         pytest.param(None, "Kubernetes: no usable configuration", id="none"),
-        pytest.param("https://127.0.0.1:1", "the API server https://127.0.0.1:1 does not answer", id="nobody-there"),
+        pytest.param("https://127.0.0.1:1", "the API server https://127.0.0.1:1 does not respond", id="nobody-there"),
     ],
 )
 def test_a_wrong_kubeconfig_is_one_problem(playbook: Callable[..., Any], tmp_path: Path, kubeconfig: str | None, part: str) -> None:

@@ -11,7 +11,7 @@ import re
 import pytest
 from cluster_suite import ROOT
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import auth_spec
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.options import connection_spec
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish import volume_pod
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.publication import publish
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.restoration import restore
@@ -46,7 +46,7 @@ def sink(cluster, namespace, images, kubeconfig, settings):
     pod = {"image": images["k6"], "run_as_user": str(USER), "fs_group": str(USER)}
 
     def made(**changes):
-        login = {**dict.fromkeys(auth_spec()), "kubeconfig": kubeconfig}
+        login = {**dict.fromkeys(connection_spec()), "kubeconfig": kubeconfig}
         return make([{**settings, **changes}], {"login": login, "run_id": "run-1", "pod": pod})[0]
 
     return made

@@ -124,7 +124,7 @@ def test_a_teardown_of_all_runs_removes_ours_and_nothing_else(stack, cluster, im
     kept = stack.play("teardown", {"teardown_all": True})
     assert kept.returncode != 0
     text = " ".join(kept.stdout.split())
-    assert "Namespace opendatahub holds objects that this collection does not manage: Pod colleague, Secret colleague." in text
+    assert "Namespace opendatahub holds unmanaged objects: Pod colleague, Secret colleague." in text
     assert [cluster.request("GET", path)["metadata"]["uid"] for path in paths] == [found["metadata"]["uid"] for found in unmanaged]
     assert [item["metadata"]["name"] for item in cluster.items("/api/v1/namespaces", selector=MANAGED)] == ["opendatahub"]
     for path in paths:

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pod_exec import Answer
-from ansible_collections.perfscale.mlflow.tests.unit.plugins.module_utils.kubernetes.cluster_stand_in import ClusterStandIn
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pod_exec import CommandResult
+from fakes.fake_cluster import FakeCluster
 
 ROOT = Path(__file__).resolve().parents[2]
 RAW = ROOT / "tests" / "unit" / "fixtures" / "k6" / "1.8.1" / "raw.csv"
@@ -56,7 +56,7 @@ def settings_of(**changes: Any) -> dict[str, Any]:
     }
 
 
-class FakeGeneratorPod(ClusterStandIn):
+class FakeGeneratorPod(FakeCluster):
     """One cluster with one pod, whose volume is a directory; `fails` lists errors that the next commands raise, `cuts` commands whose response is cut.
 
     `commands` are the words after the script's name.
@@ -119,7 +119,7 @@ class FakeGeneratorPod(ClusterStandIn):
         for name, value in self.objects.get(SECRET_PATH, {}).get("data", {}).items():
             (self.directory / "access" / name).write_bytes(base64.b64decode(value))
 
-    def run(self, _cluster: Any, container: Any, argv: list[str], stdin: bytes = b"", timeout_s: float = 30.0) -> Answer:
+    def run(self, _cluster: Any, container: Any, argv: list[str], stdin: bytes = b"", timeout_s: float = 30.0) -> CommandResult:
         """Replace pod_exec.run."""
         assert container == (NAMESPACE, POD, "k6")
         words = argv[argv.index(self.script) + 1 :]
@@ -130,5 +130,5 @@ class FakeGeneratorPod(ClusterStandIn):
         done = subprocess.run(argv, input=stdin, capture_output=True, env=environment, timeout=timeout_s, check=False)
         if words[0] in self.cuts:
             self.cuts.remove(words[0])
-            return Answer(None, done.stdout[: len(done.stdout) // 2], "")
-        return Answer(done.returncode, done.stdout, done.stderr.decode())
+            return CommandResult(None, done.stdout[: len(done.stdout) // 2], "")
+        return CommandResult(done.returncode, done.stdout, done.stderr.decode())

@@ -28,11 +28,6 @@ except ImportError:
 else:
     IMPORT_ERROR = None
 
-try:
-    from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
-except ImportError:  # only generators in a cluster need it, and create_backend reports it
-    AUTH_ARG_SPEC = {}
-
 KINDS = ("process", "pod")
 
 

@@ -41,7 +41,13 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluste
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.objects import Objects
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pod_exec import Container
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pod_state import Fate, fate, restarts, verdict
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pods import (
+    OOM_KILLED,
+    Termination,
+    check_running,
+    find_termination,
+    restart_count,
+)
 
 # How often a rejected start is tried: the configuration may come damaged.
 START_ATTEMPTS = 3
@@ -50,7 +56,7 @@ POLL_INTERVAL_S = 5.0
 POLL_INTERVAL_MIN_S = 1.0
 STATUS_TIMEOUT_S = 20.0
 KILLED = 137
-NO_EXIT_RECORD = Fate("killed", "k6 is gone and left no exit code, so the shell that watched it was killed too", False)
+NO_EXIT_RECORD = Termination("killed", "k6 is gone and left no exit code, so the shell that watched it was killed too", False)
 
 
 def container_of(handle: Mapping[str, Any]) -> Container:
@@ -159,7 +165,7 @@ class PodBackend:
         try:
             yield
         except ClusterError as error:
-            lost = fate(get_pod(self._cluster, handle["namespace"], handle["pod"]), handle["pod_uid"], handle["container"], handle["restarts"])
+            lost = find_termination(get_pod(self._cluster, handle["namespace"], handle["pod"]), handle["pod_uid"], handle["container"], handle["restarts"])
             if lost is None or not lost.is_retryable:
                 raise
             raise GeneratorLostError(f"Pod {handle['namespace']}/{handle['pod']}: lost, {lost.text}. Retry with another pod.") from error
@@ -168,7 +174,7 @@ class PodBackend:
         if "pod_uid" not in handle:
             return False
         pod = get_pod(self._cluster, handle["namespace"], handle["pod"])
-        return pod is not None and pod["metadata"]["uid"] == handle["pod_uid"] and verdict(pod, handle["container"]).ready
+        return pod is not None and pod["metadata"]["uid"] == handle["pod_uid"] and check_running(pod, handle["container"]).ready
 
     def _is_usable(self, handle: Mapping[str, Any], is_finished_reusable: bool) -> bool:
         """Return whether the load runs in its pod, or is complete there and not fetched yet."""
@@ -181,9 +187,9 @@ class PodBackend:
 
     def _running_pod(self, namespace: str, name: str) -> dict[str, Any]:
         pod = get_pod(self._cluster, namespace, name)
-        readiness = verdict(pod, manifests.CONTAINER)
+        readiness = check_running(pod, manifests.CONTAINER)
         if pod is None or not readiness.ready or pod["metadata"].get("deletionTimestamp"):
-            details = "; ".join(readiness.problems or readiness.doubts or readiness.waiting_for) or "it is being deleted"
+            details = "; ".join(readiness.reasons) or "it is being deleted"
             raise GeneratorLostError(f"Pod {namespace}/{name}: not ready for a load ({details}). The entry point pod of role k6_runner creates it.")
         return pod
 
@@ -203,7 +209,7 @@ class PodBackend:
         if response["phase"] == "ended":
             record = {**pod_files.exit_record(response["exit"]), "max_rss_bytes": self._peak_bytes}
             if record["exit_code"] == KILLED and record["oom_kills"]:
-                return status._replace(failure=_failure(handle, Fate("oom", f"k6 ran out of memory (OOMKilled, exit code {KILLED})", False)))
+                return status._replace(failure=_failure(handle, Termination("oom", f"k6 ran out of memory ({OOM_KILLED}, exit code {KILLED})", False)))
             return status._replace(exit=record)
         if response["phase"] != "running":
             pod_status = self._pod_status(handle, "k6 is gone")
@@ -216,7 +222,7 @@ class PodBackend:
             pod = get_pod(self._cluster, handle["namespace"], handle["pod"], attempts=1, timeout_s=STATUS_TIMEOUT_S)
         except ClusterError as error:
             return Status(True, note=str(error))
-        lost = fate(pod, handle["pod_uid"], handle["container"], handle["restarts"])
+        lost = find_termination(pod, handle["pod_uid"], handle["container"], handle["restarts"])
         return Status(lost is None, note=note, failure=_failure(handle, lost) if lost else None)
 
 
@@ -226,13 +232,13 @@ def _handle(pod: Mapping[str, Any], directory: str) -> dict[str, Any]:
         "namespace": pod["metadata"]["namespace"],
         "pod": pod["metadata"]["name"],
         "container": manifests.CONTAINER,
-        "restarts": restarts(pod, manifests.CONTAINER),
+        "restarts": restart_count(pod, manifests.CONTAINER),
         "node": pod["spec"].get("nodeName"),
         "directory": directory,
     }
 
 
-def _failure(handle: Mapping[str, Any], lost: Fate) -> Failure:
+def _failure(handle: Mapping[str, Any], lost: Termination) -> Failure:
     advice = "It is re-created and the cell retried once." if lost.is_retryable else "Give it more (k6_runner_pod_resources), or load it less."
     return Failure(f"lost its pod {handle['namespace']}/{handle['pod']}: {lost.text}. {advice}", lost.is_retryable)
 

@@ -14,12 +14,13 @@ from typing import Any
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator import pod_manifests as manifests
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator import pod_secret
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.pod_rpc import PodRpc
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import ownership, waiting
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import ownership, readiness
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.manifests import quantity
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.objects import Objects
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pod_exec import Container
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pod_state import verdict
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pods import check_running
 
 _PodAndEvents = tuple[dict[str, Any] | None, list[dict[str, Any]]]
 _VERSION = re.compile(r"\bv?(\d+\.\d+\.\d+\S*)")
@@ -91,14 +92,14 @@ def target_part(cluster: Cluster, settings: Mapping[str, Any], pod: Mapping[str,
     """Return the generator's part of target.json: what it is, its limits, and which measured components share its node."""
     limits = settings["resources"].get("limits") or {}
     node = pod["spec"].get("nodeName")
-    memory = manifests.quantity(limits.get("memory"))
+    memory = quantity(limits.get("memory"))
     return {
         "kind": "pod",
         "namespace": settings["namespace"],
         "pod": settings["name"],
         "image": settings["image"],
         "version": version,
-        "cores": manifests.quantity(limits.get("cpu")),
+        "cores": quantity(limits.get("cpu")),
         "memory_limit_bytes": int(memory) if memory is not None else None,
         "node": node,
         "secret": manifests.secret_name(settings["name"]),
@@ -205,14 +206,14 @@ def _wait_until_running(cluster: Cluster, settings: Mapping[str, Any]) -> dict[s
         pod = get_pod(cluster, settings["namespace"], settings["name"])
         return pod, pod_events(cluster, pod) if pod and (pod.get("status") or {}).get("phase") == "Pending" else []
 
-    def check(found: _PodAndEvents | None) -> waiting.Verdict:
+    def check(found: _PodAndEvents | None) -> readiness.Readiness:
         pod, events = found or (None, [])
-        return verdict(pod, manifests.CONTAINER, events)
+        return check_running(pod, manifests.CONTAINER, events)
 
-    state, outcome = waiting.wait(get_state, check, settings["timeout_s"], pause_s=1.0, patience=PULL_PATIENCE)
+    state, outcome = readiness.wait(get_state, check, settings["timeout_s"], pause_s=1.0, patience=PULL_PATIENCE)
     pod = state[0] if state else None
     if outcome.ended != "ready" or pod is None:
-        details = "; ".join(outcome.verdict.problems or outcome.verdict.doubts or outcome.verdict.waiting_for)
+        details = "; ".join(outcome.readiness.reasons)
         raise ClusterError(
             f"Pod {where}: not started within {outcome.seconds:.0f} s ({details}). Correct image, resources or placement of the generator "
             "(k6_runner_pod_image, k6_runner_pod_resources, k6_runner_pod_avoid_required, k6_runner_pod_node_selector)."

@@ -15,10 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-try:
-    from kubernetes.utils.quantity import parse_quantity
-except ImportError:  # the modules report it with missing_required_lib
-    parse_quantity = None
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pods import CONTAINER_SECURITY_CONTEXT, POD_SECURITY_CONTEXT
 
 CONTAINER = "k6"
 PROGRAM = "k6"
@@ -55,16 +52,6 @@ def claim_name(pod: str) -> str:
 def secret_file(name: str) -> str:
     """Return the path of a file of the Secret in the pod."""
     return f"{SECRETS}/{name}"
-
-
-def quantity(text: str | int | float | None) -> float | None:
-    """Return a Kubernetes quantity as a number (cores, bytes), or None without one. Raises ValueError."""
-    if text is None or text == "":
-        return None
-    try:
-        return float(parse_quantity(text))
-    except ValueError:
-        raise ValueError(f"Quantity {text}: invalid Kubernetes quantity. Write it like 500m, 2, 512Mi or 4Gi.") from None
 
 
 def scripts(directory: Path | str) -> dict[str, str]:
@@ -129,7 +116,7 @@ def _spec(settings: Mapping[str, Any], files: Mapping[str, str]) -> dict[str, An
         # A Service called mlflow or k6 would put variables into the environment that scripts and k6 take for settings.
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": 5,
-        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}, **identity},
+        "securityContext": {**POD_SECURITY_CONTEXT, **identity},
         "containers": [_container(settings)],
         "volumes": _volumes(settings, files),
         **{key: value for key, value in optional.items() if value},
@@ -158,7 +145,7 @@ def _container(settings: Mapping[str, Any]) -> dict[str, Any]:
         "workingDir": RESULTS,
         "env": [{"name": name, "value": value} for name, value in environment.items()],
         "resources": dict(settings["resources"]),
-        "securityContext": {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}},
+        "securityContext": CONTAINER_SECURITY_CONTEXT,
         "volumeMounts": mounts,
     }
 

@@ -15,7 +15,7 @@ from typing import Any, cast
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import write_atomic
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pod_exec import END, SHELL, Answer, Container, run
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pod_exec import END, SHELL, CommandResult, Container, run
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish import volume_pod
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink import READ_BACK, FileSink, Upload, joined
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.volume_script import SCRIPT
@@ -115,7 +115,7 @@ class VolumeSink(FileSink):
         for at in range(0, size, PIECE):
             yield self._ask("read", key, str(at // MEBIBYTE), str(PIECE // MEBIBYTE), length=min(PIECE, size - at)).stdout
 
-    def _ask(self, command: str, *words: str, stdin: bytes = b"", length: int | None = None, fits: str = "") -> Answer:
+    def _ask(self, command: str, *words: str, stdin: bytes = b"", length: int | None = None, fits: str = "") -> CommandResult:
         """Returns a whole answer: one that ends with `END`, or that has `length` bytes. Raises SinkError.
 
         `fits` is what a command says when an earlier try of the same had been done.

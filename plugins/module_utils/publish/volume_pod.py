@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator import pod_lifecycle
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import ownership, waiting
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import ownership, readiness
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.objects import Objects
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pod_exec import Container
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pod_state import verdict
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pods import CONTAINER_SECURITY_CONTEXT, POD_SECURITY_CONTEXT, check_running
 
 CONTAINER, MOUNT = "volume", "/volume"
 # A pod that nobody removes ends by itself; the next publication makes another one.
@@ -38,7 +38,7 @@ def pod(namespace: str, claim: str, settings: Mapping[str, Any]) -> dict[str, An
         "imagePullPolicy": settings.get("image_pull_policy") or "IfNotPresent",
         "command": ["sleep", str(LIFE_S)],
         "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"cpu": "500m", "memory": "256Mi"}},
-        "securityContext": {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}},
+        "securityContext": CONTAINER_SECURITY_CONTEXT,
         "volumeMounts": [{"name": "results", "mountPath": MOUNT}],
     }
     spec = {
@@ -46,7 +46,7 @@ def pod(namespace: str, claim: str, settings: Mapping[str, Any]) -> dict[str, An
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": 1,
-        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}, **identity},
+        "securityContext": {**POD_SECURITY_CONTEXT, **identity},
         "containers": [container],
         "volumes": [{"name": "results", "persistentVolumeClaim": {"claimName": claim}}],
         **({"imagePullSecrets": secrets} if secrets else {}),
@@ -106,9 +106,9 @@ def _await(cluster: Cluster, metadata: Mapping[str, Any], timeout_s: float) -> C
         found = pod_lifecycle.get_pod(cluster, metadata["namespace"], metadata["name"])
         return found, pod_lifecycle.pod_events(cluster, found) if found and (found.get("status") or {}).get("phase") == "Pending" else []
 
-    _seen, outcome = waiting.wait(look, lambda seen: verdict(seen[0], CONTAINER, seen[1]), timeout_s, pause_s=0.5, patience=20)
+    _seen, outcome = readiness.wait(look, lambda seen: check_running(seen[0], CONTAINER, seen[1]), timeout_s, pause_s=0.5, patience=20)
     if outcome.ended != "ready":
-        said = "; ".join(outcome.verdict.problems or outcome.verdict.doubts or outcome.verdict.waiting_for)
+        said = "; ".join(outcome.readiness.reasons)
         raise ClusterError(
             f"Pod {where}: did not start within {outcome.seconds:.0f} s ({said}). Correct the claim, its storage class, or the image (publish_pod_image)."
         )

@@ -17,7 +17,7 @@ from olm_player import OPERATOR
 from player import CRDS, MLFLOW, PLAYED, Player, definitions, deployment, namespace, owner_of
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.opendatahub_state import (
+from ansible_collections.perfscale.mlflow.plugins.module_utils.platform.opendatahub_state import (
     DSC_CRD,
     DSCI_CRD,
     MLFLOW_CRD,

@@ -17,7 +17,7 @@ import yaml
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import MERGE_PATCH, Cluster
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.objects import Objects
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.opendatahub_state import MLFLOW_CRD
+from ansible_collections.perfscale.mlflow.plugins.module_utils.platform.opendatahub_state import MLFLOW_CRD
 
 HERE = Path(__file__).resolve().parent
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"

@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.backend import GeneratorLostError, MissingLibraryError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
 from ansible_collections.perfscale.mlflow.plugins.modules import k6_load
-from ansible_collections.perfscale.mlflow.tests.k6.runs import load_config
+from fakes.k6_configs import load_config
 
 SCHEMAS = str(Path(__file__).resolve().parents[4] / "files" / "schemas")
 STATE = '{"attempt": 1, "directory": "d", "started": 1.0, "handle": {"pod_uid": "u"}}'

@@ -6,18 +6,13 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils" / "kubernetes"))
-
-from odh_objects import dsc, dsci, mlflow_operator, state, subscription
-
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.opendatahub_state import OperatorState
+from ansible_collections.perfscale.mlflow.plugins.module_utils.platform.opendatahub_state import OperatorState
 from ansible_collections.perfscale.mlflow.plugins.modules import opendatahub_info
+from fakes.opendatahub_objects import dsc, dsci, mlflow_operator, state, subscription
 
 FAILING = OperatorState(True, "odh", subscription("", conditions=[{"type": "InstallPlanFailed", "status": "True", "message": "no rights"}]))
 
@@ -84,5 +79,5 @@ def test_a_cluster_that_refuses_is_one_sentence(info):
 
 
 def test_a_cluster_that_never_answers_is_one_sentence(info):
-    said = info(ClusterError("GET /x: the API server does not answer."), expect="dsci")
-    assert said["msg"] == "GET /x: the API server does not answer." and "opendatahub" not in said
+    said = info(ClusterError("GET /x: the API server does not respond."), expect="dsci")
+    assert said["msg"] == "GET /x: the API server does not respond." and "opendatahub" not in said

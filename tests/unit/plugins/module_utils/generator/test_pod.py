@@ -23,8 +23,8 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.pod imp
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import read_raw
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pod_exec import Container
-from ansible_collections.perfscale.mlflow.tests.k6.runs import load_config
 from fakes.fake_generator_pod import NAMESPACE, POD, POD_PATH, RAW, ROOT, SECRET_PATH
+from fakes.k6_configs import load_config
 
 URL = "http://127.0.0.1:1"
 CELL = Path("run", "cells", "t1-c1-r1")

@@ -44,23 +44,3 @@ def test_anti_affinity_reaches_other_namespaces(required):
 
 def test_nothing_to_avoid_is_no_affinity():
     assert "affinity" not in pod_manifests.pod(settings_of(avoid=[]), SCRIPTS)["spec"]
-
-
-@pytest.mark.parametrize(
-    ("text", "number"),
-    [
-        pytest.param("500m", 0.5, id="milli"),
-        pytest.param("2", 2.0, id="plain"),
-        pytest.param(2, 2.0, id="number"),
-        pytest.param("512Mi", 512 * 2**20, id="binary"),
-        pytest.param("1G", 1e9, id="decimal"),
-        pytest.param(None, None, id="none"),
-    ],
-)
-def test_quantities(text, number):
-    assert pod_manifests.quantity(text) == number
-
-
-def test_an_invalid_quantity_is_named():
-    with pytest.raises(ValueError, match="Quantity lots: invalid Kubernetes quantity"):
-        pod_manifests.quantity("lots")

@@ -17,8 +17,9 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.generator import 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.backend import Load
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.process import ProcessBackend
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.process import DetachedProcess, ProcessError
-from ansible_collections.perfscale.mlflow.tests.k6.runs import ROOT, load_config
+from fakes.k6_configs import load_config
 
+ROOT = Path(__file__).resolve().parents[5]
 CONFIG = load_config("http://127.0.0.1:1")
 ROWS = "metric_name,timestamp,metric_value\\nhttp_req_failed,1,0\\nhttp_req_failed,1,1\\n"
 

@@ -8,7 +8,7 @@ import pytest
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import ownership
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.teardown import tear_down
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tenant_objects import ADOPTED_BY, SELECTOR
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tenants import ADOPTED_BY, SELECTOR
 
 NS = "/api/v1/namespaces"
 BINDINGS = "/apis/rbac.authorization.k8s.io/v1/namespaces/{}/rolebindings/{}"
@@ -46,7 +46,7 @@ def test_deletes_exactly_what_the_run_owns(full, cluster):
     assert left == {f"{NS}/base", f"{NS}/tenant-2", f"{NS}/tenant-3", f"{NS}/base/pods/other", f"{NS}/elsewhere/pods/k6", f"{NS}/adopted"} | {
         BINDINGS.format("tenant-1", "b")  # goes with its namespace, which the stand-in does not know
     }
-    assert done["others"] == [{"object": "Namespace tenant-2", "why": "run r2 made it"}]
+    assert done["others"] == [{"object": "Namespace tenant-2", "why": "created by run r2"}]
     assert full.get(f"{NS}/adopted")["metadata"]["labels"] == {"team": "x"} and not full.get(f"{NS}/adopted")["metadata"]["annotations"]
 
 
@@ -55,7 +55,7 @@ def owned_by(name):
 
 
 TENANT = f"{NS}/tenant-1"
-KEEPS = "holds objects that this collection does not manage: {}. Move or delete them, or keep the namespace"
+KEEPS = "holds unmanaged objects: {}. Move or delete them, or keep the namespace"
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_what_cannot_be_listed_keeps_a_namespace(full, cluster, count):
     full.hook = lambda _method, path, _body: (403, {"reason": "Forbidden"}) if path.endswith("/secrets") and "base" not in path else None
     done = tear_down(cluster, "r1", ["base"], kinds=["Namespace"])
     assert done["deleted"]["Namespace"] == []
-    why = "may hold more than is seen: Secret (403 Forbidden). Grant the part `teardown` of rbac.yml, or delete the namespace yourself"
+    why = "kinds cannot be listed: Secret (403 Forbidden). Grant the part `teardown` of rbac.yml, or delete the namespace manually"
     assert {entry["why"] for entry in done["remaining"]} == {why}
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pod_exec import Answer, Container
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pod_exec import CommandResult, Container
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish import volume, volume_pod
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.restoration import restore
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink import SinkError
@@ -33,7 +33,7 @@ class Shell:
         here = [word.replace(volume_pod.MOUNT, str(self.directory), 1) if at == 7 else word for at, word in enumerate(argv)]
         self.asked.append(argv[6])
         said = subprocess.run(here, input=stdin, capture_output=True, check=False, timeout=30)
-        return self.spoil(argv[6], Answer(said.returncode, said.stdout, said.stderr.decode()))
+        return self.spoil(argv[6], CommandResult(said.returncode, said.stdout, said.stderr.decode()))
 
 
 @pytest.fixture(name="shell")
@@ -86,7 +86,7 @@ def test_an_answer_that_is_cut_is_asked_for_again(run, large, store, shell, send
     def cut(asked, answer):
         if asked == command and left:
             left.pop()
-            return Answer(None, answer.stdout[:-3], "")
+            return CommandResult(None, answer.stdout[:-3], "")
         return answer
 
     shell.spoil = cut
@@ -106,13 +106,13 @@ def test_an_answer_that_is_cut_is_asked_for_again(run, large, store, shell, send
     ],
 )
 def test_what_keeps_the_volume_from_taking_files_is_told(run, store, shell, send, code, said, words):
-    shell.spoil = lambda asked, answer: Answer(code, b"", said) if asked == "unpack" else answer
+    shell.spoil = lambda asked, answer: CommandResult(code, b"", said) if asked == "unpack" else answer
     assert words in send(store)["problems"][0]
     assert not (shell.directory / "runs/run-1").exists()
 
 
 def test_damage_on_the_way_is_noticed_before_anything_is_in_place(run, store, shell, send):
-    shell.spoil = lambda asked, answer: Answer(0, answer.stdout.replace(b"a", b"b"), "") if asked == "sums" else answer
+    shell.spoil = lambda asked, answer: CommandResult(0, answer.stdout.replace(b"a", b"b"), "") if asked == "sums" else answer
     assert "came with another checksum into the volume" in send(store)["problems"][0]
     assert not (shell.directory / "runs/run-1").exists()
 
