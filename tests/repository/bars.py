@@ -32,7 +32,7 @@ SITUATIONS = {
 # Each is a pattern and where it is looked for; it may be found in one file.
 ONCE = {
     "exit codes that end a window well": (r"[({]\s*0, 99\b", "plugins/**/*.py"),
-    "tenant prefix": (r"['\"]tenant-['\"]", "roles/*/defaults/*.yml", "roles/*/vars/*.yml", "roles/*/tasks/*.yml", "playbooks/*.yml"),
+    "tenant prefix": (r"(?m)[ '\"]tenant-(['\"]|$)", "roles/*/defaults/*.yml", "roles/*/vars/*.yml", "roles/*/tasks/*.yml", "playbooks/*.yml"),
     "file of the given token": (r"\bmlflow\.token\b", "roles/*/defaults/*.yml", "roles/*/vars/*.yml", "roles/*/tasks/*.yml", "plugins/module_utils/**/*.py"),
     "file of the load's token": (r"\bload\.token\b", "roles/*/defaults/*.yml", "roles/*/vars/*.yml", "roles/*/tasks/*.yml", "plugins/module_utils/**/*.py"),
     "name of a cell's pressure": (r"\bconcurrency_(\{cell|' ~)", "roles/**/*.yml", "plugins/**/*.py"),
