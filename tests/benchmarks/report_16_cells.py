@@ -16,15 +16,16 @@ import tempfile
 import time
 from pathlib import Path
 
-from ansible_collections.perfscale.mlflow.tests.unit.plugins.module_utils.report.made_up_run import write_run
+from fakes.run_factory import write_run
 
+ROOT = Path(__file__).resolve().parents[2]
 GOAL_S = 6.0
 TABLES = ("csv", "markdown")
 EVERYTHING = (*TABLES, "charts", "html")
 CALL = """
 import sys
-from ansible_collections.perfscale.mlflow.plugins.module_utils.report.report import make_report
-make_report([sys.argv[1]], sys.argv[2], sys.argv[3:])
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.report import create_report
+create_report([sys.argv[1]], sys.argv[2], sys.argv[4:], sys.argv[3])
 """
 
 
@@ -34,7 +35,7 @@ def seconds(run: Path, output: Path, formats: tuple[str, ...]) -> float:
     environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(output.parent / "compiled")}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     start = time.perf_counter()
-    subprocess.run([sys.executable, "-c", CALL, str(run), str(output), *formats], env=environment, check=True)
+    subprocess.run([sys.executable, "-c", CALL, str(run), str(output), str(ROOT / "files" / "report"), *formats], env=environment, check=True)
     return time.perf_counter() - start
 
 
