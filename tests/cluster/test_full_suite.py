@@ -13,13 +13,13 @@ import csv
 import json
 import re
 
-import administrator
 import pytest
+
+import administrator
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.permissions import granted
 from audit_log import compare, used_permissions
 from cluster_suite import MANAGED, ClusterSuite, nothing_left, settings_for
-from gateway_stand_in import service
-
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.permissions import granted
+from fake_gateway import service
 
 ORDER = {"test_matrix_tenants": "1,3", "run_id": "sqlite"}
 # What these runs have no reason to use, and who does.
@@ -175,7 +175,7 @@ def test_teardown_removes_what_its_run_made_and_nothing_else(suite, cluster):
     """Runs last but one. The operator, which somebody else installed, stays too."""
     with nothing_left(cluster, MADE_HERE):
         another = suite.play("teardown", {"run_id": "gateway"})
-        assert another.returncode == 0 and "MLflow mlflow: run postgres made it" in another.stdout
+        assert another.returncode == 0 and "MLflow mlflow: created by run postgres" in another.stdout
         assert suite.play("teardown", {"run_id": "postgres"}).returncode == 0
     assert cluster.items("/apis/mlflow.opendatahub.io/v1/mlflows") == []
     assert cluster.get("/apis/apps/v1/namespaces/opendatahub/deployments/mlflow-operator-controller-manager")

@@ -7,18 +7,13 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 import threading
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent / "generator"))
-
-from pods import NAME, Generator, until
-
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator import pod_load
+from generator.pods import NAME, Generator, until
 
 RUN = "run-1"
 MLFLOW = [

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The load from a real pod: through, attached to, used after the fact, and what happens when something of it is lost. MLflow is a stand-in on the node."""
+"""The load from a real pod: through, attached to, used after the fact, and what happens when something of it is lost. MLflow is a fake on the node."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "tests" / "k6"), str(Path(__file__).parent / "generator")]
+sys.path.insert(0, str(ROOT / "tests" / "k6"))
 
-from detour import detour
-from pods import CELL, NAME, Generator, until
 from runs import load_config, stand_in
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator import pod_files, pod_load, pod_place
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.result import Attempt, build_result
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
+from generator.detour import detour
+from generator.pods import CELL, NAME, Generator, until
 from node import faults, layout
 
 CANARY = "canary-token-of-the-generator"
@@ -42,7 +42,7 @@ def generator(cluster, namespace, images, tmp_path) -> Generator:
 
 @pytest.fixture
 def mlflow(node):
-    """URL of a stand-in for MLflow that pods can reach."""
+    """URL of a fake of MLflow that pods can reach."""
     with stand_in(host=layout.ADDRESS) as url:
         yield url
 

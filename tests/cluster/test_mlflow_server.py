@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Roles mlflow_operator, postgresql and mlflow_server on a real cluster, with the real MLflow and a stand-in of its operator.
+"""Roles mlflow_operator, postgresql and mlflow_server on a real cluster, with the real MLflow and a fake of its operator.
 
 The tests share one operator and, as the operator does, one MLflow; each leaves both fit for the next.
 """
@@ -20,10 +20,10 @@ from typing import Any
 
 import pytest
 import yaml
-from gateway_stand_in import Gateway
-from operator_stand_in import children, manifests, status
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import MERGE_PATCH, Cluster
+from fake_gateway import Gateway
+from fake_operator import children, manifests, status
 
 NAMESPACE = "b-mlflow"
 RESOURCE = "/apis/mlflow.opendatahub.io/v1/mlflows/mlflow"
@@ -31,7 +31,7 @@ CORE = f"/api/v1/namespaces/{NAMESPACE}"
 DEPLOYMENT = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/mlflow"
 VERSION = "3.17.2"
 CLEAR_LIMIT_S = 90
-SEQUENCE = yaml.safe_load((Path(__file__).parent / "operator_stand_in" / "sequence.yml").read_text(encoding="utf-8"))
+SEQUENCE = yaml.safe_load((Path(__file__).parent / "fake_operator" / "sequence.yml").read_text(encoding="utf-8"))
 SMALL = {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"cpu": "1", "memory": "512Mi"}}
 Deploy = Callable[..., Any]
 
@@ -159,8 +159,8 @@ def changes(played: Any) -> str:
         pytest.param("migration_is_tried_again", [(status.Seen("failed", 15, 0, 0, False), False)], False, id="migration-is-tried-again"),
     ],
 )
-def test_the_stand_in_says_what_the_real_operator_said(name: str, looks: list, version: bool) -> None:
-    """The table is what was seen of the real one; the stand-in's own steps are played against it."""
+def test_the_fake_writes_the_status_of_the_real_operator(name: str, looks: list, version: bool) -> None:
+    """The table is what was seen of the real one; the fake's own steps are played against it."""
     told, conditions = [], {"Migration": status.condition("Migration", "True", "MigrationSucceeded")} if version else {}
     for look, migrated in looks:
         for step in status.steps(look, 1, migrated):
@@ -214,7 +214,7 @@ def test_an_image_that_cannot_be_pulled_is_named(deploy: Deploy) -> None:
     played = deploy(mlflow_server_image="registry.invalid/mlflow:0")
     text = " ".join(played.stdout.split())
     assert played.returncode != 0
-    assert "MLflow mlflow: is not ready after" in text and "registry.invalid/mlflow:0" in text and ("ErrImagePull" in text or "ImagePullBackOff" in text)
+    assert "MLflow mlflow: not ready after" in text and "registry.invalid/mlflow:0" in text and ("ErrImagePull" in text or "ImagePullBackOff" in text)
 
 
 @pytest.mark.parametrize(
@@ -299,7 +299,7 @@ def test_two_managers_are_refused(cluster: Cluster, deploy: Deploy, remove: Depl
     cluster.request("PATCH", path, {"metadata": {"labels": {"app.kubernetes.io/managed-by": "somebody"}}}, content_type=MERGE_PATCH)
     played = deploy()
     text = " ".join(played.stdout.split())
-    assert played.returncode != 0 and f"Deployment {NAMESPACE}/mlflow-operator-controller-manager: is an MLflow operator that is not ours" in text
+    assert played.returncode != 0 and f"Deployment {NAMESPACE}/mlflow-operator-controller-manager: unmanaged MLflow operator" in text
     used = deploy(mlflow_operator_manifests=[])
     assert (used.returncode, changes(used)) == (0, "0")
     cluster.request("PATCH", path, {"metadata": {"labels": {"app.kubernetes.io/managed-by": "perfscale.mlflow"}}}, content_type=MERGE_PATCH)

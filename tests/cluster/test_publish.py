@@ -9,13 +9,13 @@ import json
 import re
 
 import pytest
-from cluster_suite import ROOT
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.options import connection_spec
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish import volume_pod
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.publication import publish
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.restoration import restore
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sinks import make
+from cluster_suite import ROOT
 
 SCHEMAS = ROOT / "files" / "schemas"
 USER = 1000660000

@@ -10,9 +10,9 @@ import signal
 import time
 
 import pytest
-from cluster_suite import MANAGED, ClusterSuite, nothing_left, settings_for
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tokens import request_token
+from cluster_suite import MANAGED, ClusterSuite, nothing_left, settings_for
 from node import faults
 
 pytestmark = pytest.mark.alone
@@ -45,7 +45,7 @@ def test_a_killed_controller_loses_no_cell_and_a_second_run_is_refused(stack):
     for playbook in ("preflight", "deploy"):
         refused = stack.play(playbook, {"run_id": "other"})
         assert refused.returncode != 0
-        assert "run killed holds it until" in " ".join(refused.stdout.split())
+        assert "held by run killed until" in " ".join(refused.stdout.split())
     os.killpg(playing.pid, signal.SIGKILL)
     playing.wait(timeout=60)
     assert stack.play("run_matrix", {**ONE, "run_id": "killed"}).returncode == 0

@@ -6,16 +6,11 @@
 from __future__ import annotations
 
 import copy
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parent / "tenants"))
-
-from accounts import PARALLELISM, RBAC, Own, log_in, own_names, until
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import ownership
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
@@ -23,6 +18,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.lease 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.permissions import Permission, missing
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.teardown import tear_down
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tenants import ensure_tenants
+from tenants.accounts import PARALLELISM, RBAC, Own, log_in, own_names, until
 
 NS = "/api/v1/namespaces"
 

@@ -7,17 +7,11 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parent / "tenants"))
-
-import mlflow_pod
-from accounts import PARALLELISM, RBAC, Own, own_names, until
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
@@ -25,6 +19,8 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.teardo
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tenants import ensure_tenants
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.client import MlflowClient
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.workspaces import list_workspaces
+from tenants import mlflow_pod
+from tenants.accounts import PARALLELISM, RBAC, Own, own_names, until
 
 NS = "/api/v1/namespaces"
 
@@ -57,7 +53,7 @@ def test_a_foreign_namespace_is_refused_or_adopted_and_survives(cluster: Cluster
     name = f"{own.prefix}2"
     cluster.request("POST", NS, {"metadata": {"name": name, "labels": {"team": "x"}}})
     try:
-        with pytest.raises(ClusterError, match=f"Namespace {name}: exists already and was not created by this collection"):
+        with pytest.raises(ClusterError, match=f"Namespace {name}: exists and is not managed by this collection"):
             ensure_tenants(cluster, own.spec(3), PARALLELISM)
         assert cluster.get(f"{NS}/{own.prefix}1") is None
         ensure_tenants(cluster, own.spec(3), PARALLELISM, adopt=True)
@@ -75,7 +71,7 @@ def test_a_namespace_that_is_being_deleted_is_waited_for_with_a_limit(cluster: C
     held = {"metadata": {"name": "held", "finalizers": ["perfscale.mlflow/test"]}}
     cluster.request("POST", f"{NS}/{name}/configmaps", held)
     cluster.request("DELETE", f"{NS}/{name}")
-    with pytest.raises(ClusterError, match=rf"Namespace {name}: is still being deleted after 6 s .*perfscale\.mlflow/test"):
+    with pytest.raises(ClusterError, match=rf"Namespace {name}: still being deleted after 6 s .*perfscale\.mlflow/test"):
         ensure_tenants(cluster, own.spec(1), PARALLELISM, timeout_s=6)
     cluster.request("PATCH", f"{NS}/{name}/configmaps/held", {"metadata": {"finalizers": None}}, content_type="application/merge-patch+json")
     assert ensure_tenants(cluster, own.spec(1), PARALLELISM, timeout_s=60)["created"] == [name]

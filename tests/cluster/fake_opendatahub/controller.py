@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the two players share: a thread that looks at the cluster again and again, and short words for reading and writing."""
+"""What the two fakes share: a thread that looks at the cluster again and again, and short words for reading and writing."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.platform.opendata
 HERE = Path(__file__).resolve().parent
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 EVERY_S = 0.1
-PLAYED = {"perfscale.test/made-by": "opendatahub-players"}
+FAKED = {"perfscale.test/made-by": "fake-opendatahub"}
 # Of the definition that MLflow's operator brings, only its being there is played.
 MLFLOW = {
     "apiVersion": "apiextensions.k8s.io/v1",
     "kind": "CustomResourceDefinition",
-    "metadata": {"name": MLFLOW_CRD, "labels": PLAYED},
+    "metadata": {"name": MLFLOW_CRD, "labels": FAKED},
     "spec": {
         "group": "mlflow.opendatahub.io",
         "scope": "Cluster",
@@ -49,8 +49,8 @@ def definitions(name: str) -> list[dict[str, Any]]:
     return list(yaml.safe_load_all((HERE / name).read_text(encoding="utf-8")))
 
 
-class Player:
-    """Plays a controller: `step` is called until the player is stopped; what it raises fails the test at the end."""
+class FakeController:
+    """Plays a controller: `step` is called until the fake is stopped; what it raises fails the test at the end."""
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
@@ -60,7 +60,7 @@ class Player:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=type(self).__name__, daemon=True)
 
-    def __enter__(self) -> Player:
+    def __enter__(self) -> FakeController:
         self._thread.start()
         return self
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A stand-in of the MLflow operator: serves the fields of the MLflow resource that this collection sets, and starts the real MLflow image.
+"""A fake of the MLflow operator: serves the fields of the MLflow resource that this collection sets, and starts the real MLflow image.
 
 It does for the tests what the real operator was seen to do (objects, order of status), no more: no leader election, no gateway, no retries of a
 migration. It runs in a pod (manifests/deployment.yml) or as a process with a kubeconfig. Environment: POD_NAMESPACE, MLFLOW_IMAGE,
@@ -29,7 +29,7 @@ PLURALS = {"NetworkPolicy": "networkpolicies"}
 
 
 class Server:
-    """The API server, as far as the stand-in needs it."""
+    """The API server, as far as the fake needs it."""
 
     def __init__(self) -> None:
         kubernetes.config.load_config()

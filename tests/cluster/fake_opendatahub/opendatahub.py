@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A stand-in of Open Data Hub's operator: it plays the status that the real one (v3.5.0) was seen to write, and makes what MLflow's operator consists of.
+"""A fake of Open Data Hub's operator: it plays the status that the real one (v3.5.0) was seen to write, and makes what MLflow's operator consists of.
 
 It works while the operator's Deployment is there, as OLM (or a test) puts it.
 """
@@ -12,9 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from odh_webhook import DSC, DSCI, NAME, WEBHOOKS, Webhook, webhook_configuration
-from olm_player import OPERATOR
-from player import CRDS, MLFLOW, PLAYED, Player, definitions, deployment, namespace, owner_of
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
 from ansible_collections.perfscale.mlflow.plugins.module_utils.platform.opendatahub_state import (
@@ -24,6 +21,9 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.platform.opendata
     MLFLOW_OPERATOR,
     MLFLOW_OPERATOR_DEPLOYMENT,
 )
+from fake_opendatahub.controller import CRDS, FAKED, MLFLOW, FakeController, definitions, deployment, namespace, owner_of
+from fake_opendatahub.olm import OPERATOR
+from fake_opendatahub.webhook import DSC, DSCI, NAME, WEBHOOKS, Webhook, webhook_configuration
 
 SEEN = yaml.safe_load((Path(__file__).resolve().parents[2] / "unit" / "fixtures" / "opendatahub" / "status_3.5.0.yml").read_text(encoding="utf-8"))
 DSCS = f"/apis/{DSC}/v2/datascienceclusters"
@@ -32,7 +32,7 @@ OPERATORS = "/apis/components.platform.opendatahub.io/v1alpha1/mlflowoperators"
 PROTECTION = "mlflow.opendatahub.io/mlflow-operator-protection"
 
 
-class OdhPlayer(Player):
+class FakeOpenDataHub(FakeController):
     """Plays the operator in a namespace.
 
     `lag_s`: how late the first status comes after a change; `webhook_s`: how late the webhook serves; `stuck`: DSCInitialization stays Progressing;
@@ -69,12 +69,12 @@ class OdhPlayer(Player):
         self.make(WEBHOOKS, webhook_configuration())
 
     def uninstall(self) -> None:
-        """Leaves nothing of the operator and of its kinds behind; called when the player has stopped."""
+        """Leaves nothing of the operator and of its kinds behind; called when the fake has stopped."""
         self.remove(f"{WEBHOOKS}/{NAME}")
         for found in self.listed(OPERATORS):
             self.patch(f"{OPERATORS}/{found['metadata']['name']}", {"metadata": {"finalizers": None}})
         mlflow = self.cluster.get(f"{CRDS}/{MLFLOW_CRD}")
-        played = [MLFLOW_CRD] if mlflow and PLAYED.items() <= (mlflow["metadata"].get("labels") or {}).items() else []
+        played = [MLFLOW_CRD] if mlflow and FAKED.items() <= (mlflow["metadata"].get("labels") or {}).items() else []
         for name in (DSC_CRD, DSCI_CRD, "mlflowoperators.components.platform.opendatahub.io", *played):
             self.remove(f"{CRDS}/{name}")
         self.remove(f"/api/v1/namespaces/{self.namespace}")

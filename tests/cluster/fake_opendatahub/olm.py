@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A stand-in of OLM: on a Subscription it makes an InstallPlan, a ClusterServiceVersion and an operator's Deployment, with the status seen at the real one.
+"""A fake of OLM: on a Subscription it makes an InstallPlan, a ClusterServiceVersion and an operator's Deployment, with the status seen at the real one.
 
 It installs one package only, Open Data Hub, whose kinds and webhook come with it.
 """
@@ -10,10 +10,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from odh_webhook import WEBHOOKS, webhook_configuration
-from player import Player, definitions, deployment, owner_of
-
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
+from fake_opendatahub.controller import FakeController, definitions, deployment, owner_of
+from fake_opendatahub.webhook import WEBHOOKS, webhook_configuration
 
 API = "operators.coreos.com/v1alpha1"
 OLM = f"/apis/{API}"
@@ -29,7 +28,7 @@ PHASES = (
 )
 
 
-class OlmPlayer(Player):
+class FakeOlm(FakeController):
     """Plays OLM. `together`: versions of other operators that come into the same plan; `fails`: a condition of every Subscription instead of a plan."""
 
     def __init__(self, cluster: Cluster, together: tuple[str, ...] = (), fails: dict[str, Any] | None = None) -> None:

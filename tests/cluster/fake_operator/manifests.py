@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The stand-in's manifests, as a user of role mlflow_operator would have them: a directory of files."""
+"""The fake's manifests, as a user of role mlflow_operator would have them: a directory of files."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ PROGRAM = ("main.py", "children.py", "status.py")
 
 
 def objects(namespace: str) -> list[dict[str, Any]]:
-    """Returns the stand-in's objects for a namespace, its program among them."""
+    """Returns the fake's objects for a namespace, its program among them."""
     program = {name: (HERE / name).read_text(encoding="utf-8") for name in PROGRAM}
-    found: list[dict[str, Any]] = [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "operator-stand-in"}, "data": program}]
+    found: list[dict[str, Any]] = [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "fake-operator"}, "data": program}]
     for path in sorted((HERE / "manifests").glob("*.yml")):
         found += [document for document in yaml.safe_load_all(path.read_text(encoding="utf-8")) if document]
     for manifest in found:

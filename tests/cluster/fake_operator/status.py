@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the stand-in writes into the status of an MLflow resource, in the order that was seen of the real operator (sequence.yml)."""
+"""What the fake writes into the status of an MLflow resource, in the order that was seen of the real operator (sequence.yml)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ RETRYABLE_EXIT = 15
 
 @dataclass(frozen=True)
 class Seen:
-    """What the stand-in sees: how the migration is (absent, running, succeeded, failed with an exit code), and the Deployment's replicas."""
+    """What the fake sees: how the migration is (absent, running, succeeded, failed with an exit code), and the Deployment's replicas."""
 
     migration: str
     exit_code: int | None

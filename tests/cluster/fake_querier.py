@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A stand-in for the door of OpenShift's monitoring: TLS, and a bearer token whose rights the API server is asked about; behind it the node's Prometheus.
+"""A fake of the entry to OpenShift's monitoring: TLS, and a bearer token whose rights the API server is asked about; behind it the node's Prometheus.
 
 As the proxies before thanos-querier do: the web port wants rights on prometheuses/api in openshift-monitoring, the tenancy port
 wants the address to name a namespace, and rights on pods of metrics.k8s.io there. The verb follows the method, so a POST is a creation.
@@ -62,7 +62,7 @@ class Querier:
 
 @contextmanager
 def querier(cluster: Cluster, prometheus: dict[str, str], address: str, certificate: dict[str, bytes], directory: Path, tenancy: bool = False) -> Iterator[Any]:
-    """Yields (querier, port) of a running stand-in at a free port of the address."""
+    """Yields (querier, port) of a running fake at a free port of the address."""
     known = Querier(cluster, prometheus, tenancy)
 
     class Handler(BaseHTTPRequestHandler):

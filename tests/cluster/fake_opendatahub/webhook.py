@@ -21,7 +21,7 @@ from typing import Any
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.certificates import issue
 
 WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
-NAME = "opendatahub-stand-in"
+NAME = "fake-opendatahub"
 PORT = 19443
 CERTIFICATE = issue(["localhost"], days=2)
 DSCI, DSC = "dscinitialization.opendatahub.io", "datasciencecluster.opendatahub.io"
@@ -34,7 +34,7 @@ def webhook_configuration(csv: str = "") -> dict[str, Any]:
         {"apiGroups": [DSC], "apiVersions": ["v1", "v2"], "operations": ["CREATE", "UPDATE", "DELETE"], "resources": ["datascienceclusters"]},
     ]
     webhook = {
-        "name": "rules.opendatahub.stand-in",
+        "name": "rules.opendatahub.fake",
         "clientConfig": {"url": f"https://localhost:{PORT}/", "caBundle": base64.b64encode(CERTIFICATE["ca.crt"]).decode()},
         "rules": rules,
         "failurePolicy": "Fail",
