@@ -152,7 +152,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connec
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.rights import granted
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.preflight import prometheus_problems
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.connection import connection_spec
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client import connection_spec
 
 PARALLELISM = 16
 

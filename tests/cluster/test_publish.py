@@ -15,7 +15,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connec
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish import volume_pod
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.publication import publish
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.restoration import restore
-from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sinks import make
+from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sinks import create_sinks
 
 SCHEMAS = ROOT / "files" / "schemas"
 USER = 1000660000
@@ -47,7 +47,7 @@ def sink(cluster, namespace, images, kubeconfig, settings):
 
     def made(**changes):
         login = {**dict.fromkeys(auth_spec()), "kubeconfig": kubeconfig}
-        return make([{**settings, **changes}], {"login": login, "run_id": "run-1", "pod": pod})[0]
+        return create_sinks([{**settings, **changes}], {"login": login, "run_id": "run-1", "pod": pod})[0]
 
     return made
 

@@ -14,8 +14,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.parallel import in_parallel
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
-from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.workspaces import in_parallel
 
 # What a role is needed for, and, of a role of one namespace, which of the user's namespaces it is.
 PART = "perfscale.mlflow/part"

@@ -10,13 +10,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.parallel import in_parallel
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import ownership
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import MERGE_PATCH, Cluster
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.manifests import describe
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.objects import why_it_stays
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tenant_objects import ADOPTED_BY, RBAC, SELECTOR, unselecting
-from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.workspaces import in_parallel
 
 # Kinds that this collection creates: API root and plural. Controllers come before what they make.
 NAMESPACED = {

@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.parallel import in_parallel
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import ownership
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import MERGE_PATCH, Cluster
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
@@ -25,7 +26,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tenant
     unselecting,
     without,
 )
-from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.workspaces import check_names, few, in_parallel
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.workspaces import check_names, few
 
 NAMESPACES = "/api/v1/namespaces"
 ACCOUNTS = "/api/v1/serviceaccounts"

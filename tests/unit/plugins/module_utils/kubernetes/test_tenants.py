@@ -177,6 +177,6 @@ def test_refuses_a_parallelism_out_of_range(parallelism):
 
 
 def test_refuses_names_that_are_no_workspaces(server, cluster):
-    with pytest.raises(MlflowError, match="is not a name"):
+    with pytest.raises(MlflowError, match="not a name"):
         ensure_tenants(cluster, wanted(names=["A"]))
     assert server.requests == []
