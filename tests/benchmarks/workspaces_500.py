@@ -15,10 +15,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / ".collections"), str(ROOT / "tests" / "mlflow")]
 
-from running_mlflow import running_mlflow
-
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.client import MlflowClient
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.workspaces import ensure_workspaces, tenant_names
+from fakes.running_mlflow import running_mlflow
 
 COUNT = 500
 PARALLELISM = 8

@@ -14,7 +14,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.option
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish import volume_pod
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.publication import publish
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.restoration import restore
-from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sinks import make
+from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sinks import create_sinks
 from cluster_suite import ROOT
 
 SCHEMAS = ROOT / "files" / "schemas"
@@ -47,7 +47,7 @@ def sink(cluster, namespace, images, kubeconfig, settings):
 
     def made(**changes):
         login = {**dict.fromkeys(connection_spec()), "kubeconfig": kubeconfig}
-        return make([{**settings, **changes}], {"login": login, "run_id": "run-1", "pod": pod})[0]
+        return create_sinks([{**settings, **changes}], {"login": login, "run_id": "run-1", "pod": pod})[0]
 
     return made
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.local import handle as handles
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common import process_handle as handles
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import read_json, write_json
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.schema import check
 

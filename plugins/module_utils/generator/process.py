@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path, PurePath
 from typing import Any
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common import process_handle as handles
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.attempt import (
     attachable,
     attempt_directory,
@@ -16,7 +17,6 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.attempt
     read_state,
     write_state,
 )
-from ansible_collections.perfscale.mlflow.plugins.module_utils.local import handle as handles
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.process import DetachedProcess
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import write_json
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.schema import check

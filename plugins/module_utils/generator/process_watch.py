@@ -9,10 +9,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common import process_handle as handles
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.attempt import exit_of
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.watch import Look
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.progress import read_progress
-from ansible_collections.perfscale.mlflow.plugins.module_utils.local import handle as handles
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.process import DetachedProcess
 
 # One look costs two system calls; the end of a cell is noticed within this time (seconds).

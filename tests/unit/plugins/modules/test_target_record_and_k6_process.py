@@ -75,4 +75,4 @@ def test_k6_process_in_check_mode_starts_nothing(run_module, tmp_path):
 def test_k6_process_names_a_missing_binary(run_module, tmp_path):
     arguments = {"directory": str(tmp_path / "cell"), "script": "/s.js", "binary": str(tmp_path / "none"), "schema_directory": SCHEMAS}
     answer = run_module("k6_process", arguments)
-    assert answer["failed"] and "Process k6: cannot be started" in answer["msg"]
+    assert answer["failed"] and "Process k6: not started" in answer["msg"]

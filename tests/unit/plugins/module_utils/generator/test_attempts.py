@@ -122,7 +122,7 @@ def test_nothing_to_stop(tmp_path):
 
 def test_a_missing_binary_is_one_sentence(tmp_path):
     command = {"binary": str(tmp_path / "no-k6"), "script": "/scripts/1", "ca_file": None}
-    with pytest.raises(ProcessError, match="Process k6: cannot be started"):
+    with pytest.raises(ProcessError, match="Process k6: not started"):
         process.start(tmp_path / "cell", {}, command, "abc", True, str(SCHEMAS))
 
 

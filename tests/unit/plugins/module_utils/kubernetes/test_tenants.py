@@ -183,6 +183,6 @@ def test_fails_on_a_parallelism_out_of_range(parallelism):
 
 
 def test_fails_on_invalid_workspace_names(server, cluster):
-    with pytest.raises(MlflowError, match="is not a name"):
+    with pytest.raises(MlflowError, match="not a name"):
         ensure_tenants(cluster, spec(names=["A"]))
     assert server.requests == []
