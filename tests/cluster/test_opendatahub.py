@@ -140,23 +140,28 @@ def test_from_nothing_through_olm_and_back(api: Cluster, olm: FakeOlm, role: Rol
         assert role.changed > 0
         subscription = api.get(f"{SUBSCRIPTIONS}/opendatahub-operator")
         assert labels(subscription) == labels(api.get(f"{CSVS}/{V35}")) == labels(api.get(f"{DSCIS}/default-dsci")) == labels(dsc(api)) == OURS
-        assert subscription and subscription["spec"]["installPlanApproval"] == "Automatic"
+        assert subscription
+        assert subscription["spec"]["installPlanApproval"] == "Automatic"
         place = api.get(f"/api/v1/namespaces/{APPLICATIONS}")
-        assert place and place["metadata"]["labels"]["opendatahub.io/application-namespace"] == "true"
+        assert place
+        assert place["metadata"]["labels"]["opendatahub.io/application-namespace"] == "true"
         assert dsc(api)["spec"] == {"components": {"mlflowoperator": {"managementState": "Managed"}}}
         assert dsc(api)["status"]["observedGeneration"] == dsc(api)["metadata"]["generation"]
         assert role.fingerprint == {"platform": "Open Data Hub", "platform_version": "3.5.0", "platform_operator": V35}
         before = dsc(api)["metadata"]["resourceVersion"]
         assert role().changed == 0
-        assert role("describe").changed == 0 and dsc(api)["metadata"]["resourceVersion"] == before
+        assert role("describe").changed == 0
+        assert dsc(api)["metadata"]["resourceVersion"] == before
         with pytest.raises(ClusterError, match="Only one instance of DSCInitialization object is allowed"):
             api.request("POST", DSCIS, body={"apiVersion": "dscinitialization.opendatahub.io/v2", "kind": "DSCInitialization", "metadata": {"name": "second"}})
         with pytest.raises(ClusterError, match="Cannot delete DSCInitialization v2 object"):
             api.request("DELETE", f"{DSCIS}/default-dsci")
         role("teardown", opendatahub_run_id="run-2")
-        assert role.changed == 0 and dsc(api)
+        assert role.changed == 0
+        assert dsc(api)
         role("teardown")
-        assert "Not Ready" in odh.history[0] and odh.history[-1] == "Ready 2/2"
+        assert "Not Ready" in odh.history[0]
+        assert odh.history[-1] == "Ready 2/2"
         assert [found for path in (DSCS, DSCIS, OPERATORS, SUBSCRIPTIONS, CSVS) for found in api.items(path)] == []
         assert api.get(f"/api/v1/namespaces/{OPERATOR_NAMESPACE}") is None
         assert role("teardown").changed == 0
@@ -189,7 +194,8 @@ def test_a_failure_of_olm_ends_the_wait(olm: FakeOlm, role: Role) -> None:
 def test_what_cannot_be_installed_is_refused_before_anything_is_made(api: Cluster, olm: FakeOlm, role: Role) -> None:
     role(fails=True, opendatahub_channel="stable")
     role.tells("has no channel stable. Allowed for opendatahub_channel: fast-3 (default fast-3).")
-    assert api.get(f"/api/v1/namespaces/{OPERATOR_NAMESPACE}") is None and api.get(PACKAGES.format(CATALOGS))
+    assert api.get(f"/api/v1/namespaces/{OPERATOR_NAMESPACE}") is None
+    assert api.get(PACKAGES.format(CATALOGS))
 
 
 def test_an_existing_data_science_cluster_is_adopted_and_put_back(api: Cluster, role: Role) -> None:
@@ -203,13 +209,16 @@ def test_an_existing_data_science_cluster_is_adopted_and_put_back(api: Cluster, 
         role(opendatahub_use_olm=False)
         found = dsc(api, "mine")
         assert found["spec"]["components"] == {"ray": {"managementState": "Managed"}, "mlflowoperator": {"managementState": "Managed"}}
-        assert found["status"]["observedGeneration"] == found["metadata"]["generation"] == 2 and labels(found) == {}
+        assert found["status"]["observedGeneration"] == found["metadata"]["generation"] == 2
+        assert labels(found) == {}
         assert odh.history[-2:] == ["Not Ready 1/2", "Ready 2/2"]
         assert role(opendatahub_use_olm=False).changed == 0
         role("teardown", opendatahub_use_olm=False)
         found = dsc(api, "mine")
         assert found["spec"]["components"] == {"ray": {"managementState": "Managed"}, "mlflowoperator": {"managementState": "Removed"}}
-        assert not found["metadata"].get("annotations") and api.items(OPERATORS) == [] and api.get(f"{DSCIS}/mine")
+        assert not found["metadata"].get("annotations")
+        assert api.items(OPERATORS) == []
+        assert api.get(f"{DSCIS}/mine")
         assert role("teardown", opendatahub_use_olm=False).changed == 0
 
 
@@ -247,8 +256,10 @@ def test_what_the_operator_makes_itself_is_ours_with_it(api: Cluster, olm: FakeO
     made = {"apiVersion": "dscinitialization.opendatahub.io/v2", "kind": "DSCInitialization", "metadata": {"name": "own-dsci"}, "spec": DSCI_SPEC}
     with FakeOpenDataHub(api, OPERATOR_NAMESPACE, makes=made):
         role(opendatahub_dsci_grace_s=30)
-        assert [found["metadata"]["name"] for found in api.items(DSCIS)] == ["own-dsci"] and labels(api.items(DSCIS)[0]) == OURS
+        assert [found["metadata"]["name"] for found in api.items(DSCIS)] == ["own-dsci"]
+        assert labels(api.items(DSCIS)[0]) == OURS
         role(fails=True, opendatahub_applications_namespace="c-elsewhere")
         role.tells("DSCInitialization own-dsci: applications namespace c-applications instead of c-elsewhere")
         role("teardown")
-        assert api.items(DSCIS) == [] and api.items(SUBSCRIPTIONS) == []
+        assert api.items(DSCIS) == []
+        assert api.items(SUBSCRIPTIONS) == []

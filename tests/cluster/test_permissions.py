@@ -118,7 +118,8 @@ def test_somebody_without_rights_gets_one_sentence(cluster: Cluster, own: Own, k
         check=False,
     ).stdout
     answer = json.loads(said.split("=>", 1)[1])
-    assert len(answer["problems"]) == 1 and answer["problems"][0].startswith(f"Permissions of system:serviceaccount:{own.home}:load: ")
+    assert len(answer["problems"]) == 1
+    assert answer["problems"][0].startswith(f"Permissions of system:serviceaccount:{own.home}:load: ")
 
 
 def test_tenants_tokens_and_lease_use_exactly_their_rights(cluster: Cluster, own: Own, node: Any) -> None:

@@ -47,15 +47,19 @@ def test_exactly_the_run_goes(cluster: Cluster, own: Own) -> None:
     try:
         told = tear_down(cluster, own.run_id, [own.home], selector=own.selector, parallelism=PARALLELISM, check_mode=True)
         done = tear_down(cluster, own.run_id, [own.home], selector=own.selector, parallelism=PARALLELISM)
-        assert done["deleted"] == told["deleted"] and done["remaining"] == []
+        assert done["deleted"] == told["deleted"]
+        assert done["remaining"] == []
         other = "created by run run-of-somebody"
         assert [entry for entry in done["others"] if own.home in entry["object"]] == [
             {"object": f"{kind} {own.home}/another-runs", "why": other} for kind in ("ConfigMap", "Secret")
         ]
         assert done["deleted"]["ConfigMap"] == done["deleted"]["Secret"] == [f"{own.home}/ours"]
-        assert done["deleted"]["Lease"] == [f"{own.home}/perfscale-mlflow"] and len(done["deleted"]["Namespace"]) == 3
+        assert done["deleted"]["Lease"] == [f"{own.home}/perfscale-mlflow"]
+        assert len(done["deleted"]["Namespace"]) == 3
         assert not any(cluster.get(f"{NS}/{own.prefix}{number}") for number in (1, 2, 3))
-        assert cluster.get(f"{NS}/{stranger}") and cluster.get(f"{home}/configmaps/foreign") and cluster.get(f"{home}/secrets/another-runs")
+        assert cluster.get(f"{NS}/{stranger}")
+        assert cluster.get(f"{home}/configmaps/foreign")
+        assert cluster.get(f"{home}/secrets/another-runs")
         assert not any(tear_down(cluster, own.run_id, [own.home], selector=own.selector)["deleted"].values())
     finally:
         cluster.request("DELETE", f"{NS}/{stranger}")
