@@ -118,13 +118,13 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow import database_rows
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors import MlflowError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import FileWriteError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.cell import write_failed, write_measured
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.fingerprint import controller_fingerprint
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.lock import Locked
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.run import Run, RunRefused, outcome_of
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.lock import RunLockedError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.run import PlanMismatchError, Run, outcome_of
 
 try:
     import jsonschema  # noqa: F401 # pylint: disable=unused-import
@@ -205,7 +205,7 @@ def main() -> None:
         module.exit_json(changed=True, record={})
     try:
         module.exit_json(changed=changes, record=write(module.params))
-    except (FileWriteError, Locked, MlflowError, RunRefused, ValueError) as error:
+    except (FileWriteError, RunLockedError, MlflowError, PlanMismatchError, ValueError) as error:
         module.fail_json(msg=str(error))
 
 

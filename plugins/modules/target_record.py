@@ -57,8 +57,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import FileWriteError, read_json, write_json
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.schema import check
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError, read_json, write_json
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.schema import check
 
 try:
     import jsonschema  # noqa: F401 # pylint: disable=unused-import

@@ -35,12 +35,12 @@ class MatrixError(ValueError):
 
 
 def is_unset(value: Any) -> bool:
-    """True for what counts as "not given": None, an empty text (an unanswered survey question), an empty list."""
+    """Return whether a value counts as not set: None, an empty text (an unanswered survey question), an empty list."""
     return value is None or (isinstance(value, (str, list, tuple)) and not value)
 
 
 def as_list(value: Any) -> list[Any]:
-    """Returns a list from a list, a comma or space separated text, or one value."""
+    """Return a list from a list, a comma or space separated text, or one value."""
     if isinstance(value, (list, tuple)):
         return list(value)
     if isinstance(value, str):
@@ -49,7 +49,7 @@ def as_list(value: Any) -> list[Any]:
 
 
 def settings_of(matrix: dict[str, Any], overrides: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Returns the settings of a matrix with the overrides applied: lists of numbers, durations in seconds.
+    """Return the settings of a matrix with the overrides applied: lists of numbers, durations in seconds.
 
     Raises MatrixError with every problem found.
     """
@@ -83,7 +83,7 @@ def settings_of(matrix: dict[str, Any], overrides: dict[str, Any] | None = None)
 
 
 def _implied_profile(given: dict[str, Any]) -> dict[str, Any]:
-    """A user who gives a rate means the open profile, one who gives both axes means both."""
+    """Return the profile implied by the overridden axes: a rate means open, both axes mean both."""
     if "rate" not in given:
         return {}
     return {"profile": ["closed", "open"] if "concurrency" in given else ["open"]}

@@ -8,28 +8,30 @@ from __future__ import annotations
 from pathlib import Path
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common import process_handle as handles
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import read_json, write_json
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import read_json, write_json
 
 LOCK_NAME = ".lock.json"
 
 
-class Locked(Exception):
-    """Another living process works on the run."""
+class RunLockedError(Exception):
+    """Another living process holds the lock of the run."""
 
 
 def acquire(directory: Path) -> None:
-    """Takes the lock for this ansible-playbook. Raises Locked when a living other one holds it."""
+    """Acquire the lock for this ansible-playbook. Raises RunLockedError when a living other one holds it."""
     path = directory / LOCK_NAME
     mine = handles.controller()
     try:
         holder = read_json(path) if path.exists() else {}
     except ValueError:
-        holder = {}  # a half-written lock is one of a process that died while it wrote
+        holder = {}  # a truncated lock is left by a process that died while writing it
     if holder and holder != mine and handles.process_of(holder) is not None:
-        raise Locked(f"Run {directory.name}: ansible-playbook with pid {holder['pid']} works on it. Wait for it to end, or start a run with another run_id.")
+        raise RunLockedError(
+            f"Run {directory.name}: ansible-playbook with pid {holder['pid']} is working on it. Wait for it to end, or start a run with another run_id."
+        )
     write_json(path, mine)
 
 
 def release(directory: Path) -> None:
-    """Gives the lock back."""
+    """Release the lock."""
     (directory / LOCK_NAME).unlink(missing_ok=True)

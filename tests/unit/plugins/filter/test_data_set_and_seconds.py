@@ -15,8 +15,10 @@ seconds = SecondsFilters().filters()["seconds"]
 
 def test_a_shape_is_filled_in_and_named():
     found = data_set_shape({"runs_per_experiment": "4"})
-    assert found["shape"]["runs_per_experiment"] == 4 and found["shape"]["experiments_per_tenant"] == 10
-    assert len(found["digest"]) == 12 and found["digest"] != data_set_shape({})["digest"]
+    assert found["shape"]["runs_per_experiment"] == 4
+    assert found["shape"]["experiments_per_tenant"] == 10
+    assert len(found["digest"]) == 12
+    assert found["digest"] != data_set_shape({})["digest"]
 
 
 def test_a_wrong_shape_is_refused():
