@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import IO, Any
 
 _REMEDIES = {
-    errno.ENOSPC: "the disk is full. Free space there, or choose another results directory; nothing finished is lost",
-    errno.EDQUOT: "the disk quota is used up. Free space there, or choose another results directory; nothing finished is lost",
+    errno.ENOSPC: "the disk is full. Free space there, or choose another results directory; finished cells stay",
+    errno.EDQUOT: "the disk quota is used up. Free space there, or choose another results directory; finished cells stay",
     errno.EROFS: "the file system is read-only. Choose another results directory",
     errno.EACCES: "permission denied. Make the directory writable for this user, or choose another one",
     errno.EPERM: "permission denied. Make the directory writable for this user, or choose another one",
@@ -36,7 +36,7 @@ def explain(path: Path | str, error: OSError) -> str:
 def write_atomic(path: Path | str, write: Callable[[IO[bytes]], None], mode: int = 0o644) -> None:
     """Write a file through a temporary one in the same directory, synced and renamed.
 
-    `write` gets the binary stream. Raises FileWriteError; then the old file, if any, is untouched.
+    `write` gets the binary stream. Raises FileWriteError; then an existing file is unchanged.
     """
     path = Path(path)
     temporary = ""

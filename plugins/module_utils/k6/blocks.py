@@ -92,7 +92,7 @@ def failure(status: int, error_code: str) -> str | None:
     """Name the cause of a failed request, or None for a successful one.
 
     status is 0 when there was no answer; error_code is k6's, empty when all went well. A request with a good status
-    and an error code lost its body on the way and has failed. So has one that was redirected, to a login page for example.
+    and an error code did not receive its body and has failed. So has a redirected request, for example to a login page.
     Causes: http_<status>, timeout, connection, dns, tls, other.
     """
     if 200 <= status < 300:

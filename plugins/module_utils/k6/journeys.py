@@ -62,7 +62,7 @@ def generator(raw: Raw, window: Window, exit_code: int | None) -> dict[str, Any]
     """Return what k6 reports about itself inside the window.
 
     vus_max: most virtual users active at once (the heartbeat's included); dropped: journeys that found no free virtual user;
-    iterations: those of the load, without the heartbeat; lateness: the scheduling delay in milliseconds.
+    iterations: those of the load, without the heartbeat; lateness_ms: the scheduling delay of the heartbeat.
     """
     delay = summarize(sorted(row.value for row in _inside(raw.heartbeats, window)), (99,))
     dropped = dropped_by_scenario(raw, window)

@@ -38,12 +38,12 @@ def read_progress(path: str | os.PathLike[str], offset: int = 0) -> Progress:
             raw.seek(offset)
             rest = b""
             while block := raw.read(_BLOCK):
-                lines, newline, tail = (rest + block).rpartition(b"\n")
+                lines, newline, partial = (rest + block).rpartition(b"\n")
                 values = _REQUEST.findall(lines)
                 requests += len(values)
                 failures += values.count(b"1")
                 offset += len(lines)
-                rest = newline + tail
+                rest = newline + partial
             return Progress(requests, failures, offset + rest.startswith(b"\n"))
     except FileNotFoundError:
         return Progress(0, 0, 0)

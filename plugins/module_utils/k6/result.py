@@ -56,7 +56,7 @@ def build_result(attempt: Attempt) -> dict[str, Any]:
 
     The raw file is removed, if asked, only after the samples were read back and the result was written beside
     them; a second call then returns that result. Raises K6ResultError or FileWriteError (one sentence each); the raw
-    file is then kept.
+    file then stays.
     """
     path = raw_file(attempt.directory)
     stored = stored_result(attempt.dest)
@@ -158,7 +158,7 @@ def _summary(directory: Path) -> tuple[Summary | None, list[str]]:
 
 
 def _exit_details(attempt: Attempt) -> str:
-    """Return what the exit code and the log say about a k6 without output."""
+    """Return exit code and last log error of a k6 without output."""
     error = log.last_error(attempt.directory / LOG_NAME)
     ended = f" k6 ended with exit code {attempt.exit_code} ({meaning(attempt.exit_code)})." if attempt.exit_code is not None else ""
     return ended + (f" Its last error: {error.rstrip('.')}." if error else "")

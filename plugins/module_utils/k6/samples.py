@@ -34,7 +34,7 @@ class VerifiedFile(NamedTuple):
 
 
 def sorted_requests(raw: Raw) -> list[int]:
-    """Return the indexes of the requests in the order of their starts; equal starts keep k6's order."""
+    """Return the indexes of the requests in the order of their starts; equal starts stay in k6's order."""
     return sorted(range(len(raw.starts)), key=raw.starts.__getitem__)
 
 
@@ -60,7 +60,7 @@ def write_samples(path: Path, raw: Raw, order: list[int], window: Window, shard:
         path.unlink()
         raise K6ResultError(
             f"Samples {path}: {rows} of {expected} rows were read back, or their checksum differs. "
-            "Check the disk; the raw file is kept."
+            "Check the disk; the raw file stays."
         )
     return VerifiedFile(rows, path.stat().st_size)
 
@@ -89,7 +89,7 @@ def _read_back(path: Path) -> tuple[int, int]:
                 rows += block.count(b"\n")
                 crc = zlib.crc32(block, crc)
     except (OSError, EOFError, zlib.error) as error:
-        raise K6ResultError(f"Samples {path}: cannot be read back ({error}). Check the disk; the raw file is kept.") from error
+        raise K6ResultError(f"Samples {path}: cannot be read back ({error}). Check the disk; the raw file stays.") from error
     return rows, crc
 
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The declared axes of a matrix file, with what a user overrides, checked and brought into one form."""
+"""The declared axes of a matrix file with the overrides of a user, validated and normalized."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LOAD_DEFAULTS = {
 
 
 class MatrixError(ValueError):
-    """The matrix cannot be expanded; `problems` holds one sentence for each thing that is wrong."""
+    """The matrix cannot be expanded; `problems` has one sentence for each problem."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__(" ".join(problems))

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The plan: the ordered cells of a matrix, their ids and the digest that tells two plans apart."""
+"""The plan: the ordered cells of a matrix, their ids, their file names and the digest that distinguishes two plans."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.axes import settings_of
 
-# Bytes on disk: k6's raw CSV and one kept sample of a request, and the most requests that one user makes in a second
+# Bytes on disk: k6's raw CSV and one stored sample of a request, and the most requests of one virtual user in a second
 # (about 50 requests of 10 ms between pauses of 1 s); together an upper estimate, not a promise.
 RAW_BYTES_PER_REQUEST = 2400
 SAMPLE_BYTES_PER_REQUEST = 15
@@ -23,8 +23,8 @@ REQUESTS_PER_JOURNEY = 58
 def expand(matrix: dict[str, Any], overrides: dict[str, Any] | None = None, context: dict[str, Any] | None = None) -> dict[str, Any]:
     """Return the plan of a matrix: {schema_version, name, digest, settings, cells, estimate}.
 
-    `context` is what else makes two runs different (data set shape, target); it goes into the digest.
-    Tenant levels ascend, because data of earlier levels stays; within a level the order is as declared or shuffled by the seed.
+    `context` is what else distinguishes two runs (data set shape, target); it is part of the digest.
+    Tenant levels ascend, because the data of earlier levels stays; within a level the order is declared or shuffled by the seed.
     Raises MatrixError (a ValueError) with every problem of the matrix.
     """
     settings = settings_of(matrix, overrides)

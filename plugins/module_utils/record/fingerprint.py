@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the controller brings into a measurement: the load scripts and the Python packages that turn their output into numbers."""
+"""The controller's part of the fingerprint: the load scripts and the Python packages that turn their output into numbers."""
 
 from __future__ import annotations
 

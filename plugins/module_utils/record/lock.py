@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lock of a run directory: one ansible-playbook at a time works on a run; a lock of a dead process does not count."""
+"""The lock of a run directory: one ansible-playbook at a time works on a run; the lock of a process that has ended does not count."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ class PlanMismatchError(Exception):
 
 
 class Run:
-    """One run directory and its run.json. Every write is checked against the schema and atomic."""
+    """One run directory and its run.json. Every write is validated against the schema and atomic."""
 
     def __init__(self, directory: Path | str, schema_dir: Path | str) -> None:
         self.directory = Path(directory)

@@ -14,7 +14,7 @@ METRICS = ("mean_ms", "p50_ms", "p90_ms", "p95_ms", "p99_ms", "max_ms", "error_r
 
 
 def findings(record: dict[str, Any]) -> Iterator[Finding]:
-    """Yield what can be held against a measured cell, whether harmless or not; the rules decide.
+    """Yield every finding about a measured cell, harmless or not; the rules decide.
 
     Ratios are between 0 and 1, the scheduling delay is in milliseconds.
     """
@@ -36,8 +36,8 @@ def _sample_findings(record: dict[str, Any]) -> Iterator[Finding]:
     total = record["total"]
     if total["n"]:
         yield "error_ratio", "", total["failed"] / total["n"]
-        lost = sum(count for cause, count in total["failed_by"].items() if cause in ("connection", "dns"))
-        yield "connection_error_ratio", "", lost / total["n"]
+        unreachable = sum(count for cause, count in total["failed_by"].items() if cause in ("connection", "dns"))
+        yield "connection_error_ratio", "", unreachable / total["n"]
     window_s = record["window"]["end"] - record["window"]["start"]
     if "outage_s" in record and window_s > 0:
         yield "outage_share", "", record["outage_s"] / window_s
@@ -94,7 +94,7 @@ def _is_broken(rule: dict[str, Any], value: float) -> bool:
 
 
 def _sentence(rule: dict[str, Any], subjects: list[tuple[str, float]]) -> str:
-    """Return one sentence for all subjects of a rule, so that sixteen operations do not make sixteen sentences."""
+    """Return one sentence for all subjects of a rule, so that sixteen operations do not yield sixteen sentences."""
     if "max" not in rule and "min" not in rule:
         return f"{rule['finding']}: {', '.join(subject for subject, _value in subjects) or 'found'}. {rule['remedy']}"
     limit = f"at most {rule['max']:g}" if "max" in rule else f"at least {rule['min']:g}"
@@ -105,8 +105,8 @@ def _sentence(rule: dict[str, Any], subjects: list[tuple[str, float]]) -> str:
 def evaluate_objectives(objectives: list[dict[str, Any]], cell: dict[str, Any]) -> list[dict[str, Any]]:
     """Return one result {name, cell, metric, value, limit, status: met|missed|unknown, severity} for each objective.
 
-    `unknown` means that the cell does not hold the number (too few samples); it is not counted as met.
-    Raises ValueError with one sentence for an objective that selects nothing this suite measures.
+    `unknown` means that the cell has no such number (too few samples); it does not count as met.
+    Raises ValueError with one sentence for an objective whose number is not measured.
     """
     return [_evaluate_objective(objective, cell) for objective in objectives]
 

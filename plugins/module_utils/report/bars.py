@@ -60,7 +60,7 @@ def draw_bars(ax: Axes, frame: DataFrame, column: str, slots: Slots, seen: Seen,
         at = bars.place(key)
         values = [value * scale for value, _verdict, _peak in rows if not math.isnan(value)]
         if not values:
-            bars.leave_gap(at)
+            bars.add_gap(at)
             continue
         is_valid = any(verdict in VALID_STATUSES for _value, verdict, _peak in rows)
         bars.add(at, statistics.median(values), style.GROUP_COLOURS[slots.groups.index(key[2]) % 4], is_valid)
@@ -79,7 +79,7 @@ def stack_counts(ax: Axes, frame: DataFrame, slots: Slots, seen: Seen) -> Axes:
         at = bars.place(key)
         counted = [(ok, failed) for ok, failed, _verdict in rows if not math.isnan(ok + failed)]
         if not counted:
-            bars.leave_gap(at)
+            bars.add_gap(at)
             continue
         is_valid = any(verdict in VALID_STATUSES for _ok, _failed, verdict in rows)
         passed, failed = (sum(values) for values in zip(*counted, strict=True))
@@ -91,7 +91,7 @@ def stack_counts(ax: Axes, frame: DataFrame, slots: Slots, seen: Seen) -> Axes:
 
 
 class _Bars:
-    """Collects bars and draws those that look alike at once."""
+    """Bars of a panel; those of the same style are drawn at once."""
 
     def __init__(self, ax: Axes, slots: Slots, seen: Seen) -> None:
         self.ax, self.slots, self.seen = ax, slots, seen
@@ -104,7 +104,7 @@ class _Bars:
     def add(self, at: float, height: float, colour: str, is_valid: bool, bottom: float = 0.0) -> None:
         self.alike.setdefault((colour, is_valid), []).append((at, height, bottom))
 
-    def leave_gap(self, at: float) -> None:
+    def add_gap(self, at: float) -> None:
         half = self.slots.width * 0.46
         self.ax.axvspan(at - half, at + half, facecolor=style.ABSENT, edgecolor=style.ABSENT_EDGE, hatch=style.HATCH_ABSENT, linewidth=0.5)
         self.seen.marks.add("absent")

@@ -61,7 +61,7 @@ def operation_rows(operations: DataFrame) -> list[list[str]]:
 
 def resource_table(resources: DataFrame) -> tuple[list[str], list[list[str]]]:
     """Return headings and rows of the resources; what no component of these cells has is left out."""
-    # Only where pods are told apart is their number more than the constant number of a server's processes.
+    # Only where pods are distinguished is their number more than the constant number of a server's processes.
     shown = [(title, parts) for title, parts in _FURTHER_COLUMNS if resources["instances_started" if title == "pods" else parts[0][0]].notna().any()]
     rows = [
         [

@@ -94,11 +94,11 @@ def draw_lines(ax: Axes, frame: DataFrame, column: str, x: Axis, by: Axis, group
     for (group, level, _profile), rows in bucketed(frame, ("group", by.column, "profile"), (x.column, column, "verdict", "low_n", "error_ratio")).items():
         g, s = groups.index(group) % 4, by.place(level)
         marks = _Marks(rows, x, low_n, _dodge(by, s))
-        look = {"color": colours[s], "markersize": 5, "markeredgewidth": 1.3, "zorder": 3}
+        options = {"color": colours[s], "markersize": 5, "markeredgewidth": 1.3, "zorder": 3}
         if len(marks.line) > 1:
             ax.plot(*marks.medians(), color=colours[s], linestyle=style.GROUP_LINES[g], zorder=2)
         for kind, points in marks.points.items():
-            _plot_points(ax, kind, points, look, style.GROUP_MARKERS[g])
+            _plot_points(ax, kind, points, options, style.GROUP_MARKERS[g])
         seen.marks |= set(marks.points)
         failing += marks.failing
     if failing:
@@ -158,8 +158,8 @@ class _Marks:
         return [place + self.offset for place in places], [statistics.median(self.line.get(place, [math.nan])) for place in places]
 
 
-def _plot_points(ax: Axes, kind: str, points: list[tuple[float, float]], look: dict[str, Any], marker: str) -> None:
-    colour = look["color"]
+def _plot_points(ax: Axes, kind: str, points: list[tuple[float, float]], options: dict[str, Any], marker: str) -> None:
+    colour = options["color"]
     kinds: dict[str, dict[str, Any]] = {
         "valid": {"marker": marker},
         "low_n": {"marker": marker, "markerfacecolor": "white"},
@@ -168,7 +168,7 @@ def _plot_points(ax: Axes, kind: str, points: list[tuple[float, float]], look: d
     }
     if kind == "missing":
         kinds[kind]["transform"] = blended_transform_factory(ax.transData, ax.transAxes)
-    ax.plot(*zip(*points, strict=True), linestyle="", **(look | {"markeredgecolor": colour} | kinds[kind]))
+    ax.plot(*zip(*points, strict=True), linestyle="", **(options | {"markeredgecolor": colour} | kinds[kind]))
 
 
 def categories(ax: Axes, x: Axis) -> Axes:
@@ -235,7 +235,7 @@ def add_legend(figure: Figure, by: Axis | None, groups: Sequence[str], seen: See
                 for i, group in enumerate(groups)
             ]
     handles += [*extra, *_mark_handles(seen)]
-    # As many columns as the longest text leaves room for; what then takes more than the row that a frame has room for makes the figure higher.
+    # As many columns as the longest text leaves room for; rows beyond the one that a frame has room for increase the height of the figure.
     widest = max((len(str(handle.get_label())) for handle in handles), default=0)
     columns = max(1, min(6, len(handles), int(style.WIDTH_IN / (_KEY_IN + _LEGEND_CHARACTER_IN * widest))))
     style.add_room_below(figure, _LEGEND_ROW_IN * max(0, -(-len(handles) // columns) - 1))

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How charts look: colours with fixed meanings, fonts, the figure's frame, and saving as a small PNG."""
+"""The style of charts: colours with fixed meanings, fonts, the figure's frame, and saving as a small PNG."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ except ImportError:
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Okabe and Ito's palette, told apart by colour-blind readers; each colour has one meaning in every chart.
+# Okabe and Ito's palette, distinguishable for colour-blind readers; each colour has one meaning in every chart.
 GOOD, DOUBTFUL, BAD = "#0072B2", "#E69F00", "#D55E00"
 MEAN_COLOUR, PEAK_COLOUR = "#0072B2", "#1A1A1A"
 INK, FAINT, GRID, ABSENT = "#1A1A1A", "#5F6368", "#E3E6EA", "#ECEEF1"
@@ -75,7 +75,7 @@ class Frame:
 
 
 def create_figure(frame: Frame, title: str, subtitle: str) -> tuple[Figure, list[Axes]]:
-    """Return a figure with a grid of panels (row by row) below a title and a line that says what is shown."""
+    """Return a figure with a grid of panels (row by row) below a title and a line about what is shown."""
     lines = textwrap.wrap(subtitle, _LINE)
     top = frame.top + 0.18 * (len(lines) - 1)
     height = top + frame.bottom + frame.rows * frame.panel_height + (frame.rows - 1) * frame.gap_y

@@ -93,5 +93,5 @@ def why_empty(frame: DataFrame) -> str:
     """Return why a component has no figures at all."""
     states = set(frame["status"].dropna())
     if states == {"not_requested"}:
-        return "not requested: the run was made without metrics"
+        return "not requested: the run has no metrics"
     return "missing: the metrics hold no samples of it" if states else "not recorded in these cells"

@@ -121,7 +121,7 @@ def _operation(values: dict[str, Any]) -> dict[str, Any]:
         "goodput_per_s": values["rps"],
         "latency_ok_ms": _latency(values),
         "low_n": [f"ok_p{percent}" for percent, key in _PERCENTILES.items() if values[key] is not None and is_low(passed, percent)],
-        "suppressed": {} if passed else {"ok_p95": "no request passed, and the legacy suite kept no latency of failed ones"},
+        "suppressed": {} if passed else {"ok_p95": "no request passed, and the legacy suite recorded no latency of failed ones"},
     }
 
 

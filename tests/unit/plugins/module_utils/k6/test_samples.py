@@ -93,7 +93,7 @@ def test_a_damaged_file_is_noticed(tmp_path, raw, monkeypatch):
         path.write_bytes(content)
 
     monkeypatch.setattr(samples, "write_atomic", damage)
-    with pytest.raises(K6ResultError, match="raw file is kept"):
+    with pytest.raises(K6ResultError, match="raw file stays"):
         write_samples(tmp_path / "samples.csv.gz", raw, sorted_requests(raw), WINDOW)
 
 
