@@ -84,11 +84,11 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError, explain, write_text
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.certificates import CA_SOURCES, collect_ca_certificates
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import LIBRARIES, MISSING, cluster_from
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.options import connection_spec
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import FileWriteError, explain, write_text
 
 
 def argument_spec():

@@ -190,6 +190,7 @@ import traceback
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError, write_json, write_text
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http import URLLIB3_ERROR
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client import PrometheusError, client_from, connection_spec
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.collection import Collection, Request, TemplateError, collect
@@ -199,7 +200,6 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.resour
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.response import ResponseError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.selector import SelectorError, outside
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.window import WindowError, parse_window
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import FileWriteError, write_json, write_text
 
 try:
     import yaml  # noqa: F401 # pylint: disable=unused-import

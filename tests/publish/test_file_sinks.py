@@ -68,14 +68,14 @@ def test_damage_in_the_store_is_noticed(run, settings, tmp_path):
 
 def test_a_bucket_that_is_not_there_is_named(run, s3_url):
     problem = send(run, {"kind": "s3", "endpoint": s3_url, "bucket": "absent"})["problems"][0]
-    assert "in bucket absent: the store answered NoSuchBucket" in problem
+    assert "in bucket absent: the store returned NoSuchBucket" in problem
     assert "Make the bucket, or correct its name." in problem
 
 
 def test_an_unknown_access_key_is_named(run, s3_url, monkeypatch):
     monkeypatch.setenv("PERFSCALE_S3_ACCESS_KEY", "nobody")
     # versitygw's word for it.
-    assert "the store answered XAdminUserNotFound" in send(run, {"kind": "s3", "endpoint": s3_url, "bucket": "results"})["problems"][0]
+    assert "the store returned XAdminUserNotFound" in send(run, {"kind": "s3", "endpoint": s3_url, "bucket": "results"})["problems"][0]
 
 
 def test_a_store_that_takes_and_gives_nothing_takes_runs(run, nginx_url, tmp_path):
@@ -84,7 +84,7 @@ def test_a_store_that_takes_and_gives_nothing_takes_runs(run, nginx_url, tmp_pat
     sent = send(run, settings)
     assert (sent["problems"], sent["sinks"][0]["verified"]) == ([], {"accepted, not verified": 5})
     assert send(run, settings)["sinks"][0]["sent"] == 0
-    with pytest.raises(SinkError, match=r"gives no files\. Correct its secret"):
+    with pytest.raises(SinkError, match=r"read access missing\. Correct its secret"):
         restore("latest", tmp_path, sinks.create_sinks([settings], {}), SCHEMAS)
 
 

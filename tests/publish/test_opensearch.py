@@ -52,7 +52,7 @@ def test_every_cell_operation_and_resource_is_a_document(send, found, record):
     assert (summary["verdict"], summary["n"], summary["P95"]) == ("valid", cell["total"]["n"], cell["total"]["latency_ms"]["p95"])
     assert (summary["labels"]["db_backend"], summary["timestamp"]) == ("sqlite", "2026-11-24T12:36:01.094Z")
     failed = found(uuid="run-1", metricName="cellSummary", jobName="t1-c5-r1")[0]
-    assert (failed["verdict"], failed["reasons"]) == ("failed", ["Start the load: MLflow did not response."])
+    assert (failed["verdict"], failed["reasons"]) == ("failed", ["Start the load: MLflow did not answer."])
     assert "value" not in failed
     operations = found(uuid="run-1", metricName="operationLatencyQuantiles")
     assert sorted(operation["quantileName"] for operation in operations) == sorted(cell["operations"])

@@ -14,7 +14,7 @@ _WHOLE = re.compile(rf"(?:{_PART.pattern})+")
 
 
 def parse_duration(value: Any, name: str = "duration") -> float:
-    """Returns seconds.
+    """Return seconds.
 
     Accepts a number of seconds (also as text) and a sequence of number and unit (ms, s, m, h, d).
     Raises ValueError with one sentence for anything else, for zero length also when it is text.
@@ -34,7 +34,7 @@ def _sentence(name: str, value: Any) -> str:
 
 
 def format_duration(seconds: float) -> str:
-    """Returns a short text such as `1h 5m`, `2m 10s` or `45s`."""
+    """Return a short text such as `1h 5m`, `2m 10s` or `45s`."""
     whole = round(seconds)
     hours, rest = divmod(whole, 3600)
     minutes, left = divmod(rest, 60)

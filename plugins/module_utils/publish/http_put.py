@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import file_digest, write_atomic
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http import (
     HttpClient,
     HttpError,
@@ -30,7 +31,6 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink impo
     joined,
     secret_from,
 )
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import describe, write_atomic
 
 PARALLEL = 4
 # From a server that takes files and gives none.
@@ -100,7 +100,7 @@ class HttpSink(FileSink):
             if status in _WRITE_ONLY:
                 self.is_readable = False
                 return ACCEPTED
-            self._compare(url, describe(copy)["sha256"] if status == 200 else f"status {status}", upload.sha256)
+            self._compare(url, file_digest(copy)["sha256"] if status == 200 else f"status {status}", upload.sha256)
         return READ_BACK
 
     def _compare(self, url: str, found: str, expected: str) -> None:

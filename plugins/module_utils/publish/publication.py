@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError, file_digest, read_json, write_json
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.parallel import in_parallel
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish import manifest
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink import (
@@ -26,7 +27,6 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink impo
     Upload,
     joined,
 )
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import FileWriteError, describe, read_json, write_json
 
 # How often a publication is repeated because a file was written meanwhile.
 ATTEMPTS = 3
@@ -205,7 +205,7 @@ class RunFiles:
             stamp = _stamp(file)
             entry = self._known.get(path)
             if entry is None or entry["stamp"] != stamp:
-                entry = {"stamp": stamp, **describe(file)}
+                entry = {"stamp": stamp, **file_digest(file)}
                 if _stamp(file) != stamp:
                     raise FileChangedError(path)
                 self._known[path] = entry

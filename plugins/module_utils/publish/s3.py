@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import write_atomic
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http import (
     ATTEMPTS,
     CONNECT_TIMEOUT_S,
@@ -33,7 +34,6 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink impo
     joined,
     secret_from,
 )
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import write_atomic
 
 try:
     import botocore.config

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import read_json
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import read_json
 
 # Shorter values occur by chance.
 SHORTEST = 8

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import describe
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import file_digest
 
 if TYPE_CHECKING:  # a sink without HTTP loads no HTTP client
     from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http import HttpError, Response
@@ -71,7 +71,7 @@ class Upload(NamedTuple):
     def check(self) -> None:
         """Raise FileChangedError when the file is no longer what was summed."""
         try:
-            is_same = describe(self.file) == {"sha256": self.sha256, "bytes": self.bytes}
+            is_same = file_digest(self.file) == {"sha256": self.sha256, "bytes": self.bytes}
         except OSError:
             is_same = False
         if not is_same:
