@@ -18,7 +18,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.process import command_of
+from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.attempt import k6_command
 from fakes.fake_mlflow_k6 import fake_mlflow
 from fakes.k6_configs import load_config
 from programs.k6 import LOAD, executable, run_k6
@@ -41,7 +41,7 @@ def bare(k6: str, url: str, directory: Path, seconds: float) -> float:
 def workload(k6: str, url: str, directory: Path, seconds: float) -> tuple[float, int, int]:
     """Return the CPU seconds per 1000 requests of the workload, its requests, its peak memory in bytes."""
     config = load_config(url, profile={"kind": "closed", "concurrency": USERS}, think_time_s=0, warmup_s=0, window_s=seconds)
-    ended = run_k6(k6, LOAD, directory, config=config, samples=True, env=command_of(k6, str(LOAD), directory, None)["env"])
+    ended = run_k6(k6, LOAD, directory, config=config, samples=True, env=k6_command(k6, str(LOAD), directory, None)["env"])
     requests = ended.json("summary.json")["data"]["metrics"]["http_reqs"]["values"]["count"]
     (directory / "raw.csv").unlink()
     return 1000 * ended.cpu_seconds / requests, requests, ended.memory_bytes

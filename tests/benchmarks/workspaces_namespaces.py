@@ -12,10 +12,9 @@ import os
 import resource
 import sys
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import connect
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import connect
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.teardown import tear_down
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tenant_objects import TenantSpec
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tenants import ensure_tenants
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tenants import TenantSpec, ensure_tenants
 
 PARALLELISM = 16
 RUN_ID = "benchmark"
