@@ -156,7 +156,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.options import connection_spec
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.permissions import granted
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.preflight import prometheus_problems
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.connection import connection_spec as prometheus_spec
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client import connection_spec as prometheus_spec
 
 try:
     # The roles use modules of this collection: without it a run would stop in the middle. No module of ours needs it.

@@ -152,9 +152,8 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connec
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.options import connection_spec
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tenants import SELECTOR, TenantSpec, check_parallelism, ensure_tenants
-from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.connection import tenant_numbers
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors import MlflowError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.workspaces import tenant_names
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.workspaces import tenant_names, tenant_numbers
 
 
 def argument_spec():

@@ -51,10 +51,10 @@ def main() -> int:
         measure(chosen.measure)
         return 0
     good = True
-    for load, (users, tenants) in LOADS.items():
+    for load, (vus, tenants) in LOADS.items():
         with tempfile.TemporaryDirectory() as temporary:
             raw = Path(temporary) / "raw.csv"
-            write_raw(raw, chosen.requests, users, tenants)
+            write_raw(raw, chosen.requests, vus, tenants)
             megabytes = raw.stat().st_size / 1e6
             seconds, used, peak, per_request = repack(Path(temporary))
             used_before = time.process_time()

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.perfscale.mlflow.tests.cluster.generator.pods import NAME, Generator, until
+from generator.pods import NAME, Generator, until
 
 RUN = "run-1"
 MLFLOW = [

@@ -20,10 +20,10 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.generator import 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.backend import Load
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.result import Attempt, build_result
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
-from ansible_collections.perfscale.mlflow.tests.cluster.generator.detour import detour
-from ansible_collections.perfscale.mlflow.tests.cluster.generator.pods import CELL, NAME, Generator, until
 from fakes.fake_mlflow_k6 import fake_mlflow
 from fakes.k6_configs import load_config
+from generator.detour import detour
+from generator.pods import CELL, NAME, Generator, until
 from node import faults, layout
 
 ROOT = Path(__file__).resolve().parents[2]

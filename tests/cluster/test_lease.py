@@ -17,7 +17,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.lease 
 def test_a_second_run_is_refused_until_the_first_gives_it_back(cluster: Cluster, namespace: str) -> None:
     held = acquire(cluster, namespace, "run-a", 600)
     assert acquire(cluster, namespace, "run-a", 900)["until"] > held["until"]
-    with pytest.raises(ClusterError, match=rf"Lease {namespace}/perfscale-mlflow: run run-a holds it until 20\d\d-.*Z and may"):
+    with pytest.raises(ClusterError, match=rf"Lease {namespace}/perfscale-mlflow: held by run run-a until 20\d\d-.*Z, which may"):
         acquire(cluster, namespace, "run-b", 600)
     assert not release(cluster, namespace, "run-b")
     assert release(cluster, namespace, "run-a")
@@ -43,4 +43,5 @@ def test_of_many_that_start_together_one_wins(cluster: Cluster, namespace: str) 
     with ThreadPoolExecutor(8) as pool:
         ends = list(pool.map(attempt, range(8)))
     winners = [end for end in ends if end.startswith("run-")]
-    assert len(winners) == 1 and all(f"run {winners[0]} holds it until" in end for end in ends if end not in winners)
+    assert len(winners) == 1
+    assert all(f"held by run {winners[0]} until" in end for end in ends if end not in winners)

@@ -16,11 +16,6 @@ from typing import Any
 import pytest
 import yaml
 
-sys.path.insert(0, str(Path(__file__).resolve().parent / "tenants"))
-
-from accounts import PARALLELISM, RBAC, Own, apply, log_in, own_names, until
-from audit_log import compare, used_permissions
-
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.lease import acquire, release
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.permissions import PART, Permission, granted, missing
@@ -28,6 +23,8 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.prefli
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.teardown import tear_down
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tenants import ensure_tenants
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tokens import request_token
+from audit_log import compare, used_permissions
+from tenants.accounts import PARALLELISM, RBAC, Own, apply, log_in, own_names, until
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / "files" / "kubernetes" / "rbac.yml"
@@ -107,7 +104,7 @@ def test_one_rule_less_is_named(cluster: Cluster, own: Own, without: Permission)
 
 def test_somebody_without_rights_gets_one_sentence(cluster: Cluster, own: Own, kubeconfig: str) -> None:
     user = log_in(cluster, own.home, "load", Path())
-    arguments = {"host": user.host, "ca_cert": user.configuration.ssl_ca_cert, "rights_file": str(FILE), "storage_class": ""}
+    arguments = {"host": user.host, "ca_cert": user.configuration.ssl_ca_cert, "rbac_file": str(FILE), "storage_class": ""}
     command = [str(Path(sys.executable).with_name("ansible")), "localhost", "-m", "perfscale.mlflow.cluster_preflight_info", "-a", json.dumps(arguments)]
     # A token does not belong into an argument list: the module takes it from the environment of its own process, as kubernetes.core does.
     token = user.configuration.api_key["authorization"].removeprefix("Bearer ")
@@ -121,7 +118,8 @@ def test_somebody_without_rights_gets_one_sentence(cluster: Cluster, own: Own, k
         check=False,
     ).stdout
     answer = json.loads(said.split("=>", 1)[1])
-    assert len(answer["problems"]) == 1 and answer["problems"][0].startswith(f"Rights of system:serviceaccount:{own.home}:load: ")
+    assert len(answer["problems"]) == 1
+    assert answer["problems"][0].startswith(f"Permissions of system:serviceaccount:{own.home}:load: ")
 
 
 def test_tenants_tokens_and_lease_use_exactly_their_rights(cluster: Cluster, own: Own, node: Any) -> None:

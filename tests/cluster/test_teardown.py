@@ -6,16 +6,11 @@
 from __future__ import annotations
 
 import copy
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parent / "tenants"))
-
-from accounts import PARALLELISM, RBAC, Own, log_in, own_names, until
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import ownership
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
@@ -23,6 +18,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.lease 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.permissions import Permission, missing
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.teardown import tear_down
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tenants import ensure_tenants
+from tenants.accounts import PARALLELISM, RBAC, Own, log_in, own_names, until
 
 NS = "/api/v1/namespaces"
 
@@ -51,15 +47,19 @@ def test_exactly_the_run_goes(cluster: Cluster, own: Own) -> None:
     try:
         told = tear_down(cluster, own.run_id, [own.home], selector=own.selector, parallelism=PARALLELISM, check_mode=True)
         done = tear_down(cluster, own.run_id, [own.home], selector=own.selector, parallelism=PARALLELISM)
-        assert done["deleted"] == told["deleted"] and done["remaining"] == []
+        assert done["deleted"] == told["deleted"]
+        assert done["remaining"] == []
         other = "created by run run-of-somebody"
         assert [entry for entry in done["others"] if own.home in entry["object"]] == [
             {"object": f"{kind} {own.home}/another-runs", "why": other} for kind in ("ConfigMap", "Secret")
         ]
         assert done["deleted"]["ConfigMap"] == done["deleted"]["Secret"] == [f"{own.home}/ours"]
-        assert done["deleted"]["Lease"] == [f"{own.home}/perfscale-mlflow"] and len(done["deleted"]["Namespace"]) == 3
+        assert done["deleted"]["Lease"] == [f"{own.home}/perfscale-mlflow"]
+        assert len(done["deleted"]["Namespace"]) == 3
         assert not any(cluster.get(f"{NS}/{own.prefix}{number}") for number in (1, 2, 3))
-        assert cluster.get(f"{NS}/{stranger}") and cluster.get(f"{home}/configmaps/foreign") and cluster.get(f"{home}/secrets/another-runs")
+        assert cluster.get(f"{NS}/{stranger}")
+        assert cluster.get(f"{home}/configmaps/foreign")
+        assert cluster.get(f"{home}/secrets/another-runs")
         assert not any(tear_down(cluster, own.run_id, [own.home], selector=own.selector)["deleted"].values())
     finally:
         cluster.request("DELETE", f"{NS}/{stranger}")

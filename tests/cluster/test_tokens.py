@@ -5,21 +5,16 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parent / "tenants"))
-
-from accounts import login, until
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import connect
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.preflight import cluster_facts, token_problems
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tokens import request_token
+from tenants.accounts import login, until
 
 DAY_S = 86400
 

@@ -29,11 +29,11 @@ export function retryDelay(response, attempt, random) {
 
 const wait = (seconds) => new Promise((resolve) => { setTimeout(resolve, seconds * 1000); });
 
-/** Thrown when a request failed for good; `hopeless` when every other request would fail too. */
-export class GaveUp {
-  constructor(reason, hopeless) {
+/** Thrown when no attempt of a request succeeded; `fatal` when every other request would fail too. */
+export class RequestError {
+  constructor(reason, fatal) {
     this.reason = reason;
-    this.hopeless = hopeless;
+    this.fatal = fatal;
   }
 }
 
@@ -49,7 +49,7 @@ export function createRetryingClient(settings, tenant, counts, limits) {
 
   async function once(request) {
     const left = limits.deadlineMs - Date.now();
-    if (left <= 0) throw new GaveUp('time limit (max_duration_s) reached', true);
+    if (left <= 0) throw new RequestError('time limit (max_duration_s) reached', true);
     counts.requests += 1;
     if (!READS.test(request.name)) counts.writes += 1;
     return http.asyncRequest(request.method, settings.mlflow.url + request.path, request.body, {
@@ -67,7 +67,7 @@ export function createRetryingClient(settings, tenant, counts, limits) {
      * @param {function(): Promise} findCreated finds what the request creates, if it exists: called when an earlier
      *   attempt may have succeeded unseen, or the server responds that it exists
      * @returns what the request selects of the response, or what was found
-     * @throws {GaveUp} when no attempt succeeded
+     * @throws {RequestError} when no attempt succeeded
      */
     async send(request, findCreated = async () => null) {
       for (let attempt = 1; ; attempt += 1) {
@@ -85,7 +85,7 @@ export function createRetryingClient(settings, tenant, counts, limits) {
         }
         if (!retryable || attempt >= ATTEMPTS) {
           const reason = isSuccess(response) ? 'value missing in the response' : failureReason(response);
-          throw new GaveUp(`${request.name}: ${reason}`, response.status === 0 || response.status === 401);
+          throw new RequestError(`${request.name}: ${reason}`, response.status === 0 || response.status === 401);
         }
       }
     },

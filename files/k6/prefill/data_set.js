@@ -106,7 +106,7 @@ const itemOf = (run) => ((run.data.tags || []).find((tag) => tag.key === 'perfsc
  * @param {object} dataSet digest and shape
  * @param {number} number the number of the experiment, from 1
  * @param {object|undefined} known the experiment as found, if it exists
- * @throws {GaveUp|string} when a request failed for good, or the experiment was deleted
+ * @throws {RequestError|string} when a request failed for good, or the experiment was deleted
  */
 export async function fillExperiment(client, dataSet, number, known) {
   const { digest } = dataSet;

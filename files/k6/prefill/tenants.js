@@ -2,7 +2,7 @@
 /** Prefills tenants with a bounded number of workers and returns one record per tenant. */
 import { findExperiments } from '../lib/operations.js';
 import { createRandom } from '../lib/random.js';
-import { GaveUp, createRetryingClient } from './client.js';
+import { RequestError, createRetryingClient } from './client.js';
 import { fillExperiment, prefixOf } from './data_set.js';
 
 const PROGRESS_MS = 10000;
@@ -28,9 +28,9 @@ function createTenant(number, settings, limits) {
       await fillExperiment(client, settings.data_set, experiment, (await known()).find((found) => found.name === name));
       return null;
     } catch (error) {
-      const reason = error instanceof GaveUp ? error.reason : String(error);
+      const reason = error instanceof RequestError ? error.reason : String(error);
       failures[experiment] = { item: name, reason };
-      return error instanceof GaveUp && error.hopeless ? reason : null;
+      return error instanceof RequestError && error.fatal ? reason : null;
     } finally {
       left -= 1;
     }
@@ -65,7 +65,7 @@ export async function fillTenants(settings) {
   const tenants = settings.tenants.numbers.map((number) => createTenant(number, settings, limits));
   const queue = tenants.flatMap((tenant) => tenant.tasks);
   let next = 0;
-  let hopeless = null;
+  let fatal = null;
   let reportedAt = started;
 
   function reportProgress() {
@@ -78,8 +78,8 @@ export async function fillTenants(settings) {
     while (next < queue.length) {
       const task = queue[next];
       next += 1;
-      if (hopeless) task.skip(hopeless);
-      else hopeless = await task.fill() || hopeless;
+      if (fatal) task.skip(fatal);
+      else fatal = await task.fill() || fatal;
       reportProgress();
     }
   }

@@ -98,7 +98,7 @@ class RetryPolicy(Retry):
         raise_on_status: bool = False,
         **options: Any,
     ) -> None:
-        """Takes the options of urllib3.util.Retry and these.
+        """Take the options of urllib3.util.Retry and these.
 
         `total`: repetitions after the first attempt. `allowed_methods`: those that are repeated after any failure, None for all; other methods
         are repeated only while the request was not processed: no connection, or a status of `unprocessed`. `is_final`: true for a response

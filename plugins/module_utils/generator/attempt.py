@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common import process_handle as handles
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import read_json, write_json
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.schema import check
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.exit_codes import is_complete
-from ansible_collections.perfscale.mlflow.plugins.module_utils.local import handle as handles
 
 if TYPE_CHECKING:
     from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.backend import Backend, Load

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common import process_handle as handles
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import write_json
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.attempt import (
     STOP_TIMEOUT_S,
@@ -23,7 +24,6 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.attempt
 )
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.backend import Failure, Load, Status
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.progress import read_progress
-from ansible_collections.perfscale.mlflow.plugins.module_utils.local import handle as handles
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.process import DetachedProcess
 
 # A status costs two system calls; the end of a cell is noticed within this time (seconds).

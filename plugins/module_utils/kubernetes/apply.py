@@ -49,7 +49,8 @@ def apply_all(
 def _complete(objects: Objects, manifest: dict[str, Any], namespace: str | None, labels: Mapping[str, str]) -> dict[str, Any]:
     """Return a manifest with the common labels and, if it lacks one, the default namespace."""
     needs = namespace and not manifest["metadata"].get("namespace") and objects.is_namespaced(manifest["apiVersion"], manifest["kind"])
-    return merge(manifest, {"metadata": {"labels": dict(labels), **({"namespace": namespace} if needs else {})}})
+    complete: dict[str, Any] = merge(manifest, {"metadata": {"labels": dict(labels), **({"namespace": namespace} if needs else {})}})
+    return complete
 
 
 def _lacks_prerequisites(objects: Objects, manifest: Mapping[str, Any]) -> bool:

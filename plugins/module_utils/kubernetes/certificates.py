@@ -26,7 +26,7 @@ try:
     from cryptography.hazmat.primitives.asymmetric import ec
     from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 except ImportError:  # the modules report it with missing_required_lib
-    x509 = None
+    x509 = None  # type: ignore[assignment]
     CRYPTOGRAPHY_ERROR: str | None = traceback.format_exc()
 else:
     CRYPTOGRAPHY_ERROR = None

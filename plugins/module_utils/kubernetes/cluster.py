@@ -27,7 +27,7 @@ try:
     import kubernetes
     import urllib3
 except ImportError:  # the modules report it with missing_required_lib
-    kubernetes = None
+    kubernetes = None  # type: ignore[assignment]
 
 MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
@@ -77,7 +77,7 @@ class Cluster:
 
     def text(self, path: str, **options: Any) -> str:
         """Return a response that is no JSON, such as a pod's log. Raises ClusterError."""
-        return self._send("GET", path, **options).data.decode("utf-8", "replace")
+        return str(self._send("GET", path, **options).data, "utf-8", "replace")
 
     def server_time(self, **options: Any) -> float | None:
         """Return the API server's clock in epoch seconds, exact to a second, or None when a proxy removed the Date header.

@@ -17,7 +17,7 @@ try:
     import kubernetes
     import urllib3
 except ImportError:  # the modules report it with missing_required_lib
-    kubernetes = None
+    kubernetes = None  # type: ignore[assignment]
     MISSING: str | None = traceback.format_exc()
 else:
     MISSING = None
@@ -96,15 +96,15 @@ def _load(configuration: Any, options: Mapping[str, Any]) -> None:
     kubeconfig = options.get("kubeconfig")
     if not kubeconfig and not options.get("context"):
         try:
-            kubernetes.config.load_incluster_config(client_configuration=configuration)
+            kubernetes.config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
         except kubernetes.config.ConfigException:
             pass
         else:
             return
     if isinstance(kubeconfig, Mapping):
-        kubernetes.config.load_kube_config_from_dict(config_dict=dict(kubeconfig), **settings)
+        kubernetes.config.load_kube_config_from_dict(config_dict=dict(kubeconfig), **settings)  # type: ignore[no-untyped-call]
     else:
-        kubernetes.config.load_kube_config(config_file=kubeconfig or None, **settings)
+        kubernetes.config.load_kube_config(config_file=kubeconfig or None, **settings)  # type: ignore[no-untyped-call]
 
 
 def _impersonation(options: Mapping[str, Any]) -> dict[str, str | list[str]]:

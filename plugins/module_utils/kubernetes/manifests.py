@@ -15,7 +15,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors
 try:
     from kubernetes.utils.quantity import parse_quantity
 except ImportError:  # the modules report it with missing_required_lib
-    parse_quantity = None
+    parse_quantity = None  # type: ignore[assignment]
 
 try:
     import yaml
@@ -44,7 +44,7 @@ def quantity(text: str | float | None) -> float | None:
     if text is None or text == "":
         return None
     try:
-        return float(parse_quantity(str(text).strip()))
+        return float(parse_quantity(str(text).strip()))  # type: ignore[no-untyped-call]
     except ValueError:
         raise ValueError(f"Quantity {text}: invalid Kubernetes quantity. Write it like 500m, 2, 512Mi or 4Gi.") from None
 

@@ -152,8 +152,7 @@ class Objects:
                 trigger_at = time.monotonic() + TRIGGER_S
             for path, manifest in list(left.items()):
                 found = self.cluster.get(path)
-                same = found is not None and found["metadata"].get("uid") == (manifest["metadata"].get("uid") or found["metadata"].get("uid"))
-                if not same:
+                if found is None or found["metadata"].get("uid") != (manifest["metadata"].get("uid") or found["metadata"].get("uid")):
                     del left[path]
                     continue
                 why[path] = deletion_blocker(found)

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One short command in a container, through the API server.
 
-The client library's WSClient loses output when a connection is cut, and cannot tell it from one that was closed in order. The protocol
+The client library opens the connection. Its WSClient has no time limit inside a frame, copies all output again with each frame, and before release 37
+may leave the last frames of a TLS record unread, so the frames are read here. The protocol
 (v4.channel.k8s.io): the first byte of each frame is the channel, 0 standard input, 1 output, 2 errors, 3 a Status object with the exit code
 (https://github.com/kubernetes/kubernetes/blob/v1.34.4/staging/src/k8s.io/apimachinery/pkg/util/remotecommand/constants.go).
 """
@@ -24,7 +25,7 @@ try:
     import websocket
     from kubernetes.stream.ws_client import create_websocket
 except ImportError:  # the modules report it with missing_required_lib, as for the client itself
-    websocket = None
+    websocket = None  # type: ignore[assignment]
 
 PROTOCOL = "v4.channel.k8s.io"
 STDIN, STDOUT, STDERR, STATUS = 0, 1, 2, 3
@@ -83,7 +84,7 @@ def _open(cluster: Cluster, container: Container, argv: Sequence[str], has_stdin
     headers = {name.lower(): value for name, value in cluster.headers().items()}
     websocket.setdefaulttimeout(CONNECT_S)
     try:
-        return create_websocket(cluster.configuration, url, {**headers, "sec-websocket-protocol": PROTOCOL})
+        return create_websocket(cluster.configuration, url, {**headers, "sec-websocket-protocol": PROTOCOL})  # type: ignore[no-untyped-call]
     except websocket.WebSocketBadStatusException as error:
         raise from_response(command, error.status_code, error.resp_body or b"") from error
     except (websocket.WebSocketException, OSError, ValueError) as error:

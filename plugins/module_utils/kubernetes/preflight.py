@@ -25,7 +25,7 @@ else:
     PACKAGING_ERROR = None
 
 # Few attempts and short timeouts: a slow cluster is a finding, and all checks together have to end within half a minute.
-BRIEFLY = {"attempts": 2, "timeout_s": 5.0}
+BRIEFLY: dict[str, Any] = {"attempts": 2, "timeout_s": 5.0}
 # Distributions append text of their own, such as +k3s1.
 _VERSION = re.compile(r"v?(\d+\.\d+)")
 IS_DEFAULT = "storageclass.kubernetes.io/is-default-class"

@@ -10,12 +10,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.parallel import in_parallel
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import ownership
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import MERGE_PATCH, Cluster
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.manifests import object_name
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.objects import deletion_blocker
-from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.workspaces import check_names, few, in_parallel
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.workspaces import check_names, few
 
 RBAC = "rbac.authorization.k8s.io"
 # By this label MLflow selects the tenants of the current level among all namespaces (spec.workspaceLabelSelector of its CR).

@@ -91,7 +91,7 @@ def _rollout_problems(state: State) -> list[str]:
     spec, deployment = (state.resource or {}).get("spec") or {}, state.deployment
     if deployment is None:
         return deployments.rollout_problems(NAME, None)
-    container = next((entry for entry in deployment["spec"]["template"]["spec"]["containers"] if entry["name"] == NAME), {})
+    container: Mapping[str, Any] = next((entry for entry in deployment["spec"]["template"]["spec"]["containers"] if entry["name"] == NAME), {})
     annotations = (deployment["spec"]["template"].get("metadata") or {}).get("annotations") or {}
     differing = _differing_settings(spec, deployment["spec"].get("replicas"), container, annotations)
     if differing:
@@ -118,13 +118,13 @@ def _is_same_store(spec: Mapping[str, Any], variable: Mapping[str, Any]) -> bool
     if spec.get("backendStoreUriFrom"):
         found = (variable.get("valueFrom") or {}).get("secretKeyRef") or {}
         return all(found.get(part) == spec["backendStoreUriFrom"].get(part) for part in ("name", "key"))
-    return spec.get("backendStoreUri") in (None, variable.get("value"))
+    return bool(spec.get("backendStoreUri") in (None, variable.get("value")))
 
 
 def _are_same_quantities(spec: Any, found: Any) -> bool:
     """The API server normalizes quantities: 1000m becomes 1."""
     if not isinstance(spec, Mapping) or not isinstance(found, Mapping):
-        return spec == found
+        return bool(spec == found)
     return {name: quantity(value) for name, value in spec.items()} == {name: quantity(value) for name, value in found.items()}
 
 
@@ -162,7 +162,7 @@ def facts(state: State | None) -> dict[str, Any]:
     spec, status = resource.get("spec") or {}, resource.get("status") or {}
     deployed = (observed.deployment or {}).get("spec") or {}
     containers = deployed["template"]["spec"]["containers"] if deployed else []
-    container = next((entry for entry in containers if entry["name"] == NAME), {})
+    container: Mapping[str, Any] = next((entry for entry in containers if entry["name"] == NAME), {})
     running = [entry for pod in observed.pods for entry in pods.container_statuses(pod) if entry["name"] == NAME]
     return {
         "exists": bool(resource),

@@ -6,9 +6,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from audit_log import compare, used_permissions
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.permissions import Permission
+from audit_log import compare, used_permissions
 
 
 def event(verb="get", resource="pods", user="me", code=200, stage="ResponseComplete", **ref):

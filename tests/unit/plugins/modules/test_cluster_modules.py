@@ -49,25 +49,33 @@ def gives_tokens(server):
 def test_tenants_are_created_once(run, server):
     account = {"namespace": "base", "name": "load"}
     first = run("workspace_namespaces", count=2, run_id="r1", service_account=account)
-    assert first["changed"] and first["workspaces"]["created"] == ["tenant-1", "tenant-2"] and first["workspaces"]["bindings"] == 2
+    assert first["changed"]
+    assert first["workspaces"]["created"] == ["tenant-1", "tenant-2"]
+    assert first["workspaces"]["bindings"] == 2
     second = run("workspace_namespaces", names=["tenant-1", "tenant-2"], run_id="r1", service_account=account)
-    assert not second["changed"] and set(second["workspaces"]) == set(first["workspaces"])
+    assert not second["changed"]
+    assert set(second["workspaces"]) == set(first["workspaces"])
     checked = run("workspace_namespaces", check=True, count=3, run_id="r1", tenant_service_account="own")
-    assert checked["changed"] and checked["workspaces"]["accounts"] == 3 and server.get("/api/v1/namespaces/tenant-3") is None
+    assert checked["changed"]
+    assert checked["workspaces"]["accounts"] == 3
+    assert server.get("/api/v1/namespaces/tenant-3") is None
 
 
 def test_a_token_goes_into_a_private_file_and_nowhere_else(run, server, tmp_path):
     gives_tokens(server)
     result = run("service_account_token", name="load", namespace="a", seconds=3600, dest=str(tmp_path / "token"))
-    assert result["changed"] and result["token"] == {"expires": 1795525200.0, "expires_at": "2026-11-24T13:00:00Z", "count": 1, "file": str(tmp_path / "token")}
-    assert (tmp_path / "token").read_text() == "canary-of-a" and (tmp_path / "token").stat().st_mode & 0o777 == 0o600
+    assert result["changed"]
+    assert result["token"] == {"expires": 1795525200.0, "expires_at": "2026-11-24T13:00:00Z", "count": 1, "file": str(tmp_path / "token")}
+    assert (tmp_path / "token").read_text() == "canary-of-a"
+    assert (tmp_path / "token").stat().st_mode & 0o777 == 0o600
     assert "canary" not in json.dumps(result)
 
 
 def test_tokens_of_tenants_go_into_one_map(run, server, tmp_path):
     gives_tokens(server)
     result = run("service_account_token", name="load", tenants=["t1", "t2"], seconds=3600, dest=str(tmp_path / "tokens"))
-    assert result["token"]["count"] == 2 and "canary" not in json.dumps(result)
+    assert result["token"]["count"] == 2
+    assert "canary" not in json.dumps(result)
     assert json.loads((tmp_path / "tokens").read_text()) == {"t1": "canary-of-t1", "t2": "canary-of-t2"}
     assert (tmp_path / "tokens").stat().st_mode & 0o777 == 0o600
 
@@ -82,22 +90,29 @@ def test_a_token_can_end_with_a_secret(run, server, tmp_path):
 @pytest.mark.parametrize(("more", "count"), [({"namespace": "a"}, 1), ({"tenants": ["t1", "t2"]}, 2)], ids=["one", "map"])
 def test_check_mode_requests_no_token(run, server, tmp_path, more, count):
     result = run("service_account_token", check=True, name="load", seconds=600, dest=str(tmp_path / "token"), **more)
-    assert result["changed"] and result["token"]["count"] == count and not server.requests and not (tmp_path / "token").exists()
+    assert result["changed"]
+    assert result["token"]["count"] == count
+    assert not server.requests
+    assert not (tmp_path / "token").exists()
 
 
 def test_a_lease_is_acquired_denied_and_released(run):
     assert run("run_lease", namespace="a", run_id="r1")["lease"]["holder"] == "r1"
     denied = run("run_lease", namespace="a", run_id="r2")
-    assert denied["failed"] and "held by run r1 until" in denied["msg"]
+    assert denied["failed"]
+    assert "held by run r1 until" in denied["msg"]
     assert not run("run_lease", namespace="a", run_id="r2", state="released")["changed"]
     released = run("run_lease", namespace="a", run_id="r1", state="released")
-    assert released["changed"] and released["lease"] == {"holder": "", "until": None, "until_at": "", "taken_over": ""}
+    assert released["changed"]
+    assert released["lease"] == {"holder": "", "until": None, "until_at": "", "taken_over": ""}
 
 
 def test_teardown_finds_nothing_the_second_time(run):
     run("workspace_namespaces", count=1, run_id="r1")
     first = run("cluster_teardown", run_id="r1")
-    assert first["changed"] and first["teardown"]["deleted"]["Namespace"] == ["tenant-1"] and first["teardown"]["remaining"] == []
+    assert first["changed"]
+    assert first["teardown"]["deleted"]["Namespace"] == ["tenant-1"]
+    assert first["teardown"]["remaining"] == []
     assert not run("cluster_teardown", all_runs=True)["changed"]
 
 
@@ -129,7 +144,9 @@ def test_preflight_names_all_problems_of_a_cluster(run, server, tmp_path):
         "Storage class",
         "Image pull secret a/pull",
     ]
-    assert len(result["problems"]) == 6 and "127.0.0.1:1" in result["problems"][5] and not result["changed"]
+    assert len(result["problems"]) == 6
+    assert "127.0.0.1:1" in result["problems"][5]
+    assert not result["changed"]
     assert result["facts"]["version"] == "v1.34.4"
 
 
@@ -147,7 +164,9 @@ def test_preflight_checks_only_what_is_requested(run):
 def test_preflight_names_an_unreachable_cluster_in_one_sentence(run_module, monkeypatch, arguments, part):
     monkeypatch.setattr("time.sleep", lambda _seconds: None)
     result = run_module("cluster_preflight_info", {"api_key": "key-of-the-tests", **arguments})
-    assert len(result["problems"]) == 1 and part in result["problems"][0] and result["facts"] == {}
+    assert len(result["problems"]) == 1
+    assert part in result["problems"][0]
+    assert result["facts"] == {}
 
 
 @pytest.mark.parametrize(
@@ -165,7 +184,9 @@ def test_preflight_names_an_unreachable_cluster_in_one_sentence(run_module, monk
 def test_fails_with_one_sentence(run, server, name, arguments, sentence):
     server.answers[("POST", "/api/v1/namespaces/a/serviceaccounts/load/token")] = [(404, {"message": "not found"})]
     result = run(name, **{**NEEDED[name], **arguments})
-    assert result["failed"] and sentence in result["msg"] and "Traceback" not in result["msg"]
+    assert result["failed"]
+    assert sentence in result["msg"]
+    assert "Traceback" not in result["msg"]
 
 
 @pytest.mark.parametrize("name", NEEDED)

@@ -37,15 +37,18 @@ def test_objects_come_and_go(run_module, cluster, tmp_path):
         "run_id": "run-1",
     }
     checked = run_module("cluster_objects", options, check=True)
-    assert checked["changed"] and cluster.objects == {}
+    assert checked["changed"]
+    assert cluster.objects == {}
     made = run_module("cluster_objects", options)
-    assert made["changed"] and set(made["objects"]) == RETURNED
+    assert made["changed"]
+    assert set(made["objects"]) == RETURNED
     assert made["objects"]["changed"] == ["Secret here/one", "Secret here/three", "Secret here/two"]
     assert cluster.objects["/api/v1/namespaces/here/secrets/two"]["data"] == {"a": "Yg=="}
     assert not run_module("cluster_objects", options)["changed"]
     kinds = [{"api_version": "v1", "kind": "Secret", "namespace": "here"}]
     gone = run_module("cluster_objects", {"state": "absent", "kinds": kinds, "run_id": "run-1"})
-    assert gone["changed"] and set(gone["objects"]) == RETURNED
+    assert gone["changed"]
+    assert set(gone["objects"]) == RETURNED
     assert cluster.objects == {}
 
 
@@ -57,33 +60,39 @@ def test_a_url_that_cannot_be_fetched_is_named(run_module, cluster, monkeypatch)
 
     monkeypatch.setattr(module, "open_url", deny)
     result = run_module("cluster_objects", {"sources": ["http://127.0.0.1/x.yml"]})
-    assert result["failed"] and result["msg"].startswith("Manifest http://127.0.0.1/x.yml: download failed (refused).")
+    assert result["failed"]
+    assert result["msg"].startswith("Manifest http://127.0.0.1/x.yml: download failed (refused).")
 
 
 def test_a_certificate_is_created_once_and_its_key_is_not_returned(run_module, cluster, tmp_path):
     options = {"name": "tls", "namespace": "here", "dns_names": ["a.here.svc"], "run_id": "run-1"}
     made = run_module("tls_secret", options)
-    assert made["changed"] and sorted(made["tls"]) == ["fingerprint", "owned"]
+    assert made["changed"]
+    assert sorted(made["tls"]) == ["fingerprint", "owned"]
     assert "PRIVATE" not in str(made)
     assert not run_module("tls_secret", options)["changed"]
     bundle = {"dest": str(tmp_path / "ca.crt"), "sources": [{"kind": "Secret", "namespace": "here", "name": "tls"}]}
-    assert run_module("ca_bundle", bundle, check=True)["changed"] and not (tmp_path / "ca.crt").exists()
+    assert run_module("ca_bundle", bundle, check=True)["changed"]
+    assert not (tmp_path / "ca.crt").exists()
     found = run_module("ca_bundle", bundle)
-    assert found["changed"] and found["bundle"] == {"path": str(tmp_path / "ca.crt"), "certificates": 1, "missing": []}
+    assert found["changed"]
+    assert found["bundle"] == {"path": str(tmp_path / "ca.crt"), "certificates": 1, "missing": []}
     assert not run_module("ca_bundle", bundle)["changed"]
 
 
 def test_without_certificates_no_file_is_left(run_module, cluster, tmp_path):
     (tmp_path / "ca.crt").write_text("of an earlier target")
     result = run_module("ca_bundle", {"dest": str(tmp_path / "ca.crt"), "sources": []})
-    assert result["changed"] and result["bundle"]["path"] is None
+    assert result["changed"]
+    assert result["bundle"]["path"] is None
     assert not (tmp_path / "ca.crt").exists()
 
 
 def test_a_bundle_that_cannot_be_written_is_named(run_module, cluster, tmp_path):
     (tmp_path / "ca.crt").mkdir()
     result = run_module("ca_bundle", {"dest": str(tmp_path / "ca.crt"), "sources": []})
-    assert result["failed"] and f"File {tmp_path}/ca.crt:" in result["msg"]
+    assert result["failed"]
+    assert f"File {tmp_path}/ca.crt:" in result["msg"]
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,7 @@ def test_check_mode_starts_nothing(run_module, tmp_path, fake):
 def test_a_missing_binary_is_named(run_module, tmp_path):
     answer = run_module("k6_load", started(tmp_path / "cell", generator={"kind": "process", "binary": str(tmp_path / "none")}))
     assert answer["failed"]
-    assert "Process k6: cannot be started" in answer["msg"]
+    assert "Process k6: not started" in answer["msg"]
 
 
 @pytest.mark.parametrize("workload", ["load", "prefill"])

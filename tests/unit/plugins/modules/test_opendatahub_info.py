@@ -37,7 +37,10 @@ def fixture_info(run_module, monkeypatch):
 def test_one_look(info):
     said = info(state(dscs=[dsc("Removed", "removed")]), run_id="run-7")
     found = said["opendatahub"]
-    assert not said["changed"] and found["ready"] and found["obstacles"] == [] and found["seconds"] == 0
+    assert not said["changed"]
+    assert found["ready"]
+    assert found["obstacles"] == []
+    assert found["seconds"] == 0
     assert found["adoption"]["metadata"]["annotations"]["perfscale.mlflow/mlflowoperator-before"] == "Removed"
     assert found["removal"]["left"] == []
 
@@ -57,7 +60,9 @@ def test_what_is_there_is_not_waited_for(info, expect):
 )
 def test_time_and_failures_name_what_was_seen(info, seen, expect, sentence):
     said = info(seen, expect=expect)
-    assert said["failed"] and sentence in said["msg"] and "Last seen: " in said["msg"]
+    assert said["failed"]
+    assert sentence in said["msg"]
+    assert "Last seen: " in said["msg"]
     assert not info(seen, expect=expect, required=False)["opendatahub"]["ready"]
 
 
@@ -80,4 +85,5 @@ def test_a_cluster_that_refuses_is_one_sentence(info):
 
 def test_a_cluster_that_never_answers_is_one_sentence(info):
     said = info(ClusterError("GET /x: the API server does not respond."), expect="dsci")
-    assert said["msg"] == "GET /x: the API server does not respond." and "opendatahub" not in said
+    assert said["msg"] == "GET /x: the API server does not respond."
+    assert "opendatahub" not in said

@@ -135,7 +135,7 @@ def _http_date(seconds):
 
 
 @pytest.mark.parametrize(
-    ("asked", "low", "high"),
+    ("sent", "low", "high"),
     [
         pytest.param("3", 3.0, 3.0 + http.PAUSE_FIRST_S, id="seconds"),
         pytest.param("0", 0.0, http.PAUSE_FIRST_S, id="at once"),
@@ -144,8 +144,8 @@ def _http_date(seconds):
         pytest.param("soon", http.PAUSE_FIRST_S * (1 - http.JITTER), http.PAUSE_FIRST_S * (1 + http.JITTER), id="malformed"),
     ],
 )
-def test_retry_after_is_respected_up_to_its_cap(server, client, clock, asked, low, high):
-    server.respond = in_turn(Reply(429, headers={"Retry-After": asked}), OK)
+def test_retry_after_is_respected_up_to_its_cap(server, client, clock, sent, low, high):
+    server.respond = in_turn(Reply(429, headers={"Retry-After": sent}), OK)
     client.request("GET", server.url)
     assert len(clock.pauses) == 1
     assert low <= clock.pauses[0] <= high

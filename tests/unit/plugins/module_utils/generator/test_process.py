@@ -161,7 +161,7 @@ def test_there_is_nothing_to_fetch_from_a_process(start, tmp_path):
 
 
 def test_a_missing_binary_is_one_sentence(tmp_path):
-    with pytest.raises(ProcessError, match="Process k6: cannot be started"):
+    with pytest.raises(ProcessError, match="Process k6: not started"):
         ProcessBackend().start(load_of(tmp_path / "cell"))
 
 

@@ -91,7 +91,8 @@ def test_our_secret_is_renewed_when_it_lacks_a_name() -> None:
     cluster = FakeCluster()
     before = ensure(cluster)
     renewed = ensure(cluster, [*NAMES, "new.example.com"])
-    assert renewed["changed"] and renewed["fingerprint"] != before["fingerprint"]
+    assert renewed["changed"]
+    assert renewed["fingerprint"] != before["fingerprint"]
 
 
 def test_check_mode_makes_none() -> None:

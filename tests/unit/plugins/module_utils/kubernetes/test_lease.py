@@ -28,7 +28,8 @@ def spec(server):
 def test_acquires_a_free_lease(server, cluster, clock):
     found = acquire(cluster, "a", "r1", 600)
     assert found == {"holder": "r1", "until": clock[0] + 600, "until_at": "2026-11-24T12:10:00Z", "taken_over": ""}
-    assert spec(server)["acquireTime"] == "2026-11-24T12:00:00.000000Z" and ownership.is_ours(server.get(LEASE))
+    assert spec(server)["acquireTime"] == "2026-11-24T12:00:00.000000Z"
+    assert ownership.is_ours(server.get(LEASE))
 
 
 def test_fails_for_a_second_run_and_names_the_first(server, cluster, clock):
@@ -43,7 +44,8 @@ def test_the_holder_renews_it(server, cluster, clock):
     acquire(cluster, "a", "r1", 600)
     clock[0] += 60
     assert acquire(cluster, "a", "r1", 900)["until"] == clock[0] + 900
-    assert spec(server)["acquireTime"] < spec(server)["renewTime"] and spec(server)["leaseTransitions"] == 0
+    assert spec(server)["acquireTime"] < spec(server)["renewTime"]
+    assert spec(server)["leaseTransitions"] == 0
 
 
 def test_a_renewal_does_not_shorten(cluster, clock):
@@ -56,7 +58,8 @@ def test_takes_over_an_expired_lease(server, cluster, clock):
     acquire(cluster, "a", "r1", 600)
     clock[0] += 601
     assert acquire(cluster, "a", "r2", 600)["taken_over"] == "r1"
-    assert spec(server)["leaseTransitions"] == 1 and server.get(LEASE)["metadata"]["labels"] == ownership.labels("r2")
+    assert spec(server)["leaseTransitions"] == 1
+    assert server.get(LEASE)["metadata"]["labels"] == ownership.labels("r2")
 
 
 def test_acquires_a_lease_without_a_holder(server, cluster, clock):
@@ -68,7 +71,8 @@ def test_leaves_a_foreign_lease(server, cluster, clock):
     server.put(LEASE, spec={"holderIdentity": ""})
     with pytest.raises(ClusterError, match="not managed by this collection"):
         acquire(cluster, "a", "r1", 600)
-    assert not release(cluster, "a", "r1") and server.writes() == []
+    assert not release(cluster, "a", "r1")
+    assert server.writes() == []
 
 
 def test_of_two_that_start_together_one_wins(server, cluster, clock):
@@ -91,15 +95,19 @@ def test_gives_up_when_it_always_comes_too_late(server, cluster, clock):
 
 
 def test_check_mode_writes_nothing(server, cluster, clock):
-    assert acquire(cluster, "a", "r1", 600, check_mode=True)["holder"] == "r1" and server.get(LEASE) is None
+    assert acquire(cluster, "a", "r1", 600, check_mode=True)["holder"] == "r1"
+    assert server.get(LEASE) is None
     acquire(cluster, "a", "r1", 600)
-    assert release(cluster, "a", "r1", check_mode=True) and server.get(LEASE)
+    assert release(cluster, "a", "r1", check_mode=True)
+    assert server.get(LEASE)
 
 
 def test_only_the_holder_releases_it(server, cluster, clock):
     acquire(cluster, "a", "r1", 600)
-    assert not release(cluster, "a", "r2") and server.get(LEASE)
-    assert release(cluster, "a", "r1") and not server.get(LEASE)
+    assert not release(cluster, "a", "r2")
+    assert server.get(LEASE)
+    assert release(cluster, "a", "r1")
+    assert not server.get(LEASE)
     assert not release(cluster, "a", "r1")
 
 

@@ -62,7 +62,8 @@ def test_a_second_time_changes_nothing() -> None:
 def test_what_an_earlier_run_made_keeps_its_label() -> None:
     cluster = FakeCluster(stored("one", "run-1"))
     found = objects(cluster).present({**secret(), "data": {"a": "c"}})
-    assert found["changed"] and ownership.run_id(cluster.objects[SECRET]) == "run-1"
+    assert found["changed"]
+    assert ownership.run_id(cluster.objects[SECRET]) == "run-1"
 
 
 @pytest.mark.parametrize(
@@ -72,7 +73,8 @@ def test_what_an_earlier_run_made_keeps_its_label() -> None:
 def test_unmanaged_objects(unmanaged: str, value: str) -> None:
     cluster = FakeCluster(stored("one", None))
     found = objects(cluster).present({**secret(), "data": {"a": value}}, unmanaged)
-    assert not found["owned"] and found["changed"] == (unmanaged == "adopt")
+    assert not found["owned"]
+    assert found["changed"] == (unmanaged == "adopt")
     assert cluster.objects[SECRET]["data"] == {"a": value}
     assert not ownership.is_ours(cluster.objects[SECRET])
 
@@ -142,8 +144,10 @@ def test_only_what_is_ours_is_removed(run_id: str, removed: list, unmanaged: lis
     done = remove_all(objects(cluster, run_id), [secret("new"), secret("old"), secret("theirs"), secret("gone")])
     assert sorted(done["changed"]) == sorted(removed)
     assert sorted(done["unmanaged"]) == sorted(unmanaged)
-    assert done["unchanged"] == ["Secret here/gone"] and done["remaining"] == []
-    assert f"Secret here/{'theirs'}" in unmanaged and "/api/v1/namespaces/here/secrets/theirs" in cluster.objects
+    assert done["unchanged"] == ["Secret here/gone"]
+    assert done["remaining"] == []
+    assert f"Secret here/{'theirs'}" in unmanaged
+    assert "/api/v1/namespaces/here/secrets/theirs" in cluster.objects
 
 
 def test_kinds_are_removed_by_selector() -> None:
@@ -193,7 +197,8 @@ def test_a_definition_that_the_api_server_forgot_is_brought_to_its_mind(monkeypa
     cluster.forgotten = {f"{DEFINITIONS}/things.example.com"}
     apply_all(objects(cluster), [definition()])
     done = remove_all(objects(cluster, timeout_s=5.0), [definition()])
-    assert done["remaining"] == [] and cluster.objects == {}
+    assert done["remaining"] == []
+    assert cluster.objects == {}
     assert [request for request in cluster.requests if request[0] == "PATCH"][1:] == [("PATCH", f"{DEFINITIONS}/things.example.com")]
 
 

@@ -34,7 +34,10 @@ def labels(server, name):
 
 def test_creates_namespaces_and_bindings(server, cluster):
     done = ensure_tenants(cluster, spec())
-    assert done["created"] == ["tenant-1", "tenant-2", "tenant-3"] and done["bindings"] == 3 and done["ready"] and done["existing"] == done["extra"] == []
+    assert done["created"] == ["tenant-1", "tenant-2", "tenant-3"]
+    assert done["bindings"] == 3
+    assert done["ready"]
+    assert done["existing"] == done["extra"] == []
     assert labels(server, "tenant-1") == {**ownership.labels("r1"), **SELECTOR}
     binding = server.get(BINDING.format("tenant-2"))
     assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "k6", "namespace": "load"}]
@@ -46,8 +49,10 @@ def test_a_second_call_only_lists(server, cluster):
     ensure_tenants(cluster, spec())
     server.requests.clear()
     done = ensure_tenants(cluster, spec(run_id="r2"))
-    assert server.writes() == [] and len(server.requests) == 3
-    assert done["existing"] == ["tenant-1", "tenant-2", "tenant-3"] and not any(done[key] for key in ("created", "selected", "unselected", "bindings"))
+    assert server.writes() == []
+    assert len(server.requests) == 3
+    assert done["existing"] == ["tenant-1", "tenant-2", "tenant-3"]
+    assert not any(done[key] for key in ("created", "selected", "unselected", "bindings"))
     assert labels(server, "tenant-1")[ownership.RUN_ID] == "r1"
 
 
@@ -59,8 +64,10 @@ def test_a_higher_level_creates_the_additional_tenants(server, cluster):
 def test_a_lower_level_removes_the_label_and_a_higher_one_restores_it(server, cluster):
     ensure_tenants(cluster, spec(3))
     lower = ensure_tenants(cluster, spec(1))
-    assert lower["unselected"] == ["tenant-2", "tenant-3"] and lower["extra"] == []
-    assert labels(server, "tenant-3") == ownership.labels("r1") and server.get(BINDING.format("tenant-3"))
+    assert lower["unselected"] == ["tenant-2", "tenant-3"]
+    assert lower["extra"] == []
+    assert labels(server, "tenant-3") == ownership.labels("r1")
+    assert server.get(BINDING.format("tenant-3"))
     server.requests.clear()
     assert ensure_tenants(cluster, spec(2))["selected"] == ["tenant-2"]
     assert [method for method, _path, _body in server.writes()] == ["PATCH"]
@@ -74,7 +81,8 @@ def test_bindings_come_before_the_label(server, cluster):
 
 def test_a_service_account_for_each_tenant(server, cluster):
     done = ensure_tenants(cluster, spec(2, own="load"))
-    assert done["accounts"] == 2 and ownership.is_ours(server.get(f"{NS}/tenant-2/serviceaccounts/load"))
+    assert done["accounts"] == 2
+    assert ownership.is_ours(server.get(f"{NS}/tenant-2/serviceaccounts/load"))
     assert [subject["namespace"] for subject in server.get(BINDING.format("tenant-2"))["subjects"]] == ["load", "tenant-2"]
     assert not ensure_tenants(cluster, spec(2, own="load"))["accounts"]
 
@@ -82,7 +90,8 @@ def test_a_service_account_for_each_tenant(server, cluster):
 def test_no_account_means_no_binding_and_leaves_those_that_are_there(server, cluster):
     assert ensure_tenants(cluster, spec(1, shared=None))["bindings"] == 0
     ensure_tenants(cluster, spec(1))
-    assert ensure_tenants(cluster, spec(1, shared=None))["bindings"] == 0 and server.get(BINDING.format("tenant-1"))
+    assert ensure_tenants(cluster, spec(1, shared=None))["bindings"] == 0
+    assert server.get(BINDING.format("tenant-1"))
 
 
 def test_bindings_follow_accounts_and_roles(server, cluster):
@@ -90,7 +99,8 @@ def test_bindings_follow_accounts_and_roles(server, cluster):
     assert ensure_tenants(cluster, spec(1, shared=("load", "other")))["bindings"] == 1
     assert server.get(BINDING.format("tenant-1"))["subjects"][0]["name"] == "other"
     assert ensure_tenants(cluster, spec(1, roles=("view",)))["bindings"] == 2
-    assert not server.get(BINDING.format("tenant-1")) and server.get(BINDINGS.format("tenant-1") + "/perfscale-mlflow-view")
+    assert not server.get(BINDING.format("tenant-1"))
+    assert server.get(BINDINGS.format("tenant-1") + "/perfscale-mlflow-view")
 
 
 def test_fails_on_an_unmanaged_namespace_before_anything_is_created(server, cluster):
@@ -104,7 +114,9 @@ def test_adopts_an_unmanaged_namespace_and_releases_it(server, cluster):
     server.put(f"{NS}/tenant-1", {"team": "x"})
     done = ensure_tenants(cluster, spec(1), adopt=True)
     adopted = server.get(f"{NS}/tenant-1")["metadata"]
-    assert done["selected"] == ["tenant-1"] and adopted["labels"] == {"team": "x", **SELECTOR} and adopted["annotations"] == {ADOPTED_BY: "r1"}
+    assert done["selected"] == ["tenant-1"]
+    assert adopted["labels"] == {"team": "x", **SELECTOR}
+    assert adopted["annotations"] == {ADOPTED_BY: "r1"}
     assert ensure_tenants(cluster, spec(1))["existing"] == ["tenant-1"]
     assert ensure_tenants(cluster, spec(1, names=["load-1"]))["unselected"] == ["tenant-1"]
     assert server.get(f"{NS}/tenant-1")["metadata"]["labels"] == {"team": "x"}
@@ -113,13 +125,17 @@ def test_adopts_an_unmanaged_namespace_and_releases_it(server, cluster):
 def test_keeps_namespaces_that_others_selected(server, cluster):
     server.put(f"{NS}/other", {"team": "x"})
     done = ensure_tenants(cluster, spec(1, selector={"team": "x"}))
-    assert done["extra"] == ["other"] and labels(server, "other") == {"team": "x"}
+    assert done["extra"] == ["other"]
+    assert labels(server, "other") == {"team": "x"}
 
 
 def test_check_mode_only_reads(server, cluster):
     server.put(f"{NS}/tenant-2", ownership.labels("r0"), metadata={"deletionTimestamp": "2026-11-24T12:00:00Z"})
     done = ensure_tenants(cluster, spec(), check_mode=True)
-    assert server.writes() == [] and done["created"] == ["tenant-1", "tenant-2", "tenant-3"] and done["bindings"] == 3 and not done["ready"]
+    assert server.writes() == []
+    assert done["created"] == ["tenant-1", "tenant-2", "tenant-3"]
+    assert done["bindings"] == 3
+    assert not done["ready"]
     ensure_tenants(cluster, spec(1))
     assert ensure_tenants(cluster, spec(1), check_mode=True)["ready"]
 
@@ -148,7 +164,8 @@ def test_keeps_to_its_parallelism(server):
 def test_retries_temporary_failures(server, cluster, pauses, status):
     server.answers[("POST", NS)] = [(status, {"__headers": {"Retry-After": "1"}})] * 2
     assert ensure_tenants(cluster, spec(2))["created"] == ["tenant-1", "tenant-2"]
-    assert len(pauses) == 2 and server.get(BINDING.format("tenant-2"))
+    assert len(pauses) == 2
+    assert server.get(BINDING.format("tenant-2"))
 
 
 def test_fails_when_the_server_denies_a_request(server, cluster):
@@ -183,6 +200,6 @@ def test_fails_on_a_parallelism_out_of_range(parallelism):
 
 
 def test_fails_on_invalid_workspace_names(server, cluster):
-    with pytest.raises(MlflowError, match="is not a name"):
+    with pytest.raises(MlflowError, match="not a name"):
         ensure_tenants(cluster, spec(names=["A"]))
     assert server.requests == []

@@ -26,7 +26,8 @@ OLD = "opendatahub-operator.v3.4.0"
 )
 def test_offers(offer, starting_csv, says):
     problems = olm.offer_problems(offer, "opendatahub-operator", "community-operators", "fast-3", starting_csv)
-    assert says in " ".join(problems) and bool(problems) == bool(says)
+    assert says in " ".join(problems)
+    assert bool(problems) == bool(says)
 
 
 @pytest.mark.parametrize(
@@ -48,8 +49,10 @@ def test_offers(offer, starting_csv, says):
 )
 def test_plans(found, pending, starting_csv, waits, fails):
     verdict = olm.check_plan(found, pending, starting_csv)
-    assert waits in " ".join(verdict.waiting_for) and bool(verdict.waiting_for) == bool(waits)
-    assert fails in " ".join(verdict.problems) and bool(verdict.problems) == bool(fails)
+    assert waits in " ".join(verdict.waiting_for)
+    assert bool(verdict.waiting_for) == bool(waits)
+    assert fails in " ".join(verdict.problems)
+    assert bool(verdict.problems) == bool(fails)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +78,8 @@ def test_plans(found, pending, starting_csv, waits, fails):
 def test_installations(found, pending, csvs, waits, doubts, fails):
     verdict = olm.check_installation(found, pending, csvs, {}, CSV if fails.startswith("installed") else "")
     for said, expected in ((verdict.waiting_for, waits), (verdict.doubts, doubts), (verdict.problems, fails)):
-        assert expected in " ".join(said) and bool(said) == bool(expected)
+        assert expected in " ".join(said)
+        assert bool(said) == bool(expected)
 
 
 def test_a_version_without_its_deployment_is_not_installed():
@@ -84,6 +88,10 @@ def test_a_version_without_its_deployment_is_not_installed():
 
 
 def test_copies_and_owned_kinds():
-    assert olm.owns(csv(), "DataScienceCluster") and not olm.owns({}, "DataScienceCluster")
-    assert olm.is_copied(csv(reason="Copied")) and olm.is_copied(named("a", {"olm.copiedFrom": "b"})) and not olm.is_copied(csv())
-    assert olm.deployment_names(csv()) == ["opendatahub-operator-controller-manager"] and olm.deployment_names(None) == []
+    assert olm.owns(csv(), "DataScienceCluster")
+    assert not olm.owns({}, "DataScienceCluster")
+    assert olm.is_copied(csv(reason="Copied"))
+    assert olm.is_copied(named("a", {"olm.copiedFrom": "b"}))
+    assert not olm.is_copied(csv())
+    assert olm.deployment_names(csv()) == ["opendatahub-operator-controller-manager"]
+    assert olm.deployment_names(None) == []

@@ -65,7 +65,8 @@ UNREADY = condition("Ready", "False", reason="NotReady")
 )
 def test_obstacles(seen, wanted, install, says):
     found = opendatahub.obstacles(seen, replace(REQUEST, **wanted), install)
-    assert len(found) == len(says) and all(text in " ".join(found) for text in says)
+    assert len(found) == len(says)
+    assert all(text in " ".join(found) for text in says)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +83,8 @@ def test_obstacles(seen, wanted, install, says):
 )
 def test_the_operator(seen, waits):
     verdict = opendatahub.check_operator(seen, REQUEST)
-    assert len(verdict.waiting_for) == len(waits) and all(name in said for name, said in zip(waits, verdict.waiting_for, strict=True))
+    assert len(verdict.waiting_for) == len(waits)
+    assert all(name in said for name, said in zip(waits, verdict.waiting_for, strict=True))
 
 
 @pytest.mark.parametrize(
@@ -97,7 +99,8 @@ def test_the_operator(seen, waits):
 )
 def test_the_dsci(seen, waits):
     said = opendatahub.check_dsci(seen, REQUEST).waiting_for
-    assert waits in " ".join(said) and bool(said) == bool(waits)
+    assert waits in " ".join(said)
+    assert bool(said) == bool(waits)
     assert opendatahub.check_dsci_present(seen, REQUEST).ready == bool(seen.dscis)
 
 
@@ -130,7 +133,8 @@ def test_the_dsci(seen, waits):
 )
 def test_mlflow_operator(seen, waits):
     said = opendatahub.check_mlflow_operator(seen, REQUEST).waiting_for
-    assert len(said) == len(waits) and all(text in found for text, found in zip(waits, said, strict=True))
+    assert len(said) == len(waits)
+    assert all(text in found for text, found in zip(waits, said, strict=True))
 
 
 def test_a_dsc_that_goes_is_not_ready():
@@ -161,7 +165,8 @@ def test_a_silent_operator_counts_only_when_accepted():
 )
 def test_the_operator_goes(seen, waits):
     said = opendatahub.check_mlflow_operator_absent(seen, REQUEST).waiting_for
-    assert waits in " ".join(said) and bool(said) == bool(waits)
+    assert waits in " ".join(said)
+    assert bool(said) == bool(waits)
 
 
 def test_a_plan_is_judged_by_the_subscription():
@@ -178,9 +183,12 @@ def test_what_was_last_seen():
     )
     told = opendatahub.last_seen(seen)
     assert told[0] == "Subscription opendatahub-operator: BundleUnpacking=True (JobIncomplete)"
-    assert told[1].startswith("DSCInitialization default-dsci: phase Progressing; ReconcileComplete=Unknown") and "Progressing=True" in told[1]
-    assert "Degraded" not in told[1] and "MonitoringReady" not in told[1]
-    assert "Some modules are not ready" in told[2] and "DashboardReady" not in told[2]
+    assert told[1].startswith("DSCInitialization default-dsci: phase Progressing; ReconcileComplete=Unknown")
+    assert "Progressing=True" in told[1]
+    assert "Degraded" not in told[1]
+    assert "MonitoringReady" not in told[1]
+    assert "Some modules are not ready" in told[2]
+    assert "DashboardReady" not in told[2]
     assert told[3] == "MLflowOperator default-mlflowoperator: no status"
 
 
@@ -200,19 +208,22 @@ def test_what_roles_ask():
     }
     assert seen["dsc"] == {"name": "default-dsc", "owned": False, "management_state": "Managed"}
     assert seen["mlflow_operator"] == {"present": True, "deleting": False, "releases": {"platform": "3.5.0", "MLflow": "v3.14.0"}}
-    assert seen["release"] == {"name": "Open Data Hub", "version": "3.5.0"} and seen["applications_namespace"] == "opendatahub"
+    assert seen["release"] == {"name": "Open Data Hub", "version": "3.5.0"}
+    assert seen["applications_namespace"] == "opendatahub"
 
 
 def test_a_platform_that_does_not_know_its_version():
     unknown = dsc()
     unknown["status"]["release"] = {"name": "Open Data Hub", "version": "0.0.0"}
     seen = opendatahub.facts(state(operator=OperatorState(), dscs=[unknown]))
-    assert seen["operator"]["version"] == seen["release"]["version"] == "" and seen["release"]["name"] == "Open Data Hub"
+    assert seen["operator"]["version"] == seen["release"]["version"] == ""
+    assert seen["release"]["name"] == "Open Data Hub"
 
 
 def test_what_roles_ask_of_nothing():
     seen = opendatahub.facts(bare())
-    assert not seen["operator"]["installed"] and seen["dsci"]["name"] == seen["dsc"]["name"] == seen["operator"]["version"] == ""
+    assert not seen["operator"]["installed"]
+    assert seen["dsci"]["name"] == seen["dsc"]["name"] == seen["operator"]["version"] == ""
 
 
 @pytest.mark.parametrize(

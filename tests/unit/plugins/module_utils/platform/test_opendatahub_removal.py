@@ -91,4 +91,5 @@ def test_plans(seen, run_id, expected, left):
     found = plan_removal(seen, run_id)
     said = found.pop("left")
     assert found == expected
-    assert len(said) == len(left) and all(text in sentence for text, sentence in zip(left, said, strict=True))
+    assert len(said) == len(left)
+    assert all(text in sentence for text, sentence in zip(left, said, strict=True))

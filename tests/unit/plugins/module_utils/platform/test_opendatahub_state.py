@@ -51,7 +51,10 @@ def look(objects, **wanted):
 
 def test_a_cluster_with_nothing():
     seen, asked = look({})
-    assert not seen.operator.served and seen.dsci is None and seen.dsc is None and seen.mlflows == []
+    assert not seen.operator.served
+    assert seen.dsci is None
+    assert seen.dsc is None
+    assert seen.mlflows == []
     assert not any("deployments/opendatahub" in path for path in asked)
 
 
@@ -65,7 +68,9 @@ def test_an_installed_operator_is_asked_by_name():
             OPERATOR: available("opendatahub-operator-controller-manager"),
         }
     )
-    assert seen.operator.csvs == [csv()] and seen.operator.install_plan == plan(CSV) and seen.operator.operator_groups == ["group"]
+    assert seen.operator.csvs == [csv()]
+    assert seen.operator.install_plan == plan(CSV)
+    assert seen.operator.operator_groups == ["group"]
     assert list(seen.operator.deployments) == ["opendatahub-operator-controller-manager"]
     assert not any(path.startswith(CSVS) or "packagemanifests" in path for path in asked)
 
@@ -74,7 +79,9 @@ def test_an_operator_of_another_package_is_found_by_the_kind_it_owns():
     rhods = {**subscription("rhods-operator.v3.5.0", "rhods-operator.v3.5.0"), "spec": {"name": "rhods-operator"}}
     found = [csv("rhods-operator.v3.5.0"), csv("copy.v1", reason="Copied"), named("unrelated.v1")]
     seen, asked = look({SUBSCRIPTIONS: [rhods], CSVS: found, GROUPS: []})
-    assert seen.operator.csvs == found[:1] and seen.operator.subscription == rhods and seen.operator.namespace == PLACE
+    assert seen.operator.csvs == found[:1]
+    assert seen.operator.subscription == rhods
+    assert seen.operator.namespace == PLACE
     assert f"{CSVS}?!olm.copiedFrom" in asked
 
 
@@ -88,7 +95,8 @@ def test_the_package_of_the_wanted_catalog(source):
 
 def test_olm_is_left_alone_if_told_so():
     seen, asked = look({"/apis/dscinitialization.opendatahub.io/v2/dscinitializations": [dsci(namespace="elsewhere")]}, olm=False)
-    assert not any("operators.coreos.com" in path for path in asked) and not seen.operator.served
+    assert not any("operators.coreos.com" in path for path in asked)
+    assert not seen.operator.served
     assert "/apis/apps/v1/namespaces/elsewhere/deployments/mlflow-operator-controller-manager" in asked
 
 
