@@ -131,7 +131,7 @@ def test_another_plan_under_the_same_run_id_is_refused(smoke):
     refused = suite.play("full_suite", {"run_id": "smoke", "test_matrix_duration": "7s"})
     assert refused.returncode != 0
     assert "was planned differently" in refused.stdout
-    assert "Take the state directory" not in refused.stdout, "it is refused before anything is deployed"
+    assert "Acquire the state directory" not in refused.stdout, "it is refused before anything is deployed"
     assert "duration_s: 35.0 -> 7.0" in " ".join(refused.stdout.split())
     assert suite.run_json()["status"] == "complete"
 
