@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Objects that we make in a cluster and remove from it, under the rule of ownership: what does not carry our label is never changed or deleted unasked.
+"""Objects of a cluster, created and deleted under the rule of ownership: an object without our label is changed only if the user allows it.
 
 Objects are sent by server-side apply, so the fields that others set stay theirs (https://kubernetes.io/docs/reference/using-api/server-side-apply/).
 """
