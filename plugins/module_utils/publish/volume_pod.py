@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.generator import pod_place
+from ansible_collections.perfscale.mlflow.plugins.module_utils.generator import pod_lifecycle
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import ownership, readiness
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
@@ -71,19 +71,19 @@ def present(cluster: Cluster, run_id: str, manifest: dict[str, Any], timeout_s: 
     """Return the container in the running pod; a pod that has ended, or is being deleted, is replaced. Raises ClusterError."""
     objects = Objects(cluster, run_id, timeout_s)
     metadata = manifest["metadata"]
-    found = pod_place.get(cluster, metadata["namespace"], metadata["name"])
+    found = pod_lifecycle.get_pod(cluster, metadata["namespace"], metadata["name"])
     if found is not None and ownership.is_ours(found) and _has_ended(found):
         _remove(objects, found)
         found = None
     if found is None or not ownership.is_ours(found):
         # An unmanaged pod of this name is an error there.
-        pod_place.create(objects, manifest, dry_run=False)
+        pod_lifecycle.create_pod(objects, manifest, dry_run=False)
     return _await(cluster, metadata, timeout_s)
 
 
 def absent(cluster: Cluster, namespace: str, claim: str, timeout_s: float) -> None:
     """Delete the pod if it is ours, and wait until it is gone, since a volume may be mounted by one at a time. Raises ClusterError."""
-    found = pod_place.get(cluster, namespace, pod_name(claim))
+    found = pod_lifecycle.get_pod(cluster, namespace, pod_name(claim))
     if found is not None and ownership.is_ours(found):
         _remove(Objects(cluster, timeout_s=timeout_s), found)
 
@@ -103,8 +103,8 @@ def _await(cluster: Cluster, metadata: Mapping[str, Any], timeout_s: float) -> C
     where = f"{metadata['namespace']}/{metadata['name']}"
 
     def observe() -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
-        found = pod_place.get(cluster, metadata["namespace"], metadata["name"])
-        return found, pod_place.events(cluster, found) if found and (found.get("status") or {}).get("phase") == "Pending" else []
+        found = pod_lifecycle.get_pod(cluster, metadata["namespace"], metadata["name"])
+        return found, pod_lifecycle.pod_events(cluster, found) if found and (found.get("status") or {}).get("phase") == "Pending" else []
 
     _seen, outcome = readiness.wait(observe, lambda seen: check_running(seen[0], CONTAINER, seen[1]), timeout_s, pause_s=0.5, patience=20)
     if outcome.ended != "ready":

@@ -31,10 +31,10 @@ class Shell:
         self.spoil = lambda command, response: response
 
     def __call__(self, cluster, container, argv, stdin=b"", timeout_s=30.0):
-        here = [word.replace(volume_pod.MOUNT, str(self.directory), 1) if at == 5 else word for at, word in enumerate(argv)]
-        self.commands.append(argv[4])
+        here = [word.replace(volume_pod.MOUNT, str(self.directory), 1) if at == 7 else word for at, word in enumerate(argv)]
+        self.commands.append(argv[6])
         problem = subprocess.run(here, input=stdin, capture_output=True, check=False, timeout=30)
-        return self.spoil(argv[4], CommandResult(problem.returncode, problem.stdout, problem.stderr.decode()))
+        return self.spoil(argv[6], CommandResult(problem.returncode, problem.stdout, problem.stderr.decode()))
 
 
 @pytest.fixture(name="shell")
