@@ -20,7 +20,7 @@ def test_containers_follow_the_restricted_standard() -> None:
 
 
 def test_an_unknown_subject_is_named() -> None:
-    with pytest.raises(AnsibleFilterError, match="Security context node: unknown subject. Allowed: pod, container"):
+    with pytest.raises(AnsibleFilterError, match=r"Security context node: unknown subject\. Allowed: pod, container"):
         security_context("node")
 
 
