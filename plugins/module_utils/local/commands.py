@@ -35,7 +35,7 @@ def run(
     """
     limit = limit_s or COMMAND_LIMIT_S
     try:
-        done = subprocess.run(
+        done: subprocess.CompletedProcess[str] = subprocess.run(
             argv,
             cwd=chdir,
             env={**os.environ, **(env or {})},

@@ -36,7 +36,7 @@ try:
     import opensearchpy
     import opensearchpy.helpers
 except ImportError:  # the module reports it with missing_required_lib
-    opensearchpy = None
+    opensearchpy = None  # type: ignore[assignment]
     OPENSEARCH_ERROR: str | None = traceback.format_exc()
 else:
     OPENSEARCH_ERROR = None
@@ -115,8 +115,9 @@ class OpenSearchSink(RecordSink):
                 raise_on_error=False,
                 yield_ok=False,
                 max_retries=ATTEMPTS - 1,
-                initial_backoff=PAUSE_FIRST_S,
-                max_backoff=PAUSE_MAX_S,
+                # Its annotation wants whole seconds, its code takes any.
+                initial_backoff=PAUSE_FIRST_S,  # type: ignore[arg-type]
+                max_backoff=PAUSE_MAX_S,  # type: ignore[arg-type]
             )
             failed = [next(iter(result.values())).get("error") for _is_ok, result in results]
         if failed:
