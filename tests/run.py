@@ -101,6 +101,7 @@ def main(arguments: list[str]) -> int:
         print(error, file=sys.stderr)
         return 1
     if arguments == ["--benchmarks"]:
+        environment["PYTHONPATH"] = os.pathsep.join(str(ROOT / folder) for folder in (".collections", "tests"))
         codes = [
             subprocess.run([sys.executable, str(path)], cwd=ROOT, env=environment, check=False).returncode
             for path in sorted((ROOT / "tests/benchmarks").glob("*.py"))

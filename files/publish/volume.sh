@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Commands of the pod that mounts a volume, given to `sh -c` as text: it needs nothing but the usual tools (busybox has them all).
-# A response ends with the word `end`: one without it is incomplete, and every command may be repeated.
+# A response ends with $PERFSCALE_END (module_utils/kubernetes/pod_exec.py): one without it is incomplete, and every command may be repeated.
 set -u
 command=$1 root=$2
 shift 2
@@ -24,7 +24,7 @@ case $command in
   # settle: move what arrived into place, records last; a file is replaced in one step.
   settle)
     # Repeated, since the first response was lost.
-    [ -d "$arriving" ] || { echo end; exit 0; }
+    [ -d "$arriving" ] || { echo "$PERFSCALE_END"; exit 0; }
     cd "$arriving" || exit 1
     for last in '' cell.json run.json; do
       find . -type f | while read -r file; do
@@ -46,4 +46,4 @@ case $command in
     set -- $(ls -ln "$root/$1")
     echo "size $5" ;;
 esac
-echo end
+echo "$PERFSCALE_END"

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from querier_stand_in import Querier, querier
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import pod_exec
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.certificates import issue
@@ -25,6 +24,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.collec
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.files import series_csv
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.profile import load_profile
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.window import Window
+from fake_querier import Querier, querier
 
 ROOT = Path(__file__).resolve().parents[2]
 ADDRESS = "10.200.0.1"

@@ -9,13 +9,9 @@ import traceback
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.options import connection_params, connection_spec
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.settings import SettingsError, checked
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink import Sink
-
-try:
-    from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
-except ImportError:  # only the sink in a cluster needs it, and says so
-    AUTH_ARG_SPEC = {}
 
 try:
     import jsonschema  # noqa: F401 # pylint: disable=unused-import
@@ -103,7 +99,7 @@ def create_sinks(given: Iterable[Mapping[str, Any]], cluster: Mapping[str, Any])
 def sink_spec() -> dict[str, Any]:
     """Return the options of every module that works with sinks."""
     return {
-        **AUTH_ARG_SPEC,
+        **connection_spec(),
         "sinks": {"type": "list", "elements": "dict", "required": True},
         "pod": {"type": "dict", "default": {}},
         "schema_directory": {"type": "path", "required": True},
@@ -112,4 +108,4 @@ def sink_spec() -> dict[str, Any]:
 
 def cluster_options(params: Mapping[str, Any], run_id: str) -> dict[str, Any]:
     """Return how to reach the cluster of a volume: the login, the settings of the pod that mounts it, and the run that makes it."""
-    return {"login": {name: params[name] for name in AUTH_ARG_SPEC}, "pod": params["pod"], "run_id": run_id}
+    return {"login": connection_params(params), "pod": params["pod"], "run_id": run_id}

@@ -15,7 +15,7 @@ from typing import Any, cast
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import write_atomic
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pod_exec import Answer, Container, run
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pod_exec import END, SHELL, CommandResult, Container, run
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish import volume_pod
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink import READ_BACK, FileSink, Upload, joined
 
@@ -118,22 +118,22 @@ class VolumeSink(FileSink):
         for at in range(0, size, PIECE):
             yield self._command("read", key, str(at // MEBIBYTE), str(PIECE // MEBIBYTE), length=min(PIECE, size - at)).stdout
 
-    def _command(self, command: str, *words: str, stdin: bytes = b"", length: int | None = None, repeated: str = "") -> Answer:
-        """Return a complete response: one that ends with `end`, or that has `length` bytes. Raises SinkError.
+    def _command(self, command: str, *words: str, stdin: bytes = b"", length: int | None = None, repeated: str = "") -> CommandResult:
+        """Return a complete response: one that ends with `END`, or that has `length` bytes. Raises SinkError.
 
         `repeated` is the output of a command that an earlier attempt has carried out.
         """
         problem = ""
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                argv = ["sh", "-c", self._script, "volume", command, self._root, *words]
+                argv = [*SHELL, "-c", self._script, "volume", command, self._root, *words]
                 response = run(self._cluster, self._running_container(), argv, stdin, timeout_s=120.0)
             except ClusterError as error:
                 if error.status in (401, 403, 404) or error.reason == "NotStarted":
                     raise self.error(str(error)) from error
                 problem = str(error)
             else:
-                is_complete = len(response.stdout) == length if length is not None else response.stdout.endswith(b"end\n")
+                is_complete = len(response.stdout) == length if length is not None else response.stdout.endswith(f"{END}\n".encode())
                 if is_complete or response.code == _ABSENT:
                     return response
                 output = response.stdout.decode("utf-8", "replace").strip()

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.generator import pod_place
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import ownership, waiting
+from ansible_collections.perfscale.mlflow.plugins.module_utils.generator import pod_lifecycle
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import ownership, readiness
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.objects import Objects
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pod_exec import Container
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pod_state import verdict
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pods import CONTAINER_SECURITY_CONTEXT, POD_SECURITY_CONTEXT, check_running
 
 CONTAINER, MOUNT = "volume", "/volume"
 # A pod that is left over ends by itself; the next publication creates another one.
@@ -38,7 +38,7 @@ def pod(namespace: str, claim: str, settings: Mapping[str, Any]) -> dict[str, An
         "imagePullPolicy": settings.get("image_pull_policy") or "IfNotPresent",
         "command": ["sleep", str(LIFE_S)],
         "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"cpu": "500m", "memory": "256Mi"}},
-        "securityContext": {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}},
+        "securityContext": CONTAINER_SECURITY_CONTEXT,
         "volumeMounts": [{"name": "results", "mountPath": MOUNT}],
     }
     spec = {
@@ -46,7 +46,7 @@ def pod(namespace: str, claim: str, settings: Mapping[str, Any]) -> dict[str, An
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": 1,
-        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}, **identity},
+        "securityContext": {**POD_SECURITY_CONTEXT, **identity},
         "containers": [container],
         "volumes": [{"name": "results", "persistentVolumeClaim": {"claimName": claim}}],
         **({"imagePullSecrets": secrets} if secrets else {}),
@@ -71,19 +71,19 @@ def present(cluster: Cluster, run_id: str, manifest: dict[str, Any], timeout_s: 
     """Return the container in the running pod; a pod that has ended, or is being deleted, is replaced. Raises ClusterError."""
     objects = Objects(cluster, run_id, timeout_s)
     metadata = manifest["metadata"]
-    found = pod_place.get(cluster, metadata["namespace"], metadata["name"])
+    found = pod_lifecycle.get_pod(cluster, metadata["namespace"], metadata["name"])
     if found is not None and ownership.is_ours(found) and _has_ended(found):
         _remove(objects, found)
         found = None
     if found is None or not ownership.is_ours(found):
         # An unmanaged pod of this name is an error there.
-        pod_place.create(objects, manifest, dry_run=False)
+        pod_lifecycle.create_pod(objects, manifest, dry_run=False)
     return _await(cluster, metadata, timeout_s)
 
 
 def absent(cluster: Cluster, namespace: str, claim: str, timeout_s: float) -> None:
     """Delete the pod if it is ours, and wait until it is gone, since a volume may be mounted by one at a time. Raises ClusterError."""
-    found = pod_place.get(cluster, namespace, pod_name(claim))
+    found = pod_lifecycle.get_pod(cluster, namespace, pod_name(claim))
     if found is not None and ownership.is_ours(found):
         _remove(Objects(cluster, timeout_s=timeout_s), found)
 
@@ -103,12 +103,12 @@ def _await(cluster: Cluster, metadata: Mapping[str, Any], timeout_s: float) -> C
     where = f"{metadata['namespace']}/{metadata['name']}"
 
     def observe() -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
-        found = pod_place.get(cluster, metadata["namespace"], metadata["name"])
-        return found, pod_place.events(cluster, found) if found and (found.get("status") or {}).get("phase") == "Pending" else []
+        found = pod_lifecycle.get_pod(cluster, metadata["namespace"], metadata["name"])
+        return found, pod_lifecycle.pod_events(cluster, found) if found and (found.get("status") or {}).get("phase") == "Pending" else []
 
-    _seen, outcome = waiting.wait(observe, lambda seen: verdict(seen[0], CONTAINER, seen[1]), timeout_s, pause_s=0.5, patience=20)
+    _seen, outcome = readiness.wait(observe, lambda seen: check_running(seen[0], CONTAINER, seen[1]), timeout_s, pause_s=0.5, patience=20)
     if outcome.ended != "ready":
-        problem = "; ".join(outcome.verdict.problems or outcome.verdict.doubts or outcome.verdict.waiting_for)
+        problem = "; ".join(outcome.readiness.reasons)
         raise ClusterError(
             f"Pod {where}: did not start within {outcome.seconds:.0f} s ({problem}). Correct the PVC, its storage class, or the image (publish_pod_image)."
         )

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pod_exec import Answer, Container
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pod_exec import CommandResult, Container
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish import volume, volume_pod
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.restoration import restore
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink import SinkError
@@ -31,10 +31,10 @@ class Shell:
         self.spoil = lambda command, response: response
 
     def __call__(self, cluster, container, argv, stdin=b"", timeout_s=30.0):
-        here = [word.replace(volume_pod.MOUNT, str(self.directory), 1) if at == 5 else word for at, word in enumerate(argv)]
-        self.commands.append(argv[4])
+        here = [word.replace(volume_pod.MOUNT, str(self.directory), 1) if at == 7 else word for at, word in enumerate(argv)]
+        self.commands.append(argv[6])
         problem = subprocess.run(here, input=stdin, capture_output=True, check=False, timeout=30)
-        return self.spoil(argv[4], Answer(problem.returncode, problem.stdout, problem.stderr.decode()))
+        return self.spoil(argv[6], CommandResult(problem.returncode, problem.stdout, problem.stderr.decode()))
 
 
 @pytest.fixture(name="shell")
@@ -87,7 +87,7 @@ def test_a_command_with_an_incomplete_response_is_repeated(run, large, store, sh
     def cut(sent, response):
         if sent == command and left:
             left.pop()
-            return Answer(None, response.stdout[:-3], "")
+            return CommandResult(None, response.stdout[:-3], "")
         return response
 
     shell.spoil = cut
@@ -107,13 +107,13 @@ def test_a_command_with_an_incomplete_response_is_repeated(run, large, store, sh
     ],
 )
 def test_what_keeps_the_volume_from_taking_files_is_named(run, store, shell, send, code, problem, words):
-    shell.spoil = lambda sent, response: Answer(code, b"", problem) if sent == "unpack" else response
+    shell.spoil = lambda sent, response: CommandResult(code, b"", problem) if sent == "unpack" else response
     assert words in send(store)["problems"][0]
     assert not (shell.directory / "runs/run-1").exists()
 
 
 def test_damage_on_the_way_is_noticed_before_anything_is_in_place(run, store, shell, send):
-    shell.spoil = lambda sent, response: Answer(0, response.stdout.replace(b"a", b"b"), "") if sent == "sums" else response
+    shell.spoil = lambda sent, response: CommandResult(0, response.stdout.replace(b"a", b"b"), "") if sent == "sums" else response
     assert "checksum in the volume differs from what was sent" in send(store)["problems"][0]
     assert not (shell.directory / "runs/run-1").exists()
 
