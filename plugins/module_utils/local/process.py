@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common import process_handle as handles
-from ansible_collections.perfscale.mlflow.plugins.module_utils.local import accounts, readiness, watcher
+from ansible_collections.perfscale.mlflow.plugins.module_utils.local import commands, readiness, watcher
 
 try:
     import psutil
@@ -186,7 +186,7 @@ class DetachedProcess:
             "argv": argv,
             "env": {**_inherited(), **home, **env, handles.MARK: str(self.handle_file)},
             "chdir": self.command.get("chdir") or str(self.directory),
-            "identity": accounts.identity(account),
+            "identity": commands.identity(account),
             "log_file": str(self.log_file),
             "handle_file": str(self.handle_file),
             "exit_file": str(self.exit_file),
