@@ -62,14 +62,14 @@ def test_damage_in_the_store_is_noticed(run, settings, tmp_path):
     send(run, settings)
     made = sinks.create_sinks([settings], {})
     made[0].put("run-1/cells/t1-c4-r1/k6.log", b"damaged")
-    with pytest.raises(SinkError, match=r"k6\.log its checksum differs from the manifest"):
+    with pytest.raises(SinkError, match=r"k6\.log: its checksum differs from the manifest"):
         restore("run-1", tmp_path / "back", made, SCHEMAS)
 
 
 def test_a_bucket_that_is_not_there_is_named(run, s3_url):
     problem = send(run, {"kind": "s3", "endpoint": s3_url, "bucket": "absent"})["problems"][0]
     assert "in bucket absent: the store returned NoSuchBucket" in problem
-    assert "Make the bucket, or correct its name." in problem
+    assert "Create the bucket, or correct its name." in problem
 
 
 def test_an_unknown_access_key_is_named(run, s3_url, monkeypatch):

@@ -280,7 +280,7 @@ def _await(cluster: Cluster, metadata: Mapping[str, Any], timeout_s: float) -> C
         found = pod_lifecycle.get_pod(cluster, metadata["namespace"], metadata["name"])
         return found, pod_lifecycle.pod_events(cluster, found) if found and (found.get("status") or {}).get("phase") == "Pending" else []
 
-    _seen, outcome = readiness.wait(observe, lambda seen: check_running(seen[0], CONTAINER, seen[1]), timeout_s, pause_s=0.5, patience=20)
+    outcome = readiness.wait(observe, lambda seen: check_running(seen[0], CONTAINER, seen[1]), timeout_s, pause_s=0.5, patience=20)[1]
     if outcome.ended != "ready":
         problem = "; ".join(outcome.readiness.reasons)
         raise ClusterError(
