@@ -13,9 +13,9 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.console.progress import ProgressLine
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.process_watch import ProcessWatch
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.watch import Watch
-from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.duration import format_duration
 
 try:
     import psutil
@@ -43,15 +43,6 @@ def controller_cpu_seconds() -> float:
     """Returns CPU seconds used so far by this worker and by the ansible-playbook above it."""
     here = psutil.Process()
     return sum(sum(process.cpu_times()[:2]) for process in (here, here.parent()) if process is not None)
-
-
-def progress_line(label: str, left_s: float | None, remaining_s: float, rate: float, requests: int, failures: int) -> str:
-    """Returns the line of progress; times in seconds (left_s None when nobody knows), rate in requests per second since the last line."""
-    times = ""
-    if left_s is not None:
-        left = max(0.0, left_s)
-        times = f"{format_duration(left)} left in the cell, {format_duration(left + remaining_s)} of load left in the run, "
-    return f"{label}: {times}{rate:.0f} requests/s, {requests} requests so far, {failures} failed"
 
 
 def watch_of(arguments: dict[str, Any]) -> Watch:
@@ -103,8 +94,16 @@ class ActionModule(ActionBase):
             left = arguments["expected_s"] - (now - began) if arguments["expected_s"] else None
             if is_due and look.is_running:
                 rate = since_line / (now - counted)
-                line = progress_line(arguments["label"], left, arguments["remaining_s"], rate, requests, failures)
-                Display().display(f"{arguments['label']}: not reachable, which the load does not need. {look.note}" if look.note else line)
+                line = ProgressLine.of_load(
+                    arguments["label"],
+                    f"{rate:.0f} requests/s, {requests} requests so far, {failures} failed",
+                    arguments["expected_s"],
+                    left,
+                    arguments["remaining_s"],
+                )
+                if look.note:
+                    line = ProgressLine.of_load(arguments["label"], f"not reachable, which the load does not need. {look.note}")
+                Display().display(line)
                 last_line = now
                 if not look.note:
                     counted, since_line = now, 0

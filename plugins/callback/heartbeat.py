@@ -35,6 +35,9 @@ import time
 
 from ansible.plugins.callback import CallbackBase
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.console.progress import ProgressLine
+from ansible_collections.perfscale.mlflow.plugins.module_utils.console.task_label import task_label
+
 SHOW_THEIR_OWN = ("perfscale.mlflow.k6_wait", "ansible.builtin.pause")
 
 
@@ -59,7 +62,7 @@ class CallbackModule(CallbackBase):
     def v2_runner_on_start(self, host, task):
         """Remembers which task runs, and since when."""
         self._since = self._said = time.monotonic()
-        self._task = "" if task.action in SHOW_THEIR_OWN else task.get_name().strip()
+        self._task = "" if task.action in SHOW_THEIR_OWN else task_label(task.get_name())
 
     def v2_runner_on_ok(self, result):
         """Forgets a task that ended."""
@@ -80,4 +83,4 @@ class CallbackModule(CallbackBase):
             now, task = time.monotonic(), self._task
             if task and now - self._said >= interval:
                 self._said = now
-                self._display.display(f"{task}: still runs after {now - self._since:.0f} s")
+                self._display.display(ProgressLine(f"{task}: still runs after {now - self._since:.0f} s"))

@@ -12,7 +12,7 @@ import pytest
 from ansible.utils.display import Display
 
 from ansible_collections.perfscale.mlflow.plugins.action import k6_wait
-from ansible_collections.perfscale.mlflow.plugins.action.k6_wait import ActionModule, progress_line
+from ansible_collections.perfscale.mlflow.plugins.action.k6_wait import ActionModule
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.watch import Look
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.process import DetachedProcess
 
@@ -143,12 +143,3 @@ def test_a_load_that_was_attached_to_is_older_than_the_wait(watched):
 def test_a_load_in_a_pod_is_watched_through_the_cluster():
     handle = {"pod_uid": "u", "namespace": "n", "pod": "p", "container": "k6", "restarts": 0, "directory": "/results/x"}
     assert type(k6_wait.watch_of({"handle": handle, "directory": "/d"})).__name__ == "PodWatch"
-
-
-def test_a_line_without_an_expected_end():
-    assert progress_line("prefill of 4 tenants", None, 0, 24, 240, 0) == "prefill of 4 tenants: 24 requests/s, 240 requests so far, 0 failed"
-
-
-def test_a_line_of_progress():
-    line = progress_line("cell 2 of 4 t1-c10-r1", 65, 100, 86.4, 900, 3)
-    assert line == "cell 2 of 4 t1-c10-r1: 1m 5s left in the cell, 2m 45s of load left in the run, 86 requests/s, 900 requests so far, 3 failed"
