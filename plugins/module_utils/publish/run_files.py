@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.console.run_directory import LOG
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink import RECORDS, Altered, Upload
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import FileWriteError, describe, read_json, write_json
 
@@ -72,7 +73,7 @@ class RunFiles:
 
 
 def listed(directory: Path, only: Sequence[str], exclude: Sequence[str]) -> list[str]:
-    """Returns the paths of the regular files below a directory that are wanted; hidden ones, links and temporary files are not."""
+    """Return the paths of the regular files below a directory that are wanted; hidden ones, links and the log of Ansible never are."""
     found = []
     for root, folders, names in os.walk(directory):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
@@ -80,7 +81,7 @@ def listed(directory: Path, only: Sequence[str], exclude: Sequence[str]) -> list
             file = Path(root) / name
             if not name.startswith(".") and file.is_file() and not file.is_symlink():
                 found.append(file.relative_to(directory).as_posix())
-    return [path for path in found if (not only or _matches(path, only)) and not _matches(path, exclude)]
+    return [path for path in found if path != LOG and (not only or _matches(path, only)) and not _matches(path, exclude)]
 
 
 def _matches(path: str, patterns: Iterable[str]) -> bool:
