@@ -55,7 +55,8 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.console.task_labe
 from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.duration import format_duration
 
 REFRESH_S = 1.0
-# What ansible-core prints around a warning that belongs to no task.
+# What ansible-core prints before what belongs to no task: an interruption, a file that cannot be read.
+ERROR = "[ERROR]: "
 WARNING = "[WARNING]: "
 DEPRECATION = "[DEPRECATION WARNING]: "
 
@@ -241,11 +242,7 @@ class CallbackModule(DefaultCallback):
         if self._unhandled is not None and not self._has_failed and any(stats.summarize(host)["failures"] for host in stats.processed):
             self._print_error(self._unhandled)
         self._end_stage(is_last=True)
-        self._ended.set()
-        with self._lock:
-            if self._status:
-                self._status.clear()
-            self._status = None
+        self._end_status()
         self._flush()
 
     # Results
@@ -283,9 +280,12 @@ class CallbackModule(DefaultCallback):
         hosts = "" if result.host.get_name() == "localhost" else f" [{result.host.get_name()}]"
         task = f"{task_label(result.task_name)} ({task_location(result.task.get_path())}){hosts}"
         head = [f"Error: {said[0]}", f"  Task: {task}"] if len(said) == 1 else [f"Error: {task}", *(f"  {line}" for line in said)]
-        log = os.path.join(self._run_directory, LOG) if self._run_directory else ""
-        log = log if os.path.isfile(log) else "none, since no run was begun; -v prints every task"
-        self._line("\n".join([*head, f"  Log: {log}"]), C.COLOR_ERROR)
+        self._line("\n".join([*head, f"  Log: {self._log()}"]), C.COLOR_ERROR)
+
+    def _log(self):
+        """Return where the log is."""
+        path = os.path.join(self._run_directory, LOG) if self._run_directory else ""
+        return path if os.path.isfile(path) else "none, since no run was begun; -v prints every task"
 
     def _message_once(self, text, color=None, stderr=False):
         """Print a message unless it was printed before: several plays show the plan, and many tasks cause the same warning."""
@@ -328,6 +328,13 @@ class CallbackModule(DefaultCallback):
         except (OSError, ValueError):
             return
 
+    def _end_status(self):
+        self._ended.set()
+        with self._lock:
+            if self._status:
+                self._status.clear()
+            self._status = None
+
     def _ellipsis(self):
         return "…" if encodes(sys.stdout, "…") else "..."
 
@@ -345,6 +352,10 @@ class CallbackModule(DefaultCallback):
                     self._status.clear()
                 if isinstance(msg, str) and msg.startswith(WARNING):
                     return self._message_once(f"Warning: {sentence(msg.removeprefix(WARNING))}", C.COLOR_WARN, stderr=True)
+                if isinstance(msg, str) and msg.startswith(ERROR):
+                    # Nothing may be drawn below an interruption: the program ends now.
+                    self._end_status()
+                    return self._line(f"Error: {sentence(msg.removeprefix(ERROR))}\n  Log: {self._log()}", C.COLOR_ERROR, stderr=True)
                 if isinstance(msg, str) and msg.startswith(DEPRECATION):
                     msg = sentence(msg)
             except Exception:  # noqa: S110  # whatever goes wrong with an ornament, the message is printed

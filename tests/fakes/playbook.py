@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import pty
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -16,8 +17,11 @@ PROGRAM = str(Path(sys.executable).with_name("ansible-playbook"))
 LIMIT_S = 120
 
 
-def run_playbook(directory: Path, text: str, *options: str, terminal: bool = False, **environment: str) -> tuple[int, str]:
-    """Run a playbook with the callbacks of ansible.cfg; return its exit code and its output."""
+def run_playbook(directory: Path, text: str, *options: str, terminal: bool = False, interrupt_at: str = "", **environment: str) -> tuple[int, str]:
+    """Run a playbook with the callbacks of ansible.cfg; return its exit code and its output.
+
+    On a terminal it is interrupted as soon as it has printed `interrupt_at`.
+    """
     (directory / "play.yml").write_text(text, encoding="utf-8")
     inherited = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "PERFSCALE_"))}
     settings = {
@@ -40,6 +44,9 @@ def run_playbook(directory: Path, text: str, *options: str, terminal: bool = Fal
         try:
             while part := os.read(ours, 65536):
                 output += part
+                if interrupt_at and interrupt_at.encode() in output:
+                    interrupt_at = ""
+                    playing.send_signal(signal.SIGINT)
         except OSError:  # the terminal has no writer any more
             pass
         os.close(ours)

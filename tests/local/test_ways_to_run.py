@@ -72,6 +72,7 @@ def test_an_existing_mlflow_without_metrics(existing):
 
 def test_the_token_is_in_no_result_and_no_output(existing):
     suite, env = existing
+    assert (suite.results / "existing" / "ansible.log").is_file()
     found = [path for path in suite.results.rglob("*") if path.is_file() and env["MLFLOW_TOKEN"].encode() in path.read_bytes()]
     assert found == []
     token_files = [path for path in suite.directory.rglob("*") if path.is_file() and env["MLFLOW_TOKEN"].encode() in path.read_bytes()]
@@ -81,8 +82,13 @@ def test_the_token_is_in_no_result_and_no_output(existing):
 def test_the_open_profile(smoke, suite_in):
     suite = suite_in("open")
     variables = {"test_matrix_tenants": 2, "test_matrix_rate": "1.5", "test_matrix_duration": "40s", "test_matrix_warmup": "2s", "run_id": "open"}
-    finished = suite.play("full_suite", variables)
+    pending = suite.directory / "pending"
+    pending.touch()
+    finished = suite.play("full_suite", {**variables, "teardown_pending_file": str(pending)})
     assert finished.returncode == 0
+    assert not pending.exists()
+    assert not suite.processes(), "as make suite asks, everything was stopped before the verdict"
+    assert "  Run open: passed, 1 of 1 cells are valid." in finished.stdout.splitlines()[-5:]
     cell = suite.cell("t2-q1.5-r1")
     started = sum(journey["started"] + journey["dropped"] for journey in cell["journeys"].values())
     assert started == pytest.approx(60, abs=4)

@@ -259,6 +259,16 @@ def test_progress_can_be_lines_on_a_terminal(load, tmp_path):
     assert "of load left in the run" in output
 
 
+def test_an_interruption_leaves_no_bar(load, tmp_path):
+    code, output = run_playbook(tmp_path, LOAD, terminal=True, interrupt_at="cell 1 of 1 t1-c5-r1 [", **load)
+    assert code == 99
+    assert [line for line in screen(output) if line] == [
+        "Load",
+        "  Error: User interrupted execution",
+        "    Log: none, since no run was begun; -v prints every task",
+    ]
+
+
 def screen(output):
     """Return the lines that a terminal shows in the end."""
     return [re.split(r"\r(?:\x1b\[K)?", line.rstrip("\r"))[-1] for line in output.split("\n")]
