@@ -7,20 +7,26 @@ from __future__ import annotations
 
 import os
 import pty
-import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = str(Path(sys.executable).with_name("ansible-playbook"))
-LIMIT_S = 120
 
 
-def run_playbook(directory: Path, text: str, *options: str, terminal: bool = False, interrupt_at: str = "", **environment: str) -> tuple[int, str]:
+def run_playbook(
+    directory: Path,
+    text: str,
+    *options: str,
+    terminal: bool = False,
+    react: tuple[str, Callable[[subprocess.Popen[bytes]], object]] | None = None,
+    **environment: str,
+) -> tuple[int, str]:
     """Run a playbook with the callbacks of ansible.cfg; return its exit code and its output.
 
-    On a terminal it is interrupted as soon as it has printed `interrupt_at`.
+    `react` is a text and what is done as soon as the text has been printed.
     """
     (directory / "play.yml").write_text(text, encoding="utf-8")
     inherited = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "PERFSCALE_"))}
@@ -32,29 +38,27 @@ def run_playbook(directory: Path, text: str, *options: str, terminal: bool = Fal
         "TERM": "xterm",
         "LC_ALL": "C.UTF-8",
     }
-    command = [PROGRAM, "-i", "localhost,", "-c", "local", "-e", f"ansible_python_interpreter={sys.executable}", str(directory / "play.yml"), *options]
-    arguments = {"cwd": directory, "env": {**inherited, **settings, **environment}}
-    if not terminal:
-        finished = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LIMIT_S, check=False, **arguments)
-        return _shown(finished.returncode, finished.stdout)
-    ours, theirs = pty.openpty()
-    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, close_fds=True, **arguments) as playing:
+    interpreter = f"ansible_python_interpreter={sys.executable}"
+    command = [PROGRAM, "-i", "localhost,", "-c", "local", "-e", interpreter, str(directory / "play.yml"), *options]
+    ours, theirs = pty.openpty() if terminal else os.pipe()
+    with subprocess.Popen(
+        command, cwd=directory, env={**inherited, **settings, **environment}, stdin=theirs if terminal else None, stdout=theirs, stderr=theirs
+    ) as playing:
         os.close(theirs)
         output = b""
-        try:
-            while part := os.read(ours, 65536):
-                output += part
-                if interrupt_at and interrupt_at.encode() in output:
-                    interrupt_at = ""
-                    playing.send_signal(signal.SIGINT)
-        except OSError:  # the terminal has no writer any more
-            pass
+        while part := _read(ours):
+            output += part
+            if react and react[0].encode() in output:
+                react[1](playing)
+                react = None
         os.close(ours)
-    return _shown(playing.returncode, output)
+    printed = output.decode("utf-8", "replace")
+    print(printed)  # pytest shows it when a test fails
+    return playing.returncode, printed
 
 
-def _shown(code: int, output: bytes) -> tuple[int, str]:
-    """Return code and text; pytest shows the text when a test fails."""
-    text = output.decode("utf-8", "replace")
-    print(text)
-    return code, text
+def _read(descriptor: int) -> bytes:
+    try:
+        return os.read(descriptor, 65536)
+    except OSError:  # a terminal without a writer
+        return b""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -139,11 +140,6 @@ LOAD = """
   hosts: localhost
   gather_facts: false
   tasks:
-    - name: Let the load end in a while
-      ansible.builtin.copy:
-        content: ""
-        dest: "{{ playbook_dir }}/ending"
-        mode: "0600"
     - name: Wait for k6
       perfscale.mlflow.k6_wait:
         directory: "{{ playbook_dir }}"
@@ -219,8 +215,8 @@ def test_check_mode_prints_the_same(tmp_path):
 
 @pytest.fixture(name="load")
 def fixture_load(tmp_path):
-    """The environment that names a process as the load of the playbook; it lives until some seconds after the playbook waits for it."""
-    argv = [shutil.which("sh"), "-c", "until test -e ending; do sleep 0.1; done; sleep 4"]
+    """The environment that names a process as the load of the playbook; it lives until `ending` exists."""
+    argv = [shutil.which("sh"), "-c", "until test -e ending; do sleep 0.1; done"]
     process = DetachedProcess("k6", str(tmp_path), {"argv": argv, "env": {}, "chdir": str(tmp_path), "user": None})
     process.start()
     described = process.describe()
@@ -228,8 +224,13 @@ def fixture_load(tmp_path):
     process.stop(1)
 
 
+def ending(tmp_path, text):
+    """The reaction that ends the load when something was printed about it."""
+    return text, lambda _playing: (tmp_path / "ending").touch()
+
+
 def test_a_pipe_gets_lines_of_progress(load, tmp_path):
-    code, output = run_playbook(tmp_path, LOAD, **load)
+    code, output = run_playbook(tmp_path, LOAD, react=ending(tmp_path, "of load left"), **load)
     assert code == 0
     assert "\x1b" not in output
     assert "\r" not in output
@@ -237,14 +238,14 @@ def test_a_pipe_gets_lines_of_progress(load, tmp_path):
 
 
 def test_a_terminal_gets_a_bar_that_leaves_nothing_behind(load, tmp_path):
-    code, output = run_playbook(tmp_path, LOAD, terminal=True, **load)
+    code, output = run_playbook(tmp_path, LOAD, terminal=True, react=ending(tmp_path, "t1-c5-r1 ["), **load)
     assert code == 0
     assert re.search(r"cell 1 of 1 t1-c5-r1 \[█*░+\] +\d+%, [\w ]+ left", output)
     assert [line for line in screen(output) if line] == ["Load", "  Café: the end"]
 
 
 def test_a_narrow_terminal_without_utf_8_gets_a_bar_too(load, tmp_path):
-    code, output = run_playbook(tmp_path, LOAD, terminal=True, COLUMNS="38", LC_ALL="C.UTF-8", PYTHONIOENCODING="ascii", **load)
+    code, output = run_playbook(tmp_path, LOAD, terminal=True, react=ending(tmp_path, "t1-c5-r1"), COLUMNS="38", PYTHONIOENCODING="ascii", **load)
     assert code == 0
     shown = re.findall(r"\x1b\[K([^\r\x1b]*)", output)
     assert max(map(len, shown)) <= 37
@@ -253,14 +254,14 @@ def test_a_narrow_terminal_without_utf_8_gets_a_bar_too(load, tmp_path):
 
 
 def test_progress_can_be_lines_on_a_terminal(load, tmp_path):
-    code, output = run_playbook(tmp_path, LOAD, terminal=True, PERFSCALE_PROGRESS="lines", **load)
+    code, output = run_playbook(tmp_path, LOAD, terminal=True, react=ending(tmp_path, "of load left"), PERFSCALE_PROGRESS="lines", **load)
     assert code == 0
     assert "\x1b[K" not in output
     assert "of load left in the run" in output
 
 
 def test_an_interruption_leaves_no_bar(load, tmp_path):
-    code, output = run_playbook(tmp_path, LOAD, terminal=True, interrupt_at="cell 1 of 1 t1-c5-r1 [", **load)
+    code, output = run_playbook(tmp_path, LOAD, terminal=True, react=("t1-c5-r1 [", lambda playing: playing.send_signal(signal.SIGINT)), **load)
     assert code == 99
     assert [line for line in screen(output) if line] == [
         "Load",
