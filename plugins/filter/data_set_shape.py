@@ -42,7 +42,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.shape impo
 
 
 def data_set_shape(given: dict[str, Any]) -> dict[str, Any]:
-    """Returns {digest, shape}; raises AnsibleFilterError with one sentence."""
+    """Return {digest, shape}; raises AnsibleFilterError with one sentence."""
     try:
         shape = check_shape(given)
     except MlflowError as error:

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The filter that turns a matrix file into a plan."""
+"""The filter that expands a matrix into a plan."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ short_description: Expand a matrix of tenants, concurrency or rate, profile and 
 author:
   - perfscale.mlflow contributors (@perfscale)
 description:
-  - Validates the declared axes together with what the user overrides, and names every problem at once.
+  - Validates the declared axes together with the overrides of the user, and reports every problem at once.
   - Returns the ordered cells with their ids, a digest, and an estimate of load time and disk.
   - Pure, nothing is read or written.
 options:
@@ -22,12 +22,12 @@ options:
     required: true
   overrides:
     description:
-      - What the user set, by axis or setting (tenants, concurrency, rate, profile, repeats, duration, warmup, order, seed).
+      - The overrides of the user, by axis or setting (tenants, concurrency, rate, profile, repeats, duration, warmup, order, seed).
       - An empty text or list counts as not set.
     type: dict
     default: {}
   context:
-    description: What else tells two runs apart, such as the shape of the data set; it becomes part of the digest.
+    description: What else distinguishes two runs, such as the shape of the data set; it becomes part of the digest.
     type: dict
     default: {}
 """
@@ -54,7 +54,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.plan impor
 
 
 def expand_matrix(matrix: dict[str, Any], overrides: dict[str, Any] | None = None, context: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Returns the plan; raises AnsibleFilterError with one sentence for each problem."""
+    """Return the plan; raises AnsibleFilterError with one sentence for each problem."""
     try:
         return expand(matrix, overrides, context)
     except MatrixError as error:

@@ -1,14 +1,14 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The filter that fills a cell's resources when nobody asked for metrics."""
+"""The filter that returns the resources of a cell without metrics."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: resources_not_requested
 version_added: 0.1.0
-short_description: Make the resources of a cell that was measured without a metrics profile
+short_description: Return the resources of a cell that was measured without a metrics profile
 author:
   - perfscale.mlflow contributors (@perfscale)
 description:
@@ -39,7 +39,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.resour
 
 
 def resources_not_requested(components: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Returns {component: resources} with the status not_requested."""
+    """Return {component: resources} with the status not_requested."""
     return not_requested(components)
 
 

@@ -1,25 +1,25 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The filter that turns a duration into seconds."""
+"""The filter that converts a duration into seconds."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: seconds
 version_added: 0.1.0
-short_description: Turn a duration into seconds
+short_description: Convert a duration into seconds
 author:
   - perfscale.mlflow contributors (@perfscale)
 description:
-  - Reads what k6 and Go write, such as C(90s), C(10m) or C(1h30m), and plain seconds.
+  - Accepts durations of k6 and Go, such as C(90s), C(10m) or C(1h30m), and plain seconds.
 options:
   _input:
     description: The duration.
     type: raw
     required: true
   name:
-    description: What an error calls it.
+    description: The name of the duration in errors.
     type: str
     default: duration
 """
@@ -44,7 +44,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.duration i
 
 
 def seconds(value: Any, name: str = "duration") -> float:
-    """Returns seconds; raises AnsibleFilterError with one sentence."""
+    """Return seconds; raises AnsibleFilterError with one sentence."""
     try:
         return parse_duration(value, name)
     except ValueError as error:

@@ -84,10 +84,10 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError, explain, write_text
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.authorities import KINDS, collect
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import LIBRARIES, MISSING, auth_spec, cluster_from
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import FileWriteError, explain, write_text
 
 
 def argument_spec():

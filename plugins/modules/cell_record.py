@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Module: the only writer of cell.json and run.json."""
+"""Write cell.json and run.json; nothing else does."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ short_description: Write the records of a run and its cells
 author:
   - perfscale.mlflow contributors (@perfscale)
 description:
-  - The only writer of C(run.json) and C(cell.json). Every document is checked against its JSON Schema and written atomically.
-  - Takes the lock of the run at O(phase=begin) and gives it back at O(phase=finish).
+  - The only writer of C(run.json) and C(cell.json). Every document is validated against its JSON Schema and written atomically.
+  - Acquires the lock of the run at O(phase=begin) and releases it at O(phase=finish).
 attributes:
   check_mode:
     description: Can run in check mode without changing anything.
@@ -21,9 +21,9 @@ attributes:
 options:
   phase:
     description:
-      - V(compare) refuses a plan that is not the one of the run that is there, V(begin) creates the run or goes on with it.
-      - V(measured) records a measured cell and judges it, V(failed) records a cell without measurement.
-      - V(finish) evaluates the objectives and closes the run, V(outcome) only tells how a closed run ended.
+      - V(compare) fails for a plan that differs from the one of an existing run, V(begin) creates the run or resumes it.
+      - V(measured) records a measured cell with its verdict, V(failed) records a cell without measurement.
+      - V(finish) evaluates the objectives and closes the run, V(outcome) only returns how a closed run ended.
     type: str
     choices: [compare, begin, measured, failed, finish, outcome]
     required: true
@@ -118,13 +118,13 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow import database_rows
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors import MlflowError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import FileWriteError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.cell import write_failed, write_measured
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.fingerprint import controller_fingerprint
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.lock import Locked
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.run import Run, RunRefused, outcome_of
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.lock import RunLockedError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.run import PlanMismatchError, Run, outcome_of
 
 try:
     import jsonschema  # noqa: F401 # pylint: disable=unused-import
@@ -136,12 +136,12 @@ else:
 
 
 def summary_of(record: dict[str, Any]) -> dict[str, Any]:
-    """Returns the few keys of a cell's record that a playbook prints."""
+    """Return the few keys of a cell's record that a playbook prints."""
     return {"id": record["id"], "verdict": record["verdict"], "n": record.get("total", {}).get("n", 0)}
 
 
 def with_rows(parts: dict[str, Any], database: dict[str, Any]) -> dict[str, Any]:
-    """Returns the parts with the rows of the tables before and after; a database that cannot be read costs its rows, not the measurement."""
+    """Return the parts with the rows of the tables before and after; a database that cannot be read costs its rows, not the measurement."""
     notes = parts.get("notes", {})
     try:
         after = database_rows.count_rows(database)
@@ -151,7 +151,7 @@ def with_rows(parts: dict[str, Any], database: dict[str, Any]) -> dict[str, Any]
 
 
 def write(params: dict[str, Any]) -> dict[str, Any]:
-    """Writes the record of the phase, if it has one, and returns its summary."""
+    """Write the record of the phase, if it has one, and returns its summary."""
     run = Run(params["run_directory"], params["schema_directory"])
     cell, factors, attempt = params["cell"], params["factors"], params["attempt"]
     if params["phase"] == "compare":
@@ -205,7 +205,7 @@ def main() -> None:
         module.exit_json(changed=True, record={})
     try:
         module.exit_json(changed=changes, record=write(module.params))
-    except (FileWriteError, Locked, MlflowError, RunRefused, ValueError) as error:
+    except (FileWriteError, RunLockedError, MlflowError, PlanMismatchError, ValueError) as error:
         module.fail_json(msg=str(error))
 
 

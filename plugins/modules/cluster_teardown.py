@@ -12,7 +12,8 @@ short_description: Delete what a run made in a cluster
 version_added: 0.2.0
 description:
   - Deletes exactly what carries the labels of a run, found by equality selectors, and waits until it is gone.
-  - A namespace of the run goes with everything in it. One that was only adopted stays and loses the label by which MLflow selects it.
+  - A namespace of the run goes when nothing is in it that is not of the run, system objects aside; else it stays and is named with what keeps it.
+    That takes permission to list every kind. A namespace that was only adopted stays and loses the label by which MLflow selects it.
   - Custom resources of operators are removed by the roles that made them, before this.
 author:
   - perfscale.mlflow contributors (@perfscale)
@@ -113,11 +114,11 @@ teardown:
       type: list
       elements: str
     remaining:
-      description: What is still there after O(timeout), each with C(object) and C(why).
+      description: What is still there after O(timeout), and namespaces with unmanaged objects, each with C(object) and C(why).
       type: list
       elements: dict
     others:
-      description: What other runs made in the same places and is left alone, each with C(object) and C(why).
+      description: What other runs made in the same places, and namespaces that hold such objects, left alone, each with C(object) and C(why).
       type: list
       elements: dict
     seconds:

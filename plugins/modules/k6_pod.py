@@ -111,10 +111,10 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.pod_load import PodLost, fetch, start, stop
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import LIBRARIES, MISSING, auth_spec, cluster_from
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import FileWriteError
 
 try:
     import jsonschema  # noqa: F401 # pylint: disable=unused-import

@@ -85,9 +85,9 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.process import start, stop
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.process import ProcessError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import FileWriteError
 
 try:
     import jsonschema  # noqa: F401 # pylint: disable=unused-import

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: k6_result
-short_description: Turn what k6 left into kept samples and the result of a cell
+short_description: Turn the output of k6 into samples and the result of a cell
 version_added: 0.1.0
 author:
   - perfscale.mlflow contributors (@perfscale)
 description:
   - Reads the raw CSV output, the summary and the log of one k6 attempt.
   - Writes C(samples.csv.gz), one row per request, and C(tenants.csv), one row per tenant, and returns counts, rates and
-    latencies of the measured window as they stand in C(cell.json).
-  - The kept samples are read back and compared with the raw file before that is removed.
-  - The result is also written as C(k6_result.json) in O(dest). Where the raw file is already gone, it is returned again,
-    so that a run that was interrupted afterwards goes on.
-  - What a killed k6 left is returned too, and marked as partial with the reason.
+    latencies of the measured window in the form of C(cell.json).
+  - The samples are read back and compared with the raw file before the raw file is removed.
+  - The result is also written as C(k6_result.json) in O(dest). Without the raw file the stored result is returned,
+    so that a run that was interrupted afterwards can be resumed.
+  - The result of a killed k6 is marked as partial, with the reason.
 attributes:
   check_mode:
     description: The module is skipped in check mode, since its result needs the files that it writes.
@@ -51,16 +51,16 @@ options:
     description: End of the window in epoch seconds. Needs O(window_start).
     type: float
   exit_code:
-    description: Exit code of k6, if known. It tells a complete attempt from a partial one.
+    description: Exit code of k6, if known. It distinguishes a complete attempt from a partial one.
     type: int
   request_timeout:
     description:
-      - Timeout of a request in seconds, as the load was given it. The default is that of k6.
+      - Timeout of a request in seconds, as configured for the load. The default is that of k6.
       - A request that timed out before it got a connection is charged this long, because k6 writes 0 for it.
     type: float
     default: 60
   remove_raw:
-    description: Remove the raw file after the kept samples were verified.
+    description: Remove the raw file after the samples were verified.
     type: bool
     default: false
 """
@@ -78,7 +78,7 @@ EXAMPLES = r"""
 - name: Read any k6 output whose window is known
   perfscale.mlflow.k6_result:
     directory: /srv/k6
-    dest: /srv/k6/kept
+    dest: /srv/k6/samples
     window_start: 1795474538.3
     window_end: 1795474598.3
 """
@@ -90,7 +90,7 @@ result:
   type: dict
   contains:
     window:
-      description: Epoch seconds of the window; C(end) is earlier than C(planned_end) when k6 did not live to see it.
+      description: Epoch seconds of the window; C(end) is earlier than C(planned_end) when k6 ended before it.
       type: dict
     partial:
       description: Whether the samples cover less than the planned load.
@@ -111,20 +111,20 @@ result:
       description: Journeys started, completed, interrupted, failed and dropped, and their durations.
       type: dict
     mix:
-      description: Real share of training among users, journeys and requests.
+      description: Actual share of training among virtual users, journeys and requests.
       type: dict
     generator:
-      description: Most users at once, dropped journeys, iterations and lateness of the generator, inside the window.
+      description: Most virtual users at once, dropped journeys, iterations and scheduling delay of the generator, inside the window.
       type: dict
     samples:
-      description: Rows and bytes of the kept samples.
+      description: Rows and bytes of the samples.
       type: dict
     undersampled:
       description: Required operations with fewer than five samples in the window.
       type: list
       elements: str
     warnings:
-      description: What deserves attention, one sentence each.
+      description: Problems of the samples, one sentence each.
       type: list
       elements: str
 files:
@@ -141,10 +141,10 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.errors import K6ResultError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations import OPERATIONS
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import K6ResultError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.result import Attempt, build_result
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import FileWriteError
 
 
 def argument_spec() -> dict:

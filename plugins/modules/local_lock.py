@@ -55,9 +55,9 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local import state_lock
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.commands import ToolError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import FileWriteError
 
 try:
     import psutil

@@ -190,6 +190,7 @@ import traceback
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError, write_json, write_text
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.answer import AnswerError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client import PrometheusError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.collection import Collection, Question, collect
@@ -200,7 +201,6 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.resour
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.selector import SelectorError, outside
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.template import TemplateError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.window import WindowError, parse_window
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import FileWriteError, write_json, write_text
 
 try:
     import yaml  # noqa: F401 # pylint: disable=unused-import

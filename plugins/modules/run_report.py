@@ -10,11 +10,11 @@ module: run_report
 short_description: Report one or several runs
 version_added: 0.1.0
 description:
-  - Reads C(run.json) and every C(cell.json) of runs, and result folders of the old suite
+  - Reads C(run.json) and every C(cell.json) of runs, and result folders of the legacy suite
     (C(summary_tenants-*_concurrency_*.json), C(metrics_*_concurrency_*.csv)), and writes tables, charts and a page. Never reads samples.
-  - The tables and charts have the names and columns that users of the old suite know; what tells cells of several runs apart stands
+  - The tables and charts have the names and columns that users of the legacy suite know; what distinguishes cells of several runs stands
     in columns at the end.
-  - A broken, foreign or half-written file is named in RV(report.warnings) and the rest is reported.
+  - A damaged or truncated file is named in RV(report.warnings) and the rest is reported.
 author:
   - perfscale.mlflow contributors (@perfscale)
 attributes:
@@ -25,7 +25,7 @@ attributes:
     description: Returns no diff.
     support: none
   idempotent:
-    description: The same sources give the same tables; every call writes the files again and says changed.
+    description: The same sources give the same tables; every call writes the files again and reports changed.
     support: none
 requirements:
   - pandas
@@ -34,7 +34,7 @@ requirements:
 options:
   sources:
     description:
-      - Run directories, result folders of the old suite, and directories that contain such.
+      - Run directories, result folders of the legacy suite, and directories that contain such.
     type: list
     elements: path
     required: true
@@ -51,6 +51,10 @@ options:
     elements: str
     choices: [csv, markdown, charts, html]
     default: [csv, markdown, charts, html]
+  template_directory:
+    description:
+      - The directory of the template and the style sheet of the page, C(files/report) of this collection. Required for the format V(html).
+    type: path
 """
 
 EXAMPLES = r"""
@@ -59,6 +63,7 @@ EXAMPLES = r"""
     sources:
       - results/latest
     output_dir: results/latest/report
+    template_directory: /collection/files/report
 
 - name: Compare two runs, tables only
   perfscale.mlflow.run_report:
@@ -87,10 +92,10 @@ report:
       type: int
       sample: 4
     status:
-      description: V(passed), V(failed), V(incomplete), or V(not_judged) for results of the old suite.
+      description: V(passed), V(failed), V(incomplete), or V(not_judged) for results of the legacy suite.
       type: str
       sample: passed
-    headline:
+    summary:
       description: The verdict in one sentence.
       type: str
       sample: "Passed: 4 of 4 cells are valid, 8 of 8 objectives are met."
@@ -104,34 +109,37 @@ from importlib.util import find_spec
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import FileWriteError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.report.material import ReportError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.report.report import FORMATS, make_report
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.inputs import ReportError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.report import FORMATS, create_report
 
 
-def missing_library(formats):
-    """Returns the first library that the formats need and that is not there, or None."""
+def missing_library(formats: list[str]) -> str | None:
+    """Return the first missing library that the formats need, or None."""
     needed = ["pandas"]
     if {"charts", "html"} & set(formats):
         needed += ["matplotlib", "jinja2"]
     return next((name for name in needed if find_spec(name) is None), None)
 
 
-def main():
-    """Runs the module."""
+def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "sources": {"type": "list", "elements": "path", "required": True},
             "output_dir": {"type": "path", "required": True},
             "formats": {"type": "list", "elements": "str", "choices": list(FORMATS), "default": list(FORMATS)},
+            "template_directory": {"type": "path"},
         },
         supports_check_mode=True,
     )
     library = missing_library(module.params["formats"])
     if library:
         module.fail_json(msg=missing_required_lib(library))
+    params = module.params
+    if "html" in params["formats"] and not params["template_directory"]:
+        module.fail_json(msg="Format html: no template_directory. Set it to files/report of the collection, or leave html out of formats.")
     try:
-        report = make_report(module.params["sources"], module.params["output_dir"], module.params["formats"], write=not module.check_mode)
+        report = create_report(params["sources"], params["output_dir"], params["formats"], params["template_directory"] or "", write=not module.check_mode)
     except (ReportError, FileWriteError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=True, report=report)

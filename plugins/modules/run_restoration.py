@@ -79,11 +79,11 @@ restoration:
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish import restoration, sinks
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.module_options import LIBRARY, MISSING, cluster_options, sink_spec
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.settings import SettingsError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink import SinkError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import FileWriteError
 
 
 def argument_spec():

@@ -90,12 +90,12 @@ token:
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError, write_json, write_text
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import LIBRARIES, MISSING, auth_spec, cluster_from
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tenants import check_parallelism
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tokens import described, request_token
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.workspaces import in_parallel
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import FileWriteError, write_json, write_text
 
 PRIVATE = 0o600
 

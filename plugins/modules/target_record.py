@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Module: merges the part of one role into target.json."""
+"""Merge the part of one role into target.json."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ short_description: Merge a part into the target.json of a run
 author:
   - perfscale.mlflow contributors (@perfscale)
 description:
-  - Every environment role describes what it deployed by merging its part into C(target.json), behind which nobody asks for the environment.
-  - The merged document is checked against its JSON Schema and written atomically. Dictionaries are merged one level deep, other values replaced.
+  - Every environment role describes what it deployed by merging its part into C(target.json), which is all that later stages know of the environment.
+  - The merged document is validated against its JSON Schema and written atomically. Dictionaries are merged one level deep, other values replaced.
 attributes:
   check_mode:
     description: Can run in check mode and reports what it would change.
@@ -57,8 +57,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import FileWriteError, read_json, write_json
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.schema import check
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError, read_json, write_json
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.schema import check
 
 try:
     import jsonschema  # noqa: F401 # pylint: disable=unused-import
@@ -69,7 +69,7 @@ else:
 
 
 def merge(document: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
-    """Returns the document with the part merged in, dictionaries one level deep."""
+    """Return the document with the part merged in, dictionaries one level deep."""
     merged = {"schema_version": 1, **document}
     for key, value in part.items():
         is_both = isinstance(value, dict) and isinstance(merged.get(key), dict)

@@ -126,7 +126,7 @@ def test_tenants_tokens_and_lease_use_exactly_their_rights(cluster: Cluster, own
     """The whole suite is held against the audit log in the same way."""
     given = Granted(cluster, own.home, own.role)
     try:
-        parts = ("tenants", "tenant_accounts")
+        parts = ("tenants", "tenant_accounts", "teardown")
         wanted = granted(SHIPPED, {}, parts)
         until("the roles count", lambda: not lacking(given.user, [right for right in wanted if right.verb != "bind"], PARALLELISM), 20)
         ensure_tenants(given.user, own.spec(3, own="load"), PARALLELISM)

@@ -115,9 +115,20 @@ def test_a_prometheus_that_is_down_is_named_before_anything_is_made(stack):
     assert not (stack.results / "blind" / "target.json").exists()
 
 
-def test_a_teardown_of_all_runs_removes_ours_and_nothing_else(stack, cluster):
+def test_a_teardown_of_all_runs_removes_ours_and_nothing_else(stack, cluster, images):
     """Runs last, over what the runs above left. Alone, since it would take the tenants of other tests as well."""
     assert cluster.items("/api/v1/namespaces", selector=MANAGED)
+    pod = {"metadata": {"name": "colleague"}, "spec": {"containers": [{"name": "main", "image": images["busybox"], "command": ["sleep", "600"]}]}}
+    unmanaged = [cluster.request("POST", f"{NAMESPACE}/pods", pod), cluster.request("POST", f"{NAMESPACE}/secrets", {"metadata": {"name": "colleague"}})]
+    paths = [f"{NAMESPACE}/{plural}/colleague" for plural in ("pods", "secrets")]
+    kept = stack.play("teardown", {"teardown_all": True})
+    assert kept.returncode != 0
+    text = " ".join(kept.stdout.split())
+    assert "Namespace opendatahub holds objects that this collection does not manage: Pod colleague, Secret colleague." in text
+    assert [cluster.request("GET", path)["metadata"]["uid"] for path in paths] == [found["metadata"]["uid"] for found in unmanaged]
+    assert [item["metadata"]["name"] for item in cluster.items("/api/v1/namespaces", selector=MANAGED)] == ["opendatahub"]
+    for path in paths:
+        cluster.request("DELETE", path, {"gracePeriodSeconds": 0})
     with nothing_left(cluster, MANAGED):
         assert stack.play("teardown", {"teardown_all": True}).returncode == 0
     assert cluster.get("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/mlflows.mlflow.opendatahub.io") is None

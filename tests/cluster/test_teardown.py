@@ -5,18 +5,21 @@
 
 from __future__ import annotations
 
+import copy
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "tenants"))
 
-from accounts import PARALLELISM, Own, own_names
+from accounts import PARALLELISM, RBAC, Own, log_in, own_names, until
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import ownership
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.rights import Right, lacking
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.run_lease import hold
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.teardown import tear_down
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tenants import ensure_tenants
@@ -62,11 +65,78 @@ def test_exactly_the_run_goes(cluster: Cluster, own: Own) -> None:
         cluster.request("DELETE", f"{NS}/{stranger}")
 
 
+APPS, BATCH, NET = "/apis/apps/v1", "/apis/batch/v1", "/apis/networking.k8s.io/v1"
+LABELS = {"app": "colleague"}
+CONTAINERS = {"containers": [{"name": "main", "image": "localhost/none"}]}
+DEPLOYED = {"selector": {"matchLabels": LABELS}, "replicas": 0, "template": {"metadata": {"labels": LABELS}, "spec": CONTAINERS}}
+JOB = {"suspend": True, "template": {"spec": {**CONTAINERS, "restartPolicy": "Never"}}}
+CLAIM = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Mi"}}}
+OF_A_COLLEAGUE: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "Pod": ("/api/v1", "pods", {"spec": CONTAINERS}),
+    "Secret": ("/api/v1", "secrets", {}),
+    "ConfigMap": ("/api/v1", "configmaps", {}),
+    "ServiceAccount": ("/api/v1", "serviceaccounts", {}),
+    "Service": ("/api/v1", "services", {"spec": {"ports": [{"port": 80}]}}),
+    "PersistentVolumeClaim": ("/api/v1", "persistentvolumeclaims", {"spec": CLAIM}),
+    "ResourceQuota": ("/api/v1", "resourcequotas", {}),
+    "Deployment": (APPS, "deployments", {"spec": DEPLOYED}),
+    "Job": (BATCH, "jobs", {"spec": JOB}),
+    "CronJob": (BATCH, "cronjobs", {"spec": {"schedule": "0 0 1 1 *", "suspend": True, "jobTemplate": {"spec": JOB}}}),
+    "Role": (RBAC, "roles", {"rules": []}),
+    "RoleBinding": (RBAC, "rolebindings", {"roleRef": {"apiGroup": RBAC.split("/")[2], "kind": "ClusterRole", "name": "view"}}),
+    "Ingress": (NET, "ingresses", {"spec": {"defaultBackend": {"service": {"name": "s", "port": {"number": 80}}}}}),
+    "NetworkPolicy": (NET, "networkpolicies", {"spec": {"podSelector": {}}}),
+}
+
+
+def test_a_namespace_with_unmanaged_objects_stays(cluster: Cluster, own: Own) -> None:
+    """One namespace for each kind, tenants of the run, and one that holds nothing but what the cluster itself puts there."""
+    ensure_tenants(cluster, own.spec(len(OF_A_COLLEAGUE) + 1), PARALLELISM)
+    tenants = {f"{own.prefix}{number}": kind for number, kind in enumerate(OF_A_COLLEAGUE, 1)}
+    for tenant, kind in tenants.items():
+        root, plural, parts = OF_A_COLLEAGUE[kind]
+        until(f"account of {tenant}", lambda tenant=tenant: cluster.get(f"{NS}/{tenant}/serviceaccounts/default"))
+        make(cluster, f"{root}/namespaces/{tenant}/{plural}", "colleague", None, **copy.deepcopy(parts))
+    done = tear_down(cluster, own.run_id, [own.home], selector=own.selector, parallelism=PARALLELISM)
+    assert done["deleted"]["Namespace"] == [f"{own.prefix}{len(OF_A_COLLEAGUE) + 1}"]
+    assert cluster.get(f"{NS}/{own.prefix}{len(OF_A_COLLEAGUE) + 1}") is None
+    why = {entry["object"]: entry["why"] for entry in done["remaining"]}
+    assert sorted(why) == sorted(f"Namespace {tenant}" for tenant in tenants)
+    for tenant, kind in tenants.items():
+        root, plural, _parts = OF_A_COLLEAGUE[kind]
+        assert f"does not manage: {kind} colleague. " in why[f"Namespace {tenant}"]
+        assert cluster.get(f"{NS}/{tenant}")["status"]["phase"] == "Active"
+        assert "deletionTimestamp" not in cluster.get(f"{root}/namespaces/{tenant}/{plural}/colleague")["metadata"]
+        cluster.request("DELETE", f"{root}/namespaces/{tenant}/{plural}/colleague", {"propagationPolicy": "Background", "gracePeriodSeconds": 0})
+    assert tear_down(cluster, own.run_id, [own.home], selector=own.selector, parallelism=PARALLELISM, timeout_s=120)["remaining"] == []
+
+
+def test_what_may_not_be_listed_keeps_a_namespace(cluster: Cluster, own: Own, tmp_path: Path) -> None:
+    """Somebody who may delete namespaces and see nothing in them deletes none."""
+    rules = [{"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get", "list", "delete", "patch"]}]
+    name = f"{own.home}-blind"
+    cluster.request("POST", f"{RBAC}/clusterroles", {"metadata": {"name": name}, "rules": rules})
+    subject = {"kind": "ServiceAccount", "name": "load", "namespace": own.home}
+    role = {"apiGroup": RBAC.split("/")[2], "kind": "ClusterRole", "name": name}
+    cluster.request("POST", f"{RBAC}/clusterrolebindings", {"metadata": {"name": name}, "roleRef": role, "subjects": [subject]})
+    try:
+        ensure_tenants(cluster, own.spec(1), PARALLELISM)
+        user = log_in(cluster, own.home, "load", tmp_path)
+        until("the role counts", lambda: not lacking(user, [Right("", "namespaces", "list")]), 20)
+        done = tear_down(user, own.run_id, [], kinds=["Namespace"], selector=own.selector, parallelism=PARALLELISM)
+        assert [entry["object"] for entry in done["remaining"]] == [f"Namespace {own.prefix}1"]
+        assert "Grant the part `teardown` of rbac.yml" in done["remaining"][0]["why"]
+        assert cluster.get(f"{NS}/{own.prefix}1")["status"]["phase"] == "Active"
+    finally:
+        for plural in ("clusterrolebindings", "clusterroles"):
+            cluster.request("DELETE", f"{RBAC}/{plural}/{name}")
+
+
 def test_what_stays_is_named_with_its_reason(cluster: Cluster, own: Own) -> None:
     home = f"{NS}/{own.home}"
     make(cluster, f"{home}/configmaps", "held", own.run_id, metadata={"finalizers": ["perfscale.mlflow/test"]})
     ensure_tenants(cluster, own.spec(1), PARALLELISM)
-    make(cluster, f"{NS}/{own.prefix}1/configmaps", "held", None, metadata={"finalizers": ["perfscale.mlflow/test"]})
+    make(cluster, f"{NS}/{own.prefix}1/configmaps", "held", own.run_id, metadata={"finalizers": ["perfscale.mlflow/test"]})
     done = tear_down(cluster, own.run_id, [own.home], selector=own.selector, parallelism=PARALLELISM, timeout_s=8)
     why = {entry["object"]: entry["why"] for entry in done["remaining"]}
     assert why[f"ConfigMap {own.home}/held"] == "waits for its finalizers perfscale.mlflow/test"

@@ -95,14 +95,15 @@ def imported_helpers(path: Path) -> set[str]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         area, _dot, noun = (node.module or "").partition(".module_utils.")[2].partition(".") if isinstance(node, ast.ImportFrom) else ("", "", "")
         if area:
-            found |= {f"{area}/{name}.py" for name in ([noun] if noun else [alias.name for alias in node.names])}
+            found |= {f"{area}/{name}.py" for name in ([noun.replace(".", "/")] if noun else [alias.name for alias in node.names])}
     return found
 
 
 def test_every_helper_is_reached_by_unit_tests() -> None:
     """Each file of module_utils is imported by a unit test, or by a helper of its own area that is; coverage says how well."""
     reached = {name for path in ROOT.glob("tests/unit/plugins/**/*.py") for name in imported_helpers(path)}
-    helpers = {f"{path.parent.name}/{path.name}": path for path in ROOT.glob("plugins/module_utils/*/*.py") if path.name != "__init__.py"}
+    root = ROOT / "plugins" / "module_utils"
+    helpers = {path.relative_to(root).as_posix(): path for path in root.rglob("*.py") if path.name != "__init__.py"}
     todo = sorted(reached)
     while todo:
         area, _slash, _noun = todo[-1].partition("/")

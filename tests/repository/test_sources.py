@@ -16,7 +16,7 @@ import yaml
 
 from checkout import ROOT, files, relative
 
-SOURCES = ("**/*.py", "**/*.yml", "**/*.yaml", "**/*.js", "**/*.j2", "**/*.toml", "**/*.sh", "Makefile", "ansible.cfg", ".ci/run")
+SOURCES = ("**/*.py", "**/*.yml", "**/*.yaml", "**/*.js", "**/*.j2", "**/*.css", "**/*.html", "**/*.toml", "**/*.sh", "Makefile", "ansible.cfg", ".ci/run")
 LICENCE = "SPDX-License-Identifier: GPL-3.0-or-later"
 CAPTURED = re.compile(r"(^|/)(fixtures|data|snapshots)/|^changelogs/")
 MACHINE_PATHS = re.compile(r"(?<![\w.])/(?:work|root/[.\w]+|home/\w+)/|/tmp/[l]ab\b")

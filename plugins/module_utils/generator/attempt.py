@@ -11,9 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import read_json, write_json
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.schema import check
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local import handle as handles
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import read_json, write_json
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.schema import check
 
 # k6 ends with 0, or with 99 when a threshold of the script is missed: both have a complete window.
 COMPLETE_EXIT_CODES = (0, 99)

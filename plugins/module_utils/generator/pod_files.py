@@ -11,10 +11,10 @@ import time
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError, explain, file_digest, write_json
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.pod_script import ATTEMPTS, PAUSE_S, PodScript, Refused
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import ROWS
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import FileWriteError, describe, explain, write_json
 
 MEBIBYTE = 1 << 20
 # One exec costs a tenth of a second; what a cut connection loses is at most this.
@@ -100,7 +100,7 @@ def _download(script: PodScript, remote: str, name: str, attempt: Path, size: in
             if not final.exists():
                 _read_into(script, remote, name, part, size)
                 part.replace(final)
-            if describe(final) == {"sha256": digest, "bytes": size}:
+            if file_digest(final) == {"sha256": digest, "bytes": size}:
                 return
             final.unlink()
     except OSError as error:

@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import write_json
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.schema import check
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator import pod_access, pod_files
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator import pod_layout as layout
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.attempt import (
@@ -36,8 +38,6 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.objects import Objects
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pod_exec import Container
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pod_state import fate, restarts, verdict
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import write_json
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.schema import check
 
 # How often a refused start is tried: the configuration may come damaged.
 START_TRIES = 3

@@ -8,6 +8,8 @@ from __future__ import annotations
 from pathlib import Path, PurePath
 from typing import Any
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import write_json
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.schema import check
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.attempt import (
     attachable,
     attempt_directory,
@@ -18,8 +20,6 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.attempt
 )
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local import handle as handles
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.process import DetachedProcess
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import write_json
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.schema import check
 
 # k6 finishes the requests under way and writes its summary when it is told to stop (seconds).
 STOP_TIMEOUT_S = 20

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rates, failures and latencies of the requests that started in the window: the blocks of cell.json."""
+"""Rates, failures, outages and latencies of the requests that started in the window: the blocks of cell.json."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from itertools import chain
 from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations import CATEGORIES
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.outcome import failure
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import PRECISION, Kind, Raw
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import PRECISION, TIMEOUT, Kind, Raw
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.window import Window
-from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.quantiles import describe
+from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.quantiles import summarize
 
 Pools = dict[Kind, list[int]]
 """The latencies (1/100 ms) of the requests of each kind."""
@@ -31,7 +30,7 @@ def pools_of(raw: Raw, order: list[int], window: Window) -> Pools:
 
 
 def block(pools: Pools, seconds: float) -> dict[str, Any]:
-    """Describe requests: counts, failures by cause, rates per second of the window, latencies in milliseconds.
+    """Summarize requests: counts, failures by cause, rates per second of the window, latencies in milliseconds.
 
     latency_ms covers every outcome, latency_ok_ms the successful ones; names in low_n and suppressed that start with
     `ok_` belong to the latter and appear only where they differ.
@@ -43,8 +42,8 @@ def block(pools: Pools, seconds: float) -> dict[str, Any]:
             failed_by[causes[kind]] += len(latencies)
     every = sorted(chain.from_iterable(pools.values()))
     successful = sorted(chain.from_iterable(latencies for kind, latencies in pools.items() if not causes[kind])) if failed_by else every
-    overall = describe(every)
-    ok = describe(successful) if failed_by else overall
+    overall = summarize(every)
+    ok = summarize(successful) if failed_by else overall
     return {
         "n": len(every),
         "ok": len(successful),
@@ -66,7 +65,7 @@ def rate(count: int, seconds: float) -> float | None:
 
 
 def milliseconds(values: dict[str, float | None]) -> dict[str, float | None]:
-    """Turn the kept precision into milliseconds."""
+    """Convert hundredths of a millisecond into milliseconds."""
     return {name: None if value is None else round(value / PRECISION, 6) for name, value in values.items()}
 
 
@@ -87,6 +86,44 @@ def tenant_blocks(pools: Pools, seconds: float) -> dict[str, dict[str, Any]]:
     for kind, latencies in pools.items():
         grouped[kind.tenant][kind] = latencies
     return {tenant: block(grouped[tenant], seconds) for tenant in sorted(grouped, key=_natural)}
+
+
+def failure(status: int, error_code: str) -> str | None:
+    """Name the cause of a failed request, or None for a successful one.
+
+    status is 0 when there was no answer; error_code is k6's, empty when all went well. A request with a good status
+    and an error code did not receive its body and has failed. So has a redirected request, for example to a login page.
+    Causes: http_<status>, timeout, connection, dns, tls, other.
+    """
+    if 200 <= status < 300:
+        return None if not error_code else _transport(error_code)
+    return f"http_{status}" if status else _transport(error_code)
+
+
+def _transport(error_code: str) -> str:
+    if error_code == TIMEOUT:
+        return "timeout"
+    families = {"11": "dns", "12": "connection", "13": "tls"}
+    return families.get(error_code[:2], "other") if len(error_code) == 4 else "other"
+
+
+def longest_outage_s(raw: Raw, order: list[int], window: Window) -> float:
+    """Return the seconds of the longest stretch of the window in which requests failed and none succeeded; 0 when none failed.
+
+    It lasts from the start of a failed request to the start of the next successful one, or to the end of the window. `order` sorts the requests
+    by start. Users whose requests fail make few of them, so a share of failed requests understates an outage.
+    """
+    is_failed = [failure(kind.status, kind.error_code) is not None for kind in raw.kind_table]
+    first, end = (bisect_left(order, edge, key=raw.starts.__getitem__) for edge in (window.start_ms, window.end_ms))
+    longest, begun = 0.0, None
+    for i in order[first:end]:
+        if is_failed[raw.kinds[i]]:
+            begun = raw.starts[i] if begun is None else begun
+        elif begun is not None:
+            longest, begun = max(longest, raw.starts[i] - begun), None
+    if begun is not None:
+        longest = max(longest, window.end_ms - begun)
+    return longest / 1000
 
 
 def _select(pools: Pools, wanted: Callable[[Kind], bool]) -> Pools:

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Journeys, the real split of the load, and what the generator says about itself."""
+"""Journeys, the actual mix of the load, and what the generator reports about itself."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.blocks import 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations import JOURNEYS
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import Raw, Row
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.window import Window
-from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.quantiles import describe
+from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.quantiles import summarize
 
 HEARTBEAT = "heartbeat"
 
 
 def journey_blocks(raw: Raw, window: Window) -> dict[str, dict[str, Any]]:
-    """Describe the journeys that started in the window; duration_ms (milliseconds) covers the completed ones.
+    """Summarize the journeys that started in the window; duration_ms (milliseconds) covers the completed ones.
 
-    started = completed + interrupted (cut by the end of the window) + failed (a request of it failed); dropped are
-    those of an open profile that found no free user.
+    started = completed + interrupted (by the end of the window) + failed (a request of it failed); dropped are
+    those of an open profile that found no free virtual user.
     """
     inside = [journey for journey in raw.journeys if window.phase(journey.start_ms) == "window"]
     dropped = dropped_by_scenario(raw, window)
@@ -29,7 +29,7 @@ def journey_blocks(raw: Raw, window: Window) -> dict[str, dict[str, Any]]:
     for name in JOURNEYS:
         mine = [journey for journey in inside if journey.name == name]
         outcomes = Counter(journey.outcome for journey in mine)
-        durations = describe(sorted(journey.duration_ms for journey in mine if journey.outcome == "completed"), (50, 95))
+        durations = summarize(sorted(journey.duration_ms for journey in mine if journey.outcome == "completed"), (50, 95))
         blocks[name] = {
             "started": len(mine),
             "completed": outcomes["completed"],
@@ -42,7 +42,7 @@ def journey_blocks(raw: Raw, window: Window) -> dict[str, dict[str, Any]]:
 
 
 def mix(journeys: dict[str, dict[str, Any]], pools: Pools, window: Window) -> dict[str, float | None]:
-    """Return the real share of training (0 to 1) among users, journeys started and requests; None where unknown."""
+    """Return the actual share of training (0 to 1) among virtual users, journeys started and requests; None where unknown."""
     requests = Counter[str]()
     for kind, latencies in pools.items():
         requests[kind.journey] += len(latencies)
@@ -59,12 +59,12 @@ def _share(counts: dict[str, int]) -> float | None:
 
 
 def generator(raw: Raw, window: Window, exit_code: int | None) -> dict[str, Any]:
-    """Return what k6 says about itself inside the window.
+    """Return what k6 reports about itself inside the window.
 
-    vus_max: most users active at once (the heartbeat's included); dropped: journeys that found no free user;
-    iterations: those of the load, without the heartbeat; lateness in milliseconds.
+    vus_max: most virtual users active at once (the heartbeat's included); dropped: journeys that found no free virtual user;
+    iterations: those of the load, without the heartbeat; lateness_ms: the scheduling delay of the heartbeat.
     """
-    lateness = describe(sorted(row.value for row in _inside(raw.heartbeats, window)), (99,))
+    delay = summarize(sorted(row.value for row in _inside(raw.heartbeats, window)), (99,))
     dropped = dropped_by_scenario(raw, window)
     users = [int(row.value) for row in _inside(raw.users, window)]
     return {
@@ -73,14 +73,14 @@ def generator(raw: Raw, window: Window, exit_code: int | None) -> dict[str, Any]
         "dropped_by_scenario": dropped,
         "iterations": int(sum(row.value for row in _inside(raw.iterations, window) if row.scenario != HEARTBEAT)),
         "heartbeats": len(_inside(raw.heartbeats, window)),
-        "lateness_ms_p99": lateness["values"]["p99"],
-        "lateness_ms_max": lateness["values"]["max"],
+        "lateness_ms_p99": delay["values"]["p99"],
+        "lateness_ms_max": delay["values"]["max"],
         "exit_code": exit_code,
     }
 
 
 def dropped_by_scenario(raw: Raw, window: Window) -> dict[str, int]:
-    """Count the dropped iterations of each scenario that lost any inside the window."""
+    """Count the dropped iterations of each scenario that dropped any inside the window."""
     counts: dict[str, float] = {}
     for row in _inside(raw.dropped, window):
         counts[row.scenario] = counts.get(row.scenario, 0) + row.value

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""k6.log: the line that tells the window, and the last error.
+"""k6.log: the line with the window, and the last error.
 
 k6 writes logfmt (`time=… level=error msg="…"`) or, with --log-format json, one object per line; console.log of a
 script is the same with source=console.
@@ -63,7 +63,7 @@ def last_error(path: Path) -> str | None:
 
 
 def _one_line(text: str) -> str:
-    """Join the lines of a message without the script's stack."""
+    """Join the lines of a message without the script's stack trace."""
     return " ".join(part.strip() for part in text.splitlines() if not part.lstrip().startswith("at ")).strip()
 
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How far a running k6 has come, read from the raw file while k6 writes it: only the bytes added since the last look."""
+"""The progress of a running k6, read from the raw file while k6 writes it: only the bytes added since the last call."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Progress(NamedTuple):
 def read_progress(path: str | os.PathLike[str], offset: int = 0) -> Progress:
     """Count what was added to a plain raw file after `offset` bytes.
 
-    Only whole lines are counted, so that the next call finds the rest; a file that does not exist yet, or that is
+    Only complete lines are counted, so that the next call finds the rest; a file that does not exist yet, or that is
     shorter than offset (a new attempt), counts from its beginning.
     """
     requests = failures = 0
@@ -38,12 +38,12 @@ def read_progress(path: str | os.PathLike[str], offset: int = 0) -> Progress:
             raw.seek(offset)
             rest = b""
             while block := raw.read(_BLOCK):
-                lines, newline, tail = (rest + block).rpartition(b"\n")
+                lines, newline, partial = (rest + block).rpartition(b"\n")
                 values = _REQUEST.findall(lines)
                 requests += len(values)
                 failures += values.count(b"1")
                 offset += len(lines)
-                rest = newline + tail
+                rest = newline + partial
             return Progress(requests, failures, offset + rest.startswith(b"\n"))
     except FileNotFoundError:
         return Progress(0, 0, 0)

@@ -1,12 +1,15 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""k6's raw output (`--out csv`), read in one pass in blocks.
+"""The raw output of k6 (`--out csv`), read in one pass in blocks.
 
 Format (output/csv of grafana/k6): a header `metric_name,timestamp,metric_value,<tags…>,extra_tags,metadata`, then one
 row per metric value; the stamp is the end of the request in the unit of K6_CSV_TIME_FORMAT. The eight or nine rows of
 one request are neighbours: http_req_waiting follows its http_req_duration. Keys inside extra_tags and metadata come
 in any order. A killed k6 leaves an unfinished last line, which is never used.
+
+Error codes: https://grafana.com/docs/k6/latest/javascript-api/error-codes/ (1050 request timeout, 1100-1199 DNS,
+1200-1299 TCP, 1300-1399 TLS, 1400-1599 the HTTP status itself).
 """
 
 from __future__ import annotations
@@ -22,9 +25,6 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.errors import K6ResultError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.outcome import unmeasured_wait_ms
-
 _BLOCK = 1 << 22
 _DURATION = b"\nhttp_req_duration,"
 _WAITING = b"\nhttp_req_waiting,"
@@ -33,9 +33,17 @@ _MILLISECONDS_PER_UNIT = {10: 1000.0, 13: 1.0, 16: 1e-3, 19: 1e-6}
 ROWS = ("metric_name,", "http_req_duration,", "http_req_waiting,", "journey_duration,", "heartbeat_lateness,", "vus,", "iterations,")
 """What marks the lines that are read here (dropped_iterations among them): a file with only these gives the same result at a third of the bytes."""
 PRECISION = 100
-"""Latencies are kept in whole hundredths of a millisecond."""
+"""Latencies are stored in whole hundredths of a millisecond."""
 UNKNOWN = -1
+TIMEOUT = "1050"
+_DIAL_TIMEOUT = "1211"
+_DIAL_LIMIT_MS = 30000.0
+"""How long k6 tries to open a connection (the dialer of its js/runner.go)."""
 _BROKEN = (ValueError, KeyError, StopIteration, csv.Error)
+
+
+class K6ResultError(Exception):
+    """The output of k6 cannot be turned into a result; the message is one sentence for the user."""
 
 
 class Kind(NamedTuple):
@@ -86,9 +94,9 @@ class Raw:
 
 
 def read_raw(path: Path, timeout_ms: float) -> Raw:
-    """Read a raw file, plain or gzip, whole or cut off.
+    """Read a raw file, plain or gzip, complete or truncated.
 
-    timeout_ms: the request timeout of the load, charged to requests that waited for a connection in vain. Raises
+    timeout_ms: the request timeout of the load, charged to requests that never got a connection. Raises
     K6ResultError when it is no such file.
     """
     return _Reader(path, timeout_ms).read()
@@ -99,7 +107,7 @@ class _Reader:
         self.path = path
         self.timeout_ms = timeout_ms
         self.raw = Raw()
-        self.odd_stamp = b""
+        self.invalid_stamp = b""
         self.tags: list[str] = []
         self.kind_numbers: dict[Kind, int] = {}
         self.known: dict[bytes, int] = {}
@@ -118,14 +126,14 @@ class _Reader:
             self.requests(block)
             self.other_rows(block)
         if not self.tags:
-            raise K6ResultError(f"raw samples {self.path}: the file is empty or has no whole line. See k6.log in the same directory for why k6 wrote nothing.")
-        if self.odd_stamp and not self.raw.last_ms:
-            shown = self.odd_stamp.decode("utf-8", "replace")
-            raise K6ResultError(f"raw samples {self.path}: the time stamp {shown!r} is no epoch time. Set K6_CSV_TIME_FORMAT=unix_milli for k6.")
+            raise K6ResultError(f"Raw samples {self.path}: empty or without a complete line. See k6.log in the same directory for the reason.")
+        if self.invalid_stamp and not self.raw.last_ms:
+            shown = self.invalid_stamp.decode("utf-8", "replace")
+            raise K6ResultError(f"Raw samples {self.path}: time stamp {shown!r} is not an epoch time. Set K6_CSV_TIME_FORMAT=unix_milli for k6.")
         return self.raw
 
     def blocks(self) -> Iterator[bytes]:
-        """Yield blocks that start and end with a newline, so that each line and each request is whole."""
+        """Yield blocks that start and end with a newline, so that each line and each request is complete."""
         rest = b"\n"
         for chunk in _chunks(self.path, self.raw):
             block = rest + chunk
@@ -146,13 +154,13 @@ class _Reader:
         columns = line.decode("utf-8", "replace").strip().split(",")
         if columns[:3] != ["metric_name", "timestamp", "metric_value"] or "name" not in columns or "status" not in columns:
             raise K6ResultError(
-                f"raw samples {self.path}: not the CSV output of k6 with the tags name and status (its first line is {line[:80]!r}). "
+                f"Raw samples {self.path}: not the CSV output of k6 with the tags name and status (its first line is {line[:80]!r}). "
                 "Run k6 with --out csv and these system tags."
             )
         self.tags = columns[3:]
 
     def requests(self, block: bytes) -> None:
-        # Two searches per request cost a third of looking at each of its nine lines.
+        # Two searches per request cost a third of examining each of its nine lines.
         at = block.find(_DURATION)
         while at >= 0:
             self.raw.duration_rows += 1
@@ -183,7 +191,7 @@ class _Reader:
         return number
 
     def waiting(self, stamp: bytes, number: int, line: bytes) -> None:
-        """Keep the waiting time if its row belongs to the last request; a row in between may have been damaged."""
+        """Set the waiting time if its row belongs to the last request; a row in between may have been damaged."""
         try:
             own_stamp, value, rest = line.split(b",", 2)
             if own_stamp == stamp and self.kind(rest) == number:
@@ -225,11 +233,21 @@ class _Reader:
     def time(self, stamp: bytes) -> float:
         unit = _MILLISECONDS_PER_UNIT.get(len(stamp))
         if unit is None or not stamp.isdigit():
-            self.odd_stamp = stamp
+            self.invalid_stamp = stamp
             raise ValueError("not an epoch time")
         moment = int(stamp) * unit
         self.raw.last_ms = max(self.raw.last_ms, moment)
         return moment
+
+
+def unmeasured_wait_ms(error_code: str, timeout_ms: float) -> float:
+    """Return how long a request that never got a connection had to wait (milliseconds); k6 writes 0 for it.
+
+    timeout_ms is the request timeout of the load. A refused connection costs nothing.
+    """
+    if error_code == TIMEOUT:
+        return timeout_ms
+    return min(_DIAL_LIMIT_MS, timeout_ms) if error_code == _DIAL_TIMEOUT else 0.0
 
 
 def _amount(value: bytes) -> float:
@@ -240,7 +258,7 @@ def _amount(value: bytes) -> float:
 
 
 def _chunks(path: Path, raw: Raw) -> Iterator[bytes]:
-    """Yield the content; a gzip stream that ends early or is damaged gives what can be had of it."""
+    """Yield the content; a truncated or damaged gzip stream yields what precedes the damage."""
     try:
         with path.open("rb") as stream:
             block = stream.read(_BLOCK)
@@ -252,6 +270,6 @@ def _chunks(path: Path, raw: Raw) -> Iterator[bytes]:
     except zlib.error:
         raw.is_truncated = True
     except FileNotFoundError as error:
-        raise K6ResultError(f"raw samples {path}: the file is missing. See k6.log in the same directory for why k6 wrote nothing.") from error
+        raise K6ResultError(f"Raw samples {path}: the file is missing. See k6.log in the same directory for the reason.") from error
     except OSError as error:
-        raise K6ResultError(f"raw samples {path}: cannot be read ({error.strerror}). Check its permissions.") from error
+        raise K6ResultError(f"Raw samples {path}: cannot be read ({error.strerror}). Check its permissions.") from error

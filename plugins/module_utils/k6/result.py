@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The result of one k6 attempt: its directory in, kept samples and the flat part of cell.json out."""
+"""The result of one k6 attempt: its directory in, samples and the flat part of cell.json out."""
 
 from __future__ import annotations
 
@@ -10,29 +10,28 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6 import blocks, journeys, log, outage, samples, tenants
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.errors import K6ResultError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.exit_codes import COMPLETE, meaning
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError, explain, file_digest, read_json, write_json
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6 import blocks, journeys, log, samples
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.exit_codes import is_complete, meaning
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations import OPERATIONS, undersampled
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import Raw, read_raw
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import K6ResultError, Raw, read_raw
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.summary import Summary, SummaryError, read_summary
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.window import Window, find_window
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import FileWriteError, describe, explain, read_json, write_json
 
 RAW_NAMES = ("raw.csv", "raw.csv.gz")
 LOG_NAME = "k6.log"
 DEFAULT_TIMEOUT_S = 60.0
-"""The request timeout that k6 takes when a script gives none."""
+"""The request timeout of k6 when a script sets none."""
 SAMPLES_NAME = "samples.csv.gz"
 TENANTS_NAME = "tenants.csv"
 RESULT_NAME = "k6_result.json"
-# k6 flushes its CSV output and reports `vus` once a second; a second for each.
+# k6 flushes its CSV output and reports `vus` once per second; one second for each.
 _SILENCE_MS = 2000
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """What to read: the directory that k6 worked in, where to keep the samples, and what the caller knows.
+    """What to read: the directory that k6 worked in, where to write the samples, and what the caller knows.
 
     window: explicit start and end (epoch seconds); exit_code: of the k6 process, None when unknown; timeout_s: the
     request timeout of the load; operations: those that the result must list.
@@ -55,26 +54,26 @@ def raw_file(directory: Path) -> Path:
 def build_result(attempt: Attempt) -> dict[str, Any]:
     """Repack the samples of an attempt and return {result, files, changed}.
 
-    The raw file is removed, if asked, only after the kept files were read back and the result was written beside
+    The raw file is removed, if asked, only after the samples were read back and the result was written beside
     them; a second call then returns that result. Raises K6ResultError or FileWriteError (one sentence each); the raw
-    file is then kept.
+    file then stays.
     """
     path = raw_file(attempt.directory)
-    kept = kept_result(attempt.dest)
-    if kept and not path.exists():
-        return {**kept, "changed": False}
+    stored = stored_result(attempt.dest)
+    if stored and not path.exists():
+        return {**stored, "changed": False}
     built = _build(attempt, path)
     write_json(attempt.dest / RESULT_NAME, built)
     if attempt.remove_raw:
         _remove(path)
-    return {**built, "changed": attempt.remove_raw or built != kept}
+    return {**built, "changed": attempt.remove_raw or built != stored}
 
 
-def kept_result(dest: Path) -> dict[str, Any] | None:
+def stored_result(dest: Path) -> dict[str, Any] | None:
     """Return {result, files} of an earlier call, or None unless its files are there unchanged."""
     try:
-        kept = read_json(dest / RESULT_NAME)
-        return kept if all(describe(dest / name) == known for name, known in kept["files"].items()) else None
+        stored = read_json(dest / RESULT_NAME)
+        return stored if all(file_digest(dest / name) == known for name, known in stored["files"].items()) else None
     except (ValueError, OSError, KeyError):
         return None
 
@@ -83,9 +82,9 @@ def _build(attempt: Attempt, path: Path) -> dict[str, Any]:
     try:
         raw = read_raw(path, attempt.timeout_s * 1000)
     except K6ResultError as error:
-        raise K6ResultError(f"{error}{_testimony(attempt)}") from error
+        raise K6ResultError(f"{error}{_exit_details(attempt)}") from error
     if not raw.starts:
-        raise K6ResultError(f"raw samples {path}: no request in them{_unreadable(raw)}. The load never reached the server.{_testimony(attempt)}")
+        raise K6ResultError(f"Raw samples {path}: no requests{_unreadable(raw)}. The load did not reach the server.{_exit_details(attempt)}")
     summary, warnings = _summary(attempt.directory)
     planned = find_window(attempt.directory, attempt.window, log.window_line(attempt.directory / LOG_NAME), summary.setup_data if summary else None)
     reasons = partial_reasons(raw, planned, attempt.exit_code, has_summary=summary is not None)
@@ -93,19 +92,19 @@ def _build(attempt: Attempt, path: Path) -> dict[str, Any]:
     order = samples.sorted_requests(raw)
     pools = blocks.pools_of(raw, order, window)
     by_tenant = blocks.tenant_blocks(pools, window.seconds)
-    kept = samples.write_samples(attempt.dest / SAMPLES_NAME, raw, order, planned)
-    tenants.write_tenants(attempt.dest / TENANTS_NAME, by_tenant)
+    written = samples.write_samples(attempt.dest / SAMPLES_NAME, raw, order, planned)
+    samples.write_tenants(attempt.dest / TENANTS_NAME, by_tenant)
     result = {
         "window": {"start": window.start_ms / 1000, "end": window.end_ms / 1000, "planned_end": planned.end_ms / 1000},
         "partial": bool(reasons),
         "partial_reason": "; ".join(reasons) or None,
         **_measured(attempt, raw, window, pools),
-        "outage_s": outage.longest_outage_s(raw, order, window),
-        "samples": {"rows": kept.rows, "bytes": kept.bytes, "bytes_per_row": round(kept.bytes / kept.rows, 2)},
+        "outage_s": blocks.longest_outage_s(raw, order, window),
+        "samples": {"rows": written.rows, "bytes": written.bytes, "bytes_per_row": round(written.bytes / written.rows, 2)},
     }
     result["undersampled"] = undersampled(result["operations"], attempt.operations)
     result["warnings"] = warnings + _warnings(attempt, raw, summary, result)
-    return {"result": result, "files": {name: describe(attempt.dest / name) for name in (SAMPLES_NAME, TENANTS_NAME)}}
+    return {"result": result, "files": {name: file_digest(attempt.dest / name) for name in (SAMPLES_NAME, TENANTS_NAME)}}
 
 
 def _remove(path: Path) -> None:
@@ -130,7 +129,7 @@ def _measured(attempt: Attempt, raw: Raw, window: Window, pools: blocks.Pools) -
 def partial_reasons(raw: Raw, window: Window, exit_code: int | None, has_summary: bool) -> list[str]:
     """List why the samples do not cover the planned load; empty when they do."""
     reasons = []
-    if exit_code is not None and exit_code not in COMPLETE:
+    if exit_code is not None and not is_complete(exit_code):
         reasons.append(f"k6 ended with exit code {exit_code}: {meaning(exit_code)}")
     if raw.last_ms < window.end_ms - _SILENCE_MS:
         reasons.append(f"the last row of k6 is {(window.end_ms - raw.last_ms) / 1000:.1f} s before the end of the window")
@@ -142,7 +141,7 @@ def partial_reasons(raw: Raw, window: Window, exit_code: int | None, has_summary
 
 
 def observed_window(raw: Raw, planned: Window) -> Window:
-    """Return the window that k6 lived through, so that the rates of a killed k6 divide by the time it loaded."""
+    """Return the part of the window that k6 completed, so that the rates of a killed k6 divide by the time it loaded."""
     if raw.last_ms >= planned.end_ms - _SILENCE_MS:
         return planned
     return replace(planned, end_ms=max(planned.start_ms, raw.last_ms))
@@ -151,18 +150,18 @@ def observed_window(raw: Raw, planned: Window) -> Window:
 def _summary(directory: Path) -> tuple[Summary | None, list[str]]:
     found = sorted(directory.glob("summary*.json"))
     if not found:
-        return None, [f"summary of {directory}: the file is missing. k6 writes it when it ends by itself; see {LOG_NAME}."]
+        return None, [f"Summary of {directory}: the file is missing. k6 writes it at the end of the load; see {LOG_NAME}."]
     try:
         return read_summary(found[0]), []
     except SummaryError as error:
         return None, [str(error)]
 
 
-def _testimony(attempt: Attempt) -> str:
-    """What the exit code and the log say about a k6 that left nothing."""
-    said = log.last_error(attempt.directory / LOG_NAME)
+def _exit_details(attempt: Attempt) -> str:
+    """Return exit code and last log error of a k6 without output."""
+    error = log.last_error(attempt.directory / LOG_NAME)
     ended = f" k6 ended with exit code {attempt.exit_code} ({meaning(attempt.exit_code)})." if attempt.exit_code is not None else ""
-    return ended + (f" Its last error: {said.rstrip('.')}." if said else "")
+    return ended + (f" Its last error: {error.rstrip('.')}." if error else "")
 
 
 def _unreadable(raw: Raw) -> str:
@@ -172,13 +171,13 @@ def _unreadable(raw: Raw) -> str:
 def _warnings(attempt: Attempt, raw: Raw, summary: Summary | None, result: dict[str, Any]) -> list[str]:
     warnings = []
     if raw.unreadable:
-        warnings.append(f"raw samples: {raw.unreadable} of {raw.duration_rows} request rows were unreadable and are not counted.")
+        warnings.append(f"Raw samples: {raw.unreadable} of {raw.duration_rows} request rows are unreadable and not counted.")
     counted = summary.metrics.get("http_reqs", {}).get("count") if summary else None
     if counted is not None and counted != raw.duration_rows:
-        warnings.append(f"raw samples: hold {raw.duration_rows} requests, but k6 counted {counted:g}. Rows were lost on the way to the disk.")
+        warnings.append(f"Raw samples: {raw.duration_rows} requests, but k6 counted {counted:g}. Rows were lost before they reached the disk.")
     if result["undersampled"]:
-        warnings.append(f"operations {', '.join(result['undersampled'])}: fewer than 5 samples in the window. Make the window longer or the load higher.")
-    foreign = [name for name in result["operations"] if name not in attempt.operations]
-    if foreign:
-        warnings.append(f"operations {', '.join(foreign)}: sampled, but not among the required ones. They are part of the total.")
+        warnings.append(f"Operations {', '.join(result['undersampled'])}: fewer than 5 samples in the window. Make the window longer or the load higher.")
+    additional = [name for name in result["operations"] if name not in attempt.operations]
+    if additional:
+        warnings.append(f"Operations {', '.join(additional)}: sampled, but not among the required ones. They are part of the total.")
     return warnings

@@ -1,42 +1,44 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The kept samples: one row per request, sorted by start, in a gzip file that is read back before it is trusted."""
+"""The files of an attempt that stay: samples.csv.gz, one row per request and read back before it is trusted, and tenants.csv."""
 
 from __future__ import annotations
 
+import csv
 import gzip
+import io
 import zlib
 from bisect import bisect_left
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.errors import K6ResultError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import PRECISION, UNKNOWN, Raw
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import write_atomic, write_text
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import PRECISION, UNKNOWN, K6ResultError, Raw
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.window import PHASES, Window
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import write_atomic
 
 COLUMNS = ("start_ms", "operation", "journey", "tenant", "status", "error_code", "duration_ms", "waiting_ms", "phase", "shard")
+TENANT_COLUMNS = ("tenant", "n", "ok", "failed", "rate_per_s", "p50_ms", "p95_ms", "max_ms")
 _ROWS_PER_BLOCK = 8192
 _LEVEL = 6
 _BLOCK = 1 << 20
 _UNSAFE = str.maketrans(',"\r\n', "____")
 
 
-class Kept(NamedTuple):
-    """A samples file that was verified: its rows (requests) and bytes."""
+class VerifiedFile(NamedTuple):
+    """A samples file that was read back: its rows (requests) and bytes."""
 
     rows: int
     bytes: int
 
 
 def sorted_requests(raw: Raw) -> list[int]:
-    """Return the indexes of the requests in the order of their starts; equal starts keep k6's order."""
+    """Return the indexes of the requests in the order of their starts; equal starts stay in k6's order."""
     return sorted(range(len(raw.starts)), key=raw.starts.__getitem__)
 
 
-def write_samples(path: Path, raw: Raw, order: list[int], window: Window, shard: int = 0) -> Kept:
+def write_samples(path: Path, raw: Raw, order: list[int], window: Window, shard: int = 0) -> VerifiedFile:
     """Write the requests in that order and read the file back.
 
     Raises FileWriteError when it cannot be written (a full disk), K6ResultError when what was read back differs from
@@ -57,10 +59,10 @@ def write_samples(path: Path, raw: Raw, order: list[int], window: Window, shard:
     if crc != written["crc"] or rows != expected:
         path.unlink()
         raise K6ResultError(
-            f"samples {path}: {rows} rows were read back of {expected} that k6 wrote, or their checksum differs. "
-            "Check the disk; the raw file is kept."
+            f"Samples {path}: {rows} of {expected} rows were read back, or their checksum differs. "
+            "Check the disk; the raw file stays."
         )
-    return Kept(rows, path.stat().st_size)
+    return VerifiedFile(rows, path.stat().st_size)
 
 
 def _blocks(raw: Raw, order: list[int], window: Window, shard: int) -> Iterator[bytes]:
@@ -87,5 +89,16 @@ def _read_back(path: Path) -> tuple[int, int]:
                 rows += block.count(b"\n")
                 crc = zlib.crc32(block, crc)
     except (OSError, EOFError, zlib.error) as error:
-        raise K6ResultError(f"samples {path}: cannot be read back ({error}). Check the disk; the raw file is kept.") from error
+        raise K6ResultError(f"Samples {path}: cannot be read back ({error}). Check the disk; the raw file stays.") from error
     return rows, crc
+
+
+def write_tenants(path: Path, by_tenant: dict[str, dict[str, Any]]) -> None:
+    """Write one line per tenant from its block; a percentile with too few samples is empty. Raises FileWriteError."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(TENANT_COLUMNS)
+    for tenant, block in by_tenant.items():
+        latency = block["latency_ms"]
+        writer.writerow([tenant, block["n"], block["ok"], block["failed"], block["rate_per_s"], latency["p50"], latency["p95"], latency["max"]])
+    write_text(path, text.getvalue())

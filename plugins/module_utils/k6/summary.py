@@ -30,7 +30,7 @@ class Summary:
     """A summary file.
 
     metrics maps a metric's name to its values with percentiles named `p90`; duration_s is the length of the whole
-    k6 run in seconds, or None where the file does not say; setup_data is what the script's setup() returned
+    k6 run in seconds, or None where the file does not contain it; setup_data is what the script's setup() returned
     (absent in the machine readable shape); envelope is what stood around the k6 data.
     """
 
@@ -45,22 +45,22 @@ def read_summary(path: str | Path) -> Summary:
     try:
         text = Path(path).read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise SummaryError(f"summary file {path}: is not text ({error.reason}). Give a JSON file written by k6.") from error
+        raise SummaryError(f"Summary file {path}: is not text ({error.reason}). Give a JSON file written by k6.") from error
     except OSError as error:
-        raise SummaryError(f"summary file {path}: cannot be read ({error.strerror}). Check the path and its permissions.") from error
+        raise SummaryError(f"Summary file {path}: cannot be read ({error.strerror}). Check the path and its permissions.") from error
     try:
         document = json.loads(text)
     except json.JSONDecodeError as error:
         what = "is empty" if not text.strip() else f"is not complete JSON ({error.msg}, line {error.lineno})"
-        raise SummaryError(f"summary file {path}: {what}. k6 was probably stopped while writing it; run the cell again.") from error
+        raise SummaryError(f"Summary file {path}: {what}. k6 was probably stopped while writing it; run the cell again.") from error
     summary = parse_summary(document)
     if summary is None:
-        raise SummaryError(f"summary file {path}: has no k6 metrics. Expected `metrics` or `results.metrics`, alone or under `data`.")
+        raise SummaryError(f"Summary file {path}: has no k6 metrics. Expected `metrics` or `results.metrics`, alone or under `data`.")
     return summary
 
 
 def parse_summary(document: Any) -> Summary | None:
-    """Turn a parsed summary of either shape into a Summary, or None when it is neither."""
+    """Return a parsed summary of either shape as a Summary, or None when it is neither."""
     if not isinstance(document, dict):
         return None
     data = document["data"] if isinstance(document.get("data"), dict) else document

@@ -9,17 +9,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.errors import K6ResultError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import K6ResultError
 
 PHASES = ("warmup", "window", "tail")
 
 
 @dataclass(frozen=True)
 class Window:
-    """Warm-up, window and tail of a load; a request belongs to the phase in which it started.
+    """Warm-up, window and graceful stop (phase `tail`) of a load; a request belongs to the phase in which it started.
 
-    start_ms and end_ms are epoch milliseconds, the end exclusive; users maps a journey to the users that make it,
-    where the load script says so.
+    start_ms and end_ms are epoch milliseconds, the end exclusive; users maps a journey to the virtual users that run it,
+    where the load script logs them.
     """
 
     start_ms: float
@@ -38,12 +38,12 @@ class Window:
         return "window" if start_ms < self.end_ms else "tail"
 
 
-def find_window(directory: Path, explicit: tuple[float, float] | None, *told: dict[str, Any] | None) -> Window:
-    """Return the first known window: the explicit one (epoch seconds), else what k6.log and the summary told.
+def find_window(directory: Path, explicit: tuple[float, float] | None, *logged: dict[str, Any] | None) -> Window:
+    """Return the first known window: the explicit one (epoch seconds), else the one of k6.log or the summary.
 
-    Raises K6ResultError when nobody knows it, or when it is empty.
+    Raises K6ResultError when none is known, or when it is empty.
     """
-    source = next((window for window in told if window and "start_ms" in window and "end_ms" in window), None)
+    source = next((window for window in logged if window and "start_ms" in window and "end_ms" in window), None)
     users = source.get("users") or {} if source else {}
     if explicit:
         window = Window(explicit[0] * 1000, explicit[1] * 1000, users)
@@ -51,12 +51,12 @@ def find_window(directory: Path, explicit: tuple[float, float] | None, *told: di
         window = Window(source["start_ms"], source["end_ms"], users)
     else:
         raise K6ResultError(
-            f"window of {directory}: neither k6.log nor the setup_data of the summary tells it. "
-            "Give window_start and window_end, or use a load script that logs its window."
+            f"Window of {directory}: missing in k6.log and in the setup_data of the summary. "
+            "Set window_start and window_end, or use a load script that logs its window."
         )
     if window.end_ms <= window.start_ms:
         raise K6ResultError(
-            f"window of {directory}: ends at {window.end_ms / 1000:.3f}, not after its start {window.start_ms / 1000:.3f}. "
-            "Give window_end > window_start."
+            f"Window of {directory}: end {window.end_ms / 1000:.3f} not after its start {window.start_ms / 1000:.3f}. "
+            "Set window_end > window_start."
         )
     return window

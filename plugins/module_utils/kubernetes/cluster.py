@@ -84,6 +84,7 @@ class Cluster:
         content_type: str = "application/json",
         timeout_s: float = 30.0,
         attempts: int = ATTEMPTS,
+        accept: str = "application/json",
     ) -> dict[str, Any]:
         """Returns the decoded answer of one request.
 
@@ -91,7 +92,7 @@ class Cluster:
         account yet, and lost connections. A creation which was sent before the loss then counts as done when the object exists (reason AlreadyExists
         is the caller's to judge). Raises ClusterError.
         """
-        answer = self._send(method, path, body, query, content_type, timeout_s, attempts)
+        answer = self._send(method, path, body, query, content_type, timeout_s, attempts, accept)
         return json.loads(answer.data) if answer.data else {}
 
     def text(self, path: str, **options: Any) -> str:
@@ -116,6 +117,7 @@ class Cluster:
         content_type: str = "application/json",
         timeout_s: float = 30.0,
         attempts: int = ATTEMPTS,
+        accept: str = "application/json",
     ) -> Any:
         """Returns the successful answer, as `request` describes it."""
         what = f"{method} {path}"
@@ -124,7 +126,7 @@ class Cluster:
         timeout = urllib3.Timeout(connect=min(10.0, timeout_s), read=timeout_s)
         for attempt in range(1, attempts + 1):
             headers = self.headers()
-            headers.update({"accept": "application/json", "content-type": content_type})
+            headers.update({"accept": accept, "content-type": content_type})
             try:
                 answer = self._pool.request(method, url, body=data, headers=headers, retries=False, redirect=False, timeout=timeout)
             except urllib3.exceptions.HTTPError as error:
@@ -148,13 +150,13 @@ class Cluster:
                 return None
             raise
 
-    def items(self, path: str, selector: str = "", limit: int = 500, **query: Any) -> list[dict[str, Any]]:
-        """Returns every object of a collection that an equality selector chooses, page by page. Raises ClusterError."""
+    def items(self, path: str, selector: str = "", limit: int = 500, accept: str = "application/json", **query: Any) -> list[dict[str, Any]]:
+        """Returns every object of a collection that an equality selector chooses, page by page; `accept` may ask for metadata only. Raises ClusterError."""
         found: list[dict[str, Any]] = []
         wanted = {"limit": limit, **query, **({"labelSelector": selector} if selector else {})}
         token = ""
         while True:
-            page = self.request("GET", path, query={**wanted, **({"continue": token} if token else {})})
+            page = self.request("GET", path, query={**wanted, **({"continue": token} if token else {})}, accept=accept)
             found += page.get("items") or []
             token = (page.get("metadata") or {}).get("continue") or ""
             if not token:

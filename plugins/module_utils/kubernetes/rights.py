@@ -48,7 +48,7 @@ class Right:
 
     def covers(self, used: Right) -> bool:
         """Returns whether this right, once granted, allows what was used."""
-        same = (self.group, self.resource, self.verb) == (used.group, used.resource, used.verb)
+        same = self.verb == used.verb and self.group in ("*", used.group) and self.resource in ("*", used.resource)
         return same and self.namespace in ("", used.namespace) and self.name in ("", used.name)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import ownership
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.manifests import describe, in_order, merge
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.namespace_contents import kept_namespaces
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.objects import CRD, Objects
 
 
@@ -70,7 +71,8 @@ def remove_all(
 ) -> dict[str, list[Any]]:
     """Returns {changed, same, foreign, stays} after everything named, and all that is ours of `kinds`, is gone or time is up.
 
-    With a run id in `objects` only what that run made is removed. A definition of which somebody else has objects stays.
+    With a run id in `objects` only what that run made is removed. A definition of which somebody else has objects stays, and so does a namespace
+    in which there is more than ours.
     `wait_gone` names what the garbage collector or a controller removes in consequence. Raises ClusterError.
     """
     done: dict[str, list[Any]] = {"changed": [], "same": [], "foreign": [], "stays": []}
@@ -86,8 +88,12 @@ def remove_all(
         else:
             found.append({**existing, "apiVersion": manifest["apiVersion"], "kind": manifest["kind"]})
     found += [entry for api_version, kind, place in kinds for entry in objects.ours(api_version, kind, place, run_id, selector)]
+    kept = kept_namespaces(objects.cluster, [entry["metadata"]["name"] for entry in found if entry["kind"] == "Namespace"], run_id)
     removed = []
     for manifest in found:
+        if manifest["kind"] == "Namespace" and manifest["metadata"]["name"] in kept:
+            done["stays"].append({"object": describe(manifest), "why": kept[manifest["metadata"]["name"]].why})
+            continue
         used = objects.instances(manifest) if manifest["kind"] == CRD else 0
         if used:
             done["stays"].append({"object": describe(manifest), "why": f"there are still {used} objects of this kind, which would go with it"})

@@ -14,6 +14,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import MERGE_PATCH, Cluster
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.manifests import describe
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.namespace_contents import kept_namespaces
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.objects import why_it_stays
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tenant_objects import ADOPTED_BY, RBAC, SELECTOR, unselecting
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.workspaces import in_parallel
@@ -78,22 +79,26 @@ def tear_down(
 ) -> dict[str, Any]:
     """Deletes what a run made (`run_id` None: what every run made), of `kinds`, in `namespaces` and outside of them, and waits until it is gone.
 
-    Namespaces of ours go with all that is in them. Those that were only adopted lose the `selector` label and what is ours in them.
+    Namespaces of ours go with all that is in them, unless that is more than ours: such a namespace stays and is named with what keeps it, and only
+    what is ours in it goes. Those that were only adopted lose the `selector` label and what is ours in them.
     Returns {deleted {kind: [names]}, released [], remaining [{object, why}], others [{object, why}], seconds}; `remaining` is what `timeout_s` did
-    not suffice for, `others` what other runs made there.
+    not suffice for and namespaces with unmanaged objects, `others` what other runs made there.
     With `check_mode` nothing is changed and `deleted` is what would be. Raises ClusterError.
     """
     started = time.monotonic()
     wanted = set(kinds)
     everything = cluster.items("/api/v1/namespaces") if "Namespace" in wanted else []
     adopted = [item["metadata"]["name"] for item in everything if _is_adopted(item, run_id)]
-    places = [*dict.fromkeys([*namespaces, *adopted])]
+    created = [item for item in everything if ownership.is_ours(item) and run_id in (None, ownership.run_id(item))]
+    kept = kept_namespaces(cluster, [item["metadata"]["name"] for item in created], run_id, parallelism)
+    # What is in a namespace of ours goes with it.
+    going = {item["metadata"]["name"] for item in created} - kept.keys()
+    places = [place for place in dict.fromkeys([*namespaces, *adopted, *kept]) if place not in going]
     collections = [Collection(kind, place) for kind in NAMESPACED if kind in wanted for place in places]
     collections += [Collection(kind) for kind in CLUSTER_WIDE if kind in wanted]
     found = _list(cluster, collections, run_id, parallelism)
-    # What is in a namespace of ours goes with it.
-    going = {item["metadata"]["name"] for collection, items in found.items() if collection.kind == "Namespace" for item in items}
-    found = {collection: items for collection, items in found.items() if collection.namespace not in going}
+    found = {collection: [item for item in items if item["metadata"]["name"] not in kept or item["kind"] != "Namespace"] for collection, items in found.items()}
+    found = {collection: items for collection, items in found.items() if items}
     if not check_mode:
         release = unselecting(selector or SELECTOR)
         in_parallel(lambda name: cluster.request("PATCH", f"/api/v1/namespaces/{name}", body=release, content_type=MERGE_PATCH), adopted, parallelism)
@@ -104,11 +109,14 @@ def tear_down(
     for collection, items in found.items():
         deleted[collection.kind] += [_name(item) for item in items]
     others = _of_others(cluster, collections, run_id, parallelism) if run_id else []
+    stays = {name: {"object": f"Namespace {name}", "why": contents.why} for name, contents in kept.items()}
     return {
         "deleted": deleted,
         "released": adopted,
-        "remaining": [{"object": describe(item), "why": why_it_stays(item)} for item in left],
-        "others": [{"object": describe(item), "why": f"run {ownership.run_id(item)} made it"} for item in others],
+        "remaining": [{"object": describe(item), "why": why_it_stays(item)} for item in left]
+        + [stays[name] for name, contents in kept.items() if not contents.is_only_of_other_runs],
+        "others": [{"object": describe(item), "why": f"run {ownership.run_id(item)} made it"} for item in others]
+        + [stays[name] for name, contents in kept.items() if contents.is_only_of_other_runs],
         "seconds": round(time.monotonic() - started, 3),
     }
 

@@ -12,9 +12,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import write_text
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local import accounts
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.commands import ToolError, run
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import write_text
 
 ROLE = "perfscale"
 DATABASE = "mlflow"

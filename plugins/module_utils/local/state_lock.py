@@ -8,9 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import write_json
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local import cache
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local import handle as handles
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import write_json
 
 LOCK_NAME = "lock.json"
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The declared axes of a matrix file, with what a user overrides, checked and brought into one form."""
+"""The declared axes of a matrix file with the overrides of a user, validated and normalized."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LOAD_DEFAULTS = {
 
 
 class MatrixError(ValueError):
-    """The matrix cannot be expanded; `problems` holds one sentence for each thing that is wrong."""
+    """The matrix cannot be expanded; `problems` has one sentence for each problem."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__(" ".join(problems))
@@ -35,12 +35,12 @@ class MatrixError(ValueError):
 
 
 def is_unset(value: Any) -> bool:
-    """True for what counts as "not given": None, an empty text (an unanswered survey question), an empty list."""
+    """Return whether a value counts as not set: None, an empty text (an unanswered survey question), an empty list."""
     return value is None or (isinstance(value, (str, list, tuple)) and not value)
 
 
 def as_list(value: Any) -> list[Any]:
-    """Returns a list from a list, a comma or space separated text, or one value."""
+    """Return a list from a list, a comma or space separated text, or one value."""
     if isinstance(value, (list, tuple)):
         return list(value)
     if isinstance(value, str):
@@ -49,7 +49,7 @@ def as_list(value: Any) -> list[Any]:
 
 
 def settings_of(matrix: dict[str, Any], overrides: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Returns the settings of a matrix with the overrides applied: lists of numbers, durations in seconds.
+    """Return the settings of a matrix with the overrides applied: lists of numbers, durations in seconds.
 
     Raises MatrixError with every problem found.
     """
@@ -83,7 +83,7 @@ def settings_of(matrix: dict[str, Any], overrides: dict[str, Any] | None = None)
 
 
 def _implied_profile(given: dict[str, Any]) -> dict[str, Any]:
-    """A user who gives a rate means the open profile, one who gives both axes means both."""
+    """Return the profile implied by the overridden axes: a rate means open, both axes mean both."""
     if "rate" not in given:
         return {}
     return {"profile": ["closed", "open"] if "concurrency" in given else ["open"]}

@@ -14,7 +14,7 @@ _WHOLE = re.compile(rf"(?:{_PART.pattern})+")
 
 
 def parse_duration(value: Any, name: str = "duration") -> float:
-    """Returns seconds.
+    """Return seconds.
 
     Accepts a number of seconds (also as text) and a sequence of number and unit (ms, s, m, h, d).
     Raises ValueError with one sentence for anything else, for zero length also when it is text.

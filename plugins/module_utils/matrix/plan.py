@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The plan: the ordered cells of a matrix, their ids and the digest that tells two plans apart."""
+"""The plan: the ordered cells of a matrix, their ids, their file names and the digest that distinguishes two plans."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.axes import settings_of
 from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.duration import format_duration
 
-# Bytes on disk: k6's raw CSV and one kept sample of a request, and the most requests that one user makes in a second
+# Bytes on disk: k6's raw CSV and one stored sample of a request, and the most requests of one virtual user in a second
 # (about 50 requests of 10 ms between pauses of 1 s); together an upper estimate, not a promise.
 RAW_BYTES_PER_REQUEST = 2400
 SAMPLE_BYTES_PER_REQUEST = 15
@@ -24,10 +24,10 @@ PREFILL_S_PER_ITEM = 0.008
 
 
 def expand(matrix: dict[str, Any], overrides: dict[str, Any] | None = None, context: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Returns the plan of a matrix: {schema_version, name, digest, settings, cells, estimate}.
+    """Return the plan of a matrix: {schema_version, name, digest, settings, cells, estimate}.
 
-    `context` is what else makes two runs different (data set shape, target); it goes into the digest.
-    Tenant levels ascend, because data of earlier levels stays; within a level the order is as declared or shuffled by the seed.
+    `context` is what else distinguishes two runs (data set shape, target); it is part of the digest.
+    Tenant levels ascend, because the data of earlier levels stays; within a level the order is declared or shuffled by the seed.
     Raises MatrixError (a ValueError) with every problem of the matrix.
     """
     settings = settings_of(matrix, overrides)
@@ -61,14 +61,23 @@ def summary(plan: dict[str, Any]) -> str:
     )
 
 
+def cell_file_names(cell: dict[str, Any]) -> dict[str, str]:
+    """Return the names of a cell's summary and metrics file, which carry its tenants and its concurrency or rate.
+
+    The names of closed cells are those of the legacy suite: `summary_tenants-1_concurrency_5.json`, `metrics_1_concurrency_5.csv`.
+    """
+    pressure = f"concurrency_{cell['concurrency']}" if cell["profile"] == "closed" else f"rate_{cell['rate']}"
+    return {"summary": f"summary_tenants-{cell['tenants']}_{pressure}.json", "metrics": f"metrics_{cell['tenants']}_{pressure}.csv"}
+
+
 def digest_of(document: Any) -> str:
-    """Returns the first 12 hex digits of the SHA-256 of the document's canonical JSON."""
+    """Return the first 12 hex digits of the SHA-256 of the document's canonical JSON."""
     text = json.dumps(document, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode("utf-8")).hexdigest()[:12]
 
 
 def differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> list[str]:
-    """Returns `key: old -> new` for each setting in which two plans' settings differ."""
+    """Return `key: old -> new` for each setting in which two plans' settings differ."""
     found: list[str] = []
     for key in sorted(set(old) | set(new)):
         before, after = old.get(key), new.get(key)
@@ -80,7 +89,7 @@ def differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> l
 
 
 def _level(settings: dict[str, Any], tenants: int) -> list[dict[str, Any]]:
-    """The cells of one tenant count, repeat by repeat, so that repeats are spread over the level's time."""
+    """Return the cells of one tenant count, repeat by repeat, so that repeats are spread over the level's time."""
     level = []
     for repeat in range(1, settings["repeats"] + 1):
         for profile in settings["profile"]:

@@ -9,8 +9,8 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError, explain, file_digest, write_atomic
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink import READ_BACK, FileSink, Upload, joined
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import FileWriteError, describe, explain, write_atomic
 
 
 class DirectorySink(FileSink):
@@ -44,7 +44,7 @@ class DirectorySink(FileSink):
             if target.exists() and target.samefile(upload.file):
                 raise self.error(f"file {target} is the run's own. Choose a directory apart from the results.")
             self._write(target, upload)
-            if describe(target)["sha256"] != upload.sha256:
+            if file_digest(target)["sha256"] != upload.sha256:
                 upload.check()
                 raise self.error(f"file {target} has another checksum than was written. Check the file system.")
         return [READ_BACK] * len(uploads)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import read_json
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import read_json
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.run import Run, outcome_of
 
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import file_digest
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.workspaces import in_parallel
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink import (
     ACCEPTED,
@@ -25,7 +26,6 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink impo
     secret_from,
 )
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.web import Answer, Web, WebError, refused
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import describe
 
 PARALLEL = 4
 # So a server says that it takes files and gives none.
@@ -95,7 +95,7 @@ class HttpSink(FileSink):
             if status in _NO_READING:
                 self.is_readable = False
                 return ACCEPTED
-            self._compare(url, describe(copy)["sha256"] if status == 200 else f"none, but status {status}", upload.sha256)
+            self._compare(url, file_digest(copy)["sha256"] if status == 200 else f"none, but status {status}", upload.sha256)
         return READ_BACK
 
     def _compare(self, url: str, found: str, expected: str) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import read_json
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import read_json
 
 # Environment variables that hold a secret, or (with _FILE) the path of one.
 _NAMES = re.compile(r"(TOKEN|PASSWORD|PASSWD|SECRET|SECRET_KEY|API_KEY|ACCESS_KEY|PRIVATE_KEY|CREDENTIALS)$")

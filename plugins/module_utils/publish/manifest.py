@@ -16,8 +16,8 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.schema import check
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink import FileSink, joined
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.schema import check
 
 NAME, PENDING, LATEST = "manifest.json", "manifest.pending.json", "latest"
 Files = Mapping[str, Mapping[str, Any]]

@@ -12,11 +12,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import read_json
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.workspaces import in_parallel
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish import manifest
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.run_files import RunFiles
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink import Altered, FileSink, RecordSink, Sink, SinkError, Upload, joined
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import read_json
 
 # How often a publication begins again because a file was written meanwhile.
 ATTEMPTS = 3

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import file_digest
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish import manifest
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink import FileSink, Sink, SinkError, joined
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import describe
 
 NOTHING = {"found": False, "run_id": "", "directory": "", "sink": "", "location": "", "restored": 0, "unchanged": 0, "warnings": []}
 
@@ -67,7 +67,7 @@ def _bring(sink: FileSink, run_id: str, directory: Path, accepted: Mapping[str, 
     for path, contents in accepted.items():
         local = directory / path
         if local.exists():
-            if describe(local) not in contents:
+            if file_digest(local) not in contents:
                 raise sink.error(f"file {local} is there already and differs from the published one. Move {directory} away, and restore again.")
             unchanged += 1
             continue
@@ -77,7 +77,7 @@ def _bring(sink: FileSink, run_id: str, directory: Path, accepted: Mapping[str, 
                 if path in required:
                     raise sink.error(f"{sink.location(run_id)}/{path} is missing, although the manifest lists it. Publish the run again.")
                 continue
-            if describe(arriving) not in contents:
+            if file_digest(arriving) not in contents:
                 raise sink.error(f"{sink.location(run_id)}/{path} has another checksum than the manifest tells. It is damaged; publish the run again.")
             arriving.replace(local)
         finally:

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError, file_digest, read_json, write_json
 from ansible_collections.perfscale.mlflow.plugins.module_utils.console.run_directory import LOG
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink import RECORDS, Altered, Upload
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import FileWriteError, describe, read_json, write_json
 
 # What was summed and scanned before, and what record sinks have; never published, as no name with a dot in front is.
 STATE = ".publish.json"
@@ -50,7 +50,7 @@ class RunFiles:
             stamp = _stamp(file)
             entry = self._known.get(path)
             if entry is None or entry["stamp"] != stamp:
-                entry = {"stamp": stamp, **describe(file)}
+                entry = {"stamp": stamp, **file_digest(file)}
                 if _stamp(file) != stamp:
                     raise Altered(path)
                 self._known[path] = entry

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import write_atomic
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.client import check_ca
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors import MlflowError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.workspaces import in_parallel
@@ -29,7 +30,6 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink impo
     secret_from,
 )
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.web import untrusted
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import write_atomic
 
 try:
     import botocore.config

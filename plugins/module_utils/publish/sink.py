@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import describe
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import file_digest
 
 # A file up to this size (bytes) is read once, so that what was scanned and summed is what is sent.
 WHOLE = 8 << 20
@@ -56,7 +56,7 @@ class Upload(NamedTuple):
     def check(self) -> None:
         """Raises Altered when the file is no longer what was summed."""
         try:
-            is_same = describe(self.file) == {"sha256": self.sha256, "bytes": self.bytes}
+            is_same = file_digest(self.file) == {"sha256": self.sha256, "bytes": self.bytes}
         except OSError:
             is_same = False
         if not is_same:

@@ -12,13 +12,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import write_atomic
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pod_exec import Answer, Container, run
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish import volume_pod
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink import READ_BACK, FileSink, Upload, joined
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.volume_script import SCRIPT
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import write_atomic
 
 MEBIBYTE = 1 << 20
 # Small files travel together, large ones in pieces, so that a cut connection costs no more than that (bytes).

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import write_atomic
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.client import RETRY_STATUS, check_ca, pause
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors import MlflowError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import write_atomic
 
 try:
     import urllib3

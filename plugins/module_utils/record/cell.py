@@ -9,10 +9,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import FileWriteError, describe, explain, read_json, write_json
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError, explain, file_digest, read_json, write_json
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.schema import check
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.run import Run
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.schema import check
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.verdict import judge
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.verdict import evaluate_rules
 
 # What belongs to the cell but is not evidence: it changes after the record is written.
 UNLISTED = ("cell.json", "state.json")
@@ -21,12 +21,12 @@ SPEC_KEYS = ("tenants", "concurrency", "rate", "profile", "repeat", "duration_s"
 
 
 def spec_of(planned: dict[str, Any], factors: dict[str, Any]) -> dict[str, Any]:
-    """Returns the record's spec: the planned cell without its place in the plan, and the complete factors."""
+    """Return the record's spec: the planned cell without its place in the plan, and the complete factors."""
     return {**{key: planned[key] for key in SPEC_KEYS}, "factors": {**factors, "profile": planned["profile"]}}
 
 
 def generator_of(measured: dict[str, Any], exited: dict[str, Any], resource: dict[str, Any], cores: float | None, node: str | None) -> dict[str, Any]:
-    """Returns the record's generator block.
+    """Return the record's generator block.
 
     CPU (cores) and memory (bytes) come from the metrics of the window; without metrics from what the operating system
     accounted for the whole life of the process (`exited`: cpu_seconds, max_rss_bytes, started, ended).
@@ -48,7 +48,7 @@ def generator_of(measured: dict[str, Any], exited: dict[str, Any], resource: dic
 
 
 def filled_tables(rows: dict[str, dict[str, int]] | None) -> dict[str, dict[str, int]] | None:
-    """Returns the rows before and after by table, without the many tables that hold nothing at either time."""
+    """Return the rows before and after by table, without the many tables that hold nothing at either time."""
     if not rows or not rows["before"] or not rows["after"]:
         return None
     named = [table for table in rows["after"] if rows["after"][table] or rows["before"].get(table)]
@@ -56,7 +56,7 @@ def filled_tables(rows: dict[str, dict[str, int]] | None) -> dict[str, dict[str,
 
 
 def measured_record(planned: dict[str, Any], factors: dict[str, Any], parts: dict[str, Any]) -> dict[str, Any]:
-    """Returns the record of a measured cell without attempts, verdict and files.
+    """Return the record of a measured cell without attempts, verdict and files.
 
     `parts`: result (of k6_result), resources, exit (of the generator process), generator (of target.json), controller, rows, notes, timings.
     """
@@ -81,18 +81,18 @@ def measured_record(planned: dict[str, Any], factors: dict[str, Any], parts: dic
 def write_measured(
     run: Run, planned: dict[str, Any], factors: dict[str, Any], parts: dict[str, Any], attempt: dict[str, Any], rules: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    """Judges a measured cell, moves the attempt's files to the cell, writes cell.json and run.json, and returns the record."""
+    """Set the verdict of a measured cell, move the attempt's files to the cell, write cell.json and run.json, and return the record."""
     record = measured_record(planned, factors, parts)
-    record["verdict"] = judge(record, rules, preset=run.load()["plan"]["name"])
+    record["verdict"] = evaluate_rules(record, rules, preset=run.load()["plan"]["name"])
     directory = run.cell_directory(planned["id"])
     record["attempts"] = history(directory, attempt, record["verdict"])
-    accept(directory, attempt["n"])
-    record["files"] = {path.name: describe(path) for path in sorted(directory.iterdir()) if path.is_file() and path.name not in UNLISTED}
+    accept_attempt(directory, attempt["n"])
+    record["files"] = {path.name: file_digest(path) for path in sorted(directory.iterdir()) if path.is_file() and path.name not in UNLISTED}
     return _save(run, record)
 
 
 def write_failed(run: Run, planned: dict[str, Any], factors: dict[str, Any], reason: str, attempt: dict[str, Any], notes: dict[str, Any]) -> dict[str, Any]:
-    """Writes the record of a cell that has no measurement; what its attempt left stays in attempts/<n>."""
+    """Write the record of a cell that has no measurement; what its attempt left stays in attempts/<n>."""
     verdict = {"status": "failed", "reasons": [reason], "warnings": []}
     directory = run.cell_directory(planned["id"])
     record = {
@@ -115,7 +115,7 @@ def _save(run: Run, record: dict[str, Any]) -> dict[str, Any]:
 
 
 def history(directory: Path, attempt: dict[str, Any], verdict: dict[str, Any]) -> list[dict[str, Any]]:
-    """Returns the attempts of the cell, this one last; an attempt that left no record is listed as failed."""
+    """Return the attempts of the cell, this one last; an attempt that left no record is listed as failed."""
     known = {entry["n"]: entry for entry in _previous(directory)}
     for n in range(1, attempt["n"]):
         known.setdefault(n, {"n": n, "started": None, "ended": None, "outcome": "failed", "reason": UNRECORDED})
@@ -136,8 +136,8 @@ def _previous(directory: Path) -> list[dict[str, Any]]:
         return []
 
 
-def accept(directory: Path, n: int) -> None:
-    """Moves the files of attempt `n` to the cell's directory; those of an earlier accepted attempt go back to attempts/<its n>.
+def accept_attempt(directory: Path, n: int) -> None:
+    """Move the files of attempt `n` to the cell's directory; those of an earlier accepted attempt go back to attempts/<its n>.
 
     Raises FileWriteError. Until cell.json is rewritten the cell counts as not done, so an interruption loses nothing.
     """

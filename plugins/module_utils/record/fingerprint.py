@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the controller brings into a measurement: the load scripts and the Python packages that turn their output into numbers."""
+"""The controller's part of the fingerprint: the load scripts and the Python packages that turn their output into numbers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PACKAGES = ("ansible-core", "jinja2", "jsonschema", "k6", "kubernetes", "matplot
 
 
 def script_digest(directory: Path | str) -> str:
-    """Returns the first 12 hex digits of the SHA-256 over names and contents of all scripts below a directory."""
+    """Return the first 12 hex digits of the SHA-256 over names and contents of all scripts below a directory."""
     root = Path(directory)
     digest = hashlib.sha256()
     for path in sorted(root.rglob("*.js")):
@@ -26,7 +26,7 @@ def script_digest(directory: Path | str) -> str:
 
 
 def package_versions(names: tuple[str, ...] = PACKAGES) -> dict[str, str | None]:
-    """Returns the installed versions by package, None where one is not installed."""
+    """Return the installed versions by package, None where one is not installed."""
     found: dict[str, str | None] = {}
     for name in names:
         try:
@@ -37,5 +37,5 @@ def package_versions(names: tuple[str, ...] = PACKAGES) -> dict[str, str | None]
 
 
 def controller_fingerprint(scripts: Path | str) -> dict[str, Any]:
-    """Returns {script_digest, controller_python, packages}."""
+    """Return {script_digest, controller_python, packages}."""
     return {"script_digest": script_digest(scripts), "controller_python": platform.python_version(), "packages": package_versions()}

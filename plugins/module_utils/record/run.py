@@ -10,19 +10,19 @@ import time
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError, explain, file_digest, read_json, write_json
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.schema import check
 from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.plan import differences
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record import lock
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import FileWriteError, describe, explain, read_json, write_json
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.objectives import evaluate
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.schema import check
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.verdict import evaluate_objectives
 
 
-class RunRefused(Exception):
-    """The run cannot begin or go on; the text says why and what to do."""
+class PlanMismatchError(Exception):
+    """The run was planned with other settings; the message names them and the remedy."""
 
 
 class Run:
-    """One run directory and its run.json. Every write is checked against the schema and atomic."""
+    """One run directory and its run.json. Every write is validated against the schema and atomic."""
 
     def __init__(self, directory: Path | str, schema_dir: Path | str) -> None:
         self.directory = Path(directory)
@@ -33,7 +33,7 @@ class Run:
         return self.directory / "cells" / cell_id
 
     def load(self) -> dict[str, Any]:
-        """Returns run.json. Raises ValueError with one sentence when it is absent or damaged."""
+        """Return run.json. Raises ValueError with one sentence when it is absent or damaged."""
         document = read_json(self.path)
         check(document, "run", self.schema_dir)
         return document
@@ -43,22 +43,22 @@ class Run:
         write_json(self.path, document)
 
     def compare(self, plan: dict[str, Any]) -> None:
-        """Raises RunRefused when there is such a run and it was planned differently; writes nothing."""
+        """Raise PlanMismatchError when there is such a run and it was planned differently; writes nothing."""
         check(plan, "plan", self.schema_dir)
         if self.path.exists():
-            self._agree(self.load(), plan)
+            self._verify_plan(self.load(), plan)
 
     def begin(self, plan: dict[str, Any], config: dict[str, Any], fingerprint: dict[str, Any]) -> dict[str, Any]:
-        """Creates run.json, or goes on with the one that is there.
+        """Create run.json, or resume the existing one.
 
         Returns {resumed, todo: ids to run, done: ids that stay}. A cell stays when its verdict is valid and its files are unchanged.
-        Raises RunRefused when the same run_id was planned differently, and lock.Locked when another process works on it.
+        Raises PlanMismatchError when the same run_id was planned differently, and lock.RunLockedError when another process works on it.
         """
         check(plan, "plan", self.schema_dir)
         resumed = self.path.exists()
         document = self.load() if resumed else self._new(plan, config, fingerprint)
-        self._agree(document, plan)
-        self._make_directory()
+        self._verify_plan(document, plan)
+        self._create_directory()
         lock.acquire(self.directory)
         done = [cell["id"] for cell in document["cells"] if cell["verdict"]["status"] == "valid" and self._is_unchanged(cell["id"])]
         document["cells"] = [cell for cell in document["cells"] if cell["id"] in done]
@@ -69,7 +69,7 @@ class Run:
         return {"resumed": resumed, "todo": todo, "done": done}
 
     def add_cell(self, cell_id: str, verdict: dict[str, Any]) -> dict[str, Any]:
-        """Puts the verdict of a cell into run.json, in the order of the plan, and returns the document."""
+        """Set the verdict of a cell in run.json, in the order of the plan, and return the document."""
         document = self.load()
         verdicts = {cell["id"]: cell for cell in document["cells"]}
         verdicts[cell_id] = {"id": cell_id, "verdict": verdict}
@@ -78,13 +78,13 @@ class Run:
         return document
 
     def finish(self, objectives: list[dict[str, Any]], abort_reason: str | None = None) -> dict[str, Any]:
-        """Closes run.json: status, objectives, end. Returns the outcome {ok, reasons, counts, objectives_missed}."""
+        """Close run.json: status, objectives, end. Return the outcome {ok, reasons, counts, objectives_missed}."""
         document = self.load()
         document["objectives"] = [
             result
             for cell in document["cells"]
             if cell["verdict"]["status"] == "valid"
-            for result in evaluate(objectives, read_json(self.cell_directory(cell["id"]) / "cell.json"))
+            for result in evaluate_objectives(objectives, read_json(self.cell_directory(cell["id"]) / "cell.json"))
         ]
         planned, recorded = len(document["plan"]["cells"]), len(document["cells"])
         document.update({"status": "complete" if planned == recorded else "incomplete", "ended": time.time(), "abort_reason": abort_reason})
@@ -92,10 +92,10 @@ class Run:
         lock.release(self.directory)
         return outcome_of(document)
 
-    def _agree(self, document: dict[str, Any], plan: dict[str, Any]) -> None:
+    def _verify_plan(self, document: dict[str, Any], plan: dict[str, Any]) -> None:
         if document["plan"]["digest"] != plan["digest"]:
             found = differences(document["plan"]["settings"], plan["settings"]) or ["the cells differ"]
-            raise RunRefused(f"Run {self.directory.name}: was planned differently ({'; '.join(found)}). Give the same settings, or another run_id.")
+            raise PlanMismatchError(f"Run {self.directory.name}: was planned differently ({'; '.join(found)}). Use the same settings, or another run_id.")
 
     def _new(self, plan: dict[str, Any], config: dict[str, Any], fingerprint: dict[str, Any]) -> dict[str, Any]:
         return {
@@ -112,24 +112,24 @@ class Run:
             "objectives": [],
         }
 
-    def _make_directory(self) -> None:
+    def _create_directory(self) -> None:
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise FileWriteError(explain(self.directory, error)) from error
 
     def _is_unchanged(self, cell_id: str) -> bool:
-        """True when cell.json can be read and every file that it lists still has its checksum."""
+        """Return whether cell.json can be read and every file that it lists still has its checksum."""
         directory = self.cell_directory(cell_id)
         try:
             record = read_json(directory / "cell.json")
             check(record, "cell", self.schema_dir)
-            return all(describe(directory / name) == found for name, found in record["files"].items())
+            return all(file_digest(directory / name) == found for name, found in record["files"].items())
         except (OSError, ValueError):
             return False
 
     def _point_latest(self) -> None:
-        """Lets results/latest point to this run; a directory of that name is left alone."""
+        """Point results/latest to this run; a directory of that name stays as it is."""
         link = self.directory.parent / "latest"
         temporary = link.with_name(f".latest.{os.getpid()}")
         if link.is_symlink() or not link.exists():
@@ -138,7 +138,7 @@ class Run:
 
 
 def outcome_of(document: dict[str, Any]) -> dict[str, Any]:
-    """Returns {ok, reasons, counts {planned, valid, invalid, failed, missing}} of a run.json document.
+    """Return {ok, reasons, counts {planned, valid, invalid, failed, missing}} of a run.json document.
 
     `ok` is true only if every planned cell is valid and every objective of severity error holds.
     """
@@ -152,7 +152,7 @@ def outcome_of(document: dict[str, Any]) -> dict[str, Any]:
         if cell["verdict"]["status"] != "valid"
     ]
     if counts["missing"]:
-        reasons.append(f"Run {document['run_id']}: {counts['missing']} of {counts['planned']} cells have no record. Start it again with the same run_id.")
+        reasons.append(f"Run {document['run_id']}: {counts['missing']} of {counts['planned']} cells have no record. Run it again with the same run_id.")
     reasons += [
         f"Objective {result['name']}: {result['status']} in cell {result['cell']} ({result['metric']} {result['value']}, limit {result['limit']})."
         for result in document["objectives"]

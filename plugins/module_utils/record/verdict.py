@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The verdict of a cell: findings computed from its record, judged by the rules of files/validity."""
+"""What a record is worth: its verdict by the rules of files/validity, and the objectives of files/slo."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from typing import Any
 
 Finding = tuple[str, str, float]
 """Name of the finding, what it is about ('' for the cell), and its value."""
+METRICS = ("mean_ms", "p50_ms", "p90_ms", "p95_ms", "p99_ms", "max_ms", "error_ratio", "goodput_per_s", "rate_per_s")
 
 
 def findings(record: dict[str, Any]) -> Iterator[Finding]:
-    """Yields what can be held against a measured cell, whether harmless or not; the rules decide.
+    """Yield every finding about a measured cell, harmless or not; the rules decide.
 
-    Ratios are between 0 and 1, lateness is in milliseconds.
+    Ratios are between 0 and 1, the scheduling delay is in milliseconds.
     """
     yield from _sample_findings(record)
     yield from _resource_findings(record)
@@ -35,8 +36,8 @@ def _sample_findings(record: dict[str, Any]) -> Iterator[Finding]:
     total = record["total"]
     if total["n"]:
         yield "error_ratio", "", total["failed"] / total["n"]
-        lost = sum(count for cause, count in total["failed_by"].items() if cause in ("connection", "dns"))
-        yield "connection_error_ratio", "", lost / total["n"]
+        unreachable = sum(count for cause, count in total["failed_by"].items() if cause in ("connection", "dns"))
+        yield "connection_error_ratio", "", unreachable / total["n"]
     window_s = record["window"]["end"] - record["window"]["start"]
     if "outage_s" in record and window_s > 0:
         yield "outage_share", "", record["outage_s"] / window_s
@@ -49,7 +50,7 @@ def _resource_findings(record: dict[str, Any]) -> Iterator[Finding]:
         if resource.get("coverage") is not None:
             yield "resource_coverage", name, resource["coverage"]
     mlflow = record["resources"].get("mlflow", {})
-    # A container that was started anew, or a pod that was replaced; either may be unknown.
+    # A container that was restarted, or a pod that was replaced; either may be unknown.
     known = [mlflow[key] for key in ("restarts", "instances_started") if mlflow.get(key) is not None]
     if known:
         yield "server_restarts", "", sum(known)
@@ -68,8 +69,8 @@ def _generator_findings(record: dict[str, Any]) -> Iterator[Finding]:
             yield name, "", value
 
 
-def judge(record: dict[str, Any], rules: list[dict[str, Any]], preset: str = "") -> dict[str, Any]:
-    """Returns the verdict {status: valid|invalid, reasons, warnings} of a measured cell."""
+def evaluate_rules(record: dict[str, Any], rules: list[dict[str, Any]], preset: str = "") -> dict[str, Any]:
+    """Return the verdict {status: valid|invalid, reasons, warnings} of a measured cell."""
     fitting = [rule for rule in rules if _applies(rule, record["spec"]["profile"], preset)]
     broken: dict[int, list[tuple[str, float]]] = {}
     for name, subject, value in findings(record):
@@ -93,9 +94,48 @@ def _is_broken(rule: dict[str, Any], value: float) -> bool:
 
 
 def _sentence(rule: dict[str, Any], subjects: list[tuple[str, float]]) -> str:
-    """One sentence for all subjects of a rule, so that sixteen operations do not make sixteen sentences."""
+    """Return one sentence for all subjects of a rule, so that sixteen operations do not yield sixteen sentences."""
     if "max" not in rule and "min" not in rule:
         return f"{rule['finding']}: {', '.join(subject for subject, _value in subjects) or 'found'}. {rule['remedy']}"
     limit = f"at most {rule['max']:g}" if "max" in rule else f"at least {rule['min']:g}"
     values = ", ".join(f"{subject} {value:.4g}".strip() for subject, value in subjects)
     return f"{rule['finding']}: {values}; allowed is {limit}. {rule['remedy']}"
+
+
+def evaluate_objectives(objectives: list[dict[str, Any]], cell: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return one result {name, cell, metric, value, limit, status: met|missed|unknown, severity} for each objective.
+
+    `unknown` means that the cell has no such number (too few samples); it does not count as met.
+    Raises ValueError with one sentence for an objective whose number is not measured.
+    """
+    return [_evaluate_objective(objective, cell) for objective in objectives]
+
+
+def _evaluate_objective(objective: dict[str, Any], cell: dict[str, Any]) -> dict[str, Any]:
+    value = _measured_value(objective, cell)
+    upper = "max" in objective
+    limit = objective["max"] if upper else objective["min"]
+    is_met = value is not None and (value <= limit if upper else value >= limit)
+    return {
+        "name": objective["name"],
+        "cell": cell["id"],
+        "metric": f"{objective['select']}.{objective['metric']}",
+        "value": value,
+        "limit": f"{'<=' if upper else '>='} {limit:g}",
+        "status": "unknown" if value is None else "met" if is_met else "missed",
+        "severity": objective.get("severity", "error"),
+    }
+
+
+def _measured_value(objective: dict[str, Any], cell: dict[str, Any]) -> float | None:
+    select, metric = objective["select"], objective["metric"]
+    blocks = {"total": cell["total"], **cell["operations"]}
+    if select in cell["journeys"] and metric in ("mean_ms", "p50_ms", "p95_ms", "max_ms"):
+        return cell["journeys"][select]["duration_ms"].get(metric.removesuffix("_ms"))
+    if select not in blocks or metric not in METRICS:
+        allowed = ", ".join([*blocks, *cell["journeys"]])
+        raise ValueError(f"Objective {objective['name']}: {select}.{metric} is not measured. Select one of {allowed} and a metric of {', '.join(METRICS)}.")
+    block = blocks[select]
+    if metric == "error_ratio":
+        return block["failed"] / block["n"] if block["n"] else None
+    return block["latency_ms"][metric.removesuffix("_ms")] if metric.endswith("_ms") else block[metric]

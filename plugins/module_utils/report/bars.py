@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report import style
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import Model
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.panels import Seen, load_axis
-from ansible_collections.perfscale.mlflow.plugins.module_utils.report.views import SOUND, bucketed
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.views import VALID_STATUSES, bucketed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,7 +41,7 @@ class Slots:
         self.end = position - 0.6
 
     def offset(self, group: str) -> float:
-        """How far a group's bar stands from the slot's middle."""
+        """Return how far a group's bar stands from the slot's middle."""
         return (self.groups.index(group) - (len(self.groups) - 1) / 2) * self.width
 
     @property
@@ -51,7 +51,7 @@ class Slots:
 
 
 def draw_bars(ax: Axes, frame: DataFrame, column: str, slots: Slots, seen: Seen, peak: str = "", scale: float = 1.0) -> Axes:
-    """A bar per cell: the median of the repeats, which are dots when there are several; `peak` is a line above it.
+    """Draw a bar per cell: the median of the repeats, which are dots when there are several; `peak` is a line above it.
 
     A cell without a value is a dotted grey gap of full height, one that is not valid is hatched.
     """
@@ -60,10 +60,10 @@ def draw_bars(ax: Axes, frame: DataFrame, column: str, slots: Slots, seen: Seen,
         at = bars.place(key)
         values = [value * scale for value, _verdict, _peak in rows if not math.isnan(value)]
         if not values:
-            bars.leave_gap(at)
+            bars.add_gap(at)
             continue
-        is_sound = any(verdict in SOUND for _value, verdict, _peak in rows)
-        bars.add(at, statistics.median(values), style.GROUP_COLOURS[slots.groups.index(key[2]) % 4], is_sound)
+        is_valid = any(verdict in VALID_STATUSES for _value, verdict, _peak in rows)
+        bars.add(at, statistics.median(values), style.GROUP_COLOURS[slots.groups.index(key[2]) % 4], is_valid)
         if len(values) > 1:
             ax.plot([at] * len(values), values, ".", color=style.INK, markersize=3, zorder=4)
         peaks = [value * scale for _value, _verdict, value in rows if peak and not math.isnan(value)]
@@ -73,25 +73,25 @@ def draw_bars(ax: Axes, frame: DataFrame, column: str, slots: Slots, seen: Seen,
 
 
 def stack_counts(ax: Axes, frame: DataFrame, slots: Slots, seen: Seen) -> Axes:
-    """Passed and failed requests stacked per cell, summed over the repeats; the failed ones are also counted above the bar."""
+    """Draw passed and failed requests stacked per cell, summed over the repeats; the failed ones are also counted above the bar."""
     bars = _Bars(ax, slots, seen)
     for key, rows in bucketed(frame, ("tenants", "load", "group"), ("ok", "failed", "verdict")).items():
         at = bars.place(key)
         counted = [(ok, failed) for ok, failed, _verdict in rows if not math.isnan(ok + failed)]
         if not counted:
-            bars.leave_gap(at)
+            bars.add_gap(at)
             continue
-        is_sound = any(verdict in SOUND for _ok, _failed, verdict in rows)
+        is_valid = any(verdict in VALID_STATUSES for _ok, _failed, verdict in rows)
         passed, failed = (sum(values) for values in zip(*counted, strict=True))
-        bars.add(at, passed, style.GOOD, is_sound)
+        bars.add(at, passed, style.GOOD, is_valid)
         if failed:
-            bars.add(at, failed, style.BAD, is_sound, passed)
+            bars.add(at, failed, style.BAD, is_valid, passed)
             ax.text(at, passed + failed, f"{failed:.0f}", ha="center", va="bottom", fontsize=6.5, color=style.BAD, fontweight="bold")
     return bars.draw()
 
 
 class _Bars:
-    """Collects bars and draws those that look alike at once."""
+    """Bars of a panel; those of the same style are drawn at once."""
 
     def __init__(self, ax: Axes, slots: Slots, seen: Seen) -> None:
         self.ax, self.slots, self.seen = ax, slots, seen
@@ -101,25 +101,25 @@ class _Bars:
         tenants, load, group = key
         return self.slots.place[tenants, load] + self.slots.offset(group)
 
-    def add(self, at: float, height: float, colour: str, is_sound: bool, bottom: float = 0.0) -> None:
-        self.alike.setdefault((colour, is_sound), []).append((at, height, bottom))
+    def add(self, at: float, height: float, colour: str, is_valid: bool, bottom: float = 0.0) -> None:
+        self.alike.setdefault((colour, is_valid), []).append((at, height, bottom))
 
-    def leave_gap(self, at: float) -> None:
+    def add_gap(self, at: float) -> None:
         half = self.slots.width * 0.46
         self.ax.axvspan(at - half, at + half, facecolor=style.ABSENT, edgecolor=style.ABSENT_EDGE, hatch=style.HATCH_ABSENT, linewidth=0.5)
         self.seen.marks.add("absent")
 
     def draw(self) -> Axes:
-        for (colour, is_sound), bars in self.alike.items():
+        for (colour, is_valid), bars in self.alike.items():
             places, heights, bottoms = zip(*bars, strict=True)
-            edge = {} if is_sound else {"edgecolor": style.INK, "hatch": style.HATCH, "linewidth": 0.5}
+            edge = {} if is_valid else {"edgecolor": style.INK, "hatch": style.HATCH, "linewidth": 0.5}
             self.ax.bar(places, heights, self.slots.width * 0.92, bottom=bottoms, color=colour, **edge)
-            self.seen.marks |= set() if is_sound else {"hatched"}
+            self.seen.marks |= set() if is_valid else {"hatched"}
         return self.ax
 
 
 def label_slots(ax: Axes, slots: Slots, ticks: bool = True, panel_chars: int = 60) -> Axes:
-    """Labels the slots with the load and, below, the tenants; small where they would not fit into `panel_chars` characters."""
+    """Label the slots with the load and, below, the tenants; small where they would not fit into `panel_chars` characters."""
     ax.set_xlim(-0.6, slots.end - 0.4)
     if not ticks:
         ax.set_xticks([])

@@ -20,7 +20,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.report.panels imp
     from_zero,
     load_axis,
     log_milliseconds,
-    say_empty,
+    mark_empty,
     tenant_axis,
 )
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.views import ordered_operations, outcomes_text, shown_latency
@@ -42,19 +42,19 @@ _PLAIN = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1}
 
 
 def response_times_by_concurrency(model: Model) -> Figure:
-    """P95 by load: one panel per operation, one line per tenant level."""
+    """Draw P95 by load: one panel per operation, one line per tenant level."""
     return _by_operation(model, load_axis(model), tenant_axis(model))
 
 
 def response_times_by_tenants(model: Model) -> Figure:
-    """P95 by tenants: one panel per operation, one line per load level."""
+    """Draw P95 by tenants: one panel per operation, one line per load level."""
     return _by_operation(model, tenant_axis(model), load_axis(model))
 
 
 def _by_operation(model: Model, x: Axis, by: Axis) -> Figure:
     names = ordered_operations(model)
     rows = -(-len(names) // _COLUMNS)
-    figure, axes = style.make_figure(
+    figure, axes = style.create_figure(
         style.Frame(rows, _COLUMNS, 1.75, gap_x=0.12, gap_y=0.34),
         f"Response time of each operation by {x.label}",
         f"P95 (points) and P50 (dashes) in milliseconds, logarithmic, one scale for all panels (lower is better). {outcomes_text(model)}",
@@ -91,11 +91,11 @@ def _title(ax: Axes, name: str) -> None:
 
 
 def response_times_p95_heatmap(model: Model) -> Figure:
-    """P95 of all requests by tenants and load; below it every operation by cell."""
+    """Draw P95 of all requests by tenants and load; below it every operation by cell."""
     groups = model.groups
     operations = ordered_operations(model)
     top, bottom = 0.5 + 0.42 * len(model.tenants), 0.26 * len(operations)
-    figure, axes = style.make_figure(
+    figure, axes = style.create_figure(
         style.Frame(1, 1, top + bottom + 1.0, left=1.75, top=1.15 + style.group_room(groups, _POOLED_IN / len(groups))), "Response time: where it is spent",
         f"P95 in milliseconds (lower is better, darker is slower). Above: all requests of a cell pooled. Below: each operation. {outcomes_text(model)}",
     )
@@ -140,7 +140,7 @@ def _cell_order(model: Model) -> list[tuple]:
 
 
 def _name_columns(ax: Axes, columns: list[tuple], with_groups: bool) -> None:
-    """Writes the tenants below each block of columns, and separates the blocks."""
+    """Write the tenants below each block of columns, and separates the blocks."""
     tenants = [column[0] for column in columns]
     for level in dict.fromkeys(tenants):
         first, count = tenants.index(level), tenants.count(level)
@@ -156,10 +156,10 @@ def _name_columns(ax: Axes, columns: list[tuple], with_groups: bool) -> None:
 
 
 def passed_counts(model: Model) -> Figure:
-    """Requests that passed and failed: one panel per operation, one bar per cell."""
+    """Draw requests that passed and failed: one panel per operation, one bar per cell."""
     names = ordered_operations(model)
     slots, seen = Slots(model), Seen()
-    figure, axes = style.make_figure(
+    figure, axes = style.create_figure(
         style.Frame(-(-len(names) // _COLUMNS), _COLUMNS, 1.55, gap_x=0.42, gap_y=0.34, bottom=1.15), "Requests that passed and failed, by operation",
         "Requests started in the window, per cell and summed over repeats; failed ones are counted in figures above the bar.",
     )
@@ -167,7 +167,7 @@ def passed_counts(model: Model) -> Figure:
         rows = model.operations[model.operations["operation"] == name]
         _title(ax, name)
         last = i + _COLUMNS >= len(names)
-        if not say_empty(ax, rows, "n", "no requests recorded"):
+        if not mark_empty(ax, rows, "n", "no requests recorded"):
             stack_counts(ax, rows, slots, seen)
             from_zero(ax)
         label_slots(ax, slots, ticks=last, panel_chars=30)

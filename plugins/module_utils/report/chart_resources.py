@@ -17,7 +17,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.report.panels imp
     draw_lines,
     from_zero,
     load_axis,
-    say_empty,
+    mark_empty,
     tenant_axis,
 )
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.views import MLFLOW, component_frame, why_empty
@@ -36,12 +36,12 @@ MIB = 1024**2
 
 
 def cpu_utilization(model: Model) -> Figure:
-    """Mean and peak CPU of every component, by cell."""
+    """Draw mean and peak CPU of every component, by cell."""
     return _components(model, "cpu", "CPU of each component", "cores", 1.0)
 
 
 def memory_utilization(model: Model) -> Figure:
-    """Mean and peak memory of every component, by cell."""
+    """Draw mean and peak memory of every component, by cell."""
     return _components(model, "memory", "Memory of each component", "MiB", 1 / MIB)
 
 
@@ -50,7 +50,7 @@ def _components(model: Model, kind: str, title: str, unit: str, scale: float) ->
     columns = 1 if len(shown) == 1 else 2
     slots, seen = Slots(model), Seen()
     without = f" Without any figure: {'; '.join(empty)}." if empty else ""
-    figure, axes = style.make_figure(
+    figure, axes = style.create_figure(
         style.Frame(-(-len(shown) // columns), columns, 1.9, gap_x=0.75, gap_y=0.9, bottom=1.1), title,
         f"Bars: mean over the window, summed over the component's instances. Lines: its peak. What is missing is a dotted gap, never zero.{without}",
     )
@@ -58,7 +58,7 @@ def _components(model: Model, kind: str, title: str, unit: str, scale: float) ->
         frame = component_frame(model, name)
         mean, peak = _keys(kind, frame)
         ax.set_title(name)
-        if not say_empty(ax, frame, mean, why_empty(frame)):
+        if not mark_empty(ax, frame, mean, why_empty(frame)):
             in_percent = mean.startswith("cpu_utilization")
             draw_bars(ax, frame, mean, slots, seen, peak, 100 if in_percent else scale)
             from_zero(ax)
@@ -74,7 +74,7 @@ def _components(model: Model, kind: str, title: str, unit: str, scale: float) ->
 
 
 def _keys(kind: str, frame: DataFrame) -> tuple[str, str]:
-    """The columns of mean and peak; a cluster's CPU is known as a share only."""
+    """Return the columns of mean and peak; a cluster's CPU is known as a share only."""
     if kind == "memory":
         return "memory_bytes_mean", "memory_bytes_peak"
     share_only = frame["cpu_cores_mean"].isna().all() and frame["cpu_utilization_mean"].notna().any()
@@ -82,7 +82,7 @@ def _keys(kind: str, frame: DataFrame) -> tuple[str, str]:
 
 
 def components(model: Model, kind: str) -> tuple[list[str], list[str]]:
-    """The components with a figure in any cell, MLflow first and always, and the others with the reason."""
+    """Return the components with a figure in any cell, MLflow first and always, and the others with the reason."""
     shown, empty = [], []
     for name in dict.fromkeys([MLFLOW, *model.resources["component"]]):
         frame = component_frame(model, name)
@@ -94,17 +94,17 @@ def components(model: Model, kind: str) -> tuple[list[str], list[str]]:
 
 
 def mlflow_cpu_by_concurrency(model: Model) -> Figure:
-    """MLflow's CPU by load: mean, peak, and CPU time per request."""
+    """Draw MLflow's CPU by load: mean, peak, and CPU time per request."""
     return _mlflow_cpu(model, load_axis(model), tenant_axis(model))
 
 
 def mlflow_cpu_by_tenants(model: Model) -> Figure:
-    """MLflow's CPU by tenants: mean, peak, and CPU time per request."""
+    """Draw MLflow's CPU by tenants: mean, peak, and CPU time per request."""
     return _mlflow_cpu(model, tenant_axis(model), load_axis(model))
 
 
 def _mlflow_cpu(model: Model, x: Axis, by: Axis) -> Figure:
-    figure, axes = style.make_figure(
+    figure, axes = style.create_figure(
         style.Frame(1, 3, 2.7, gap_x=0.7), f"CPU of MLflow by {x.label}",
         "Summed over its instances. CPU per request is mean CPU divided by requests per second, failed ones included (lower is better).",
     )
@@ -117,7 +117,7 @@ def _mlflow_cpu(model: Model, x: Axis, by: Axis) -> Figure:
     ]
     for ax, (title, column, unit) in zip(axes, panels, strict=True):
         ax.set_title(title)
-        if not say_empty(ax, frame, column, why_empty(frame)):
+        if not mark_empty(ax, frame, column, why_empty(frame)):
             draw_lines(ax, frame, column, x, by, model.groups, seen)
             from_zero(ax)
             ax.set_ylabel(unit)

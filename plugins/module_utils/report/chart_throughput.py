@@ -18,7 +18,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.report.panels imp
     draw_lines,
     from_zero,
     load_axis,
-    say_empty,
+    mark_empty,
     tenant_axis,
 )
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.text import percent
@@ -32,17 +32,17 @@ _HALF_IN = 4.5
 
 
 def rps_by_concurrency(model: Model) -> Figure:
-    """Goodput by load, of the whole cell and by category, and the share that failed."""
+    """Draw goodput by load, of the whole cell and by category, and the share that failed."""
     return _rates(model, load_axis(model), tenant_axis(model))
 
 
 def rps_by_tenants(model: Model) -> Figure:
-    """Goodput by tenants, of the whole cell and by category, and the share that failed."""
+    """Draw goodput by tenants, of the whole cell and by category, and the share that failed."""
     return _rates(model, tenant_axis(model), load_axis(model))
 
 
 def _rates(model: Model, x: Axis, by: Axis) -> Figure:
-    figure, axes = style.make_figure(
+    figure, axes = style.create_figure(
         style.Frame(2, 3, 2.35, gap_x=0.7, gap_y=0.75), f"Throughput by {x.label}", f"{goodput_text(model)} Failed requests stand beside it.",
     )
     seen = Seen()
@@ -54,7 +54,7 @@ def _rates(model: Model, x: Axis, by: Axis) -> Figure:
     places = [axes[0], axes[1], axes[3], axes[4], axes[5]]
     for ax, (title, frame, column, unit) in zip(places, panels, strict=True):
         ax.set_title(title)
-        if not say_empty(ax, frame, column, "no rates recorded"):
+        if not mark_empty(ax, frame, column, "no rates recorded"):
             draw_lines(ax, frame, column, x, by, model.groups, seen)
             from_zero(ax)
             ax.set_ylabel(unit)
@@ -74,11 +74,11 @@ def _operations_of_categories(ax: object) -> None:
 
 
 def throughput_heatmap(model: Model) -> Figure:
-    """Goodput and the share that failed by tenants and load, side by side."""
+    """Draw goodput and the share that failed by tenants and load, side by side."""
     x, y = load_axis(model), tenant_axis(model)
     groups = model.groups
     room = style.group_room(groups, _HALF_IN)
-    figure, axes = style.make_figure(
+    figure, axes = style.create_figure(
         style.Frame(len(groups), 2, 0.7 + 0.48 * len(y.levels), gap_x=0.9, gap_y=0.9 + room, top=1.15 + room), "Throughput by tenants and load",
         f"{goodput_text(model)} The median of the repeats of each cell.",
     )

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Key findings in sentences: the most that was carried, where more load stopped to help, what was slow, what failed."""
+"""Key findings in sentences: highest throughput, saturation, slowest operation, failures."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import Model
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.text import number
-from ansible_collections.perfscale.mlflow.plugins.module_utils.report.views import MLFLOW, SOUND, component_frame, shown_latency
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.views import MLFLOW, VALID_STATUSES, component_frame, shown_latency
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -21,16 +21,16 @@ NOISE = "Differences between single repeats are not tested for significance; mea
 
 
 def key_findings(model: Model) -> list[str]:
-    """Returns sentences over the cells that are not known to be unsound; empty when nothing was measured."""
-    sound = model.cells[model.cells["verdict"].isin(SOUND) & model.cells["goodput_per_s"].notna()]
+    """Return sentences over the cells that are valid or not evaluated; empty when nothing was measured."""
+    valid = model.cells[model.cells["verdict"].isin(VALID_STATUSES) & model.cells["goodput_per_s"].notna()]
     found: list[str] = []
     for group in model.groups:
-        cells = sound[sound["group"] == group]
+        cells = valid[valid["group"] == group]
         if not cells.empty:
             where = f" ({group})" if group else ""
             found += [_highest(cells, where), *_saturation(cells, where), *_cpu(model, cells, where)]
     found += _slowest(model) + _failing(model)
-    if len(sound) > 1 and int(model.cells["repeat"].max()) == 1:
+    if len(valid) > 1 and int(model.cells["repeat"].max()) == 1:
         found.append(NOISE)
     return found
 
@@ -42,7 +42,7 @@ def _highest(cells: DataFrame, where: str) -> str:
 
 
 def _saturation(cells: DataFrame, where: str) -> list[str]:
-    """The first step of load, per tenant level, that brought hardly more successful requests."""
+    """Return the first step of load, per tenant level, that brought hardly more successful requests."""
     found = []
     for (tenants, profile), rows in cells.groupby(["tenants", "profile"]):
         steps = rows.assign(level=rows["load"].map(lambda load: load.value)).groupby("level")[["goodput_per_s", "p95"]].median()
@@ -71,7 +71,7 @@ def _cpu(model: Model, cells: DataFrame, where: str) -> list[str]:
 
 def _slowest(model: Model) -> list[str]:
     frame = shown_latency(model)
-    frame = frame[frame["verdict"].isin(SOUND) & frame["shown"].notna()]
+    frame = frame[frame["verdict"].isin(VALID_STATUSES) & frame["shown"].notna()]
     if frame.empty:
         return []
     worst = frame.loc[frame["shown"].idxmax()]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report import style
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.panels import Axis, Seen
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.text import number
-from ansible_collections.perfscale.mlflow.plugins.module_utils.report.views import SOUND, WORDS, bucketed
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.views import VALID_STATUSES, WORDS, bucketed
 
 try:
     import matplotlib as mpl
@@ -35,7 +35,7 @@ def draw_heat_map(
     ax: Axes, frame: DataFrame, column: str, x: Axis, y: Axis, palette: str, limits: tuple[float, float], seen: Seen,
     write: Callable[[float], str] = number, font: float = 10.5, log: bool = False,
 ) -> Axes:
-    """Colours and writes the median of the repeats of every cell; with several repeats their range stands below.
+    """Colour and write the median of the repeats of every cell; with several repeats their range stands below.
 
     A cell without a value is grey and dotted with its verdict, one that is not valid is hatched; a combination that was
     never planned stays white.
@@ -44,15 +44,15 @@ def draw_heat_map(
     faces = np.zeros((len(y.levels), len(x.levels), 4))
     for (column_level, row_level), rows in bucketed(frame, (x.column, y.column), (column, "verdict")).items():
         i, j = x.place(column_level), y.place(row_level)
-        sound = [value for value, verdict in rows if verdict in SOUND and not math.isnan(value)]
-        values = sound or [value for value, _verdict in rows if not math.isnan(value)]
+        valid = [value for value, verdict in rows if verdict in VALID_STATUSES and not math.isnan(value)]
+        values = valid or [value for value, _verdict in rows if not math.isnan(value)]
         if not values:
             _absent(ax, i, j, rows[-1][1], font, seen)
             continue
         middle = statistics.median(values)
         faces[j, i] = colours(0.06 + 0.86 * scale(middle))
         text = write(middle) + (_range(write(min(values)), write(max(values))) if font > _SMALL else "")
-        if sound:
+        if valid:
             ax.text(i, j, text, ha="center", va="center", fontsize=font, color="white" if _luminance(faces[j, i]) < 0.5 else style.INK)
         else:
             ax.add_patch(Rectangle((i - 0.5, j - 0.5), 1, 1, fill=False, edgecolor=style.INK, hatch=style.HATCH))
@@ -64,7 +64,7 @@ def draw_heat_map(
 
 
 def draw_verdicts(ax: Axes, frame: DataFrame, x: Axis, y: Axis) -> Axes:
-    """Writes the worst verdict of the repeats of every cell."""
+    """Write the worst verdict of the repeats of every cell."""
     order = ["failed", "invalid", "missing", "valid", "not_judged"]
     for (column_level, row_level), rows in bucketed(frame, (x.column, y.column), ("verdict",)).items():
         i, j = x.place(column_level), y.place(row_level)
@@ -77,7 +77,7 @@ def draw_verdicts(ax: Axes, frame: DataFrame, x: Axis, y: Axis) -> Axes:
 
 
 def limits_of(frames: Sequence[DataFrame], column: str, from_zero: bool = False) -> tuple[float, float]:
-    """The range of the values over several frames, so that panels share one scale."""
+    """Return the range of the values over several frames, so that panels share one scale."""
     values = [value for frame in frames for value in frame[column].dropna()]
     if not values:
         return 0.0, 1.0
@@ -89,7 +89,7 @@ def _range(low: str, high: str) -> str:
 
 
 def _scale(limits: tuple[float, float], log: bool) -> Callable[[float], float]:
-    """A function from a value to its place between the limits, 0 to 1."""
+    """Return a function from a value to its place between the limits, 0 to 1."""
     bend = (lambda value: math.log(max(value, 1e-3))) if log else float
     low, high = bend(limits[0]), bend(limits[1])
     return lambda value: min(1.0, max(0.0, (bend(value) - low) / (high - low))) if high > low else 0.5

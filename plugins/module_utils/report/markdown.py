@@ -21,11 +21,11 @@ _NOTES = (
 
 
 def summary_markdown(model: Model, verdict: Verdict, files: Sequence[str]) -> str:
-    """Returns the summary as Markdown."""
-    lines = [f"# {verdict.headline}", ""]
+    """Return the summary as Markdown."""
+    lines = [f"# {verdict.summary}", ""]
     for run in model.runs:
         started = f", started {time_text(run.document['started'])}" if run.document.get("started") else ""
-        lines.append(f"- Run `{run.run_id}`: {run.document.get('status', 'unknown') if run.judged else 'results of the old suite'}{started}")
+        lines.append(f"- Run `{run.run_id}`: {run.document.get('status', 'unknown') if run.is_evaluated else 'results of the legacy suite'}{started}")
     lines += _list("Why", verdict.reasons) + _objectives(verdict) + _list("Key findings", key_findings(model))
     lines += ["", "## Cells", "", *_cells(model), "", _NOTES]
     notes = [f"`{row['cell_id']}`: {text}" for row in cell_rows(model) for text in row["warnings"]]
@@ -38,7 +38,7 @@ def _objectives(verdict: Verdict) -> list[str]:
         return []
     rows = [
         (row["name"], row["status"], f"{row['met']} of {row['count']}", number(row["value"]), f"`{row['cell']}`", row["limit"], row["metric"], row["severity"])
-        for row in verdict.objectives_summed_up()
+        for row in verdict.objective_summary()
     ]
     return ["", "## Objectives", "", *table(("objective", "status", "met in cells", "worst", "in cell", "limit", "metric", "severity"), rows)]
 
@@ -52,7 +52,7 @@ def _cells(model: Model) -> list[str]:
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
-    """A Markdown table; numbers are aligned to the right by their first row."""
+    """Return a Markdown table; numbers are aligned to the right by their first row."""
     texts = [[_escape(str(value)) for value in row] for row in rows]
     ruler = ["---:" if texts and (texts[0][i][:1].isdigit() or texts[0][i] == NONE) else "---" for i in range(len(header))]
     return [f"| {' | '.join(line)} |" for line in [list(header), ruler, *texts]]

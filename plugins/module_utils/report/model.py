@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations import CATEGORIES, OPERATIONS
-from ansible_collections.perfscale.mlflow.plugins.module_utils.report.factors import group_labels
-from ansible_collections.perfscale.mlflow.plugins.module_utils.report.material import Cell, Material, RunMaterial
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.inputs import Cell, ReportedRun, ReportInputs
 
 try:
     import pandas as pd
@@ -32,6 +32,10 @@ RESOURCE_NUMBERS = (
 )
 GENERATOR_NUMBERS = ("cpu_share", "lateness_ms_p99", "dropped", "vus_max", "memory_bytes_max")
 _COUNTS = ("n", "ok", "failed", "tenants", "concurrency", "repeat")
+# The order in which factors are named; the load profile is an axis of its own.
+_FIRST_FACTORS = ("db_backend", "replicas", "workers", "target", "token_mode", "mlflow_version", "k6_version")
+_NO_FACTOR = ("profile", "data_set_digest")
+_UNNAMED_FACTORS = ("db_backend", "target")
 CATEGORY_OF = {operation: category for category, operations in CATEGORIES.items() for operation in operations}
 
 
@@ -60,7 +64,7 @@ class Model:
     operations: DataFrame
     categories: DataFrame
     resources: DataFrame
-    runs: list[RunMaterial]
+    runs: list[ReportedRun]
     warnings: list[str]
 
     @property
@@ -84,15 +88,15 @@ class Model:
         return list(dict.fromkeys([*OPERATIONS, *self.operations["operation"]]))
 
 
-def build_model(material: Material) -> Model:
-    """Turns what was read into frames."""
-    groups = group_labels([cell.record["spec"].get("factors", {}) for cell in material.cells])
-    identities = [_identity(cell, group) for cell, group in zip(material.cells, groups, strict=True)]
+def build_model(inputs: ReportInputs) -> Model:
+    """Convert what was read into frames."""
+    groups = group_labels([cell.record["spec"].get("factors", {}) for cell in inputs.cells])
+    identities = [_identity(cell, group) for cell, group in zip(inputs.cells, groups, strict=True)]
     operations: list[dict[str, Any]] = []
     categories: list[dict[str, Any]] = []
     resources: list[dict[str, Any]] = []
     cells: list[dict[str, Any]] = []
-    for cell, identity in zip(material.cells, identities, strict=True):
+    for cell, identity in zip(inputs.cells, identities, strict=True):
         record = cell.record
         cells.append({**identity, **_verdict(cell), **_block(record.get("total") or {}), **_generator(record), "window_s": _window_s(record)})
         blocks = record.get("operations") or {}
@@ -105,8 +109,28 @@ def build_model(material: Material) -> Model:
         resources += [{**identity, "component": name, **_resource(values)} for name, values in (record.get("resources") or {}).items()]
     return Model(
         _frame(cells), _frame(operations), _frame(categories), _frame(resources, [*identities[0], "component", "status", *RESOURCE_NUMBERS]),
-        material.runs, material.warnings,
+        inputs.runs, inputs.warnings,
     )
+
+
+def group_labels(factors: Sequence[dict[str, Any]]) -> list[str]:
+    """Return one label per cell, built from the factors in which the cells differ; all '' when they do not differ.
+
+    A cell that does not know a factor that others differ in gets `<factor> unknown`.
+    """
+    names = dict.fromkeys([*_FIRST_FACTORS, *sorted({name for entry in factors for name in entry})])
+    differing = [name for name in names if name not in _NO_FACTOR and len({_factor_text(entry.get(name)) for entry in factors}) > 1]
+    return [", ".join(_factor_label(name, entry.get(name)) for name in differing) for entry in factors]
+
+
+def _factor_label(name: str, value: Any) -> str:
+    if value is None:
+        return f"{name} unknown"
+    return _factor_text(value) if name in _UNNAMED_FACTORS else f"{name}={_factor_text(value)}"
+
+
+def _factor_text(value: Any) -> str:
+    return "" if value is None else str(value)
 
 
 def _identity(cell: Cell, group: str) -> dict[str, Any]:
@@ -139,7 +163,7 @@ def _window_s(record: dict[str, Any]) -> float | None:
 
 
 def _block(block: dict[str, Any]) -> dict[str, Any]:
-    """The columns of one block of requests; an absent block gives missing values."""
+    """Return the columns of one block of requests; an absent block gives missing values."""
     n, failed = block.get("n"), block.get("failed")
     ratio = block.get("failed_ratio")
     every, ok = block.get("latency_ms") or {}, block.get("latency_ok_ms") or {}
@@ -169,7 +193,7 @@ def _resource(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _frame(rows: list[dict[str, Any]], columns: list[str] | None = None) -> DataFrame:
-    """A frame whose counts are whole numbers or missing, and whose measures are floats, even where nothing is known."""
+    """Return a frame whose counts are whole numbers or missing, and whose measures are floats, even where nothing is known."""
     frame = pd.DataFrame(rows, columns=columns)
     numbers = {*STATISTICS, *(f"ok_{name}" for name in STATISTICS), *RESOURCE_NUMBERS, *(f"generator_{name}" for name in GENERATOR_NUMBERS)}
     numbers |= {"error_ratio", "rate_per_s", "goodput_per_s", "rate", "window_s"}

@@ -34,7 +34,7 @@ _FURTHER_COLUMNS = (
 
 
 def cell_rows(model: Model) -> list[dict[str, Any]]:
-    """One entry per cell: {values: texts in the order of CELL_COLUMNS, verdict, run_id, group, reasons, warnings}."""
+    """Return one entry per cell: {values: texts in the order of CELL_COLUMNS, verdict, run_id, group, reasons, warnings}."""
     frame = component_frame(model, MLFLOW)
     return [
         {
@@ -49,7 +49,7 @@ def cell_rows(model: Model) -> list[dict[str, Any]]:
 
 
 def operation_rows(operations: DataFrame) -> list[list[str]]:
-    """The rows of one cell's operations in the order of OPERATION_COLUMNS: over all outcomes where known, else over passed requests."""
+    """Return the rows of one cell's operations in the order of OPERATION_COLUMNS: over all outcomes where known, else over passed requests."""
     return [
         [
             row.operation, row.category, count(row.n), count(row.failed), number(row.goodput_per_s),
@@ -60,8 +60,8 @@ def operation_rows(operations: DataFrame) -> list[list[str]]:
 
 
 def resource_table(resources: DataFrame) -> tuple[list[str], list[list[str]]]:
-    """Returns headings and rows of the resources; what no component of these cells has is left out."""
-    # Only where pods are told apart is their number more than the constant number of a server's processes.
+    """Return headings and rows of the resources; what no component of these cells has is left out."""
+    # Only where pods are distinguished is their number more than the constant number of a server's processes.
     shown = [(title, parts) for title, parts in _FURTHER_COLUMNS if resources["instances_started" if title == "pods" else parts[0][0]].notna().any()]
     rows = [
         [
@@ -75,12 +75,12 @@ def resource_table(resources: DataFrame) -> tuple[list[str], list[list[str]]]:
 
 
 def _ends(values: Iterable[float]) -> str:
-    """One number, or a range where its ends differ."""
+    """Return one number, or a range where its ends differ."""
     return " to ".join(dict.fromkeys(number(value) for value in values))
 
 
 def marked(row: Any, statistic: str, fall_back: bool = False) -> str:
-    """A latency with a tilde where it rests on few samples, and a dash where there are too few."""
+    """Return a latency with a tilde where it rests on few samples, and a dash where there are too few."""
     value = getattr(row, statistic)
     names = (statistic,)
     if fall_back and math.isnan(value) and math.isnan(row.mean):

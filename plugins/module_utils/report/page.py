@@ -6,14 +6,14 @@
 from __future__ import annotations
 
 import base64
+from pathlib import Path
 from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report import overview
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.charts import CHARTS
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.findings import key_findings
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.inputs import ReportError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import Model
-from ansible_collections.perfscale.mlflow.plugins.module_utils.report.page_style import CSS
-from ansible_collections.perfscale.mlflow.plugins.module_utils.report.page_template import TEMPLATE
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.text import flat, number, time_text
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.verdict import Verdict
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.views import goodput_text, outcomes_text
@@ -24,17 +24,28 @@ except ImportError:
     jinja2 = None
 
 
-def page_html(model: Model, verdict: Verdict, pictures: dict[str, bytes], files: list[str]) -> str:
-    """Returns the page; `pictures` are the charts by name, `files` the names that lie beside the page."""
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
+def page_html(model: Model, verdict: Verdict, pictures: dict[str, bytes], files: list[str], templates: Path) -> str:
+    """Return the page; `pictures` are the charts by name, `files` the names that lie beside the page.
+
+    `templates` is the directory with index.html.j2 and page.css (files/report). Raises ReportError when one of them is missing.
+    """
+    loader = jinja2.FileSystemLoader(templates)
+    environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
     environment.filters["number"] = number
     resource_columns, resources = overview.resource_table(model.resources)
-    return environment.from_string(TEMPLATE).render(
-        css=CSS, verdict=verdict, runs=[_run(run) for run in model.runs], findings=key_findings(model), warnings=model.warnings,
+    return _template(environment, templates).render(
+        verdict=verdict, runs=[_run(run) for run in model.runs], findings=key_findings(model), warnings=model.warnings,
         cell_columns=overview.CELL_COLUMNS, cells=overview.cell_rows(model), several_runs=len(model.runs) > 1, grouped=len(model.groups) > 1,
         operation_columns=overview.OPERATION_COLUMNS, operations=_operations(model), outcomes=outcomes_text(model), goodput=goodput_text(model),
         resource_columns=resource_columns, resources=resources, sections=_sections(pictures), files=files,
     )
+
+
+def _template(environment: jinja2.Environment, templates: Path) -> jinja2.Template:
+    missing = [name for name in ("index.html.j2", "page.css") if not (templates / name).is_file()]
+    if missing:
+        raise ReportError(f"Template {templates / missing[0]}: file not found. Set template_directory to files/report of the collection.")
+    return environment.get_template("index.html.j2")
 
 
 def _run(run: Any) -> dict[str, Any]:
@@ -42,7 +53,7 @@ def _run(run: Any) -> dict[str, Any]:
     return {
         "id": run.run_id,
         "path": run.path,
-        "status": document.get("status", "unknown") if run.judged else "results of the old suite",
+        "status": document.get("status", "unknown") if run.is_evaluated else "results of the legacy suite",
         "started": time_text(document.get("started")),
         "ended": time_text(document.get("ended")),
         "facts": [
@@ -53,7 +64,7 @@ def _run(run: Any) -> dict[str, Any]:
 
 
 def _operations(model: Model) -> list[dict[str, Any]]:
-    """The operations of every cell that was measured."""
+    """Return the operations of every cell that was measured."""
     measured = model.operations[model.operations["n"].notna()]
     return [
         {"run_id": run_id, "cell_id": cell_id, "group": rows["group"].iloc[0], "rows": overview.operation_rows(rows)}

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Panels: functions that draw one frame into one axes and return it. Missing is marked, never zero; what is not valid is told apart."""
+"""Panels: functions that draw one frame into one axes and return it. Missing is marked, never zero; what is not valid is marked."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report import style
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import Load, Model
-from ansible_collections.perfscale.mlflow.plugins.module_utils.report.views import SOUND, bucketed
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.views import VALID_STATUSES, bucketed
 
 try:
     import numpy as np
@@ -48,7 +48,7 @@ class Axis:
     label: str
 
     def place(self, value: Any) -> int:
-        """The position of a level."""
+        """Return the position of a level."""
         return self.levels.index(value)
 
 
@@ -60,12 +60,12 @@ class Seen:
 
 
 def tenant_axis(model: Model) -> Axis:
-    """Tenant levels at equal distances: 1, 10, 100 and 500 are told apart alike."""
+    """Return the axis of tenant levels, at equal distances: 1, 10, 100 and 500 are equally legible."""
     return Axis("tenants", model.tenants, [str(level) for level in model.tenants], "tenants")
 
 
 def load_axis(model: Model) -> Axis:
-    """Load levels at equal distances."""
+    """Return the axis of load levels, at equal distances."""
     loads = model.loads
     profiles = {load.profile for load in loads}
     if profiles == {"closed"}:
@@ -76,16 +76,16 @@ def load_axis(model: Model) -> Axis:
 
 
 def level_name(axis: Axis, value: Any) -> str:
-    """A level with its unit, for legends."""
+    """Return a level with its unit, for legends."""
     if isinstance(value, Load):
         return value.text
     return f"{value} tenant{'' if value == 1 else 's'}"
 
 
 def draw_lines(ax: Axes, frame: DataFrame, column: str, x: Axis, by: Axis, groups: Sequence[str], seen: Seen, low_n: str = "") -> Axes:
-    """Lines over `x`, one per level of `by` (colour) and group (line and marker); points are repeats.
+    """Draw lines over `x`, one per level of `by` (colour) and group (line and marker); points are repeats.
 
-    The line joins the medians of the sound repeats and has a gap where there are none. `low_n` names the statistic whose few
+    The line joins the medians of the valid repeats and has a gap where there are none. `low_n` names the statistic whose few
     samples make a point hollow. Series stand a little beside each other, so that equal values stay visible.
     """
     colours = style.level_colours(len(by.levels))
@@ -94,11 +94,11 @@ def draw_lines(ax: Axes, frame: DataFrame, column: str, x: Axis, by: Axis, group
     for (group, level, _profile), rows in bucketed(frame, ("group", by.column, "profile"), (x.column, column, "verdict", "low_n", "error_ratio")).items():
         g, s = groups.index(group) % 4, by.place(level)
         marks = _Marks(rows, x, low_n, _dodge(by, s))
-        look = {"color": colours[s], "markersize": 5, "markeredgewidth": 1.3, "zorder": 3}
+        options = {"color": colours[s], "markersize": 5, "markeredgewidth": 1.3, "zorder": 3}
         if len(marks.line) > 1:
             ax.plot(*marks.medians(), color=colours[s], linestyle=style.GROUP_LINES[g], zorder=2)
         for kind, points in marks.points.items():
-            _plot_points(ax, kind, points, look, style.GROUP_MARKERS[g])
+            _plot_points(ax, kind, points, options, style.GROUP_MARKERS[g])
         seen.marks |= set(marks.points)
         failing += marks.failing
     if failing:
@@ -108,12 +108,12 @@ def draw_lines(ax: Axes, frame: DataFrame, column: str, x: Axis, by: Axis, group
 
 
 def draw_medians(ax: Axes, frame: DataFrame, column: str, x: Axis, by: Axis, groups: Sequence[str], seen: Seen) -> Axes:
-    """Thin lines behind those of draw_lines: the P50, which needs the fewest samples and so is there when a P95 is not."""
+    """Draw thin lines behind those of draw_lines: the P50, which needs the fewest samples and so is there when a P95 is not."""
     colours = style.level_colours(len(by.levels))
     for (group, level, _profile), rows in bucketed(frame, ("group", by.column, "profile"), (x.column, column, "verdict", "low_n", "error_ratio")).items():
         s = by.place(level)
         marks = _Marks(rows, x, "", _dodge(by, s))
-        points = [*marks.points.get("sound", []), *marks.points.get("unsound", [])]
+        points = [*marks.points.get("valid", []), *marks.points.get("not_valid", [])]
         if points:
             ax.plot(*zip(*points, strict=True), "_", color=colours[s], markersize=8, markeredgewidth=1.2, zorder=1)
             seen.marks.add("median")
@@ -123,12 +123,12 @@ def draw_medians(ax: Axes, frame: DataFrame, column: str, x: Axis, by: Axis, gro
 
 
 def _dodge(by: Axis, place: int) -> float:
-    """How far a series stands beside the middle of a level."""
+    """Return how far a series stands beside the middle of a level."""
     return (place - (len(by.levels) - 1) / 2) * min(_DODGE, 0.3 / len(by.levels))
 
 
 class _Marks:
-    """The marks of one series: the points by kind (sound, low_n, unsound, missing), those that fail, and the line's medians."""
+    """The marks of one series: the points by kind (valid, low_n, not_valid, missing), those that fail, and the line's medians."""
 
     def __init__(self, rows: Sequence[tuple[Any, ...]], x: Axis, low_n: str, offset: float) -> None:
         self.points: dict[str, list[tuple[float, float]]] = {}
@@ -142,9 +142,9 @@ class _Marks:
             if math.isnan(value):
                 continue
             is_low = bool(low_n) and (low_n in low or f"ok_{low_n}" in low)
-            kind = "unsound" if verdict not in SOUND else "low_n" if is_low else "sound"
+            kind = "not_valid" if verdict not in VALID_STATUSES else "low_n" if is_low else "valid"
             self.points.setdefault(kind, []).append((place + offset, value))
-            if kind != "unsound":
+            if kind != "not_valid":
                 self.line.setdefault(place, []).append(value)
             if error_ratio > _FAILING:
                 self.failing.append((place + offset, value))
@@ -153,26 +153,26 @@ class _Marks:
             self.points["missing"] = absent
 
     def medians(self) -> tuple[list[float], list[float]]:
-        """The line: NaN between levels that have no sound value breaks it."""
+        """Return the line: NaN between levels that have no valid value breaks it."""
         places = range(min(self.line), max(self.line) + 1)
         return [place + self.offset for place in places], [statistics.median(self.line.get(place, [math.nan])) for place in places]
 
 
-def _plot_points(ax: Axes, kind: str, points: list[tuple[float, float]], look: dict[str, Any], marker: str) -> None:
-    colour = look["color"]
+def _plot_points(ax: Axes, kind: str, points: list[tuple[float, float]], options: dict[str, Any], marker: str) -> None:
+    colour = options["color"]
     kinds: dict[str, dict[str, Any]] = {
-        "sound": {"marker": marker},
+        "valid": {"marker": marker},
         "low_n": {"marker": marker, "markerfacecolor": "white"},
-        "unsound": {"marker": "X", "markersize": 8, "markeredgecolor": style.BAD},
+        "not_valid": {"marker": "X", "markersize": 8, "markeredgecolor": style.BAD},
         "missing": {"marker": "x", "markersize": 5.5, "markeredgewidth": 1.6, "clip_on": False},
     }
     if kind == "missing":
         kinds[kind]["transform"] = blended_transform_factory(ax.transData, ax.transAxes)
-    ax.plot(*zip(*points, strict=True), linestyle="", **(look | {"markeredgecolor": colour} | kinds[kind]))
+    ax.plot(*zip(*points, strict=True), linestyle="", **(options | {"markeredgecolor": colour} | kinds[kind]))
 
 
 def categories(ax: Axes, x: Axis) -> Axes:
-    """Labels a categorical axis."""
+    """Label a categorical axis."""
     ax.set_xlim(-0.45, len(x.levels) - 0.55)
     ax.xaxis.set_major_locator(FixedLocator(range(len(x.levels))))
     ax.xaxis.set_major_formatter(FixedFormatter(x.ticks))
@@ -180,7 +180,7 @@ def categories(ax: Axes, x: Axis) -> Axes:
 
 
 def from_zero(ax: Axes) -> Axes:
-    """Starts a linear axis at zero with room above the largest value."""
+    """Start a linear axis at zero with room above the largest value."""
     top = ax.dataLim.y1
     ax.set_ylim(0, top * 1.15 if np.isfinite(top) and top > 0 else 1)
     ax.yaxis.set_major_locator(MaxNLocator(4))
@@ -193,7 +193,7 @@ def _tick(value: float, _place: int) -> str:
 
 
 def log_milliseconds(axes: Sequence[Axes], frame: DataFrame, columns: Sequence[str], labelled: Sequence[Axes] | None = None) -> None:
-    """One logarithmic scale for all the panels, with labels at 1, 2 and 5; those not among `labelled` get the grid only."""
+    """Set one logarithmic scale for all the panels, with labels at 1, 2 and 5; those not among `labelled` get the grid only."""
     values = [value for column in columns for value in frame[column] if value > 0]
     low, high = (min(values) / 1.5, max(values) * 1.5) if values else (1, 1000)
     locator = LogLocator(subs=(1, 2, 5) if high / low < 300 else (1,))
@@ -211,8 +211,8 @@ def log_milliseconds(axes: Sequence[Axes], frame: DataFrame, columns: Sequence[s
             ax.hlines(ticks, 0, 1, transform=ax.get_yaxis_transform(), color=style.GRID, linewidth=0.8, zorder=0)
 
 
-def say_empty(ax: Axes, frame: DataFrame, column: str, reason: str) -> bool:
-    """Fills the panel of a frame without any value with dots and says why; returns whether it did."""
+def mark_empty(ax: Axes, frame: DataFrame, column: str, reason: str) -> bool:
+    """Fill the panel of a frame without any value with dots and the reason; return whether it did."""
     if frame[column].notna().any():
         return False
     ax.grid(False)
@@ -224,7 +224,7 @@ def say_empty(ax: Axes, frame: DataFrame, column: str, reason: str) -> bool:
 
 
 def add_legend(figure: Figure, by: Axis | None, groups: Sequence[str], seen: Seen, extra: Sequence[Any] = ()) -> None:
-    """Explains colours, groups and those marks that occur, in one strip below the panels."""
+    """Explain colours, groups and those marks that occur, in one strip below the panels."""
     handles: list[Any] = []
     if by is not None:
         colours = style.level_colours(len(by.levels))
@@ -235,7 +235,7 @@ def add_legend(figure: Figure, by: Axis | None, groups: Sequence[str], seen: See
                 for i, group in enumerate(groups)
             ]
     handles += [*extra, *_mark_handles(seen)]
-    # As many columns as the longest text leaves room for; what then takes more than the row that a frame has room for makes the figure higher.
+    # As many columns as the longest text leaves room for; rows beyond the one that a frame has room for increase the height of the figure.
     widest = max((len(str(handle.get_label())) for handle in handles), default=0)
     columns = max(1, min(6, len(handles), int(style.WIDTH_IN / (_KEY_IN + _LEGEND_CHARACTER_IN * widest))))
     style.add_room_below(figure, _LEGEND_ROW_IN * max(0, -(-len(handles) // columns) - 1))
@@ -248,7 +248,7 @@ def _mark_handles(seen: Seen) -> list[Any]:
         "median": Line2D([], [], color=style.FAINT, marker="_", markersize=8, linewidth=0.7, label="P50"),
         "low_n": Line2D([], [], color=style.FAINT, marker="o", markerfacecolor="white", linestyle="", label="few samples"),
         "failing": Line2D([], [], color=style.BAD, marker="o", markerfacecolor="none", markersize=10, linestyle="", label="over 1 % failed"),
-        "unsound": Line2D([], [], color=style.FAINT, marker="X", markeredgecolor=style.BAD, markersize=8, linestyle="", label="cell not valid"),
+        "not_valid": Line2D([], [], color=style.FAINT, marker="X", markeredgecolor=style.BAD, markersize=8, linestyle="", label="cell not valid"),
         "missing": Line2D([], [], color=style.FAINT, marker="x", markeredgewidth=1.6, linestyle="", label="no value"),
         "hatched": Patch(facecolor="white", edgecolor=style.INK, hatch=style.HATCH, label="cell not valid"),
         "absent": Patch(facecolor=style.ABSENT, edgecolor=style.ABSENT_EDGE, hatch=style.HATCH_ABSENT, label="no value"),

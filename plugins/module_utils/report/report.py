@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Makes a report: reads the sources, builds the model, writes what was asked for."""
+"""The report of one or several runs: reads the sources, builds the model, writes the requested formats."""
 
 from __future__ import annotations
 
@@ -10,30 +10,33 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import write_atomic, write_json, write_text
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import write_atomic, write_json, write_text
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.inputs import VERDICT_FILE
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.markdown import summary_markdown
-from ansible_collections.perfscale.mlflow.plugins.module_utils.report.material import VERDICT_FILE
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import Model, build_model
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.sources import read_sources
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.tables import all_tables, csv_text
-from ansible_collections.perfscale.mlflow.plugins.module_utils.report.verdict import Verdict, judge
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.verdict import Verdict, overall_verdict
 
 FORMATS = ("csv", "markdown", "charts", "html")
 
 
-def make_report(sources: Sequence[str], output_dir: str | Path, formats: Sequence[str], write: bool = True) -> dict[str, Any]:
-    """Writes the report and returns {files: names in output_dir, cells: their number, status, headline, warnings}.
+def create_report(
+    sources: Sequence[str], output_dir: str | Path, formats: Sequence[str], template_directory: str | Path = "", write: bool = True
+) -> dict[str, Any]:
+    """Write the report and returns {files: names in output_dir, cells: their number, status, summary, warnings}.
 
-    verdict.json is always written; without `write` nothing is. Raises ReportError when nothing usable is found and
-    FileWriteError when a file cannot be written; every file is either whole or as it was before.
+    verdict.json is always written; without `write` nothing is. `template_directory` holds the template and style sheet of the page
+    (files/report). Raises ReportError when nothing usable is found or a template is missing, and FileWriteError when a file
+    cannot be written; every file is either complete or unchanged.
     """
     model = build_model(read_sources(sources))
-    verdict = judge(model)
-    files = _write(model, verdict, Path(output_dir), formats) if write else []
-    return {"files": files, "cells": len(model.cells), "status": verdict.status, "headline": verdict.headline, "warnings": model.warnings}
+    verdict = overall_verdict(model)
+    files = _write(model, verdict, Path(output_dir), formats, Path(template_directory)) if write else []
+    return {"files": files, "cells": len(model.cells), "status": verdict.status, "summary": verdict.summary, "warnings": model.warnings}
 
 
-def _write(model: Model, verdict: Verdict, output: Path, formats: Sequence[str]) -> list[str]:
+def _write(model: Model, verdict: Verdict, output: Path, formats: Sequence[str], templates: Path) -> list[str]:
     write_json(output / VERDICT_FILE, verdict.document())
     files = [VERDICT_FILE]
     if "csv" in formats:
@@ -52,7 +55,7 @@ def _write(model: Model, verdict: Verdict, output: Path, formats: Sequence[str])
     if "html" in formats:
         from ansible_collections.perfscale.mlflow.plugins.module_utils.report.page import page_html
 
-        write_text(output / "index.html", page_html(model, verdict, pictures, files))
+        write_text(output / "index.html", page_html(model, verdict, pictures, files, templates))
     return files
 
 

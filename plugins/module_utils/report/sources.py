@@ -1,65 +1,159 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Finds the runs and old result folders that a list of paths means."""
+"""The sources of a report: run directories and legacy result folders. Reads run.json and every cells/<id>/cell.json, never the samples."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.report.material import VERDICT_FILE, Material, ReportError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.report.old_folder import is_old_folder, read_old_folder
-from ansible_collections.perfscale.mlflow.plugins.module_utils.report.run_folder import is_run_folder, read_run_folder
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import read_json
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.inputs import (
+    MISSING,
+    VERDICT_FILE,
+    Cell,
+    ReportedRun,
+    ReportError,
+    ReportInputs,
+    missing_record,
+)
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.legacy.folder import is_legacy_folder, read_legacy_folder
+
+SCHEMA_VERSION = 1
+_SHAPES: dict[str, dict[str, type]] = {
+    "run": {"run_id": str, "cells": list, "plan": dict},
+    "cell": {"id": str, "spec": dict, "verdict": dict},
+}
+
+_PARTS = ("operations", "total", "categories", "resources", "generator", "window")
 
 
-def read_sources(sources: Sequence[str | Path]) -> Material:
-    """Reads run directories, old result folders, and directories that contain such.
+def read_sources(sources: Sequence[str | Path]) -> ReportInputs:
+    """Read run directories, legacy result folders, and directories that contain such.
 
-    What is broken or foreign is named in the warnings and the rest is read. Raises ReportError when nothing can be used.
+    What is damaged or of another origin is named in the warnings and the rest is read. Raises ReportError when nothing can be used.
     """
-    material = Material()
+    inputs = ReportInputs()
     seen: set[Path] = set()
     for source in sources:
-        for folder in _folders(Path(source), material):
+        for folder in _folders(Path(source), inputs):
             if folder.resolve() not in seen:
                 seen.add(folder.resolve())
-                _read(folder, material)
-    if not material.cells:
-        why = " ".join(material.warnings)
+                _read(folder, inputs)
+    if not inputs.cells:
+        why = " ".join(inputs.warnings)
         raise ReportError(
-            f"Report of {', '.join(str(source) for source in sources)}: nothing usable was found. "
-            f"Give a run directory, a directory of runs, or a folder with summary_tenants-<T>_concurrency_<C>.json files. {why}".strip()
+            f"Report of {', '.join(str(source) for source in sources)}: nothing usable. "
+            f"Use a run directory, a directory of runs, or a folder with summary_tenants-<T>_concurrency_<C>.json files. {why}".strip()
         )
-    return material
+    return inputs
 
 
-def _folders(source: Path, material: Material) -> list[Path]:
+def _folders(source: Path, inputs: ReportInputs) -> list[Path]:
     if not source.is_dir():
-        material.warnings.append(f"Source {source}: is not a directory. It is left out; check the path.")
+        inputs.warnings.append(f"Source {source}: not a directory. It is left out; check the path.")
         return []
     if _is_known(source):
         return [source]
     try:
-        children = sorted(child for child in source.iterdir() if child.is_dir() and not _is_left_alone(child))
+        children = sorted(child for child in source.iterdir() if child.is_dir() and not _is_skipped(child))
     except OSError as error:
-        material.warnings.append(f"Source {source}: cannot be listed ({error.strerror}). It is left out; check its permissions.")
+        inputs.warnings.append(f"Source {source}: cannot be listed ({error.strerror}). It is left out; check its permissions.")
         return []
     known = [child for child in children if _is_known(child)]
-    material.warnings.extend(
-        f"Folder {child}: holds neither a run nor results of the old suite. It is left out." for child in children if child not in known
+    inputs.warnings.extend(
+        f"Folder {child}: neither a run nor results of the legacy suite. It is left out." for child in children if child not in known
     )
     return known
 
 
-def _is_left_alone(child: Path) -> bool:
-    """Hidden directories, and reports that an earlier call wrote here."""
+def _is_skipped(child: Path) -> bool:
+    """Return whether a directory is hidden, or a report that an earlier call wrote here."""
     return child.name.startswith(".") or (child / VERDICT_FILE).is_file()
 
 
 def _is_known(folder: Path) -> bool:
-    return is_run_folder(folder) or is_old_folder(folder)
+    return is_run_folder(folder) or is_legacy_folder(folder)
 
 
-def _read(folder: Path, material: Material) -> None:
-    (read_run_folder if is_run_folder(folder) else read_old_folder)(folder, material)
+def _read(folder: Path, inputs: ReportInputs) -> None:
+    (read_run_folder if is_run_folder(folder) else read_legacy_folder)(folder, inputs)
+
+
+def is_run_folder(folder: Path) -> bool:
+    """Return whether a directory is a run, complete or not."""
+    return (folder / "run.json").is_file() or (folder / "cells").is_dir()
+
+
+def read_run_folder(folder: Path, inputs: ReportInputs) -> None:
+    """Add a run to the inputs. A planned cell without a readable record stays in, as missing or failed with the reason."""
+    document = _run_document(folder, inputs)
+    run_id = inputs.unique_run_id(str(document.get("run_id") or folder.resolve().name))
+    run = ReportedRun(run_id, str(folder), {**document, "run_id": run_id})
+    records, unreadable = _records(folder, inputs)
+    planned = document.get("plan", {}).get("cells", [])
+    factors = next((record["spec"].get("factors", {}) for record in records.values()), {})
+    for cell in planned:
+        if cell["id"] not in records:
+            status = "failed" if cell["id"] in unreadable else MISSING
+            reason = unreadable.get(cell["id"], "No record: the run ended before this cell, or is still running.")
+            records[cell["id"]] = missing_record(cell, status, reason, factors)
+    order = [cell["id"] for cell in planned]
+    order += [name for name in records if name not in order]
+    cells = [Cell(run_id, records[name], str(folder / "cells" / name)) for name in order]
+    if cells:
+        inputs.runs.append(run)
+        inputs.cells.extend(cells)
+    else:
+        inputs.warnings.append(f"Run {folder}: no cells. It is left out.")
+
+
+def _run_document(folder: Path, inputs: ReportInputs) -> dict[str, Any]:
+    try:
+        return _checked(read_json(folder / "run.json"), folder / "run.json", "run")
+    except ValueError as error:
+        inputs.warnings.append(str(error))
+        return {"status": "incomplete", "cells": [], "plan": {}, "objectives": []}
+
+
+def _records(folder: Path, inputs: ReportInputs) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+    records: dict[str, dict[str, Any]] = {}
+    unreadable: dict[str, str] = {}
+    directory = folder / "cells"
+    for path in sorted(directory.iterdir()) if directory.is_dir() else []:
+        record_path = path / "cell.json"
+        if not path.is_dir():
+            inputs.warnings.append(f"File {path}: not a cell. It is left out.")
+        elif not record_path.is_file():
+            inputs.warnings.append(f"Cell {path}: no cell.json; the cell is still running or was interrupted. Run the same run_id again to finish it.")
+        else:
+            try:
+                records[path.name] = _checked(read_json(record_path), record_path, "cell", path.name)
+            except ValueError as error:
+                unreadable[path.name] = str(error)
+                inputs.warnings.append(str(error))
+    return records, unreadable
+
+
+def _checked(document: Any, path: Path, kind: str, name: str | None = None) -> dict[str, Any]:
+    """Raise ValueError for what would break the report; the writer of the file has validated the rest against the schema."""
+    if not isinstance(document, dict):
+        raise ValueError(f"File {path}: not a record of a {kind}. Remove it or choose another folder.")
+    if document.get("schema_version") != SCHEMA_VERSION:
+        raise ValueError(
+            f"File {path}: has schema_version {document.get('schema_version')!r}. This version reads {SCHEMA_VERSION}; use the collection that wrote it."
+        )
+    wrong = [key for key, kind_of in _SHAPES[kind].items() if not isinstance(document.get(key), kind_of)]
+    if kind == "cell" and not wrong:
+        wrong = [key for key in ("tenants", "repeat") if not isinstance(document["spec"].get(key), int)]
+        wrong += [key for key in _PARTS if not isinstance(document.get(key) or {}, dict)]
+        wrong += ["verdict"] if document["verdict"].get("status") not in ("valid", "invalid", "failed") else []
+    if kind == "run" and not wrong and not all(isinstance(cell, dict) and "id" in cell for cell in document["plan"].get("cells", [])):
+        wrong = ["plan"]
+    if wrong:
+        raise ValueError(f"File {path}: lacks {', '.join(wrong)}. It is damaged or of another origin; remove it or choose another folder.")
+    if name is not None and document["id"] != name:
+        raise ValueError(f"File {path}: is the record of cell {document['id']}, not of {name}. It was moved; put it back or remove it.")
+    return document

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How charts look: colours with fixed meanings, fonts, the figure's frame, and saving as a small PNG."""
+"""The style of charts: colours with fixed meanings, fonts, the figure's frame, and saving as a small PNG."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ except ImportError:
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Okabe and Ito's palette, told apart by colour-blind readers; each colour has one meaning in every chart.
+# Okabe and Ito's palette, distinguishable for colour-blind readers; each colour has one meaning in every chart.
 GOOD, DOUBTFUL, BAD = "#0072B2", "#E69F00", "#D55E00"
 MEAN_COLOUR, PEAK_COLOUR = "#0072B2", "#1A1A1A"
 INK, FAINT, GRID, ABSENT = "#1A1A1A", "#5F6368", "#E3E6EA", "#ECEEF1"
@@ -54,7 +54,7 @@ _SETTINGS: dict[str, Any] = {
 
 
 def applied() -> Any:
-    """The context in which charts are made and drawn; nothing outside it changes."""
+    """Return the context in which charts are created and drawn; nothing outside it changes."""
     return mpl.rc_context(_SETTINGS)
 
 
@@ -74,8 +74,8 @@ class Frame:
     width_ratios: tuple[float, ...] | None = None
 
 
-def make_figure(frame: Frame, title: str, subtitle: str) -> tuple[Figure, list[Axes]]:
-    """Returns a figure with a grid of panels (row by row) below a title and a line that says what is shown."""
+def create_figure(frame: Frame, title: str, subtitle: str) -> tuple[Figure, list[Axes]]:
+    """Return a figure with a grid of panels (row by row) below a title and a line about what is shown."""
     lines = textwrap.wrap(subtitle, _LINE)
     top = frame.top + 0.18 * (len(lines) - 1)
     height = top + frame.bottom + frame.rows * frame.panel_height + (frame.rows - 1) * frame.gap_y
@@ -93,17 +93,17 @@ def make_figure(frame: Frame, title: str, subtitle: str) -> tuple[Figure, list[A
 
 
 def with_group(title: str, group: str, panel_in: float) -> str:
-    """Returns a panel's title with its group, if it has one, below it, in lines that fit into a panel of so many inches."""
+    """Return a panel's title with its group, if it has one, below it, in lines that fit into a panel of so many inches."""
     return "\n".join([title, *textwrap.wrap(group, int(panel_in / _CHARACTER_IN))])
 
 
 def group_room(groups: Sequence[str], panel_in: float) -> float:
-    """Returns the inches that the longest group takes in titles of panels of so many inches."""
+    """Return the inches that the longest group takes in titles of panels of so many inches."""
     return _TITLE_LINE_IN * max((with_group("", group, panel_in).count("\n") for group in groups), default=0)
 
 
 def add_room_below(figure: Figure, inches: float) -> None:
-    """Makes a figure so much higher, with everything that is in it staying as it is."""
+    """Increase the height of a figure; everything in it stays as it is."""
     width, height = figure.get_size_inches()
     taller = height + inches
     for ax in figure.axes:
@@ -116,13 +116,13 @@ def add_room_below(figure: Figure, inches: float) -> None:
 
 
 def level_colours(count: int) -> list[Any]:
-    """Colours for ordered levels, from dark (few) to light (many), all of them visible on white."""
+    """Return colours for ordered levels, from dark (few) to light (many), all of them visible on white."""
     ramp = mpl.colormaps["viridis"]
     return [ramp(0.08 + 0.74 * (i / (count - 1) if count > 1 else 0.3)) for i in range(count)]
 
 
 def png_bytes(figure: Figure) -> bytes:
-    """Draws a figure as a PNG with a palette: a fifth of the size, with no visible difference."""
+    """Draw a figure as a PNG with a palette: a fifth of the size, with no visible difference."""
     figure.canvas.draw()
     picture = Image.frombytes("RGBA", figure.canvas.get_width_height(), figure.canvas.buffer_rgba().tobytes()).convert("RGB")
     out = io.BytesIO()

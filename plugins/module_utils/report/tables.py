@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The CSV tables: the five of the old suite, and tidy ones beside them. Frames in, frames out."""
+"""The CSV tables: the five of the legacy suite, and tidy ones beside them. Frames in, frames out."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 IDENTITY = ["run_id", "cell_id", "repeat", "verdict", "profile", "rate", "db_backend"]
-# Column of the old table -> column of the operations frame.
+# Column of the legacy table -> column of the operations frame.
 _OPERATION_COLUMNS = {
     "avg_ms": "ok_mean", "p90_ms": "ok_p90", "p95_ms": "ok_p95", "max_ms": "ok_max", "passed": "ok", "failed": "failed", "rps": "goodput_per_s",
 }
@@ -32,7 +32,7 @@ _WHY_NO_RESOURCES = {"not_requested": "no metrics were requested", "missing": "t
 
 
 def all_tables(model: Model) -> dict[str, DataFrame]:
-    """Returns every CSV by file name."""
+    """Return every CSV by file name."""
     summary = summary_table(model)
     return {
         "report_summary.csv": summary,
@@ -47,7 +47,7 @@ def all_tables(model: Model) -> dict[str, DataFrame]:
 
 
 def summary_table(model: Model) -> DataFrame:
-    """One row per cell: the columns of the old suite first, what tells cells of several runs apart at the end."""
+    """Return one row per cell: the columns of the legacy suite first, what distinguishes cells of several runs at the end."""
     cells = _sorted(model.cells)
     parts: dict[str, Any] = {"tenants": cells["tenants"], "concurrency": cells["concurrency"]}
     keys = pd.MultiIndex.from_frame(cells[["run_id", "cell_id"]])
@@ -67,41 +67,41 @@ def _only(summary: DataFrame, suffix: str, more: list[str] | None = None) -> Dat
 
 
 def _by_tenants(model: Model, frame: DataFrame, what: list[str]) -> DataFrame:
-    """P95 of successful requests by tenant level; the change starts at the smallest level of the plan, present or not."""
+    """Return P95 of successful requests by tenant level; the change starts at the smallest level of the plan, present or not."""
     tenants = model.tenants
     base = baseline(model)
     records = []
     for key, rows in frame.groupby([*what, *_SERIES], dropna=False, sort=False):
         identity = dict(zip([*what, *_SERIES], key, strict=True))
         values = dict(zip(rows["tenants"], rows["ok_p95"].round(2), strict=True))
-        unsound = [f"{tenants_of}: {verdict}" for tenants_of, verdict in zip(rows["tenants"], rows["verdict"], strict=True) if verdict != "valid"]
+        not_valid = [f"{tenants_of}: {verdict}" for tenants_of, verdict in zip(rows["tenants"], rows["verdict"], strict=True) if verdict != "valid"]
         record = {name: identity[name] for name in [*what, "concurrency"]}
         record |= {p95_column(level): values.get(level) for level in tenants}
         record |= {f"change_{base}_to_{level}_pct": _change(values.get(base), values.get(level)) for level in tenants if level != base}
         record |= {name: identity[name] for name in ("run_id", "repeat", "profile", "rate", "db_backend")}
-        records.append({**record, "not_valid": "; ".join(unsound)})
+        records.append({**record, "not_valid": "; ".join(not_valid)})
     return pd.DataFrame(records).sort_values([what[0], "profile", "concurrency", "rate", "run_id", "repeat"], ignore_index=True)
 
 
 def _by_category(model: Model) -> DataFrame:
-    """The same by category, over the pooled requests of its operations; the old suite averaged percentiles here.
+    """Return the same by category, over the pooled requests of its operations; the legacy suite averaged percentiles here.
 
-    The old column names begin with avg_ and stay for those who read them; they hold the pooled value.
+    The legacy column names begin with avg_ and stay for existing readers; they hold the pooled value.
     """
     table = _by_tenants(model, model.categories, ["category"])
     figures = [name for name in table.columns if name.endswith(("_p95_ms", "_pct"))]
-    old = table[figures].add_prefix("avg_")
+    legacy = table[figures].add_prefix("avg_")
     rest = [name for name in table.columns if name not in ["category", "concurrency"]]
-    return pd.concat([table[["category", "concurrency"]], old, table[rest]], axis=1)
+    return pd.concat([table[["category", "concurrency"]], legacy, table[rest]], axis=1)
 
 
 def p95_column(tenants: int) -> str:
-    """The old name of a tenant level's column."""
+    """Return the legacy name of a tenant level's column."""
     return f"{tenants}_tenant{'s' if tenants > 1 else ''}_p95_ms"
 
 
 def baseline(model: Model) -> int:
-    """The smallest planned tenant level: it does not move when a result file is missing."""
+    """Return the smallest planned tenant level: it does not move when a result file is missing."""
     return min(model.tenants)
 
 
@@ -127,7 +127,7 @@ def _tidy_resources(model: Model) -> DataFrame:
 
 
 def missing_table(model: Model) -> DataFrame:
-    """What stays empty elsewhere, with the reason."""
+    """Return what stays empty elsewhere, with the reason."""
     rows = []
     for cell in model.cells.itertuples():
         if pd.isna(cell.n):
@@ -151,7 +151,7 @@ def missing_table(model: Model) -> DataFrame:
 
 
 def csv_text(frame: DataFrame) -> str:
-    """A table as CSV: missing values are empty, measures have three decimals at most."""
+    """Return a table as CSV: missing values are empty, measures have three decimals at most."""
     rounded = frame.copy()
     for name in rounded.select_dtypes("float").columns:
         rounded[name] = rounded[name].round(DECIMALS if not name.endswith(("_ratio", "_rate", "coverage")) else 6)

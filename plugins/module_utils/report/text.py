@@ -14,7 +14,7 @@ _THIN_SPACE = "\u202f"
 
 
 def number(value: float | None) -> str:
-    """Three significant digits, no exponent: 0.482, 7.12, 86.3, 1 240; a dash for what is missing."""
+    """Return three significant digits, no exponent: 0.482, 7.12, 86.3, 1 240; a dash for what is missing."""
     if value is None or math.isnan(value):
         return NONE
     if value == 0:
@@ -26,26 +26,26 @@ def number(value: float | None) -> str:
 
 
 def count(value: Any) -> str:
-    """A whole number with thin spaces; a dash for what is missing (None, NaN, pandas' NA)."""
+    """Return a whole number with thin spaces; a dash for what is missing (None, NaN, pandas' NA)."""
     if value is None or str(value) in ("<NA>", "nan"):
         return NONE
     return f"{int(value):,}".replace(",", _THIN_SPACE)
 
 
 def percent(value: float) -> str:
-    """A number of percent."""
+    """Return a number of percent."""
     return f"{number(value)} %"
 
 
 def time_text(stamp: float | None) -> str:
-    """Epoch seconds as UTC."""
+    """Return epoch seconds as UTC."""
     if not stamp:
         return NONE
     return datetime.datetime.fromtimestamp(stamp, datetime.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def flat(document: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    """A nested dictionary as (dotted key, text) pairs."""
+    """Return a nested dictionary as (dotted key, text) pairs."""
     rows: list[tuple[str, str]] = []
     for key, value in document.items():
         if isinstance(value, dict) and value:

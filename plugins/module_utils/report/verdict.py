@@ -1,19 +1,19 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The verdict of what is reported: did every planned cell prove valid, and does every objective hold?"""
+"""The overall verdict of a report: is every planned cell valid, and is every objective met?"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.report.material import MISSING, NOT_JUDGED
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.inputs import MISSING, NOT_JUDGED
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import Model
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.text import number
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.views import WORDS
 
-HEADLINES = {
+_STATUS_WORDS = {
     "passed": "Passed",
     "failed": "Failed",
     "incomplete": "Incomplete",
@@ -31,19 +31,19 @@ class Verdict:
     reasons: list[str] = field(default_factory=list)
 
     @property
-    def headline(self) -> str:
+    def summary(self) -> str:
         """One sentence, the first of every report."""
         total = sum(self.cells.values())
         if self.status == NOT_JUDGED:
-            return f"Not judged: {total} cells of the old suite, which gave no verdicts."
+            return f"Not judged: {total} cells of the legacy suite, which has no verdicts."
         parts = [f"{self.cells['valid']} of {total} cells are valid"]
         if self.objectives:
             met = sum(objective["status"] == "met" for objective in self.objectives)
             parts.append(f"{met} of {len(self.objectives)} objectives are met")
-        return f"{HEADLINES[self.status]}: {', '.join(parts)}."
+        return f"{_STATUS_WORDS[self.status]}: {', '.join(parts)}."
 
-    def objectives_summed_up(self) -> list[dict[str, Any]]:
-        """One row per objective: {name, metric, limit, severity, met, count, status, value and cell: the worst}.
+    def objective_summary(self) -> list[dict[str, Any]]:
+        """Return one row per objective: {name, metric, limit, severity, met, count, status, value and cell: the worst}.
 
         The status is missed if any cell missed it, else unknown if any cell has no value, else met.
         """
@@ -56,20 +56,20 @@ class Verdict:
         ]
 
     def document(self) -> dict[str, Any]:
-        """What verdict.json holds."""
+        """Return the content of verdict.json."""
         return {"schema_version": 1, "status": self.status, "cells": self.cells, "objectives": self.objectives, "reasons": self.reasons}
 
 
-def judge(model: Model) -> Verdict:
-    """Sums up the verdicts that run.json and cell.json hold; judges nothing anew.
+def overall_verdict(model: Model) -> Verdict:
+    """Summarize the verdicts of run.json and cell.json; evaluates nothing again.
 
     passed: every planned cell is valid and every objective of severity error is met; failed: one is not; incomplete: a run
-    has not ended, ended early, or lacks cells; not_judged: only results of the old suite.
+    has not ended, ended early, or lacks cells; not_judged: only results of the legacy suite.
     """
     counts = {status: int((model.cells["verdict"] == status).sum()) for status in ("valid", "invalid", "failed", MISSING, NOT_JUDGED)}
     cells = {name: count for name, count in counts.items() if count or name in ("valid", "invalid", "failed")}
-    judged = [run for run in model.runs if run.judged]
-    objectives = [{"run_id": run.run_id, **objective} for run in judged for objective in run.document.get("objectives", [])]
+    evaluated = [run for run in model.runs if run.is_evaluated]
+    objectives = [{"run_id": run.run_id, **objective} for run in evaluated for objective in run.document.get("objectives", [])]
     reasons = [
         f"Cell {cell.cell_id} of run {cell.run_id}: {WORDS[cell.verdict]}. {' '.join(cell.reasons)}"
         for cell in model.cells.itertuples() if cell.verdict in ("invalid", "failed", MISSING)
@@ -78,9 +78,9 @@ def judge(model: Model) -> Verdict:
         f"Objective {row['name']}: {row['status']} in cell {row['cell']} ({row['metric']} {number(row['value'])}, limit {row['limit']})."
         for row in objectives if row["status"] != "met" and row["severity"] == "error"
     ]
-    early = [f"Run {run.run_id}: ended early: {run.document['abort_reason']}" for run in judged if run.document.get("abort_reason")]
-    unfinished = [run for run in judged if run.document.get("status") != "complete"]
-    if not judged:
+    early = [f"Run {run.run_id}: ended early: {run.document['abort_reason']}" for run in evaluated if run.document.get("abort_reason")]
+    unfinished = [run for run in evaluated if run.document.get("status") != "complete"]
+    if not evaluated:
         status = NOT_JUDGED
     elif early or unfinished or counts[MISSING]:
         status = "incomplete"

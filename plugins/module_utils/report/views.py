@@ -1,33 +1,33 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Frames that several tables, charts and texts look at, and the sentences that say what they cover."""
+"""Frames that several tables, charts and texts share, and the sentences about what they cover."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.report.material import NOT_JUDGED
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.inputs import NOT_JUDGED
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import CATEGORY_OF, Model
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-# Cells of the old suite were never judged; they are not known to be unsound.
-SOUND = ("valid", NOT_JUDGED)
+# Cells of the legacy suite have no verdict; they count as valid in charts.
+VALID_STATUSES = ("valid", NOT_JUDGED)
 WORDS = {"valid": "valid", "invalid": "invalid", "failed": "failed", "missing": "not run", NOT_JUDGED: "not judged"}
 MLFLOW = "mlflow"
 _OUTCOMES = "Latencies cover all outcomes: a request that timed out counts with its time limit."
-_OLD_OUTCOMES = "The old suite kept the latency of passed requests only."
+_LEGACY_OUTCOMES = "The legacy suite recorded the latency of passed requests only."
 _GOODPUT = "Successful requests per second of the window; failed ones do not count."
-_OLD_GOODPUT = "Successful requests per second of the whole k6 run, as the old suite counted."
+_LEGACY_GOODPUT = "Successful requests per second of the whole k6 run, as the legacy suite counted."
 
 
 def bucketed(frame: DataFrame, keys: Sequence[str], columns: Sequence[str]) -> dict[tuple[Any, ...], list[tuple[Any, ...]]]:
-    """Returns the rows of `columns` as plain tuples by the values of `keys`; numbers are floats, missing ones NaN.
+    """Return the rows of `columns` as plain tuples by the values of `keys`; numbers are floats, missing ones NaN.
 
-    Charts look at each row once and alone, where this is many times faster than slicing frames.
+    Charts process each row once, where this is many times faster than slicing frames.
     """
     lists = [
         frame[name].to_numpy(dtype=float, na_value=float("nan")).tolist() if frame[name].dtype.kind in "if" else frame[name].tolist() for name in columns
@@ -39,14 +39,14 @@ def bucketed(frame: DataFrame, keys: Sequence[str], columns: Sequence[str]) -> d
 
 
 def shown_latency(model: Model, statistic: str = "p95") -> DataFrame:
-    """The operations with a column `shown`: the statistic over all outcomes; over passed requests where the source knows only those."""
+    """Return the operations with a column `shown`: the statistic over all outcomes; over passed requests where the source knows only those."""
     frame = model.operations
     passed_only = frame["mean"].isna()
     return frame.assign(shown=frame[statistic].where(~passed_only, frame[f"ok_{statistic}"]))
 
 
 def component_frame(model: Model, component: str) -> DataFrame:
-    """One row per cell with the component's figures; where they are missing the row is there with missing values.
+    """Return one row per cell with the component's figures; where they are missing the row is there with missing values.
 
     A cell that has other components but not this one never had it (no PostgreSQL beside SQLite) and has no row; every cell
     has MLflow.
@@ -62,36 +62,36 @@ def component_frame(model: Model, component: str) -> DataFrame:
 
 
 def category_goodput(model: Model, category: str) -> DataFrame:
-    """The cells with the goodput of one category: rates of operations add up."""
+    """Return the cells with the goodput of one category: rates of operations add up."""
     rows = model.operations[model.operations["category"] == category]
     sums = rows.groupby(["run_id", "cell_id"], sort=False)["goodput_per_s"].sum(min_count=1).rename("goodput_per_s")
     return model.cells.drop(columns="goodput_per_s").merge(sums, on=["run_id", "cell_id"], how="left")
 
 
 def ordered_operations(model: Model) -> list[str]:
-    """Read, search and write operations in this order, so that like stands beside like."""
+    """Return read, search and write operations in this order, so that similar ones are neighbours."""
     order = {"read": 0, "search": 1, "write": 2}
     return sorted(model.operation_names, key=lambda name: order.get(CATEGORY_OF.get(name, ""), 3))
 
 
 def outcomes_text(model: Model) -> str:
-    """Which requests the latencies of operations cover."""
-    return _said(model, _OUTCOMES, _OLD_OUTCOMES)
+    """Return which requests the latencies of operations cover."""
+    return _by_origin(model, _OUTCOMES, _LEGACY_OUTCOMES)
 
 
 def goodput_text(model: Model) -> str:
-    """Which requests and which time the rates cover."""
-    return _said(model, _GOODPUT, _OLD_GOODPUT)
+    """Return which requests and which time the rates cover."""
+    return _by_origin(model, _GOODPUT, _LEGACY_GOODPUT)
 
 
-def _said(model: Model, ours: str, old: str) -> str:
-    judged = {run.judged for run in model.runs}
-    return " ".join(text for kind, text in ((True, ours), (False, old)) if kind in judged)
+def _by_origin(model: Model, ours: str, legacy: str) -> str:
+    kinds = {run.is_evaluated for run in model.runs}
+    return " ".join(text for kind, text in ((True, ours), (False, legacy)) if kind in kinds)
 
 
 def why_empty(frame: DataFrame) -> str:
-    """Why a component has no figures at all."""
+    """Return why a component has no figures at all."""
     states = set(frame["status"].dropna())
     if states == {"not_requested"}:
-        return "not requested: the run was made without metrics"
+        return "not requested: the run has no metrics"
     return "missing: the metrics hold no samples of it" if states else "not recorded in these cells"

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Quantiles and what may be said with few samples; one definition for every percentile that this collection reports.
+"""Quantiles and their suppression for few samples; one definition for every percentile that this collection reports.
 
 A percentile is the linear interpolation between the two nearest order statistics (Hyndman and Fan, type 7: the
 default of numpy and R, and what k6 prints), taken over all samples pooled, never over other percentiles.
@@ -15,7 +15,7 @@ from typing import Any
 
 PERCENTILES = (50, 90, 95, 99)
 MEDIAN_MINIMUM = 5
-TRUSTED_TAIL = 10
+TRUSTED_COUNT_ABOVE = 10
 
 
 def quantile(ordered: Sequence[float], percent: float) -> float:
@@ -29,19 +29,19 @@ def quantile(ordered: Sequence[float], percent: float) -> float:
 
 
 def suppression(n: int, percent: int) -> str | None:
-    """Say why a percentile of n samples must not be reported, or None: p50 needs 5 samples, pX one sample above it."""
+    """Return why a percentile of n samples must not be reported, or None: p50 needs 5 samples, pX one sample above it."""
     if percent == 50:
         return None if n >= MEDIAN_MINIMUM else f"n={n}: p50 needs n >= {MEDIAN_MINIMUM}"
     return None if n * (100 - percent) >= 100 else f"n={n}: p{percent} needs n(1-{percent / 100:g}) >= 1"
 
 
 def is_low(n: int, percent: int) -> bool:
-    """Tell whether fewer than ten samples lie above the percentile, so that it moves much from run to run."""
-    return n * (100 - percent) < 100 * TRUSTED_TAIL
+    """Return whether fewer than ten samples lie above the percentile, so that it moves much from run to run."""
+    return n * (100 - percent) < 100 * TRUSTED_COUNT_ABOVE
 
 
-def describe(ordered: Sequence[float], percents: Sequence[int] = PERCENTILES) -> dict[str, Any]:
-    """Describe ascending samples in their unit.
+def summarize(ordered: Sequence[float], percents: Sequence[int] = PERCENTILES) -> dict[str, Any]:
+    """Summarize ascending samples in their unit.
 
     Returns {values: {mean, p<percent>..., max}, low_n: [names], suppressed: {name: reason}}; a suppressed
     percentile is None, mean and max are None only without any sample.

@@ -64,7 +64,8 @@ def test_another_plan_is_refused_before_anything_is_written(record, tmp_path, ch
     before = (tmp_path / "run-1" / "run.json").read_bytes()
     assert record("compare", check, plan=PLAN)["changed"] is False
     refused = record("compare", check, plan=OTHER)
-    assert refused["failed"] and "was planned differently (duration_s: 35.0 -> 7.0)" in refused["msg"]
+    assert refused["failed"]
+    assert "was planned differently (duration_s: 35.0 -> 7.0)" in refused["msg"]
     assert (tmp_path / "run-1" / "run.json").read_bytes() == before
 
 
@@ -79,16 +80,20 @@ def test_another_plan_is_refused_before_anything_is_written(record, tmp_path, ch
 )
 def test_refusals(record, phase, arguments, sentence):
     answer = record(phase, **arguments)
-    assert answer["failed"] and sentence in answer["msg"]
+    assert answer["failed"]
+    assert sentence in answer["msg"]
 
 
 def test_a_database_that_cannot_be_read_costs_its_rows_and_no_more(tmp_path):
     parts = with_rows({"rows_before": {"runs": 1}, "notes": {"warnings": ["first"]}}, {"kind": "sqlite", "path": str(tmp_path / "absent.db")})
     assert parts["rows"] == {"before": {"runs": 1}, "after": None}
-    assert parts["notes"]["warnings"][0] == "first" and "rows cannot be counted" in parts["notes"]["warnings"][1]
+    assert parts["notes"]["warnings"][0] == "first"
+    assert "rows cannot be counted" in parts["notes"]["warnings"][1]
 
 
 def test_a_file_in_place_of_the_results_directory_is_one_sentence(record, tmp_path):
     (tmp_path / "run-1").write_text("", encoding="utf-8")
     answer = record("begin", plan=PLAN)
-    assert answer["failed"] and "run-1" in answer["msg"] and "Traceback" not in answer["msg"]
+    assert answer["failed"]
+    assert "run-1" in answer["msg"]
+    assert "Traceback" not in answer["msg"]

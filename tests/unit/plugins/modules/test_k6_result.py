@@ -41,7 +41,7 @@ def test_answer(capsys, directory, tmp_path):
 def test_failure_is_one_sentence(capsys, tmp_path):
     code, answer = run(capsys, directory=str(tmp_path), dest=str(tmp_path))
     assert code == 1
-    assert answer["msg"].startswith(f"raw samples {tmp_path}/raw.csv: the file is missing.")
+    assert answer["msg"].startswith(f"Raw samples {tmp_path}/raw.csv: the file is missing.")
     assert "exception" not in answer
 
 

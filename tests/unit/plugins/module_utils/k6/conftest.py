@@ -1,18 +1,15 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files that real k6 wrote, by version (see tests/unit/fixtures/k6/README.md)."""
+"""Files written by real k6, by version (see tests/unit/fixtures/k6/README.md)."""
 
 from __future__ import annotations
 
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
 
-# For raw_text, which the tests import: pytest does not put their folder on the path.
-sys.path.insert(0, str(Path(__file__).resolve().parent))
 CAPTURED = Path(__file__).resolve().parents[3] / "fixtures" / "k6"
 VERSIONS = ("1.1.0", "1.8.1", "1.8.1-machine_readable")
 
@@ -31,5 +28,5 @@ def attempt_directory(request, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
-    """A copy of the attempt of k6 1.1.0, to be damaged."""
+    """A copy of the attempt of k6 1.1.0, to damage it."""
     return Path(shutil.copytree(CAPTURED / "1.1.0", tmp_path / "attempt"))

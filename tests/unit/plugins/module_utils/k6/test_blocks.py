@@ -1,20 +1,30 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Counts, rates and latencies of the window."""
+"""Counts, failures, outages, rates and latencies of the window."""
 
 from __future__ import annotations
 
 import pytest
-from raw_text import HEADER, request
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.blocks import block, category_blocks, operation_blocks, pools_of, tenant_blocks
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.blocks import (
+    block,
+    category_blocks,
+    failure,
+    longest_outage_s,
+    operation_blocks,
+    pools_of,
+    tenant_blocks,
+)
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import Kind, read_raw
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.samples import sorted_requests
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.window import Window
+from fakes.k6_raw_rows import HEADER, request
 
 GOOD = Kind("get_run", "browsing", "tenant-10", 200, "")
 BAD = Kind("get_run", "browsing", "tenant-2", 500, "1500")
+OUTAGE_START_MS = 1_800_000_000_000
+OUTAGE_WINDOW = Window(OUTAGE_START_MS, OUTAGE_START_MS + 10_000, {})
 REFUSED = Kind("create_run", "training", "tenant-2", 0, "1212")
 
 
@@ -70,3 +80,45 @@ def test_only_requests_that_started_in_the_window_count(tmp_path):
     raw = read_raw(tmp_path / "raw.csv", 60_000)
     pools = pools_of(raw, sorted_requests(raw), Window(1_795_000_001_000, 1_795_000_002_000))
     assert pools == {Kind("get_run", "browsing", "tenant-1", 200, ""): [100, 10000, 5100]}
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "cause"),
+    [
+        pytest.param(200, "", None, id="200"),
+        pytest.param(299, "", None, id="299"),
+        pytest.param(302, "", "http_302", id="redirect"),
+        pytest.param(200, "1701", "other", id="200 whose body could not be decoded"),
+        pytest.param(200, "1050", "timeout", id="200 whose body did not arrive in time"),
+        pytest.param(404, "1404", "http_404", id="404"),
+        pytest.param(503, "1503", "http_503", id="503"),
+        pytest.param(100, "", "http_100", id="100"),
+        pytest.param(0, "1050", "timeout", id="timeout"),
+        pytest.param(0, "1212", "connection", id="refused"),
+        pytest.param(0, "1220", "connection", id="reset"),
+        pytest.param(0, "1101", "dns", id="no such host"),
+        pytest.param(0, "1310", "tls", id="unknown authority"),
+        pytest.param(0, "1000", "other", id="generic"),
+        pytest.param(0, "", "other", id="no code"),
+    ],
+)
+def test_failure(status, code, cause):
+    assert failure(status, code) == cause
+
+
+@pytest.mark.parametrize(
+    ("requests", "seconds"),
+    [
+        pytest.param([(0, 200), (5, 200), (9, 200)], 0.0, id="none failed"),
+        pytest.param([(0, 200), (1, 401), (3, 500), (4, 200), (6, 503), (8, 200)], 3.0, id="the longest of two"),
+        pytest.param([(1, 200), (4, 401)], 6.0, id="to the end of the window"),
+        pytest.param([(0, 401), (9, 401)], 10.0, id="the whole window"),
+        pytest.param([(-5, 401), (2, 200), (9.5, 200), (11, 401)], 0.0, id="warm-up and graceful stop do not count"),
+        pytest.param([(-5, 401), (2, 401), (3, 200)], 1.0, id="begins inside"),
+    ],
+)
+def test_the_longest_outage(tmp_path, requests, seconds):
+    rows = "".join(request(end_ms=OUTAGE_START_MS + round(second * 1000) + 5, duration=5.0, status=status) for second, status in requests)
+    (tmp_path / "raw.csv").write_text(HEADER + rows, encoding="utf-8")
+    raw = read_raw(tmp_path / "raw.csv", 60_000)
+    assert longest_outage_s(raw, sorted_requests(raw), OUTAGE_WINDOW) == seconds

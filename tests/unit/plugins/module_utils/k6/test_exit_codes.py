@@ -1,13 +1,13 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What exit codes mean."""
+"""The exit codes of k6."""
 
 from __future__ import annotations
 
 import pytest
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.exit_codes import COMPLETE, meaning
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.exit_codes import is_complete, meaning
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,11 @@ def test_meaning(code, words):
     assert words in meaning(code)
 
 
-def test_a_crossed_threshold_is_no_crash():
-    assert 99 in COMPLETE
-    assert not COMPLETE & {104, 105, 107, 108, 109, 137}
+@pytest.mark.parametrize("code", [0, 99, 110])
+def test_a_load_that_ran_to_its_end_is_complete(code):
+    assert is_complete(code)
+
+
+@pytest.mark.parametrize("code", [None, 104, 105, 107, 108, 109, 137, -9])
+def test_a_crash_and_a_running_load_are_not_complete(code):
+    assert not is_complete(code)

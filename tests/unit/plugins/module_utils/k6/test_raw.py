@@ -9,11 +9,10 @@ import csv
 import gzip
 
 import pytest
-from raw_text import HEADER, journey, request, value
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6 import raw as raw_module
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.errors import K6ResultError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import UNKNOWN, Kind, read_raw
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import UNKNOWN, K6ResultError, Kind, read_raw, unmeasured_wait_ms
+from fakes.k6_raw_rows import HEADER, journey, request, value
 
 END = 1_800_000_000_000
 TIMEOUT_MS = 60_000.0
@@ -153,8 +152,8 @@ def test_units_of_time(tmp_path, stamp, milliseconds):
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        pytest.param("", "the file is empty", id="empty"),
-        pytest.param(HEADER[:20], "the file is empty", id="half a header"),
+        pytest.param("", "empty or without", id="empty"),
+        pytest.param(HEADER[:20], "empty or without", id="half a header"),
         pytest.param("a,b\n1,2\n", "not the CSV output of k6", id="another CSV"),
         pytest.param("metric_name,timestamp,metric_value,extra_tags,metadata\n", "with the tags name and status", id="without the tags"),
         pytest.param(HEADER + request("2026-11-23T22:55:37Z"), "Set K6_CSV_TIME_FORMAT=unix_milli", id="time as text"),
@@ -170,3 +169,16 @@ def test_missing_and_unreadable_files(tmp_path):
         read_raw(tmp_path / "raw.csv", TIMEOUT_MS)
     with pytest.raises(K6ResultError, match="cannot be read"):
         read_raw(tmp_path, TIMEOUT_MS)
+
+
+@pytest.mark.parametrize(
+    ("code", "timeout_ms", "charged"),
+    [
+        pytest.param("1050", 60000, 60000, id="request timeout"),
+        pytest.param("1211", 60000, 30000, id="dial limit"),
+        pytest.param("1211", 5000, 5000, id="request timeout below the dial limit"),
+        pytest.param("1212", 60000, 0, id="refused at once"),
+    ],
+)
+def test_unmeasured_wait(code, timeout_ms, charged):
+    assert unmeasured_wait_ms(code, timeout_ms) == charged

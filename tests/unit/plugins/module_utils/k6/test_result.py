@@ -11,13 +11,13 @@ import json
 import statistics
 
 import pytest
-from raw_text import HEADER, value
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError, file_digest
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6 import result as result_module
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.errors import K6ResultError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations import OPERATIONS
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import K6ResultError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.result import Attempt, build_result
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import FileWriteError, describe
+from fakes.k6_raw_rows import HEADER, value
 
 
 def build(directory, **known):
@@ -34,7 +34,7 @@ def cut(directory, share):
     (directory / "raw.csv").write_bytes(content[: int(len(content) * share)])
 
 
-def test_every_number_follows_from_the_kept_samples(attempt_directory):
+def test_every_number_follows_from_the_samples(attempt_directory):
     built = build(attempt_directory)
     result, rows = built["result"], samples_of(attempt_directory)
     inside = [row for row in rows if row["phase"] == "window"]
@@ -54,7 +54,7 @@ def test_every_number_follows_from_the_kept_samples(attempt_directory):
     assert result["window"]["end"] - result["window"]["start"] == pytest.approx(1.2)
     assert all(journey["started"] for journey in result["journeys"].values())
     assert result["undersampled"] == list(OPERATIONS)
-    assert built["files"] == {name: describe(attempt_directory / "kept" / name) for name in ("samples.csv.gz", "tenants.csv")}
+    assert built["files"] == {name: file_digest(attempt_directory / "kept" / name) for name in ("samples.csv.gz", "tenants.csv")}
     json.dumps(built, allow_nan=False)
 
 
@@ -78,7 +78,7 @@ def test_raw_file_goes_only_on_request_and_the_result_stays(directory):
     assert first == again
 
 
-def test_kept_result_of_changed_files_is_not_believed(directory):
+def test_a_stored_result_of_changed_files_is_not_used(directory):
     build(directory, remove_raw=True)
     (directory / "kept" / "tenants.csv").write_text("tenant\n")
     with pytest.raises(K6ResultError, match="the file is missing"):
@@ -133,7 +133,7 @@ def test_window_from_any_source(directory, source, users):
 def test_no_window_is_one_sentence(directory):
     (directory / "k6.log").unlink()
     next(directory.glob("summary*.json")).unlink()
-    with pytest.raises(K6ResultError, match="Give window_start and window_end"):
+    with pytest.raises(K6ResultError, match="Set window_start and window_end"):
         build(directory)
     assert (directory / "raw.csv").exists()
 
@@ -152,7 +152,7 @@ def test_killed_generator_keeps_what_it_measured(directory):
     assert 0 < lived < 1.3
     assert result["window"]["planned_end"] == pytest.approx(start + 10)
     assert result["total"]["rate_per_s"] == pytest.approx(result["total"]["n"] / lived, rel=1e-4)
-    assert any("summary of" in warning for warning in result["warnings"])
+    assert any("Summary of" in warning for warning in result["warnings"])
 
 
 def test_generator_killed_in_the_warm_up_has_no_rates(directory):
@@ -168,7 +168,7 @@ def test_generator_killed_in_the_warm_up_has_no_rates(directory):
         pytest.param(0, True, None, id="complete"),
         pytest.param(99, True, None, id="a crossed threshold is complete"),
         pytest.param(0, False, None, id="ended well without a summary"),
-        pytest.param(None, False, "k6 wrote no summary", id="nobody knows how it ended"),
+        pytest.param(None, False, "k6 wrote no summary", id="exit code and summary unknown"),
         pytest.param(108, True, "k6 ended with exit code 108: the script called test.abort()", id="aborted"),
     ],
 )
@@ -182,10 +182,10 @@ def test_when_samples_are_partial(directory, exit_code, has_summary, partial):
     ("content", "sentence"),
     [
         pytest.param(None, r"raw\.csv: the file is missing", id="missing"),
-        pytest.param("", r"raw\.csv: the file is empty", id="empty"),
-        pytest.param(HEADER, "no request in them. The load never reached the server", id="only a header"),
-        pytest.param(HEADER + value("vus", 1_795_476_005_363, 1), "no request in them", id="only other metrics"),
-        pytest.param(HEADER + "http_req_duration,x\n" * 3, "no request in them, but 3 unreadable rows", id="only garbage"),
+        pytest.param("", r"raw\.csv: empty or without", id="empty"),
+        pytest.param(HEADER, "no requests. The load did not reach the server", id="only a header"),
+        pytest.param(HEADER + value("vus", 1_795_476_005_363, 1), "no requests", id="only other metrics"),
+        pytest.param(HEADER + "http_req_duration,x\n" * 3, "no requests, but 3 unreadable rows", id="only garbage"),
     ],
 )
 def test_no_requests_are_explained_by_exit_code_and_log(directory, captured, content, sentence):
@@ -200,16 +200,16 @@ def test_no_requests_are_explained_by_exit_code_and_log(directory, captured, con
     )
 
 
-def test_what_deserves_attention_is_said(directory):
+def test_problems_of_the_samples_are_warnings(directory):
     text = (directory / "raw.csv").read_text().replace("get_run,browsing", "other,browsing", 9)
     (directory / "raw.csv").write_text(text + "http_req_duration,1,2\n")
     warnings = " ".join(build(directory)["result"]["warnings"])
-    assert "1 of 65 request rows were unreadable" in warnings
-    assert "hold 65 requests, but k6 counted 64" in warnings
+    assert "1 of 65 request rows are unreadable" in warnings
+    assert "65 requests, but k6 counted 64" in warnings
     assert "fewer than 5 samples" in warnings
 
 
-def test_foreign_operation_is_listed_and_named(directory):
+def test_an_additional_operation_is_listed_and_named(directory):
     result = build(directory, operations=("get_run",))["result"]
     assert next(iter(result["operations"])) == "get_run"
     assert result["operations"]["create_run"]["n"] > 0

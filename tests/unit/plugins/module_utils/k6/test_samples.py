@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The kept samples: their rows, their order, and what happens when the disk fails."""
+"""The files that stay: rows and order of the samples, a disk that fails, tenants.csv."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import errno
 import gzip
 
 import pytest
-from raw_text import HEADER, request
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6 import samples
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.errors import K6ResultError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import read_raw
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.samples import COLUMNS, sorted_requests, write_samples
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.blocks import tenant_blocks
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import K6ResultError, Kind, read_raw
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.samples import COLUMNS, sorted_requests, write_samples, write_tenants
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.window import Window
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import FileWriteError
+from fakes.k6_raw_rows import HEADER, request
 
 WINDOW = Window(1_795_000_001_000, 1_795_000_002_000)
 TEXT = HEADER + "".join(
@@ -42,7 +42,7 @@ def rows_of(path):
 
 
 def test_rows_are_sorted_by_start_with_their_phase(tmp_path, raw):
-    kept = write_samples(tmp_path / "samples.csv.gz", raw, sorted_requests(raw), WINDOW)
+    written = write_samples(tmp_path / "samples.csv.gz", raw, sorted_requests(raw), WINDOW)
     rows = rows_of(tmp_path / "samples.csv.gz")
     assert tuple(rows[0]) == COLUMNS
     assert [tuple(row.values()) for row in rows] == [
@@ -51,7 +51,7 @@ def test_rows_are_sorted_by_start_with_their_phase(tmp_path, raw):
         ("1795000001001", "get_run", "browsing", "tenant-2", "200", "", "19.00", "", "window", "0"),
         ("1795000002498", "get_run", "browsing", "tenant-1", "503", "1503", "2.00", "4.50", "tail", "0"),
     ]
-    assert kept == (4, (tmp_path / "samples.csv.gz").stat().st_size)
+    assert written == (4, (tmp_path / "samples.csv.gz").stat().st_size)
 
 
 def test_equal_samples_give_equal_files(tmp_path, raw):
@@ -78,7 +78,7 @@ def test_full_disk_is_one_sentence_and_leaves_nothing(tmp_path, raw, monkeypatch
 
 
 def test_a_missing_row_is_noticed(tmp_path, raw):
-    with pytest.raises(K6ResultError, match="3 rows were read back of 4"):
+    with pytest.raises(K6ResultError, match="3 of 4 rows were read back"):
         write_samples(tmp_path / "samples.csv.gz", raw, sorted_requests(raw)[:3], WINDOW)
     assert not (tmp_path / "samples.csv.gz").exists()
 
@@ -93,5 +93,15 @@ def test_a_damaged_file_is_noticed(tmp_path, raw, monkeypatch):
         path.write_bytes(content)
 
     monkeypatch.setattr(samples, "write_atomic", damage)
-    with pytest.raises(K6ResultError, match="raw file is kept"):
+    with pytest.raises(K6ResultError, match="raw file stays"):
         write_samples(tmp_path / "samples.csv.gz", raw, sorted_requests(raw), WINDOW)
+
+
+def test_one_line_per_tenant(tmp_path):
+    pools = {Kind("a", "", "tenant-1", 200, ""): [100 * n for n in range(1, 6)], Kind("a", "", "tenant-2", 500, ""): [250]}
+    write_tenants(tmp_path / "tenants.csv", tenant_blocks(pools, 2))
+    assert (tmp_path / "tenants.csv").read_text().splitlines() == [
+        "tenant,n,ok,failed,rate_per_s,p50_ms,p95_ms,max_ms",
+        "tenant-1,5,5,0,2.5,3.0,,5.0",
+        "tenant-2,1,0,1,0.5,,,2.5",
+    ]

@@ -59,7 +59,7 @@ def test_odd_values_are_left_out():
         pytest.param(b"", "is empty. k6 was probably stopped", id="empty"),
         pytest.param(b'{"data": {"metr', "is not complete JSON", id="half-written"),
         pytest.param(b"\xff\xfe\x00", "is not text", id="binary"),
-        pytest.param(b'{"a": 1}', "has no k6 metrics", id="foreign"),
+        pytest.param(b'{"a": 1}', "has no k6 metrics", id="no metrics"),
     ],
 )
 def test_unusable_files_are_named(tmp_path, content, sentence):

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.errors import K6ResultError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import K6ResultError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.window import Window, find_window
 
-TOLD = {"start_ms": 1000, "end_ms": 3000, "users": {"training": 1}}
+LOGGED = {"start_ms": 1000, "end_ms": 3000, "users": {"training": 1}}
 
 
 @pytest.mark.parametrize(
@@ -29,27 +29,27 @@ def test_phase_by_start(start, phase):
 
 
 @pytest.mark.parametrize(
-    ("explicit", "told", "expected"),
+    ("explicit", "logged", "expected"),
     [
-        pytest.param(None, [TOLD, None], (1000, 3000), id="from the log"),
-        pytest.param(None, [None, TOLD], (1000, 3000), id="from the summary"),
-        pytest.param(None, [{"perfscale": "window"}, TOLD], (1000, 3000), id="an incomplete one is passed over"),
-        pytest.param((5.0, 7.5), [TOLD], (5000, 7500), id="the explicit one wins"),
+        pytest.param(None, [LOGGED, None], (1000, 3000), id="from the log"),
+        pytest.param(None, [None, LOGGED], (1000, 3000), id="from the summary"),
+        pytest.param(None, [{"perfscale": "window"}, LOGGED], (1000, 3000), id="an incomplete one is passed over"),
+        pytest.param((5.0, 7.5), [LOGGED], (5000, 7500), id="the explicit one wins"),
     ],
 )
-def test_first_known_window(explicit, told, expected):
-    window = find_window(Path("d"), explicit, *told)
+def test_first_known_window(explicit, logged, expected):
+    window = find_window(Path("d"), explicit, *logged)
     assert (window.start_ms, window.end_ms) == expected
     assert window.users == {"training": 1}
 
 
 @pytest.mark.parametrize(
-    ("explicit", "told", "sentence"),
+    ("explicit", "logged", "sentence"),
     [
-        pytest.param(None, [None, {}], "neither k6.log nor the setup_data", id="nobody knows"),
+        pytest.param(None, [None, {}], "missing in k6.log and in the setup_data", id="unknown"),
         pytest.param((7.0, 7.0), [], "not after its start", id="empty"),
     ],
 )
-def test_no_window(explicit, told, sentence):
+def test_no_window(explicit, logged, sentence):
     with pytest.raises(K6ResultError, match=sentence):
-        find_window(Path("d"), explicit, *told)
+        find_window(Path("d"), explicit, *logged)

@@ -52,7 +52,7 @@ class ClusterStandIn:
         self.asked_logs.append(query or {})
         return self.logs[path]
 
-    def items(self, path: str, selector: str = "") -> list[dict[str, Any]]:
+    def items(self, path: str, selector: str = "", accept: str = "") -> list[dict[str, Any]]:
         wanted = dict(part.split("=") for part in selector.split(",") if part)
         found = [entry for where, entry in self.objects.items() if where.rsplit("/", 1)[0] == path or (path.count("/") == 4 and self._is_in(where, path))]
         return [copy.deepcopy(entry) for entry in found if wanted.items() <= (entry["metadata"].get("labels") or {}).items()]
@@ -67,6 +67,8 @@ class ClusterStandIn:
         self, method: str, path: str, body: dict[str, Any] | None = None, query: dict[str, Any] | None = None, content_type: str = "application/json"
     ) -> dict[str, Any]:
         self.requests.append((method, path))
+        if method == "GET":
+            return self._discovery(path)
         if method == "DELETE":
             if path not in self.objects:
                 raise ClusterError("gone", 404, "NotFound")
@@ -92,6 +94,12 @@ class ClusterStandIn:
         if after["kind"] == "CustomResourceDefinition" and self.establishes:
             self._establish(after)
         return copy.deepcopy(after)
+
+    def _discovery(self, path: str) -> dict[str, Any]:
+        if path == "/apis":
+            groups = [root.split("/")[2:] for root in self.served if root.startswith("/apis/")]
+            return {"groups": [{"name": group, "preferredVersion": {"version": version}} for group, version in groups]}
+        return {"resources": [{**entry, "verbs": ["list", "delete"]} for entry in self.served[path]]}
 
     def _establish(self, definition: dict[str, Any]) -> None:
         definition["status"] = {"conditions": [{"type": "Established", "status": "True"}]}

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A stand-in for a Kubernetes API server: real HTTP on loopback, objects in memory, pages, other answers scripted by the test.
 
-It knows paths and labels and nothing of kinds: every POST to a collection creates, every path below one is an object. What the real one
-does is tested on the real one (tests/cluster).
+It knows paths and labels and little of kinds: every POST to a collection creates, every path below one is an object, and discovery shows the
+kinds of which it has objects. What the real one does is tested on the real one (tests/cluster).
 """
 
 from __future__ import annotations
@@ -90,6 +90,11 @@ class StandInApiServer:
     def _serve(self, method: str, path: str, query: dict[str, list[str]], body: Any) -> tuple[int, Any]:
         if path == "/version":
             return 200, {"gitVersion": "v1.34.4", "major": "1", "minor": "34"}
+        if method == "GET" and path == "/apis":
+            roots = {tuple(root.split("/")[2:]) for root, _plural in self._served() if root.startswith("/apis/")}
+            return 200, {"groups": [{"name": group, "preferredVersion": {"version": version}} for group, version in sorted(roots)]}
+        if method == "GET" and path in {"/api/v1", *(root for root, _plural in self._served())}:
+            return 200, {"resources": [_resource(plural) for root, plural in sorted(self._served()) if root == path]}
         if method == "POST" and "metadata" not in body:
             return _status(404, "NotFound", f"{path} is answered by the test alone")
         if method == "POST":
@@ -101,6 +106,11 @@ class StandInApiServer:
         if self.get(path) is not None:
             return self._one(method, path, body)
         return self._all(path, query) if method == "GET" and self._is_collection(path) else _status(404, "NotFound", f"{path} not found")
+
+    def _served(self) -> set[tuple[str, str]]:
+        """The API root and the plural of every namespaced kind that has an object."""
+        found = (_NAMESPACED.fullmatch(collection) for collection, _name in self.objects)
+        return {(match["root"], match["plural"]) for match in found if match}
 
     def _is_collection(self, path: str) -> bool:
         match = _NAMESPACED.fullmatch(path) or _CLUSTER.fullmatch(path)
@@ -131,6 +141,11 @@ class StandInApiServer:
         start, limit = int(query.get("continue", ["0"])[0]), int(query.get("limit", ["0"])[0]) or len(items)
         more = str(start + limit) if start + limit < len(items) else ""
         return 200, {"metadata": {"continue": more}, "items": items[start : start + limit]}
+
+
+def _resource(plural: str) -> dict[str, Any]:
+    """A kind as discovery shows it; its name is made of the plural, which is all that is known of it here."""
+    return {"name": plural, "kind": plural.removesuffix("s").capitalize(), "namespaced": True, "verbs": ["create", "delete", "get", "list", "patch"]}
 
 
 def _matches(path: str, collection: str) -> bool:

@@ -163,6 +163,18 @@ def test_a_definition_with_objects_of_others_stays() -> None:
     assert remove_all(objects(cluster), [definition()])["changed"] == ["CustomResourceDefinition things.example.com"]
 
 
+def test_a_namespace_with_unmanaged_objects_stays() -> None:
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "here"}}
+    cluster = ClusterStandIn(stored("ours", "run-2"), stored("theirs", None))
+    apply_all(objects(cluster), [namespace])
+    stays = remove_all(objects(cluster), [namespace])["stays"]
+    assert [entry["object"] for entry in stays] == ["Namespace here"]
+    assert "does not manage: Secret theirs." in stays[0]["why"]
+    assert "/api/v1/namespaces/here" in cluster.objects
+    del cluster.objects["/api/v1/namespaces/here/secrets/theirs"]
+    assert remove_all(objects(cluster), [namespace])["changed"] == ["Namespace here"]
+
+
 def test_what_stays_is_told_with_its_reason() -> None:
     cluster = ClusterStandIn(stored("one", "run-2"), stored("kept", None))
     cluster.held = {SECRET}

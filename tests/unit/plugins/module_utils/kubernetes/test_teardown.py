@@ -50,6 +50,109 @@ def test_deletes_exactly_what_the_run_owns(full, cluster):
     assert full.get(f"{NS}/adopted")["metadata"]["labels"] == {"team": "x"} and not full.get(f"{NS}/adopted")["metadata"]["annotations"]
 
 
+def owned_by(name):
+    return {"metadata": {"ownerReferences": [{"uid": f"uid-{name}"}]}}
+
+
+TENANT = f"{NS}/tenant-1"
+KEEPS = "holds objects that this collection does not manage: {}. Move or delete them, or keep the namespace"
+
+
+@pytest.mark.parametrize(
+    ("path", "names"),
+    [
+        pytest.param(f"{TENANT}/pods/colleague", "Pod colleague", id="pod"),
+        pytest.param(f"{TENANT}/secrets/colleague", "Secret colleague", id="secret"),
+        pytest.param(f"{TENANT}/configmaps/colleague", "Configmap colleague", id="configmap"),
+        pytest.param("/apis/apps/v1/namespaces/tenant-1/statefulsets/db", "Statefulset db", id="kind-we-never-create"),
+        pytest.param("/apis/example.com/v1/namespaces/tenant-1/widgets/w", "Widget w", id="custom-kind"),
+    ],
+)
+def test_a_namespace_with_unmanaged_objects_stays(full, cluster, path, names):
+    full.put(path)
+    done = tear_down(cluster, "r1", ["base"])
+    assert full.get(TENANT)
+    assert full.get(path)
+    assert done["deleted"]["Namespace"] == []
+    assert done["remaining"] == [{"object": "Namespace tenant-1", "why": KEEPS.format(names)}]
+    # What is ours in it goes all the same.
+    assert "tenant-1/b" in done["deleted"]["RoleBinding"]
+    assert full.get(BINDINGS.format("tenant-1", "b")) is None
+
+
+def test_what_unmanaged_objects_own_is_not_named(full, cluster):
+    full.put(f"{TENANT}/deployments/web")
+    full.put(f"{TENANT}/replicasets/web-1", **owned_by("web"))
+    full.put(f"{TENANT}/pods/web-1-x", **owned_by("web-1"))
+    assert tear_down(cluster, "r1", ["base"])["remaining"] == [{"object": "Namespace tenant-1", "why": KEEPS.format("Deployment web")}]
+
+
+@pytest.mark.parametrize(
+    ("path", "parts"),
+    [
+        pytest.param(f"{TENANT}/configmaps/kube-root-ca.crt", {}, id="root-ca"),
+        pytest.param(f"{TENANT}/serviceaccounts/default", {}, id="default-account"),
+        pytest.param(f"{TENANT}/secrets/t", {"metadata": {"annotations": {"kubernetes.io/service-account.name": "default"}}}, id="token-of-default"),
+        pytest.param(f"{TENANT}/events/e", {}, id="event"),
+        pytest.param("/apis/coordination.k8s.io/v1/namespaces/tenant-1/leases/leader", {}, id="leader-lock"),
+        pytest.param("/apis/operators.coreos.com/v1alpha1/namespaces/tenant-1/csvs/odh", {"labels": {"olm.copiedFrom": "x"}}, id="copied-by-olm"),
+        pytest.param(f"{TENANT}/pods/of-ours", owned_by("b"), id="owned-by-ours"),
+        pytest.param(f"{TENANT}/pods/goes", {"metadata": {"deletionTimestamp": "now"}}, id="being-deleted"),
+    ],
+)
+def test_system_objects_and_what_ours_own_keep_no_namespace(full, cluster, path, parts):
+    full.put(path, **parts)
+    done = tear_down(cluster, "r1", ["base"])
+    assert done["deleted"]["Namespace"] == ["tenant-1"]
+    assert done["remaining"] == []
+
+
+def test_a_token_of_an_unmanaged_account_keeps_its_namespace(full, cluster):
+    full.put(f"{TENANT}/secrets/t", metadata={"annotations": {"kubernetes.io/service-account.name": "colleague"}})
+    assert tear_down(cluster, "r1", ["base"])["deleted"]["Namespace"] == []
+
+
+def test_objects_of_another_run_keep_a_namespace_without_a_failure(full, cluster):
+    full.put(f"{TENANT}/configmaps/c", ownership.labels("r2"))
+    done = tear_down(cluster, "r1", ["base"])
+    assert done["deleted"]["Namespace"] == []
+    assert done["remaining"] == []
+    assert {"object": "Namespace tenant-1", "why": "holds objects of other runs: Configmap c (r2)"} in done["others"]
+    assert tear_down(cluster, None, ["base"])["deleted"]["Namespace"] == ["tenant-1", "tenant-2"]
+
+
+@pytest.mark.parametrize("count", [1, 6], ids=["one-by-one", "whole-cluster"])
+def test_many_namespaces_cost_one_list_a_kind(full, cluster, count):
+    for number in range(10, 10 + count):
+        full.put(f"{NS}/tenant-{number}", ownership.labels("r1"))
+    full.put(f"{NS}/tenant-10/pods/colleague")
+    done = tear_down(cluster, "r1", [])
+    assert [entry["object"] for entry in done["remaining"]] == ["Namespace tenant-10"]
+    lists = [path.split("?")[0] for method, path, _body in full.requests if method == "GET" and "labelSelector" not in path]
+    assert (f"{NS}/tenant-10/pods" in lists) is (count == 1)
+    assert ("/api/v1/pods" in lists) is (count == 6)
+
+
+@pytest.mark.parametrize("count", [1, 6], ids=["one-by-one", "whole-cluster"])
+def test_what_cannot_be_listed_keeps_a_namespace(full, cluster, count):
+    for number in range(10, 10 + count):
+        full.put(f"{NS}/tenant-{number}", ownership.labels("r1"))
+    full.put(f"{NS}/elsewhere/secrets/s")
+    full.hook = lambda _method, path, _body: (403, {"reason": "Forbidden"}) if path.endswith("/secrets") and "base" not in path else None
+    done = tear_down(cluster, "r1", ["base"], kinds=["Namespace"])
+    assert done["deleted"]["Namespace"] == []
+    why = "may hold more than is seen: Secret (403 Forbidden). Grant the part `teardown` of rbac.yml, or delete the namespace yourself"
+    assert {entry["why"] for entry in done["remaining"]} == {why}
+
+
+def test_an_api_that_does_not_answer_keeps_a_namespace(full, cluster, pauses):
+    full.put("/apis/metrics.example.com/v1/namespaces/elsewhere/things/t")
+    full.hook = lambda _method, path, _body: (503, {"reason": "ServiceUnavailable"}) if path == "/apis/metrics.example.com/v1" else None
+    done = tear_down(cluster, "r1", ["base"], timeout_s=0.05)
+    assert done["deleted"]["Namespace"] == []
+    assert "kinds of metrics.example.com/v1 (503 ServiceUnavailable)" in done["remaining"][0]["why"]
+
+
 def test_a_second_time_finds_nothing(full, cluster):
     tear_down(cluster, "r1", ["base"])
     full.requests.clear()

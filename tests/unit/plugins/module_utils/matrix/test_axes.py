@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a user may write into a matrix, and what is refused."""
+"""What a user may write into a matrix, and what fails."""
 
 from __future__ import annotations
 
@@ -55,13 +55,13 @@ def test_overrides(overrides, key, expected):
         pytest.param({"load": {"speed": 1}}, {}, "Load key speed: is unknown.", id="load-key"),
     ],
 )
-def test_refusals(matrix, overrides, sentence):
-    with pytest.raises(MatrixError) as refused:
+def test_invalid_settings(matrix, overrides, sentence):
+    with pytest.raises(MatrixError) as error:
         settings_of({**MATRIX, **matrix}, overrides)
-    assert sentence in str(refused.value)
+    assert sentence in str(error.value)
 
 
 def test_all_problems_are_named_at_once():
-    with pytest.raises(MatrixError) as refused:
+    with pytest.raises(MatrixError) as error:
         settings_of(MATRIX, {"tenants": 0, "concurrency": "x", "duration": "ten"})
-    assert len(refused.value.problems) == 3
+    assert len(error.value.problems) == 3

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Durations, axes and plans."""
+"""Durations."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_parse_duration_returns_seconds(text, seconds):
 
 
 @pytest.mark.parametrize("text", ["ten", "", "-5s", "5 s", "1h30", "s", True, None, "1e3"])
-def test_parse_duration_names_what_it_refuses(text):
+def test_parse_duration_fails_with_the_name(text):
     with pytest.raises(ValueError, match=r"window .*is not a duration\. Write seconds"):
         parse_duration(text, "window")
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import write_json
 from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.plan import expand
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.directory import DirectorySink
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.publication import publish
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import write_json
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.run import Run
 
 SCHEMAS = Path(__file__).resolve().parents[5] / "files" / "schemas"

@@ -9,14 +9,14 @@ import errno
 
 import pytest
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import file_digest
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish import directory
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.directory import DirectorySink
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink import Altered, SinkError, Upload
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import describe
 
 
 def upload(path):
-    return Upload(path.name, path, **describe(path))
+    return Upload(path.name, path, **file_digest(path))
 
 
 def test_a_directory_is_made_only_when_that_is_wanted(tmp_path):

@@ -15,8 +15,8 @@ from PIL import Image
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report import bars, chart_resources, charts, heat_map, panels, style
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import build_model
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.sources import read_sources
-from ansible_collections.perfscale.mlflow.tests.unit.plugins.module_utils.report.made_up_old_folder import write_old_folder
-from ansible_collections.perfscale.mlflow.tests.unit.plugins.module_utils.report.made_up_run import write_run
+from fakes.legacy_folder import write_legacy_folder
+from fakes.run_factory import write_run
 
 ALL = {f"t{tenants}-c{users}-r1": "failed" for tenants in (1, 10) for users in (5, 10)}
 SHAPES = [
@@ -56,8 +56,8 @@ def test_two_processes_draw_the_same(tmp_path):
     assert charts.draw_all(model, processes=2) == charts.draw_all(model, processes=1)
 
 
-def test_charts_of_an_old_folder_and_of_two_groups(tmp_path):
-    model = model_of(write_old_folder(tmp_path / "old"), write_run(tmp_path / "new", backend="postgres"))
+def test_charts_of_a_legacy_folder_and_of_two_groups(tmp_path):
+    model = model_of(write_legacy_folder(tmp_path / "old"), write_run(tmp_path / "new", backend="postgres"))
     assert len(charts.draw_all(model, processes=1)) == 12
 
 
@@ -121,7 +121,7 @@ def test_users_and_rates_are_not_joined(ax, tmp_path):
 
 def test_a_cell_that_is_not_valid_is_marked_and_not_joined(ax, tmp_path):
     model = model_of(write_run(tmp_path / "run", tenants=(1,), concurrency=(5, 10, 20), verdicts={"t1-c10-r1": "invalid"}))
-    assert "unsound" in draw(ax, model).marks
+    assert "not_valid" in draw(ax, model).marks
     assert np.isnan(ax.get_lines()[0].get_ydata()[1])
     assert len(next(line for line in ax.get_lines() if line.get_marker() == "X").get_ydata()) == 1
 
@@ -162,10 +162,10 @@ def test_open_loads_have_their_own_unit(tmp_path, options, label, ticks):
 
 def test_an_empty_panel_says_why(ax, tmp_path):
     model = model_of(write_run(tmp_path / "run", verdicts=ALL))
-    assert panels.say_empty(ax, model.cells, "goodput_per_s", "no rates recorded")
+    assert panels.mark_empty(ax, model.cells, "goodput_per_s", "no rates recorded")
     assert [text.get_text() for text in ax.texts] == ["no rates recorded"]
     assert [patch.get_hatch() for patch in ax.patches] == [style.HATCH_ABSENT]
-    assert not panels.say_empty(ax, model.cells.assign(x=1.0), "x", "unused")
+    assert not panels.mark_empty(ax, model.cells.assign(x=1.0), "x", "unused")
 
 
 def test_heat_map_writes_medians_and_ranges_and_hatches_what_is_not_valid(ax, tmp_path):
@@ -206,11 +206,11 @@ def test_failed_counts_are_written_above_the_bar(ax, tmp_path):
 
 
 def test_components_without_figures_are_named_with_the_reason(tmp_path):
-    model = model_of(write_old_folder(tmp_path / "old"))
+    model = model_of(write_legacy_folder(tmp_path / "old"))
     assert chart_resources.components(model, "cpu") == (["mlflow", "cluster"], ["router (missing)"])
     assert chart_resources.components(model, "memory") == (["mlflow"], ["router (missing)"])
 
 
-def test_more_load_levels_have_colours_that_can_be_told_apart():
+def test_more_load_levels_have_colours_that_can_be_distinguished():
     assert len({tuple(colour) for colour in style.level_colours(6)}) == 6
     assert len(style.level_colours(1)) == 1

@@ -7,8 +7,7 @@ import math
 
 import pytest
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.report.factors import group_labels
-from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import Load, build_model
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import Load, build_model, group_labels
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.sources import read_sources
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.text import count, flat, number, percent, time_text
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.views import (
@@ -19,8 +18,8 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.report.views impo
     shown_latency,
     why_empty,
 )
-from ansible_collections.perfscale.mlflow.tests.unit.plugins.module_utils.report.made_up_old_folder import write_old_folder
-from ansible_collections.perfscale.mlflow.tests.unit.plugins.module_utils.report.made_up_run import write_run
+from fakes.legacy_folder import write_legacy_folder
+from fakes.run_factory import write_run
 
 GROUPS = [
     pytest.param([{"db_backend": "sqlite"}, {"db_backend": "sqlite"}], ["", ""], id="alike"),
@@ -71,12 +70,12 @@ def test_unknown_is_nan_never_zero(tmp_path):
 
 
 def test_shown_latency_covers_all_outcomes_where_known(tmp_path):
-    model = build_model(read_sources([write_run(tmp_path / "run"), write_old_folder(tmp_path / "old")]))
+    model = build_model(read_sources([write_run(tmp_path / "run"), write_legacy_folder(tmp_path / "old")]))
     model.operations.loc[model.operations["run_id"] == "run", ["p95", "ok_p95"]] = [60000.0, 9.0]
     shown = shown_latency(model).set_index("run_id")["shown"]
     assert set(shown["run"]) == {60000.0}
     assert set(shown["old"]) == {101.0, 110.0, 201.0, 210.0}
-    assert "old suite" in outcomes_text(model)
+    assert "legacy suite" in outcomes_text(model)
     assert goodput_text(model).count("Successful") == 2
 
 

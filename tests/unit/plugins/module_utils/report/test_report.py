@@ -6,28 +6,30 @@ from __future__ import annotations
 import json
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import FileWriteError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.charts import CHARTS
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.inputs import ReportError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.markdown import table
-from ansible_collections.perfscale.mlflow.plugins.module_utils.report.material import ReportError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import build_model
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.overview import resource_table
-from ansible_collections.perfscale.mlflow.plugins.module_utils.report.report import FORMATS, make_report
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.report import FORMATS, create_report
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.sources import read_sources
-from ansible_collections.perfscale.mlflow.tests.unit.plugins.module_utils.report.made_up_old_folder import write_old_folder
-from ansible_collections.perfscale.mlflow.tests.unit.plugins.module_utils.report.made_up_run import write_run
+from fakes.legacy_folder import write_legacy_folder
+from fakes.run_factory import write_run
 
-OLD_FILES = {
+LEGACY_FILES = {
     "report_summary.csv", "report_p95_latencies.csv", "report_rps.csv", "report_latency_analysis_by_tenants.csv", "report_latency_analysis_summary.csv",
 }
+TEMPLATES = Path(__file__).resolve().parents[5] / "files" / "report"
 VOID = {"meta", "img", "br", "link"}
 
 
 class Page(HTMLParser):
-    """Collects what a reader without eyes or network would meet, and refuses tags that do not close."""
+    """Collects what a screen reader without network reads, and fails on tags that do not close."""
 
     def __init__(self, text):
         super().__init__()
@@ -55,16 +57,16 @@ class Page(HTMLParser):
 
 @pytest.fixture(name="report", scope="module")
 def fixture_report(tmp_path_factory):
-    """One whole report, drawn once for all the tests that only look at it."""
+    """One complete report, drawn once for all the tests that only read it."""
     root = tmp_path_factory.mktemp("report")
     run = write_run(root / "run-1", verdicts={"t1-c5-r1": "invalid", "t10-c5-r1": "failed"}, errors=0.1)
-    return root / "out", make_report([str(run)], root / "out", FORMATS)
+    return root / "out", create_report([str(run)], root / "out", FORMATS, TEMPLATES)
 
 
 def test_every_format_is_written_and_listed(report):
     output, result = report
     assert set(result["files"]) == {path.name for path in output.iterdir()}
-    assert set(result["files"]) >= OLD_FILES | {f"{name}.png" for name in CHARTS} | {"verdict.json", "summary.md", "index.html"}
+    assert set(result["files"]) >= LEGACY_FILES | {f"{name}.png" for name in CHARTS} | {"verdict.json", "summary.md", "index.html"}
     assert (result["cells"], result["status"], result["warnings"]) == (4, "failed", [])
 
 
@@ -74,7 +76,7 @@ def test_the_page_is_one_small_offline_file_that_starts_with_the_verdict(report)
     assert len(text) < 3_000_000
     page = Page(text)
     assert page.open == []
-    assert page.first_heading == result["headline"]
+    assert page.first_heading == result["summary"]
     assert not re.search(r"""(?:src|href|url\()\s*=?\s*["']?(?:https?:)?//""", text)
     assert len(page.images) == 12
     assert all(image["src"].startswith("data:image/png;base64,") and len(image["alt"]) > 30 for image in page.images)
@@ -94,7 +96,7 @@ def test_the_page_escapes_what_it_shows(tmp_path):
     run = write_run(tmp_path / "run", tenants=(1,), concurrency=(5,))
     document = json.loads((run / "run.json").read_text()) | {"config": {"preset": "<script>alert(1)</script>"}}
     (run / "run.json").write_text(json.dumps(document))
-    make_report([str(run)], tmp_path / "out", ["html"])
+    create_report([str(run)], tmp_path / "out", ["html"], TEMPLATES)
     text = (tmp_path / "out" / "index.html").read_text()
     assert "<script" not in text
     assert "&lt;script&gt;" in text
@@ -104,7 +106,7 @@ def test_summary_and_verdict_say_the_same(report):
     output, result = report
     summary = (output / "summary.md").read_text()
     verdict = json.loads((output / "verdict.json").read_text())
-    assert summary.startswith(f"# {result['headline']}\n")
+    assert summary.startswith(f"# {result['summary']}\n")
     assert verdict["status"] == result["status"]
     assert verdict["cells"] == {"valid": 2, "invalid": 1, "failed": 1}
     assert all(reason in summary for reason in verdict["reasons"])
@@ -112,27 +114,27 @@ def test_summary_and_verdict_say_the_same(report):
 
 
 def test_tables_only_neither_draw_nor_write_the_rest(tmp_path):
-    result = make_report([str(write_run(tmp_path / "run"))], tmp_path / "out", ["csv", "markdown"])
+    result = create_report([str(write_run(tmp_path / "run"))], tmp_path / "out", ["csv", "markdown"])
     assert {path.suffix for path in (tmp_path / "out").iterdir()} == {".csv", ".md", ".json"}
     assert len(result["files"]) == 10
 
 
 def test_several_runs_stand_side_by_side(tmp_path):
     sources = [str(write_run(tmp_path / name, backend=name)) for name in ("sqlite", "postgres")]
-    make_report(sources, tmp_path / "out", ["markdown"])
+    create_report(sources, tmp_path / "out", ["markdown"])
     summary = (tmp_path / "out" / "summary.md").read_text()
     assert "| run | factors | cell |" in summary
     assert "| postgres | postgres | t1-c5-r1 |" in summary
 
 
-def test_an_old_folder_is_reported(tmp_path):
-    result = make_report([str(write_old_folder(tmp_path / "old"))], tmp_path / "out", ["csv", "markdown"])
+def test_a_legacy_folder_is_reported(tmp_path):
+    result = create_report([str(write_legacy_folder(tmp_path / "old"))], tmp_path / "out", ["csv", "markdown"])
     assert result["status"] == "not_judged"
-    assert "results of the old suite" in (tmp_path / "out" / "summary.md").read_text()
+    assert "results of the legacy suite" in (tmp_path / "out" / "summary.md").read_text()
 
 
 def test_check_mode_writes_nothing(tmp_path):
-    result = make_report([str(write_run(tmp_path / "run"))], tmp_path / "out", FORMATS, write=False)
+    result = create_report([str(write_run(tmp_path / "run"))], tmp_path / "out", FORMATS, write=False)
     assert result["files"] == []
     assert not (tmp_path / "out").exists()
 
@@ -140,12 +142,12 @@ def test_check_mode_writes_nothing(tmp_path):
 def test_an_unwritable_output_is_one_sentence(tmp_path):
     (tmp_path / "out").write_text("a file where the directory should be")
     with pytest.raises(FileWriteError, match=r"^File .*\.$"):
-        make_report([str(write_run(tmp_path / "run"))], tmp_path / "out", ["csv"])
+        create_report([str(write_run(tmp_path / "run"))], tmp_path / "out", ["csv"])
 
 
 def test_nothing_usable_writes_nothing(tmp_path):
     with pytest.raises(ReportError, match="nothing usable"):
-        make_report([str(tmp_path)], tmp_path / "out", FORMATS)
+        create_report([str(tmp_path)], tmp_path / "out", FORMATS)
     assert not (tmp_path / "out").exists()
 
 

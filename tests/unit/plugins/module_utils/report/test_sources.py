@@ -7,49 +7,49 @@ import json
 
 import pytest
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.report.material import ReportError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.inputs import ReportError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.sources import read_sources
-from ansible_collections.perfscale.mlflow.tests.unit.plugins.module_utils.report.made_up_old_folder import write_old_folder
-from ansible_collections.perfscale.mlflow.tests.unit.plugins.module_utils.report.made_up_run import write_run
+from fakes.legacy_folder import write_legacy_folder
+from fakes.run_factory import write_run
 
 
-def statuses(material):
-    return {cell.record["id"]: cell.record["verdict"]["status"] for cell in material.cells}
+def statuses(inputs):
+    return {cell.record["id"]: cell.record["verdict"]["status"] for cell in inputs.cells}
 
 
 def test_reads_one_run(tmp_path):
-    material = read_sources([write_run(tmp_path / "run-1")])
-    assert statuses(material) == dict.fromkeys(["t1-c5-r1", "t1-c10-r1", "t10-c5-r1", "t10-c10-r1"], "valid")
-    assert [run.run_id for run in material.runs] == ["run-1"]
-    assert material.warnings == []
+    inputs = read_sources([write_run(tmp_path / "run-1")])
+    assert statuses(inputs) == dict.fromkeys(["t1-c5-r1", "t1-c10-r1", "t10-c5-r1", "t10-c10-r1"], "valid")
+    assert [run.run_id for run in inputs.runs] == ["run-1"]
+    assert inputs.warnings == []
 
 
 def test_reads_a_directory_of_runs_once_each_and_leaves_earlier_reports_alone(tmp_path):
     write_run(tmp_path / "a")
     write_run(tmp_path / "b", concurrency=(5,))
-    write_old_folder(tmp_path / "old")
+    write_legacy_folder(tmp_path / "old")
     (tmp_path / "latest").symlink_to("b")
     (tmp_path / "report").mkdir()
     (tmp_path / "report" / "verdict.json").write_text("{}")
     (tmp_path / ".cache").mkdir()
     (tmp_path / "notes").mkdir()
-    material = read_sources([tmp_path, tmp_path / "a"])
-    assert [run.run_id for run in material.runs] == ["a", "b", "old"]
-    assert len(material.cells) == 4 + 2 + 4
-    assert [text for text in material.warnings if "holds neither" in text] == [
-        f"Folder {tmp_path / 'notes'}: holds neither a run nor results of the old suite. It is left out."
+    inputs = read_sources([tmp_path, tmp_path / "a"])
+    assert [run.run_id for run in inputs.runs] == ["a", "b", "old"]
+    assert len(inputs.cells) == 4 + 2 + 4
+    assert [text for text in inputs.warnings if "neither a run" in text] == [
+        f"Folder {tmp_path / 'notes'}: neither a run nor results of the legacy suite. It is left out."
     ]
 
 
-def test_equal_names_are_told_apart(tmp_path):
-    material = read_sources([write_run(tmp_path / "x" / "same"), write_run(tmp_path / "y" / "same")])
-    assert [run.run_id for run in material.runs] == ["same", "same (2)"]
+def test_equal_names_are_numbered(tmp_path):
+    inputs = read_sources([write_run(tmp_path / "x" / "same"), write_run(tmp_path / "y" / "same")])
+    assert [run.run_id for run in inputs.runs] == ["same", "same (2)"]
 
 
 def test_a_planned_cell_without_record_is_missing(tmp_path):
-    material = read_sources([write_run(tmp_path / "run", verdicts={"t10-c5-r1": "missing"})])
-    assert statuses(material)["t10-c5-r1"] == "missing"
-    assert material.cells[2].record["spec"]["factors"]["db_backend"] == "sqlite"
+    inputs = read_sources([write_run(tmp_path / "run", verdicts={"t10-c5-r1": "missing"})])
+    assert statuses(inputs)["t10-c5-r1"] == "missing"
+    assert inputs.cells[2].record["spec"]["factors"]["db_backend"] == "sqlite"
 
 
 def edited(**changes):
@@ -60,8 +60,8 @@ def edited(**changes):
 
 
 BROKEN_CELLS = [
-    pytest.param(lambda path: path.write_text(path.read_text()[:99]), "is not valid JSON", id="half-written"),
-    pytest.param(lambda path: path.write_text("[1]"), "is not a record of a cell", id="foreign"),
+    pytest.param(lambda path: path.write_text(path.read_text()[:99]), "is not valid JSON", id="truncated"),
+    pytest.param(lambda path: path.write_text("[1]"), "not a record of a cell", id="not-a-record"),
     pytest.param(edited(schema_version=9), "has schema_version 9", id="newer"),
     pytest.param(edited(spec={}), "lacks tenants, repeat", id="no axes"),
     pytest.param(edited(spec=None), "lacks spec", id="no spec"),
@@ -71,38 +71,38 @@ BROKEN_CELLS = [
 ]
 
 
-@pytest.mark.parametrize(("damage", "said"), BROKEN_CELLS)
-def test_a_broken_cell_is_named_and_the_rest_is_read(tmp_path, damage, said):
+@pytest.mark.parametrize(("damage", "sentence"), BROKEN_CELLS)
+def test_a_broken_cell_is_named_and_the_rest_is_read(tmp_path, damage, sentence):
     run = write_run(tmp_path / "run")
     path = run / "cells" / "t1-c5-r1" / "cell.json"
     damage(path)
-    material = read_sources([run])
-    assert len(material.warnings) == 1
-    assert str(path) in material.warnings[0]
-    assert said in material.warnings[0]
-    assert statuses(material) == {"t1-c5-r1": "failed", "t1-c10-r1": "valid", "t10-c5-r1": "valid", "t10-c10-r1": "valid"}
+    inputs = read_sources([run])
+    assert len(inputs.warnings) == 1
+    assert str(path) in inputs.warnings[0]
+    assert sentence in inputs.warnings[0]
+    assert statuses(inputs) == {"t1-c5-r1": "failed", "t1-c10-r1": "valid", "t10-c5-r1": "valid", "t10-c10-r1": "valid"}
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"schema_version": 1, "run_id": "x", "cells": [], "plan": {"cells": [1]}}'])
 def test_a_broken_run_json_leaves_the_cells(tmp_path, text):
     run = write_run(tmp_path / "run")
     (run / "run.json").write_text(text)
-    material = read_sources([run])
-    assert len(material.cells) == 4
-    assert "run.json" in material.warnings[0]
-    assert material.runs[0].document["status"] == "incomplete"
+    inputs = read_sources([run])
+    assert len(inputs.cells) == 4
+    assert "run.json" in inputs.warnings[0]
+    assert inputs.runs[0].document["status"] == "incomplete"
 
 
-def test_foreign_and_unfinished_things_among_the_cells_are_named(tmp_path):
+def test_other_files_and_unfinished_cells_are_named(tmp_path):
     run = write_run(tmp_path / "run")
     (run / "cells" / "notes.txt").write_text("x")
     (run / "cells" / "t5-c5-r1").mkdir()
     warnings = read_sources([run]).warnings
-    assert ["is foreign among the cells" in text or "has no cell.json" in text for text in warnings] == [True, True]
+    assert [": not a cell." in text or "no cell.json" in text for text in warnings] == [True, True]
 
 
 def test_nothing_usable_is_one_sentence(tmp_path):
     (tmp_path / "run" / "cells").mkdir(parents=True)
-    with pytest.raises(ReportError, match=r"nothing usable was found\..*is not a directory.*has no cells") as caught:
+    with pytest.raises(ReportError, match=r"nothing usable\..*: not a directory.*: no cells") as caught:
         read_sources([tmp_path / "absent", tmp_path / "run"])
     assert "\n" not in str(caught.value)

@@ -11,15 +11,15 @@ import pytest
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import build_model
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.sources import read_sources
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.tables import IDENTITY, all_tables, csv_text
-from ansible_collections.perfscale.mlflow.tests.unit.plugins.module_utils.report.made_up_old_folder import write_old_folder, write_old_summary
-from ansible_collections.perfscale.mlflow.tests.unit.plugins.module_utils.report.made_up_run import write_run
+from fakes.legacy_folder import write_legacy_folder, write_legacy_summary
+from fakes.run_factory import write_run
 
 
 def tables_of(*sources):
     return all_tables(build_model(read_sources(sources)))
 
 
-def test_summary_has_the_old_columns_first_and_ours_last(tmp_path):
+def test_summary_has_the_legacy_columns_first_and_ours_last(tmp_path):
     table = tables_of(write_run(tmp_path / "run"))["report_summary.csv"]
     names = list(table.columns)
     assert names[:2] == ["tenants", "concurrency"]
@@ -56,7 +56,7 @@ def test_latency_columns_take_successful_requests(tmp_path):
     assert set(all_tables(model)["report_p95_latencies.csv"]["get_run_p95_ms"]) == {7.0}
 
 
-def test_analysis_by_tenants_has_the_old_names_and_a_named_baseline(tmp_path):
+def test_analysis_by_tenants_has_the_legacy_names_and_a_named_baseline(tmp_path):
     table = tables_of(write_run(tmp_path / "run", tenants=(1, 10, 100)))["report_latency_analysis_by_tenants.csv"]
     assert list(table.columns)[:8] == [
         "operation", "category", "concurrency", "1_tenant_p95_ms", "10_tenants_p95_ms", "100_tenants_p95_ms", "change_1_to_10_pct", "change_1_to_100_pct",
@@ -67,7 +67,7 @@ def test_analysis_by_tenants_has_the_old_names_and_a_named_baseline(tmp_path):
 
 
 def test_a_missing_baseline_stays_the_baseline(tmp_path):
-    """The old suite compared with the smallest level that happened to be there."""
+    """The legacy suite compared with the smallest level that happened to be there."""
     run = write_run(tmp_path / "run", tenants=(1, 10, 100), verdicts={"t1-c5-r1": "missing", "t1-c10-r1": "failed"})
     table = tables_of(run)["report_latency_analysis_by_tenants.csv"]
     assert "change_1_to_10_pct" in table
@@ -86,8 +86,8 @@ def test_analysis_by_category_takes_pooled_percentiles(tmp_path):
     assert table["avg_10_tenants_p95_ms"].equals(table["10_tenants_p95_ms"].rename("avg_10_tenants_p95_ms"))
 
 
-def test_old_folders_have_no_category_percentile_and_the_reason_is_given(tmp_path):
-    tables = tables_of(write_old_folder(tmp_path / "old"))
+def test_legacy_folders_have_no_category_percentile_and_the_reason_is_given(tmp_path):
+    tables = tables_of(write_legacy_folder(tmp_path / "old"))
     assert tables["report_latency_analysis_summary.csv"]["avg_1_tenant_p95_ms"].isna().all()
     assert any("cannot be averaged" in reason for reason in tables["report_missing.csv"]["reason"])
 
@@ -95,7 +95,7 @@ def test_old_folders_have_no_category_percentile_and_the_reason_is_given(tmp_pat
 def test_a_completely_failed_operation_does_not_make_the_cell_look_faster(tmp_path):
     """The old report's mean of percentiles fell from 433 to 165 when one operation failed."""
     for folder, failed in (("whole", {}), ("broken", {"search_prompts": 200})):
-        write_old_summary(tmp_path / folder / "summary_tenants-1_concurrency_5.json", 1, 5, failed=failed)
+        write_legacy_summary(tmp_path / folder / "summary_tenants-1_concurrency_5.json", 1, 5, failed=failed)
     tables = tables_of(tmp_path / "whole", tmp_path / "broken")
     summary = tables["report_summary.csv"].set_index("run_id")
     assert pd.isna(summary.loc["broken", "search_prompts_p95_ms"])

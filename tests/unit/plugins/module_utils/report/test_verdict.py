@@ -10,13 +10,13 @@ import pytest
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.findings import NOISE, key_findings
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import build_model
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.sources import read_sources
-from ansible_collections.perfscale.mlflow.plugins.module_utils.report.verdict import judge
-from ansible_collections.perfscale.mlflow.tests.unit.plugins.module_utils.report.made_up_old_folder import write_old_folder
-from ansible_collections.perfscale.mlflow.tests.unit.plugins.module_utils.report.made_up_run import write_run
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.verdict import overall_verdict
+from fakes.legacy_folder import write_legacy_folder
+from fakes.run_factory import write_run
 
 
 def verdict_of(*sources):
-    return judge(build_model(read_sources(sources)))
+    return overall_verdict(build_model(read_sources(sources)))
 
 
 CASES = [
@@ -28,10 +28,10 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("options", "status", "headline"), CASES)
-def test_status_and_headline(tmp_path, options, status, headline):
+@pytest.mark.parametrize(("options", "status", "summary"), CASES)
+def test_status_and_summary(tmp_path, options, status, summary):
     verdict = verdict_of(write_run(tmp_path / "run", **options))
-    assert (verdict.status, verdict.headline) == (status, headline)
+    assert (verdict.status, verdict.summary) == (status, summary)
     assert bool(verdict.reasons) == (status != "passed")
     assert set(verdict.document()["cells"]) >= {"valid", "invalid", "failed"}
 
@@ -45,10 +45,10 @@ def test_an_aborted_run_is_incomplete(tmp_path):
     assert verdict.reasons == ["Run run: ended early: the disk is full"]
 
 
-def test_the_old_suite_is_not_judged(tmp_path):
-    verdict = verdict_of(write_old_folder(tmp_path / "old"))
+def test_the_legacy_suite_is_not_judged(tmp_path):
+    verdict = verdict_of(write_legacy_folder(tmp_path / "old"))
     assert verdict.status == "not_judged"
-    assert verdict.headline == "Not judged: 4 cells of the old suite, which gave no verdicts."
+    assert verdict.summary == "Not judged: 4 cells of the legacy suite, which has no verdicts."
     assert verdict.document()["cells"] == {"valid": 0, "invalid": 0, "failed": 0, "not_judged": 4}
 
 
@@ -58,7 +58,7 @@ def test_objectives_are_summed_up_with_their_worst_cell(tmp_path):
         {"name": "goodput", "cell": cell, "metric": "total.goodput_per_s", "value": value, "limit": ">= 10", "status": status, "severity": "error"}
         for cell, value, status in (("a", 12.0, "met"), ("b", 11.0, "met"), ("c", None, "unknown"))
     ]
-    rows = {row["name"]: row for row in verdict.objectives_summed_up()}
+    rows = {row["name"]: row for row in verdict.objective_summary()}
     assert (rows["goodput"]["status"], rows["goodput"]["met"], rows["goodput"]["count"]) == ("unknown", 2, 3)
     assert (rows["goodput"]["cell"], rows["goodput"]["value"]) == ("b", 11.0)
     assert rows["requests answer within two seconds"]["cell"].startswith("t10-c10")
@@ -67,7 +67,7 @@ def test_objectives_are_summed_up_with_their_worst_cell(tmp_path):
 def test_an_objective_without_any_value_has_no_worst_cell(tmp_path):
     verdict = verdict_of(write_run(tmp_path / "run"))
     verdict.objectives = [{"name": "x", "cell": "a", "metric": "m", "value": None, "limit": "<= 1", "status": "unknown", "severity": "error"}]
-    assert verdict.objectives_summed_up()[0]["value"] is None
+    assert verdict.objective_summary()[0]["value"] is None
 
 
 def findings_of(*sources):

@@ -10,7 +10,7 @@ import statistics
 
 import pytest
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.quantiles import describe, is_low, quantile, suppression
+from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.quantiles import is_low, quantile, summarize, suppression
 
 
 @pytest.mark.parametrize(
@@ -53,13 +53,13 @@ def test_limits_of_small_samples(percent, least, trusted):
 
 
 def test_describe_names_what_it_withholds():
-    described = describe([float(n) for n in range(1, 13)])
-    assert described["values"] == {"mean": 6.5, "p50": 6.5, "p90": pytest.approx(10.9), "p95": None, "p99": None, "max": 12}
-    assert described["low_n"] == ["p50", "p90"]
-    assert described["suppressed"] == {"p95": "n=12: p95 needs n(1-0.95) >= 1", "p99": "n=12: p99 needs n(1-0.99) >= 1"}
+    summary = summarize([float(n) for n in range(1, 13)])
+    assert summary["values"] == {"mean": 6.5, "p50": 6.5, "p90": pytest.approx(10.9), "p95": None, "p99": None, "max": 12}
+    assert summary["low_n"] == ["p50", "p90"]
+    assert summary["suppressed"] == {"p95": "n=12: p95 needs n(1-0.95) >= 1", "p99": "n=12: p99 needs n(1-0.99) >= 1"}
 
 
 def test_describe_of_nothing_has_no_numbers():
-    described = describe([])
-    assert set(described["values"].values()) == {None}
-    assert set(described["suppressed"]) == {"p50", "p90", "p95", "p99"}
+    summary = summarize([])
+    assert set(summary["values"].values()) == {None}
+    assert set(summary["suppressed"]) == {"p50", "p90", "p95", "p99"}

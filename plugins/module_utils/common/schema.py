@@ -1,14 +1,14 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Checks of a document against a JSON Schema of files/schemas, in sentences."""
+"""Validation of a document against a JSON Schema of files/schemas."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.atomic import read_json
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import read_json
 
 try:
     import jsonschema
@@ -17,7 +17,7 @@ except ImportError:  # the module that uses this reports the missing library
 
 
 def check(document: Any, name: str, schema_dir: Path | str) -> None:
-    """Raises ValueError with one sentence for the first deviation from files/schemas/<name>.json."""
+    """Raise ValueError with one sentence for the most relevant deviation from files/schemas/<name>.json."""
     validator = jsonschema.Draft202012Validator(read_json(Path(schema_dir) / f"{name}.json"))
     error = jsonschema.exceptions.best_match(validator.iter_errors(document))
     if error is not None:

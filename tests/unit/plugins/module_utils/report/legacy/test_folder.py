@@ -7,19 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.report.material import NOT_JUDGED
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.inputs import NOT_JUDGED
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.legacy.folder import LegacyMetricsError, read_legacy_metrics
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import build_model
-from ansible_collections.perfscale.mlflow.plugins.module_utils.report.old_metrics import OldMetricsError, read_old_metrics
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.sources import read_sources
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.tables import all_tables
-from ansible_collections.perfscale.mlflow.tests.unit.plugins.module_utils.report.made_up_old_folder import METRICS, write_old_folder, write_old_summary
+from fakes.legacy_folder import METRICS, write_legacy_folder, write_legacy_summary
 
-SEED_RESULTS = Path(__file__).resolve().parents[6] / "shared" / "seed-results"
+SEED_RESULTS = Path(__file__).resolve().parents[7] / "shared" / "seed-results"
 
 
 def test_cells_have_the_shape_of_cell_json(tmp_path):
-    material = read_sources([write_old_folder(tmp_path / "old")])
-    record = material.cells[0].record
+    inputs = read_sources([write_legacy_folder(tmp_path / "old")])
+    record = inputs.cells[0].record
     assert record["id"] == "t1-c5-r1"
     assert record["verdict"]["status"] == NOT_JUDGED
     assert record["spec"]["factors"] == {"db_backend": "sqlite"}
@@ -27,45 +27,45 @@ def test_cells_have_the_shape_of_cell_json(tmp_path):
     assert (operation["n"], operation["failed"], operation["goodput_per_s"], operation["latency_ok_ms"]["p95"]) == (200, 0, 5.0, 101.0)
     assert record["total"]["n"] == 3200
     assert record["total"]["goodput_per_s"] == 80.0
-    assert "results of the old suite" in material.warnings[0].lower()
+    assert "results of the legacy suite" in inputs.warnings[0].lower()
 
 
 def test_an_operation_that_always_failed_keeps_its_count_and_has_no_latency(tmp_path):
-    write_old_summary(tmp_path / "summary_tenants-1_concurrency_5.json", 1, 5, failed={"log_artifact": 200})
+    write_legacy_summary(tmp_path / "summary_tenants-1_concurrency_5.json", 1, 5, failed={"log_artifact": 200})
     record = read_sources([tmp_path]).cells[0].record
     operation = record["operations"]["log_artifact"]
     assert (operation["n"], operation["ok"], operation["failed"], operation["latency_ok_ms"]["p95"]) == (200, 0, 200, None)
     assert "no request passed" in operation["suppressed"]["ok_p95"]
-    assert "counted 200 failed requests (log_artifact most), k6 saw 0" in record["verdict"]["warnings"][0]
+    assert "counted 200 failed requests (log_artifact most), k6 0" in record["verdict"]["warnings"][0]
 
 
 def test_few_samples_are_marked(tmp_path):
-    write_old_summary(tmp_path / "summary_tenants-1_concurrency_5.json", 1, 5, passed=50)
+    write_legacy_summary(tmp_path / "summary_tenants-1_concurrency_5.json", 1, 5, passed=50)
     assert read_sources([tmp_path]).cells[0].record["operations"]["get_run"]["low_n"] == ["ok_p90", "ok_p95"]
 
 
 def test_a_second_summary_of_a_cell_is_a_repeat(tmp_path):
     for name in ("summary_tenants-1_concurrency_5.json", "summary_tenants-1_concurrency_5_again.json"):
-        write_old_summary(tmp_path / name, 1, 5)
+        write_legacy_summary(tmp_path / name, 1, 5)
     assert [cell.record["id"] for cell in read_sources([tmp_path]).cells] == ["t1-c5-r1", "t1-c5-r2"]
 
 
-def test_broken_and_lonely_files_are_named_and_the_rest_is_read(tmp_path):
-    write_old_folder(tmp_path)
+def test_damaged_and_single_files_are_named_and_the_rest_is_read(tmp_path):
+    write_legacy_folder(tmp_path)
     (tmp_path / "summary_tenants-1_concurrency_5.json").write_text('{"concurrency": 5')
     (tmp_path / "summary_other.json").write_text("{}")
     (tmp_path / "metrics_10_concurrency_5.csv").write_text("mlflow,cpu")
-    material = read_sources([tmp_path])
-    assert [cell.record["id"] for cell in material.cells] == ["t1-c10-r1", "t10-c5-r1", "t10-c10-r1"]
+    inputs = read_sources([tmp_path])
+    assert [cell.record["id"] for cell in inputs.cells] == ["t1-c10-r1", "t10-c5-r1", "t10-c10-r1"]
     for name in ("summary_tenants-1_concurrency_5.json", "summary_other.json", "metrics_10_concurrency_5.csv", "metrics_1_concurrency_5.csv"):
-        assert any(name in warning for warning in material.warnings), name
-    assert material.cells[1].record["resources"] == {}
+        assert any(name in warning for warning in inputs.warnings), name
+    assert inputs.cells[1].record["resources"] == {}
 
 
 def test_metrics_without_a_value_are_missing_never_zero(tmp_path):
     path = tmp_path / "metrics_1_concurrency_5.csv"
     path.write_text(METRICS.format(backend="postgres"))
-    found = read_old_metrics(path)
+    found = read_legacy_metrics(path)
     assert found["backend"] == "postgres"
     assert found["resources"]["router"] == {"cpu_cores_mean": None, "cpu_cores_peak": None, "memory_bytes_mean": None, "status": "missing"}
     assert found["resources"]["cluster"] == {"cpu_utilization_mean": pytest.approx(0.415), "cpu_utilization_peak": pytest.approx(0.77), "status": "ok"}
@@ -73,18 +73,18 @@ def test_metrics_without_a_value_are_missing_never_zero(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"a,b\n1,2\n", b"component,metric,aggregation,unit,value\nmlflow,cpu,avg\n", b"\xff\xfe"])
-def test_a_foreign_or_half_written_metrics_file_is_refused(tmp_path, content):
+def test_another_or_truncated_metrics_file_fails(tmp_path, content):
     path = tmp_path / "metrics_1_concurrency_5.csv"
     path.write_bytes(content)
-    with pytest.raises(OldMetricsError, match="metrics_1_concurrency_5"):
-        read_old_metrics(path)
+    with pytest.raises(LegacyMetricsError, match="metrics_1_concurrency_5"):
+        read_legacy_metrics(path)
 
 
 @pytest.mark.parametrize(("name", "cells"), [("local", 6), ("kubernetes", 4)])
-def test_real_results_of_the_old_suite(name, cells):
+def test_real_results_of_the_legacy_suite(name, cells):
     folder = SEED_RESULTS / name
     if not folder.is_dir():
-        pytest.skip("the real results of the old suite are not beside this checkout")
+        pytest.skip("the real results of the legacy suite are not beside this checkout")
     model = build_model(read_sources([folder]))
     summary = all_tables(model)["report_summary.csv"]
     assert len(summary) == cells

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a report is made from: the records of runs and of old result folders, and what could not be read."""
+"""The inputs of a report: the records of runs and of legacy result folders, and what could not be read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NOT_JUDGED = "not_judged"
 
 
 class ReportError(Exception):
-    """No report can be made; the text is one sentence with cause and remedy."""
+    """The report cannot be created; the message is one sentence with cause and remedy."""
 
 
 @dataclass
@@ -27,34 +27,34 @@ class Cell:
 
 
 @dataclass
-class RunMaterial:
-    """One run: its run.json, or what stands for it in a folder of the old suite.
+class ReportedRun:
+    """One run: its run.json, or its substitute for a folder of the legacy suite.
 
-    `judged` is false for the old suite, which gave no verdicts.
+    `is_evaluated` is false for the legacy suite, which has no verdicts.
     """
 
     run_id: str
     path: str
     document: dict[str, Any]
-    judged: bool = True
+    is_evaluated: bool = True
 
 
 @dataclass
-class Material:
-    """Everything that the sources gave."""
+class ReportInputs:
+    """Everything that was read from the sources."""
 
-    runs: list[RunMaterial] = field(default_factory=list)
+    runs: list[ReportedRun] = field(default_factory=list)
     cells: list[Cell] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
     def unique_run_id(self, name: str) -> str:
-        """Returns the name, numbered when another source has it already: two results folders may be called alike."""
+        """Return the name, numbered when another source has it already: two results folders may be called alike."""
         taken = {run.run_id for run in self.runs}
         return next(candidate for candidate in (name, *(f"{name} ({n})" for n in range(2, len(taken) + 3))) if candidate not in taken)
 
 
 def missing_record(planned: dict[str, Any], status: str, reason: str, factors: dict[str, Any]) -> dict[str, Any]:
-    """Returns a record for a planned cell of which nothing can be read; `planned` is its entry in run.json's plan."""
+    """Return a record for a planned cell of which nothing can be read; `planned` is its entry in run.json's plan."""
     return {
         "id": planned["id"],
         "spec": {**planned, "factors": {**factors, "profile": planned.get("profile")}},

@@ -1,19 +1,27 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Summaries of the old suite in both k6 shapes."""
+"""Summaries of the legacy suite in both k6 shapes."""
 
 from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.legacy_summary import LegacySummaryError, read_legacy_summary
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.legacy.summary import LegacySummaryError, read_legacy_summary
 
 NAME = "summary_tenants-3_concurrency_2.json"
+CAPTURED = Path(__file__).resolve().parents[4] / "fixtures" / "k6"
 LATENCIES = ("avg_ms", "min_ms", "med_ms", "p90_ms", "p95_ms", "max_ms")
+
+
+@pytest.fixture(params=["1.1.0", "1.8.1", "1.8.1-machine_readable"])
+def attempt_directory(request):
+    """The captured attempt of each version and shape."""
+    return CAPTURED / request.param
 
 
 def test_every_version_gives_the_same_record(attempt_directory):
@@ -35,14 +43,14 @@ def test_every_version_gives_the_same_record(attempt_directory):
     assert record["http"]["reqs_rate"] == pytest.approx(36 / record["duration_s"], rel=0.1)
 
 
-def test_operation_that_never_passed_has_no_latency_and_zero_rate(captured):
-    entry = read_legacy_summary(captured / "1.1.0" / "legacy" / NAME)["operations"]["log_artifact"]
+def test_operation_that_never_passed_has_no_latency_and_zero_rate():
+    entry = read_legacy_summary(CAPTURED / "1.1.0" / "legacy" / NAME)["operations"]["log_artifact"]
     assert {entry[name] for name in LATENCIES} == {None}
     assert entry["rps"] == 0
 
 
-def test_axes_come_from_the_name_when_the_file_does_not_tell_them(captured, tmp_path):
-    data = json.loads((captured / "1.1.0" / "legacy" / NAME).read_text())["data"]
+def test_axes_come_from_the_name_when_the_file_lacks_them(tmp_path):
+    data = json.loads((CAPTURED / "1.1.0" / "legacy" / NAME).read_text())["data"]
     (tmp_path / "summary_tenants-500_concurrency_50.json").write_text(json.dumps(data))
     record = read_legacy_summary(tmp_path / "summary_tenants-500_concurrency_50.json")
     assert (record["tenants"], record["concurrency"], record["timestamp"]) == (500, 50, None)
@@ -56,16 +64,16 @@ def test_rate_is_unknown_without_a_duration(tmp_path):
     assert record["http"] == {"latency_ms": None, "reqs_total": 0, "reqs_rate": None, "failed_rate": None, "failed_count": None}
 
 
-def test_summary_of_another_script_is_refused(captured):
-    with pytest.raises(LegacySummaryError, match="has no <operation>_response_time"):
-        read_legacy_summary(captured / "1.1.0" / NAME)
+def test_summary_of_another_script_fails():
+    with pytest.raises(LegacySummaryError, match="no <operation>_response_time"):
+        read_legacy_summary(CAPTURED / "1.1.0" / NAME)
 
 
-def test_unknown_axes_are_refused(captured, tmp_path):
-    document = json.loads((captured / "1.1.0" / "legacy" / NAME).read_text())
+def test_unknown_axes_fail(tmp_path):
+    document = json.loads((CAPTURED / "1.1.0" / "legacy" / NAME).read_text())
     document["tenants"] = "many"
     (tmp_path / "copy.json").write_text(json.dumps(document))
-    with pytest.raises(LegacySummaryError, match=r"does not say its tenants \('many'\)"):
+    with pytest.raises(LegacySummaryError, match=r"no tenants \('many'\)"):
         read_legacy_summary(tmp_path / "copy.json")
-    shutil.copy(captured / "1.1.0" / "legacy" / NAME, tmp_path / "any name.json")
+    shutil.copy(CAPTURED / "1.1.0" / "legacy" / NAME, tmp_path / "any name.json")
     assert read_legacy_summary(tmp_path / "any name.json")["tenants"] == 3

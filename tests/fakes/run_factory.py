@@ -1,9 +1,9 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Writes run directories with made-up figures of a plausible shape: a server that saturates at about 90 requests per second.
+"""Run directories with invented figures of a plausible shape: a server that saturates at about 90 requests per second.
 
-Nothing here was measured. Tests and benchmarks of the report read what this writes as if a run had written it.
+Nothing here was measured. Tests and benchmarks of the report read them like those of a run.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def write_run(
     directory: Path, tenants: Iterable[int] = (1, 10), concurrency: Iterable[int] = (5, 10), rates: Iterable[float] = (), repeats: int = 1,
     backend: str = "sqlite", verdicts: dict[str, str] | None = None, metrics: str = "ok", errors: float = 0.0, seed: int = 1,
 ) -> Path:
-    """Writes run.json and cells/<id>/cell.json and returns the directory.
+    """Write run.json and cells/<id>/cell.json and returns the directory.
 
     `verdicts` maps cell ids to invalid, failed or missing (planned, not run); `metrics` is ok, missing, not_requested, or cluster (pods on OpenShift);
     `errors` is the share of search_prompts and create_run requests that fail.
@@ -131,7 +131,7 @@ def _block(n: int, failed: int, middle: float, spread: float) -> dict[str, Any]:
 
 
 def _pooled(operations: dict[str, dict[str, Any]], names: Iterable[str]) -> dict[str, Any]:
-    """A block of the right size around the weighted middle; made up like the rest."""
+    """A block of the right size around the weighted middle; invented like the rest."""
     blocks = [operations[name] for name in names]
     n = sum(block["n"] for block in blocks)
     middle = sum(block["n"] * (block["latency_ms"]["mean"] or 0) for block in blocks) / n
@@ -152,7 +152,7 @@ def _resource(name: str, reached: float, metrics: str, tenants: int, chance: ran
 
 
 def _cluster_resources(reached: float, chance: random.Random) -> dict[str, Any]:
-    """Of pods: four replicas of MLflow, one of them started anew, an OAuth server that was not seen, and the whole cluster."""
+    """Of pods: four replicas of MLflow, one of them restarted, an OAuth server without samples, and the whole cluster."""
     found = {name: _pods(reached * each * chance.uniform(0.95, 1.05), mib, 4 if name == "mlflow" else 2) for name, (each, mib) in _CLUSTER.items()}
     found["mlflow"] |= {"restarts": 1.0, "oom_kills": 1.0, "throttled_ratio": 0.12, "instance_count_min": 3.0}
     found["openshift_oauth"] = {**dict.fromkeys(found["openshift_oauth"]), "status": "missing", "limits": {}, "instances": {}, "network": {}}

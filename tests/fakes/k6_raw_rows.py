@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Writes raw rows as k6 does, for cases that no captured file holds."""
+"""Rows of the raw output of k6, for cases that no captured file holds."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ HEADER = "metric_name,timestamp,metric_value,error_code,name,scenario,status,ext
 
 
 def request(end_ms=1_800_000_000_000, duration=5.0, waiting=4.5, operation="get_run", tenant="tenant-1", journey="browsing", status=200, error_code=""):
-    """The rows of one request that the readers look at; waiting None leaves its row out."""
+    """Return the rows of one request that are read; waiting None leaves its row out."""
     tags = f"{error_code},{operation},{journey},{status},,tenant={tenant}&journey={journey}"
     rows = {"http_reqs": 1, "http_req_duration": duration, "http_req_waiting": waiting, "http_req_failed": int(not 200 <= status < 400)}
     return "".join(f"{name},{end_ms},{value:.6f},{tags}\n" for name, value in rows.items() if value is not None)
 
 
 def journey(end_ms, duration, name="browsing", outcome="completed"):
-    """The row of a journey that ended."""
+    """Return the row of a journey that ended."""
     return f"journey_duration,{end_ms},{duration:.6f},,,{name},,outcome={outcome}&journey={name},tenant=tenant-1&journey={name}\n"
 
 
 def value(metric, time_ms, number, scenario=""):
-    """A row of any other metric."""
+    """Return a row of any other metric."""
     return f"{metric},{time_ms},{number:.6f},,,{scenario},,,\n"

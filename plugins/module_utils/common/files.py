@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files that are either whole or absent: atomic writes, checksums, and sentences for a full or read-only disk."""
+"""Files that are either complete or absent: atomic writes, checksums, and error messages for a full or read-only disk."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import IO, Any
 
 _REMEDIES = {
-    errno.ENOSPC: "the disk is full. Free space there, or choose another results directory; nothing finished is lost",
-    errno.EDQUOT: "the disk quota is used up. Free space there, or choose another results directory; nothing finished is lost",
+    errno.ENOSPC: "the disk is full. Free space there, or choose another results directory; finished cells stay",
+    errno.EDQUOT: "the disk quota is used up. Free space there, or choose another results directory; finished cells stay",
     errno.EROFS: "the file system is read-only. Choose another results directory",
     errno.EACCES: "permission denied. Make the directory writable for this user, or choose another one",
     errno.EPERM: "permission denied. Make the directory writable for this user, or choose another one",
@@ -28,15 +28,15 @@ class FileWriteError(Exception):
 
 
 def explain(path: Path | str, error: OSError) -> str:
-    """Returns one sentence for an error of the file system at `path`."""
+    """Return one sentence for an error of the file system at `path`."""
     remedy = _REMEDIES.get(error.errno or 0, f"{error.strerror or error}. Check the path and the file system")
     return f"File {path}: {remedy}."
 
 
 def write_atomic(path: Path | str, write: Callable[[IO[bytes]], None], mode: int = 0o644) -> None:
-    """Writes a file through a temporary one in the same directory, synced and renamed.
+    """Write a file through a temporary one in the same directory, synced and renamed.
 
-    `write` gets the binary stream. Raises FileWriteError; then the old file, if any, is untouched.
+    `write` gets the binary stream. Raises FileWriteError; then an existing file is unchanged.
     """
     path = Path(path)
     temporary = ""
@@ -57,27 +57,27 @@ def write_atomic(path: Path | str, write: Callable[[IO[bytes]], None], mode: int
 
 
 def write_text(path: Path | str, text: str, mode: int = 0o644) -> None:
-    """Writes a text file atomically as UTF-8."""
+    """Write a text file atomically as UTF-8."""
     write_atomic(path, lambda stream: stream.write(text.encode("utf-8")) and None, mode)
 
 
 def write_json(path: Path | str, document: Any, mode: int = 0o644) -> None:
-    """Writes a JSON file atomically. NaN and infinities are refused with ValueError: they are not JSON."""
+    """Write a JSON file atomically. Raises ValueError for NaN and infinities: they are not JSON."""
     write_text(path, json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False) + "\n", mode)
 
 
 def read_json(path: Path | str) -> Any:
-    """Reads a JSON file. Raises ValueError with one sentence when it is absent, half-written or not JSON."""
+    """Return the content of a JSON file. Raises ValueError with one sentence when it is absent, truncated or not JSON."""
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise ValueError(f"File {path}: cannot be read ({error.strerror}). Check the path.") from error
     except ValueError as error:
-        raise ValueError(f"File {path}: is not valid JSON ({error}). It is damaged or foreign; remove it or choose another folder.") from error
+        raise ValueError(f"File {path}: is not valid JSON ({error}). It is damaged or of another origin; remove it or choose another folder.") from error
 
 
-def describe(path: Path | str) -> dict[str, Any]:
-    """Returns {sha256, bytes} of a file, read in blocks."""
+def file_digest(path: Path | str) -> dict[str, Any]:
+    """Return {sha256, bytes} of a file, read in blocks."""
     digest = hashlib.sha256()
     size = 0
     with open(path, "rb") as stream:

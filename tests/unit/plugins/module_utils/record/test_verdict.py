@@ -1,20 +1,19 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Verdicts, objectives, schemas and files."""
+"""Verdicts and objectives of records."""
 
 from __future__ import annotations
 
-import errno
-import os
+import re
+from pathlib import Path
 
 import pytest
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record import atomic
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.cell import measured_record
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.objectives import evaluate
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.schema import check
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.verdict import judge
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.verdict import evaluate_objectives, evaluate_rules
+
+ROOT = Path(__file__).resolve().parents[5]
 
 
 def change(parts, path, value):
@@ -46,13 +45,13 @@ def change(parts, path, value):
         pytest.param("result.generator.lateness_ms_p99", 400.0, "valid", "generator_lateness_p99_ms: 400", id="late-generator-warns"),
         pytest.param("notes", {"foreign_workspaces": ["tenant-9"]}, "valid", "foreign_workspaces: 1; allowed is at most 0.", id="foreign-workspace-warns"),
         pytest.param("notes", {"tls_verify": False}, "valid", "tls_not_verified: found.", id="tls-off-warns"),
-        pytest.param("resources", {"mlflow": {"status": "not_requested"}}, "valid", "", id="not-requested-is-well"),
+        pytest.param("resources", {"mlflow": {"status": "not_requested"}}, "valid", "", id="not-requested-is-valid"),
     ],
 )
 def test_verdict(plan, parts, rules, path, value, status, sentence):
     change(parts, path, value)
     record = measured_record(plan["cells"][0], {}, parts)
-    verdict = judge(record, rules)
+    verdict = evaluate_rules(record, rules)
     assert verdict["status"] == status
     assert sentence in " ".join(verdict["reasons"] + verdict["warnings"])
     assert bool(verdict["reasons"]) == (status == "invalid")
@@ -62,10 +61,10 @@ def test_rules_may_be_narrowed_and_ignored(plan, parts):
     parts["result"]["journeys"]["training"]["dropped"] = 3
     record = measured_record(plan["cells"][0], {}, parts)
     rule = {"finding": "dropped_journeys", "max": 0, "effect": "invalid", "remedy": "Lower the rate."}
-    assert judge(record, [rule])["status"] == "invalid"
-    assert judge(record, [{**rule, "profile": ["open"]}])["status"] == "valid"
-    assert judge(record, [{**rule, "preset": ["seed"]}], "smoke")["status"] == "valid"
-    assert judge(record, [{**rule, "effect": "ignore"}])["status"] == "valid"
+    assert evaluate_rules(record, [rule])["status"] == "invalid"
+    assert evaluate_rules(record, [{**rule, "profile": ["open"]}])["status"] == "valid"
+    assert evaluate_rules(record, [{**rule, "preset": ["seed"]}], "smoke")["status"] == "valid"
+    assert evaluate_rules(record, [{**rule, "effect": "ignore"}])["status"] == "valid"
 
 
 @pytest.mark.parametrize(
@@ -80,46 +79,18 @@ def test_rules_may_be_narrowed_and_ignored(plan, parts):
 )
 def test_objectives(plan, parts, objective, status, value):
     record = measured_record(plan["cells"][0], {}, parts)
-    [result] = evaluate([{"name": "o", **objective}], record)
+    [result] = evaluate_objectives([{"name": "o", **objective}], record)
     assert (result["status"], result["value"]) == (status, value)
 
 
+def test_the_documented_limit_is_the_written_one(plan, parts):
+    documented = re.search(r"`limit` \(a text such as `([^`]+)`\)", (ROOT / "docs" / "data_model.md").read_text(encoding="utf-8"))
+    record = measured_record(plan["cells"][0], {}, parts)
+    [result] = evaluate_objectives([{"name": "o", "select": "total", "metric": "p95_ms", "max": 2000}], record)
+    assert documented[1] == result["limit"]
+
+
 @pytest.mark.parametrize(("select", "metric"), [("nothing", "p95_ms"), ("total", "speed"), ("training", "error_ratio")])
-def test_an_objective_of_nothing_measured_is_refused(plan, parts, select, metric):
+def test_an_objective_needs_a_measured_number(plan, parts, select, metric):
     with pytest.raises(ValueError, match=r"is not measured\. Select one of total, create_run"):
-        evaluate([{"name": "o", "select": select, "metric": metric, "max": 1}], measured_record(plan["cells"][0], {}, parts))
-
-
-def test_the_schema_names_the_place(run, plan):
-    plan["cells"][0].pop("tenants")
-    with pytest.raises(ValueError, match=r"Document plan: at cells/0: 'tenants' is a required property"):
-        check(plan, "plan", run.schema_dir)
-
-
-def test_a_full_disk_is_one_sentence_and_leaves_the_old_file(tmp_path, monkeypatch):
-    path = tmp_path / "run.json"
-    atomic.write_json(path, {"a": 1})
-
-    def full(_descriptor):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(atomic.os, "fsync", full)
-    with pytest.raises(atomic.FileWriteError, match=r"the disk is full\. Free space there"):
-        atomic.write_json(path, {"a": 2})
-    assert atomic.read_json(path) == {"a": 1}
-    assert [entry.name for entry in tmp_path.iterdir()] == ["run.json"]
-
-
-def test_not_a_number_is_not_written(tmp_path):
-    with pytest.raises(ValueError, match="JSON compliant"):
-        atomic.write_json(tmp_path / "x.json", {"a": float("nan")})
-    assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize(("text", "sentence"), [(None, "cannot be read"), ("{", "is not valid JSON")])
-def test_reading_names_the_file(tmp_path, text, sentence):
-    path = tmp_path / "x.json"
-    if text is not None:
-        path.write_text(text, encoding="utf-8")
-    with pytest.raises(ValueError, match=sentence):
-        atomic.read_json(path)
+        evaluate_objectives([{"name": "o", "select": select, "metric": metric, "max": 1}], measured_record(plan["cells"][0], {}, parts))

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Writes result folders as the scripts of the old suite wrote them, with made-up figures."""
+"""Result folders as the scripts of the legacy suite wrote them, with invented figures."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ cluster,cpu_utilization,max,percent,77
 """
 
 
-def write_old_summary(path: Path, tenants: int, concurrency: int, p95: float = 120.0, failed: dict[str, int] | None = None, passed: int = 200) -> None:
-    """Writes a summary in the form of the old script, with made-up figures; counters that never fired are absent."""
+def write_legacy_summary(path: Path, tenants: int, concurrency: int, p95: float = 120.0, failed: dict[str, int] | None = None, passed: int = 200) -> None:
+    """Write a summary in the form of the legacy script, with invented figures; counters that never fired are absent."""
     metrics = {
         "http_reqs": {"type": "counter", "values": {"count": passed * 16, "rate": passed * 16 / 40}},
         "http_req_failed": {"type": "rate", "values": {"rate": 0.0, "passes": 0, "fails": passed * 16}},
@@ -49,11 +49,11 @@ def write_old_summary(path: Path, tenants: int, concurrency: int, p95: float = 1
     path.write_text(json.dumps(document), encoding="utf-8")
 
 
-def write_old_folder(folder: Path, metrics: bool = True, backend: str = "sqlite") -> Path:
-    """Writes two tenant levels by two loads."""
+def write_legacy_folder(folder: Path, metrics: bool = True, backend: str = "sqlite") -> Path:
+    """Write two tenant levels by two loads."""
     for tenants in (1, 10):
         for concurrency in (5, 10):
-            write_old_summary(folder / f"summary_tenants-{tenants}_concurrency_{concurrency}.json", tenants, concurrency, p95=20.0 * concurrency + tenants)
+            write_legacy_summary(folder / f"summary_tenants-{tenants}_concurrency_{concurrency}.json", tenants, concurrency, p95=20.0 * concurrency + tenants)
             if metrics:
                 (folder / f"metrics_{tenants}_concurrency_{concurrency}.csv").write_text(METRICS.format(backend=backend), encoding="utf-8")
     return folder

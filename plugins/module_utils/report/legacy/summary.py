@@ -1,9 +1,9 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Summary files of the old suite (`summary_tenants-T_concurrency_C.json`), for reports over its result folders.
+"""Summary files of the legacy suite (`summary_tenants-T_concurrency_C.json`), for reports over its result folders.
 
-The old script kept, per operation, a trend `<op>_response_time` of the passed requests and the counters
+The legacy script recorded, per operation, a trend `<op>_response_time` of the passed requests and the counters
 `<op>_passed` and `<op>_failed`; a counter that never fired is absent from the file and means 0.
 """
 
@@ -21,11 +21,11 @@ _LATENCIES = {"avg_ms": "avg", "min_ms": "min", "med_ms": "med", "p90_ms": "p90"
 
 
 class LegacySummaryError(SummaryError):
-    """A file that is no summary of the old suite; the message is one sentence for the user."""
+    """A file that is not a summary of the legacy suite; the message is one sentence for the user."""
 
 
 def read_legacy_summary(path: str | Path) -> dict[str, Any]:
-    """Read one summary file of the old suite, in either k6 shape.
+    """Read one summary file of the legacy suite, in either k6 shape.
 
     Returns {tenants, concurrency, timestamp, duration_s, operations: {<op>: {avg_ms, min_ms, med_ms, p90_ms,
     p95_ms, max_ms, passed, failed, rps}}, http: {latency_ms, reqs_total, reqs_rate, failed_rate, failed_count}}. Latencies are
@@ -36,7 +36,7 @@ def read_legacy_summary(path: str | Path) -> dict[str, Any]:
     operations = {match["operation"] for name in summary.metrics if (match := _METRIC.match(name))} - {"http_req"}
     if not operations:
         raise LegacySummaryError(
-            f"summary file {path}: has no <operation>_response_time, _passed or _failed metrics. Give a file written by the old test script."
+            f"Summary file {path}: no <operation>_response_time, _passed or _failed metrics. Use a file written by the legacy test script."
         )
     return {
         "tenants": _axis(summary, path, "tenants"),
@@ -57,8 +57,8 @@ def _axis(summary: Summary, path: str | Path, name: str) -> int:
         return int(value)
     except (TypeError, ValueError) as error:
         raise LegacySummaryError(
-            f"summary file {path}: does not say its {name} ({value!r}). "
-            "Name it summary_tenants-<T>_concurrency_<C>.json or give the number inside."
+            f"Summary file {path}: no {name} ({value!r}). "
+            "Name it summary_tenants-<T>_concurrency_<C>.json or set the number inside."
         ) from error
 
 

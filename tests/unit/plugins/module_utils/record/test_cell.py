@@ -1,0 +1,52 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""cell.json: what is recorded of a measured cell, its files and attempts."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import read_json
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.cell import generator_of
+
+
+def test_a_measured_cell_moves_up_and_lists_its_files(run, plan, measure):
+    run.begin(plan, {}, {})
+    record = measure(0)
+    directory = run.cell_directory(record["id"])
+    assert record["verdict"] == {"status": "valid", "reasons": [], "warnings": []}
+    assert (directory / "samples.csv.gz").exists()
+    assert not (directory / "attempts").exists()
+    assert set(record["files"]) == {"samples.csv.gz"}
+    assert read_json(directory / "cell.json") == json.loads(json.dumps(record))
+    assert [cell["id"] for cell in run.load()["cells"]] == [record["id"]]
+
+
+def test_the_factors_are_in_the_spec(run, plan, measure):
+    run.begin(plan, {}, {})
+    assert measure(0)["spec"]["factors"] == {"db_backend": "sqlite", "profile": "closed"}
+
+
+def test_an_earlier_attempt_moves_back_to_attempts(run, plan, measure, parts):
+    run.begin(plan, {}, {})
+    measure(0, exit={**parts["exit"], "exit_code": 107})
+    record = measure(0, n=2)
+    directory = run.cell_directory(record["id"])
+    assert [(entry["n"], entry["outcome"]) for entry in record["attempts"]] == [(1, "invalid"), (2, "valid")]
+    assert (directory / "samples.csv.gz").read_text(encoding="utf-8") == "samples 2"
+    assert (directory / "attempts" / "1" / "samples.csv.gz").read_text(encoding="utf-8") == "samples 1"
+
+
+def test_an_attempt_without_record_is_listed_as_failed(run, plan, measure):
+    run.begin(plan, {}, {})
+    assert [entry["outcome"] for entry in measure(0, n=2)["attempts"]] == ["failed", "valid"]
+
+
+def test_generator_numbers_fall_back_to_the_accounting_of_the_process(parts):
+    block = generator_of(parts["result"]["generator"], parts["exit"], {"status": "not_requested"}, 2, None)
+    assert block["cpu_cores_mean"] == pytest.approx(1 / 32)
+    assert block["cpu_share"] == pytest.approx(1 / 64)
+    assert block["memory_bytes_max"] == 7e7
