@@ -276,11 +276,22 @@ class CallbackModule(DefaultCallback):
         text = "\n".join(said)
         if text in self._printed:
             return
-        self._printed.add(text)
         hosts = "" if result.host.get_name() == "localhost" else f" [{result.host.get_name()}]"
         task = f"{task_label(result.task_name)} ({task_location(result.task.get_path())}){hosts}"
+        if f"{ERROR}{text}" in self._printed:
+            # An inclusion that fails is reported twice by ansible-core.
+            self._message_once(f"  Task: {task}", C.COLOR_ERROR)
+            return
+        self._printed.add(text)
         head = [f"Error: {said[0]}", f"  Task: {task}"] if len(said) == 1 else [f"Error: {task}", *(f"  {line}" for line in said)]
         self._line("\n".join([*head, f"  Log: {self._log()}"]), C.COLOR_ERROR)
+
+    def _print_error_of_no_task(self, said):
+        """Print an error that belongs to no task, such as an interruption."""
+        self._has_failed = True
+        first, *more = said or ["unknown"]
+        self._printed.add(ERROR + "\n".join(said))
+        self._line("\n".join([f"Error: {first}", *(f"  {line}" for line in more), f"  Log: {self._log()}"]), C.COLOR_ERROR, stderr=True)
 
     def _log(self):
         """Return where the log is."""
@@ -355,7 +366,7 @@ class CallbackModule(DefaultCallback):
                 if isinstance(msg, str) and msg.startswith(ERROR):
                     # Nothing may be drawn below an interruption: the program ends now.
                     self._end_status()
-                    return self._line(f"Error: {sentence(msg.removeprefix(ERROR))}\n  Log: {self._log()}", C.COLOR_ERROR, stderr=True)
+                    return self._print_error_of_no_task(lines(sentence(msg.removeprefix(ERROR))))
                 if isinstance(msg, str) and msg.startswith(DEPRECATION):
                     msg = sentence(msg)
             except Exception:  # noqa: S110  # whatever goes wrong with an ornament, the message is printed

@@ -201,6 +201,15 @@ def test_a_verdict_is_printed_last_and_hidden_results_never(tmp_path):
     assert output.splitlines() == PRINTED
 
 
+def test_an_inclusion_that_fails_is_one_error(tmp_path):
+    play = "- name: Play\n  hosts: localhost\n  gather_facts: false\n  tasks:\n    - name: Include nothing\n      ansible.builtin.include_tasks: nowhere.yml\n"
+    code, output = run_playbook(tmp_path, play)
+    assert code == 2
+    assert output.count("Error: ") == 1
+    assert output.count("nowhere.yml' on the Ansible Controller.\n") == 1
+    assert "    Task: Include nothing (play.yml:5)\n" in output
+
+
 def test_verbose_output_is_that_of_the_default_callback(tmp_path):
     outputs = [run_playbook(tmp_path, VERDICT, "-v", ANSIBLE_STDOUT_CALLBACK=name) for name in (SUMMARY, "ansible.builtin.default")]
     assert outputs[0] == outputs[1]
@@ -260,8 +269,11 @@ def test_progress_can_be_lines_on_a_terminal(load, tmp_path):
     assert "of load left in the run" in output
 
 
-def test_an_interruption_leaves_no_bar(load, tmp_path):
-    code, output = run_playbook(tmp_path, LOAD, terminal=True, react=("t1-c5-r1 [", lambda playing: playing.send_signal(signal.SIGINT)), **load)
+def test_an_interruption_leaves_no_status_line(load, tmp_path):
+    # Without progress: a worker that is interrupted while it reports some can leave ansible-core waiting for the lock of its queue.
+    play = LOAD.replace("interval_s: 1\n", "interval_s: 600\n")
+    react = ("Load: Wait for k6", lambda playing: playing.send_signal(signal.SIGINT))
+    code, output = run_playbook(tmp_path, play, terminal=True, react=react, **load)
     assert code == 99
     assert [line for line in screen(output) if line] == [
         "Load",
