@@ -16,7 +16,7 @@ CONTROLLER := $(call STAMP,controller,requirements.txt)
 DEVELOPER := $(call STAMP,developer,requirements.txt requirements-dev.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv suite test test-cluster cluster-up cluster-down bench lint docs pages clean
+.PHONY: help venv suite check test test-cluster cluster-up cluster-down bench lint types docs pages clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
@@ -43,6 +43,9 @@ suite: venv ## run the whole job on this machine and stop what it started (ARGS=
 	test ! -e $$pending || $(PLAY) playbooks/teardown.yml $(ARGS) || { stopped=$$?; test $$code -ne 0 || code=$$stopped; }; \
 	rm -f $$pending; exit $$code
 
+check: $(DEVELOPER) ## run what pre-commit runs on all files: linters and the quick rules of the repository
+	@$(BIN)/pre-commit run --all-files
+
 test: lint ## set up and run every check and test (needs Go too; ARGS goes to pytest)
 	@$(BIN)/python tests/run.py $(ARGS)
 
@@ -55,10 +58,11 @@ cluster-up: $(CONTROLLER) ## make that Kubernetes and leave it running
 cluster-down: $(CONTROLLER) ## remove that Kubernetes
 	@$(BIN)/python tests/cluster/run.py down
 
-lint: $(DEVELOPER) ## run ansible-lint, yamllint and ruff
-	@PATH="$(CURDIR)/$(BIN):$$PATH" ansible-lint --offline --profile production
-	@$(BIN)/yamllint --strict .
-	@$(BIN)/ruff check .
+lint: $(DEVELOPER) ## run the linters among them (.pre-commit-config.yaml lists them)
+	@SKIP=repository-tests $(BIN)/pre-commit run --all-files
+
+types: $(DEVELOPER) ## check the types of plugins/module_utils
+	@$(BIN)/mypy
 
 bench: $(DEVELOPER) ## measure how fast the collection's own parts are
 	@$(BIN)/python tests/run.py --benchmarks

@@ -17,8 +17,8 @@ from checkout import NAME, NAMESPACE, ROOT, copy_dependencies, environment, load
 MODULES = sorted(path.stem for path in ROOT.glob("plugins/modules/*.py") if path.name != "__init__.py")
 PLAYBOOKS = sorted(path.stem for path in ROOT.glob("playbooks/*.yml"))
 UNWANTED = re.compile(
-    r"(^|/)(__pycache__|\.pytest_cache|\.ruff_cache|\.venv|\.perfscale|\.ansible|\.git|\.collections|\.ci|\.github|node_modules)(/|$)"
-    r"|\.(pyc|tar\.gz|orig|swp|retry)$|^results(/|$)|^\.coverage"
+    r"(^|/)(__pycache__|\.pytest_cache|\.ruff_cache|\.mypy_cache|\.venv|\.perfscale|\.ansible|\.git|\.collections|\.ci|\.github|node_modules)(/|$)"
+    r"|\.(pyc|tar\.gz|orig|swp|retry)$|^results(/|$)|^\.(coverage|editorconfig|pre-commit-config)"
 )
 GALAXY_REQUIRED = ("namespace", "name", "version", "readme", "authors", "description", "license", "tags", "repository", "documentation", "homepage", "issues")
 HUB_TAGS = {"ai", "application", "cloud", "database", "eda", "infrastructure", "linux", "monitoring", "networking", "security", "storage", "tools", "windows"}
@@ -87,18 +87,21 @@ def test_galaxy_metadata_is_complete() -> None:
     assert HUB_TAGS & set(metadata["tags"])
 
 
+@pytest.mark.slow
 def test_ansible_doc_lists_all_modules(installed: Path) -> None:
     listed = run(tool("ansible-doc"), "--list", "--json", f"{NAMESPACE}.{NAME}", cwd=installed, env=environment_of(installed))
     assert listed.returncode == 0, listed.stderr
     assert sorted(json.loads(listed.stdout)) == [f"{NAMESPACE}.{NAME}.{name}" for name in MODULES]
 
 
+@pytest.mark.slow
 def test_ansible_doc_shows_every_module(installed: Path) -> None:
     shown = run(tool("ansible-doc"), "--json", *(f"{NAMESPACE}.{NAME}.{name}" for name in MODULES), cwd=installed, env=environment_of(installed))
     assert shown.returncode == 0, shown.stderr
     assert len(json.loads(shown.stdout)) == len(MODULES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("playbook", PLAYBOOKS)
 def test_playbooks_are_found_by_their_full_name(installed: Path, playbook: str) -> None:
     listed = run(tool("ansible-playbook"), f"{NAMESPACE}.{NAME}.{playbook}", "--list-tasks", cwd=installed, env=environment_of(installed))
@@ -106,6 +109,7 @@ def test_playbooks_are_found_by_their_full_name(installed: Path, playbook: str) 
     assert "TAGS: [" in listed.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("playbook", PLAYBOOKS)
 def test_playbooks_have_a_right_syntax_in_the_checkout(playbook: str) -> None:
     checked = run(tool("ansible-playbook"), f"playbooks/{playbook}.yml", "--syntax-check", cwd=ROOT)
@@ -117,6 +121,7 @@ def test_the_changelog_is_in_order() -> None:
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
+@pytest.mark.slow
 def test_the_documentation_of_the_collection_is_in_order(tmp_path: Path) -> None:
     copy_dependencies(tmp_path)
     # Those of .venv would be found too, and nothing of them copied, since git ignores them.

@@ -15,7 +15,7 @@ import pytest
 
 from checkout import ROOT, files, load_yaml, relative
 
-MAKE_TARGETS = ("venv", "suite", "test", "test-cluster", "cluster-up", "cluster-down", "bench", "lint", "docs", "pages", "clean")
+MAKE_TARGETS = ("venv", "suite", "check", "test", "test-cluster", "cluster-up", "cluster-down", "bench", "lint", "types", "docs", "pages", "clean")
 DOCUMENTS = [path for path in files("*.md", "docs/**/*.md") if path.name != "LICENSE"]
 ADDRESS = re.compile(r"https://github\.com/perfscale/mlflow/(?:blob|tree)/main/([\w./-]*\w)")
 # Of the template for READMEs of certified collections (docs.ansible.com/projects/partner-certification-requirements).

@@ -15,6 +15,8 @@ import pytest
 from checkout import ROOT, environment, run
 from controller_tools import collections, execution_environment, hub, introspect
 
+pytestmark = pytest.mark.slow
+
 # Named otherwise on the package index than in an import.
 PACKAGES = {"PIL": "pillow", "psycopg": "psycopg[binary]", "websocket": "websocket-client", "yaml": "PyYAML"}
 # Imported by nobody here, but asked of each environment of a suite like this one: Ansible's json_query, and OpenShift's client library.

@@ -15,6 +15,8 @@ import pytest
 from checkout import NAME, NAMESPACE, ROOT, build, environment, files, load_yaml, relative, run, tool
 from controller_tools import import_archive, lint
 
+pytestmark = pytest.mark.slow
+
 VERSION = "1.0.0"
 
 

@@ -11,6 +11,8 @@ import pytest
 
 from checkout import ROOT, run
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:

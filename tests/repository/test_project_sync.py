@@ -18,6 +18,8 @@ import pytest
 
 from checkout import NAME, NAMESPACE, ROOT, environment, files, load_yaml, relative, run, tool
 
+pytestmark = pytest.mark.slow
+
 LINK = Path(".collections", "ansible_collections", NAMESPACE, NAME)
 
 

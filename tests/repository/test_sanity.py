@@ -15,6 +15,8 @@ import pytest
 from checkout import ROOT, TOOLS, files
 from sanity import BOOTSTRAP, prepare_home
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.skipif(not (TOOLS / "ansible-test").exists(), reason="ansible-test is not in this Python's environment")
 def test_sanity_finds_nothing(archive: Path) -> None:
