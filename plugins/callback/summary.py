@@ -156,7 +156,7 @@ class CallbackModule(DefaultCallback):
     @_condensed
     def v2_runner_on_ok(self, result):
         """Print what the task is there to print, and its warnings."""
-        self._see(result)
+        self._observe(result)
         self._has_run = True
         if "results" not in result.result:
             self._print_message(result)
@@ -164,13 +164,13 @@ class CallbackModule(DefaultCallback):
     @_condensed
     def v2_runner_item_on_ok(self, result):
         """Print what the item is there to print, and its warnings."""
-        self._see(result)
+        self._observe(result)
         self._print_message(result)
 
     @_condensed
     def v2_runner_on_failed(self, result, ignore_errors=False):
         """Print the error of a task that nothing handles."""
-        self._see(result)
+        self._observe(result)
         self._has_run = True
         if ignore_errors:
             return
@@ -190,17 +190,17 @@ class CallbackModule(DefaultCallback):
     @_condensed
     def v2_runner_on_skipped(self, result):
         """Print the warnings of a task that was skipped."""
-        self._see(result)
+        self._observe(result)
 
     @_condensed
     def v2_runner_item_on_failed(self, result):
         """Print the warnings; the error is printed with those of the other items."""
-        self._see(result)
+        self._observe(result)
 
     @_condensed
     def v2_runner_item_on_skipped(self, result):
         """Print the warnings of an item that was skipped."""
-        self._see(result)
+        self._observe(result)
 
     @_condensed
     def v2_runner_retry(self, result):
@@ -247,7 +247,7 @@ class CallbackModule(DefaultCallback):
 
     # Results
 
-    def _see(self, result):
+    def _observe(self, result):
         """Remember what a result tells about the run, and print its warnings. Deprecations concern developers: they are in the log only."""
         self._run_directory = run_directory(result.task.action, result.result) or self._run_directory
         for warning in result.warnings:
@@ -272,8 +272,8 @@ class CallbackModule(DefaultCallback):
     def _print_error(self, result):
         """Print an error, the task and where the log is. Of several lines (a verdict with its findings) the task comes first and the last stay last."""
         self._has_failed = True
-        said = error_lines(result.result)
-        text = "\n".join(said)
+        messages = error_lines(result.result)
+        text = "\n".join(messages)
         if text in self._printed:
             return
         hosts = "" if result.host.get_name() == "localhost" else f" [{result.host.get_name()}]"
@@ -283,14 +283,14 @@ class CallbackModule(DefaultCallback):
             self._message_once(f"  Task: {task}", C.COLOR_ERROR)
             return
         self._printed.add(text)
-        head = [f"Error: {said[0]}", f"  Task: {task}"] if len(said) == 1 else [f"Error: {task}", *(f"  {line}" for line in said)]
+        head = [f"Error: {messages[0]}", f"  Task: {task}"] if len(messages) == 1 else [f"Error: {task}", *(f"  {line}" for line in messages)]
         self._line("\n".join([*head, f"  Log: {self._log()}"]), C.COLOR_ERROR)
 
-    def _print_error_of_no_task(self, said):
+    def _print_error_of_no_task(self, messages):
         """Print an error that belongs to no task, such as an interruption."""
         self._has_failed = True
-        first, *more = said or ["unknown"]
-        self._printed.add(ERROR + "\n".join(said))
+        first, *more = messages or ["unknown"]
+        self._printed.add(ERROR + "\n".join(messages))
         self._line("\n".join([f"Error: {first}", *(f"  {line}" for line in more), f"  Log: {self._log()}"]), C.COLOR_ERROR, stderr=True)
 
     def _log(self):

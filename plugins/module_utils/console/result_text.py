@@ -14,7 +14,7 @@ import yaml
 
 HIDDEN = "The result is hidden (no_log)."
 # What a task that failed has to say, the best first.
-_SPOKEN = ("msg", "reason", "module_stderr", "stderr", "module_stdout", "stdout", "rc")
+_MESSAGE_KEYS = ("msg", "reason", "module_stderr", "stderr", "module_stdout", "stdout", "rc")
 # Without use in a log: arguments repeat the task, differences may show contents of private files, the rest is logged on lines of its own.
 _LEFT_OUT = ("invocation", "diff", "exception", "warnings", "deprecations")
 # What ansible-core puts before the sentence of a plugin of this collection: the chain of what was being evaluated.
@@ -49,7 +49,7 @@ def lines(value: Any) -> list[str]:
 
 
 def sentence(text: str) -> str:
-    """Return an error or warning without the chain, the prefix and the frames that ansible-core adds to what was said."""
+    """Return an error or warning without the chain, the prefix and the frames that ansible-core adds around it."""
     return _FRAME.split(_PREFIX.sub("", _CHAIN.sub("", text)), maxsplit=1)[0].strip()
 
 
@@ -62,7 +62,7 @@ def error_lines(result: Mapping[str, Any]) -> list[str]:
         failed = [item for item in items if isinstance(item, Mapping) and (item.get("failed") or item.get("unreachable"))]
         if failed:
             return _once(line for item in failed for line in error_lines(item))
-    for key in _SPOKEN:
+    for key in _MESSAGE_KEYS:
         value = result.get(key)
         found = lines([sentence(plain(part)) for part in value] if isinstance(value, (list, tuple)) else sentence(plain(value)))
         if found:
@@ -72,11 +72,11 @@ def error_lines(result: Mapping[str, Any]) -> list[str]:
 
 def warning_text(warning: Any) -> str:
     """Return a warning of ansible-core with its causes as one sentence; of the types that its versions use, the texts are what they share."""
-    event, said = getattr(warning, "event", None), []
+    event, messages = getattr(warning, "event", None), []
     while event is not None:
-        said.append(plain(getattr(event, "msg", None)).strip())
+        messages.append(plain(getattr(event, "msg", None)).strip())
         event = getattr(getattr(event, "chain", None), "event", None)
-    causes = _once(text for text in said if text)
+    causes = _once(text for text in messages if text)
     text = ": ".join([*(cause.rstrip(".") for cause in causes[:-1]), *causes[-1:]])
     return sentence(text or plain(getattr(warning, "msg", None) or warning))
 

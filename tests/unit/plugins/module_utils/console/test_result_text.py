@@ -48,7 +48,7 @@ FILTER = (
         pytest.param({"results": None, "rc": 3}, ["3"], id="odd results"),
     ],
 )
-def test_an_error_is_what_was_said(result, text):
+def test_an_error_is_its_message(result, text):
     assert error_lines(result) == text
 
 
