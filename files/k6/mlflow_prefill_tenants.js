@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Fills tenants with a data set; a second time it adds only what is missing. Settings: lib/settings.js; docs/workload.md. */
+/** Prefills tenants with a data set; run again, it adds only what is missing. Settings: lib/settings.js; docs/workload.md. */
 import { Counter } from 'k6/metrics';
-import { fillTenants } from './lib/filling.js';
-import { prefillSummary } from './lib/prefill_summary.js';
 import { prefillSettings } from './lib/settings.js';
+import { prefillSummary } from './prefill/summary.js';
+import { fillTenants } from './prefill/tenants.js';
 
 const settings = prefillSettings();
 const failures = new Counter('prefill_failures');
@@ -19,20 +19,20 @@ export const options = {
   insecureSkipTLSVerify: !settings.mlflow.tls_verify,
 };
 
-/** The work is done here, because only what setup returns reaches the summary: what became of each tenant. */
+/** Does the work, because only what setup returns reaches the summary. */
 export async function setup() {
-  const filling = await fillTenants(settings);
-  for (const number of Object.keys(filling.tenants)) {
-    const { failed } = filling.tenants[number];
+  const result = await fillTenants(settings);
+  for (const number of Object.keys(result.tenants)) {
+    const { failed } = result.tenants[number];
     failures.add(failed.length);
     if (failed.length > 0) {
       console.error(`tenant ${settings.tenants.prefix}${number}: ${failed.length} of its experiments not filled; ${failed[0].item}: ${failed[0].reason}`);
     }
   }
-  return filling;
+  return result;
 }
 
-/** k6 insists on a scenario; everything has been done. */
+/** k6 requires a scenario; setup has done everything. */
 export default function done() {}
 
 export const handleSummary = (data) => prefillSummary(data.setup_data, settings);

@@ -1,12 +1,12 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Action plugin: waits for the whole load of a cell and says every ten seconds where the run is."""
+"""Action plugin: wait for the whole load of a cell and print its progress every ten seconds."""
 
 from __future__ import annotations
 
 import time
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -14,50 +14,35 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.console.progress import ProgressLine
-from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.process_watch import ProcessWatch
-from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.watch import Watch
+from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.backend import ERRORS, Backend, Status, create_backend
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.options import connection_spec
 
 try:
     import psutil
 except ImportError:  # modules that come before this task report the missing library
     psutil = None
 
-try:
-    from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
-except ImportError:  # only loads in pods need it, and the module that starts one reports it
-    AUTH_ARG_SPEC = {}
-
 SPEC = {
     "directory": {"type": "path", "required": True},
+    "kind": {"type": "str", "required": True},
     "handle": {"type": "dict", "required": True},
     "expected_s": {"type": "float", "default": 0.0},
     "time_limit_s": {"type": "float", "required": True},
     "interval_s": {"type": "float", "default": 10.0},
     "label": {"type": "str", "required": True},
     "remaining_s": {"type": "float", "default": 0.0},
-    **AUTH_ARG_SPEC,
+    **connection_spec(),
 }
 
 
 def controller_cpu_seconds() -> float:
-    """Returns CPU seconds used so far by this worker and by the ansible-playbook above it."""
+    """Return CPU seconds used so far by this worker and by the ansible-playbook above it."""
     here = psutil.Process()
     return sum(sum(process.cpu_times()[:2]) for process in (here, here.parent()) if process is not None)
 
 
-def watch_of(arguments: dict[str, Any]) -> Watch:
-    """Returns the watch for the kind of generator that the handle belongs to."""
-    if "pod_uid" in arguments["handle"]:
-        # Imported here, since the client library costs half a second of CPU, which a load on this machine would have to spare.
-        from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.pod_watch import PodWatch
-        from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import cluster_from
-
-        return PodWatch(lambda: cluster_from(arguments), arguments["handle"])
-    return ProcessWatch(Path(arguments["directory"]), arguments["handle"])
-
-
 class ActionModule(ActionBase):
-    """Waits on the controller for a load that runs there or in a pod."""
+    """Waits on the controller for a load that runs there or in a cluster."""
 
     TRANSFERS_FILES = False
 
@@ -69,30 +54,35 @@ class ActionModule(ActionBase):
         if self._task.check_mode:
             return {**result, "skipped": True}
         arguments = validated.validated_parameters
-        watch = watch_of(arguments)
-        load = self._wait(watch, arguments)
+        try:
+            backend = create_backend(arguments["kind"], arguments)
+        except ValueError as error:
+            return {**result, "failed": True, "msg": f"Wait for k6: {error}"}
+        load, status = self._wait(backend, arguments)
         result.update(changed=False, load=load, retry=False)
-        if load["exit"] is None:
-            msg, retry = self._explain(watch, arguments, load)
-            result.update(failed=True, msg=msg, retry=retry)
+        if load["is_late"]:
+            result.update(failed=True, msg=_explain_delay(arguments, load, _stop(backend, arguments)))
+        elif status.failure:
+            result.update(failed=True, msg=f"k6 of {arguments['label']}: {status.failure.text}", retry=status.failure.is_retryable)
         return result
 
-    def _wait(self, watch: Watch, arguments: dict[str, Any]) -> dict[str, Any]:
+    def _wait(self, backend: Backend, arguments: Mapping[str, Any]) -> tuple[dict[str, Any], Status]:
+        """Return how the load ended, and the last status of the wait."""
         requests = failures = 0
         started, cpu_before = time.monotonic(), controller_cpu_seconds()
         last_line, counted, since_line = started, started, 0
-        # When the load began, on our clock; corrected as soon as somebody could be asked.
-        began, is_late, note = started, False, ""
+        # When the load began, on our clock; corrected as soon as the generator responds.
+        began, is_late = started, False
         while True:
             now = time.monotonic()
             is_due = now - last_line >= arguments["interval_s"]
-            look = watch.look(with_progress=is_due)
-            requests, failures, since_line = requests + look.requests, failures + look.failures, since_line + look.requests
-            if look.age_s is not None:
-                began = now - look.age_s
-            is_late = look.is_running and now - began > arguments["time_limit_s"]
+            status = backend.status(arguments, with_progress=is_due)
+            requests, failures, since_line = requests + status.requests, failures + status.failures, since_line + status.requests
+            if status.age_s is not None:
+                began = now - status.age_s
+            is_late = status.is_running and now - began > arguments["time_limit_s"]
             left = arguments["expected_s"] - (now - began) if arguments["expected_s"] else None
-            if is_due and look.is_running:
+            if is_due and status.is_running:
                 rate = since_line / (now - counted)
                 line = ProgressLine.of_load(
                     arguments["label"],
@@ -101,42 +91,46 @@ class ActionModule(ActionBase):
                     left,
                     arguments["remaining_s"],
                 )
-                if look.note:
-                    line = ProgressLine.of_load(arguments["label"], f"not reachable, which the load does not need. {look.note}")
+                if status.note:
+                    line = ProgressLine.of_load(arguments["label"], f"not reachable, which the load does not need. {status.note}")
                 Display().display(line)
                 last_line = now
-                if not look.note:
+                if not status.note:
                     counted, since_line = now, 0
-            note = look.note
-            if is_late or not look.is_running:
+            if is_late or not status.is_running:
                 break
-            time.sleep(watch.pause_s(left))
-        if is_late:
-            # k6 writes its summary on SIGTERM, so it gets time before it is killed.
-            watch.stop()
+            time.sleep(backend.poll_interval_s(left))
         seconds = max(time.monotonic() - started, 0.001)
-        ended = watch.ended()
-        last = watch.look(with_progress=True)
-        return {
-            "exit": None if is_late else ended,
+        last = backend.status(arguments, with_progress=True)
+        load = {
+            "exit": None if is_late else status.exit,
             "is_late": is_late,
-            "note": note,
+            "note": status.note,
             "requests": requests + last.requests,
             "failures": failures + last.failures,
             "seconds": round(seconds, 3),
             "controller_cpu_cores": round((controller_cpu_seconds() - cpu_before) / seconds, 5),
         }
+        return load, status
 
-    def _explain(self, watch: Watch, arguments: dict[str, Any], load: dict[str, Any]) -> tuple[str, bool]:
-        if not load["is_late"]:
-            text, retry = watch.loss()
-            return f"k6 of {arguments['label']}: {text}", retry
-        if load["note"]:
-            return (
-                f"k6 of {arguments['label']}: could not be asked any more when its {arguments['time_limit_s']:.0f} s were over. {load['note']} "
-                "What it measured stays in its pod: start the run again with the same run_id."
-            ), False
-        return (
-            f"k6 of {arguments['label']}: still ran after {arguments['time_limit_s']:.0f} s and was stopped; it had made {load['requests']} requests. "
-            f"See k6.log in {arguments['directory']}; a longer tail_limit or request_timeout of the matrix may be needed."
-        ), False
+
+def _stop(backend: Backend, arguments: Mapping[str, Any]) -> str:
+    """Stop a load that is late; return why it could not be stopped, or an empty text."""
+    try:
+        backend.stop(arguments)
+    except ERRORS as error:
+        return str(error)
+    return ""
+
+
+def _explain_delay(arguments: Mapping[str, Any], load: Mapping[str, Any], stop_error: str) -> str:
+    """Return the error for a load that is still running when its time is over."""
+    name, limit = f"k6 of {arguments['label']}", f"{arguments['time_limit_s']:.0f} s"
+    if load["note"]:
+        return f"{name}: not reachable when its {limit} were over. {load['note']} What it measured stays in its pod: start the run again with the same run_id."
+    if stop_error:
+        return f"{name}: still running after {limit}, and not stopped. {stop_error}"
+    return (
+        f"{name}: still running after {limit}, so it was stopped; it had made {load['requests']} requests. "
+        f"See k6.log in {arguments['directory']}; a longer tail_limit or request_timeout of the matrix may be needed."
+    )

@@ -47,7 +47,7 @@ from ansible.plugins.callback import CallbackBase
 from ansible_collections.perfscale.mlflow.plugins.module_utils.console.result_text import HIDDEN, error_lines, one_line, warning_text
 from ansible_collections.perfscale.mlflow.plugins.module_utils.console.run_directory import LOG, run_directory
 from ansible_collections.perfscale.mlflow.plugins.module_utils.console.task_label import task_location
-from ansible_collections.perfscale.mlflow.plugins.module_utils.publish import known_secrets
+from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.secret_scan import secrets_of_run
 
 MASK = "********"
 # Shorter values would mask ordinary words.
@@ -160,7 +160,7 @@ class CallbackModule(CallbackBase):
         except OSError as error:
             self._give_up(error)
             return
-        known = {value for value in known_secrets.of_run(self._directory) if len(value) >= SECRET_MINIMUM}
+        known = {value for value in secrets_of_run(self._directory) if len(value) >= SECRET_MINIMUM}
         self._secrets = sorted(known | {one_line(value)[1:-1] for value in known}, key=len, reverse=True)
         held = [f"({self._dropped} earlier lines were dropped.)"] if self._dropped else []
         self._put([*held, *self._held])

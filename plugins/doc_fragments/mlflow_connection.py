@@ -7,7 +7,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Options of module_utils/mlflow/connection.py."""
+    """Options of module_utils/mlflow/client.py."""
 
     DOCUMENTATION = r"""
 options:
@@ -19,11 +19,11 @@ options:
   token_file:
     description:
       - File holding the bearer token alone, readable on the host where the module runs.
-      - Leave out for a server that wants none.
+      - Leave out for a server that needs none.
     type: path
   ca_file:
     description:
-      - PEM bundle of the certificate authorities to trust instead of the system's.
+      - CA bundle in PEM format to use instead of the system's.
     type: path
   validate_certs:
     description:
@@ -32,7 +32,7 @@ options:
     default: true
   request_timeout:
     description:
-      - Seconds to wait for a connection and for each answer. Safe requests are tried again with growing pauses.
+      - Seconds to wait for a connection and for each response. Failed requests are retried with growing pauses, for two minutes at most.
     type: float
     default: 30.0
   parallelism:

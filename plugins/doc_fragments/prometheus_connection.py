@@ -7,7 +7,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Options of module_utils/prometheus/connection.py; `address` has the same ones below O(prometheus)."""
+    """Options of module_utils/prometheus/client.py; `address` has the same ones below O(prometheus)."""
 
     DOCUMENTATION = r"""
 options:
@@ -19,7 +19,7 @@ options:
     description: File with a bearer token. The token appears in no argument and no result.
     type: path
   ca_file:
-    description: File with certificates of the authorities to trust.
+    description: CA bundle in PEM format.
     type: path
   validate_certs:
     description: Whether to verify the certificate of the server.
@@ -30,7 +30,7 @@ options:
     ADDRESS = r"""
 options:
   prometheus:
-    description: A Prometheus that must answer.
+    description: A Prometheus that must respond.
     type: dict
     suboptions:
       url:

@@ -2,16 +2,16 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Names everything in a cluster that would stop a run."""
+"""Return everything in a cluster that would stop a run."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: cluster_preflight_info
-short_description: Name everything in a cluster that would stop a run
+short_description: Get everything in a cluster that would stop a run
 version_added: 0.2.0
 description:
-  - Looks for every problem at once and changes nothing. A cluster that does not answer, or does not take who is logged in, ends the search.
+  - Finds every problem at once and changes nothing. A cluster that does not respond, or denies the login, ends the search.
   - Each further check runs only when its option is given. It takes at most half a minute.
 author:
   - perfscale.mlflow contributors (@perfscale)
@@ -24,27 +24,27 @@ attributes:
     support: full
 options:
   oldest_version:
-    description: Oldest version of Kubernetes that will do, such as V(1.28). Empty takes any.
+    description: Oldest supported version of Kubernetes, such as V(1.28). Empty takes any.
     type: str
     default: ''
   clock_limit:
     description: Seconds by which the clocks of the API server and of this host may differ.
     type: float
     default: 10.0
-  rights_file:
-    description: File with the roles whose rules have to be allowed.
+  rbac_file:
+    description: RBAC file with the roles whose rules the user has to be allowed.
     type: path
-  rights_parts:
-    description: The parts of the run whose roles count. Empty means all of the file.
+  rbac_parts:
+    description: The parts of the run whose roles are checked. Empty means all of the file.
     type: list
     elements: str
     default: []
-  places:
-    description: The namespaces of this run by the place that a role of the file names (C(generator), C(mlflow)).
+  namespaces:
+    description: The namespaces of this run by the names that the annotations of the RBAC file use (C(generator), C(mlflow)).
     type: dict
     default: {}
   crds:
-    description: Custom kinds that have to be there already.
+    description: Custom resource definitions that have to exist.
     type: list
     elements: dict
     default: []
@@ -58,7 +58,7 @@ options:
         type: str
         required: true
       fields:
-        description: Fields that it has to know, as dotted paths such as C(spec.backendStoreUri).
+        description: Fields that it has to have, as dotted paths such as C(spec.backendStoreUri).
         type: list
         elements: str
         default: []
@@ -67,7 +67,7 @@ options:
         type: str
         required: true
   storage_class:
-    description: Storage class that has to exist. An empty text means a default one. Leave it out when no volume is wanted.
+    description: Storage class that has to exist. An empty text means a default one. Omit it when no volume is needed.
     type: str
   image_pull_secrets:
     description: Secrets with logins for registries that have to exist.
@@ -92,16 +92,16 @@ options:
         type: str
         required: true
       names:
-        description: Service accounts, of which the first that exists is asked for.
+        description: Service accounts, of which the first existing one is used.
         type: list
         elements: str
         required: true
       seconds:
-        description: The longest life that the run will ask for.
+        description: The longest lifetime that the run will request.
         type: int
         required: true
   lease:
-    description: Names the run that holds the cluster, if it is another one.
+    description: Reports the run that holds the cluster, if it is another one.
     type: dict
     suboptions:
       namespace:
@@ -109,19 +109,20 @@ options:
         type: str
         required: true
       run_id:
-        description: The run that is to start. Empty when it has no name yet.
+        description: The run that is to start. Empty when it has no id yet.
         type: str
         default: ''
 requirements:
   - kubernetes
+  - packaging
   - PyYAML
 """
 
 EXAMPLES = r"""
-- name: Look for problems
+- name: Find problems
   perfscale.mlflow.cluster_preflight_info:
-    rights_file: files/kubernetes/rbac.yml
-    places:
+    rbac_file: files/kubernetes/rbac.yml
+    namespaces:
       generator: opendatahub
       mlflow: opendatahub
     crds:
@@ -139,40 +140,53 @@ problems:
   returned: always
   type: list
   elements: str
+checks:
+  description: How many things were checked, 0 when the cluster does not respond.
+  returned: always
+  type: int
 facts:
-  description: What was seen, C(version) of Kubernetes, C(user) who is logged in and C(clock_offset_s) of the API server; empty when it does not answer.
+  description: C(version) of Kubernetes, name of the C(user) and C(clock_offset_s) of the API server; empty when it does not respond.
   returned: always
   type: dict
 """
 
+import traceback
+
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import manifests, preflight
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import CORE_ERROR, LIBRARIES, MISSING, auth_spec, cluster_from
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import LIBRARIES, MISSING, cluster_from
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.rights import granted
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.options import connection_spec
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.permissions import granted
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.preflight import prometheus_problems
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.connection import connection_spec
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client import connection_spec as prometheus_spec
+
+try:
+    # The roles use modules of this collection: without it a run would stop in the middle. No module of ours needs it.
+    from ansible_collections.kubernetes.core.plugins.module_utils import version as _core  # noqa: F401 # pylint: disable=unused-import
+except ImportError:
+    CORE_ERROR = traceback.format_exc()
+else:
+    CORE_ERROR = None
 
 PARALLELISM = 16
-
-
 CORE_MISSING = (
-    "Collection kubernetes.core: is not installed. Let the controller install what the project's requirements.yml names (an organization of AWX "
+    "Collection kubernetes.core: not installed. Let the controller install what the project's requirements.yml names (an organization of AWX "
     "needs a Galaxy credential for that), or use an execution environment that has it (execution-environment.yml)."
 )
 
 
 def argument_spec():
-    """Returns the module's options."""
+    """Return the module's options."""
     text = {"type": "str", "required": True}
     return {
-        **auth_spec(),
+        **connection_spec(),
         "oldest_version": {"type": "str", "default": ""},
         "clock_limit": {"type": "float", "default": 10.0},
-        "rights_file": {"type": "path"},
-        "rights_parts": {"type": "list", "elements": "str", "default": []},
-        "places": {"type": "dict", "default": {}},
+        "rbac_file": {"type": "path"},
+        "rbac_parts": {"type": "list", "elements": "str", "default": []},
+        "namespaces": {"type": "dict", "default": {}},
         "crds": {
             "type": "list",
             "elements": "dict",
@@ -183,28 +197,28 @@ def argument_spec():
         "image_pull_secrets": {"type": "list", "elements": "dict", "default": [], "no_log": False, "options": {"namespace": text, "name": text}},
         "token": {
             "type": "dict",
-            "no_log": False,  # of what kind, not the token
+            "no_log": False,  # its lifetime, not the token
             "options": {"namespace": text, "names": {"type": "list", "elements": "str", "required": True}, "seconds": {"type": "int", "required": True}},
         },
         "lease": {"type": "dict", "options": {"namespace": text, "run_id": {"type": "str", "default": ""}}},
-        "prometheus": {"type": "dict", "options": connection_spec()},
+        "prometheus": {"type": "dict", "options": prometheus_spec()},
     }
 
 
-def look(options, cluster):
-    """Returns (problems, facts) of a cluster, as far as asked for."""
+def inspect(options, cluster):
+    """Return (problems, facts) of a cluster, as far as the options request."""
     try:
-        facts = preflight.reach(cluster)
+        facts = preflight.cluster_facts(cluster)
     except ClusterError as error:
         return [str(error)], {}
 
-    def rights():
-        if not options["rights_file"]:
+    def permissions():
+        if not options["rbac_file"]:
             return []
-        roles = manifests.read([options["rights_file"]], str)
-        wanted = granted(roles, options["places"], options["rights_parts"] or None)
-        remedy = f"Let an administrator apply {options['rights_file']} (docs/kubernetes_rights.md), or log in as somebody who has them."
-        return preflight.rights_problems(cluster, facts["user"], wanted, remedy, PARALLELISM)
+        roles = manifests.read([options["rbac_file"]], str)
+        required = granted(roles, options["namespaces"], options["rbac_parts"] or None)
+        remedy = f"Let an administrator apply {options['rbac_file']} (docs/kubernetes_permissions.md), or log in as a user who has them."
+        return preflight.permission_problems(cluster, facts["user"], required, remedy, PARALLELISM)
 
     checks = [
         lambda: preflight.version_problems(facts["version"], options["oldest_version"]),
@@ -216,28 +230,34 @@ def look(options, cluster):
         lambda: preflight.lease_problems(cluster, **options["lease"]) if options["lease"] else [],
         lambda: prometheus_problems(options["prometheus"]) if options["prometheus"] else [],
     ]
-    return preflight.problems_of(checks, rights), facts
+    return preflight.problems_of(checks, permissions), facts
+
+
+def count(options):
+    """Return how many checks the options request, with the one for a connection: each CRD and pull secret is one."""
+    named = ("oldest_version", "clock_limit", "rbac_file", "storage_class", "token", "lease", "prometheus")
+    return 1 + sum(bool(options[name]) for name in named) + len(options["crds"]) + len(options["image_pull_secrets"])
 
 
 def run(options):
-    """Returns the module's result for its options."""
+    """Return the module's result for its options."""
     try:
         cluster = cluster_from(options, PARALLELISM)
     except ClusterError as error:
-        return {"changed": False, "problems": [str(error)], "facts": {}}
+        return {"changed": False, "problems": [str(error)], "checks": 0, "facts": {}}
     try:
-        problems, facts = look(options, cluster)
+        problems, facts = inspect(options, cluster)
     finally:
         cluster.close()
-    return {"changed": False, "problems": problems, "facts": facts}
+    return {"changed": False, "problems": problems, "checks": count(options) if facts else 0, "facts": facts}
 
 
 def main():
-    """Runs the module."""
+    """Run the module."""
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     if CORE_ERROR:
         module.fail_json(msg=CORE_MISSING, exception=CORE_ERROR)
-    for library, error in ((LIBRARIES, MISSING), ("PyYAML", manifests.YAML_ERROR)):
+    for library, error in ((LIBRARIES, MISSING), ("packaging", preflight.PACKAGING_ERROR), ("PyYAML", manifests.YAML_ERROR)):
         if error:
             module.fail_json(msg=missing_required_lib(library), exception=error)
     module.exit_json(**run(module.params))

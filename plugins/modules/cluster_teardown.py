@@ -2,26 +2,26 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Deletes what a run made in a cluster."""
+"""Delete the objects of a run from a cluster."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: cluster_teardown
-short_description: Delete what a run made in a cluster
+short_description: Delete the objects of a run from a cluster
 version_added: 0.2.0
 description:
-  - Deletes exactly what carries the labels of a run, found by equality selectors, and waits until it is gone.
-  - A namespace of the run goes when nothing is in it that is not of the run, system objects aside; else it stays and is named with what keeps it.
+  - Deletes exactly the objects that carry the labels of a run, found by equality selectors, and waits until they are gone.
+  - A namespace of the run is deleted if nothing is in it that is not of the run, system objects aside; else it stays and is reported with what keeps it.
     That takes permission to list every kind. A namespace that was only adopted stays and loses the label by which MLflow selects it.
-  - Custom resources of operators are removed by the roles that made them, before this.
+  - Custom resources of operators are deleted by the roles that created them, before this.
 author:
   - perfscale.mlflow contributors (@perfscale)
 extends_documentation_fragment:
   - perfscale.mlflow.cluster_connection
 attributes:
   check_mode:
-    description: Can run in check mode and tell what would be deleted.
+    description: Can run in check mode and return what would be deleted.
     support: full
   idempotent:
     description: A second call finds nothing.
@@ -31,11 +31,11 @@ options:
     description: The run. Give this or O(all_runs=true).
     type: str
   all_runs:
-    description: Whether everything goes that any run of this collection made.
+    description: Whether the objects of all runs of this collection are deleted.
     type: bool
     default: false
   namespaces:
-    description: Namespaces, beside the run's own, in which it made objects (the generator's, MLflow's).
+    description: Namespaces, besides the run's own, in which it created objects (the generator's, MLflow's).
     type: list
     elements: str
     default: []
@@ -80,11 +80,11 @@ options:
     type: dict
     default: {}
   parallelism:
-    description: How many requests may be under way at once, at most 32.
+    description: Maximum number of concurrent requests, at most 32.
     type: int
     default: 16
   timeout:
-    description: Seconds until all of it has to be gone.
+    description: Seconds until all objects have to be gone.
     type: float
     default: 600.0
 requirements:
@@ -92,7 +92,7 @@ requirements:
 """
 
 EXAMPLES = r"""
-- name: Delete what a run made
+- name: Delete the objects of a run
   perfscale.mlflow.cluster_teardown:
     run_id: 20261124T120000Z-1a2b
     namespaces: [opendatahub]
@@ -102,7 +102,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 teardown:
-  description: What was done. In check mode, what would be done.
+  description: The changes. In check mode, those that would be made.
   returned: success
   type: dict
   contains:
@@ -114,11 +114,11 @@ teardown:
       type: list
       elements: str
     remaining:
-      description: What is still there after O(timeout), and namespaces with unmanaged objects, each with C(object) and C(why).
+      description: Objects that remain after O(timeout), and namespaces with unmanaged objects, each with C(object) and C(why).
       type: list
       elements: dict
     others:
-      description: What other runs made in the same places, and namespaces that hold such objects, left alone, each with C(object) and C(why).
+      description: Objects of other runs in the same namespaces, and namespaces that hold such objects, which are kept, each with C(object) and C(why).
       type: list
       elements: dict
     seconds:
@@ -128,16 +128,17 @@ teardown:
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import LIBRARIES, MISSING, auth_spec, cluster_from
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import LIBRARIES, MISSING, cluster_from
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.options import connection_spec
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.teardown import KINDS, tear_down
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tenants import check_parallelism
 
 
 def argument_spec():
-    """Returns the module's options."""
+    """Return the module's options."""
     return {
-        **auth_spec(),
+        **connection_spec(),
         "run_id": {"type": "str"},
         "all_runs": {"type": "bool", "default": False},
         "namespaces": {"type": "list", "elements": "str", "default": []},
@@ -149,9 +150,9 @@ def argument_spec():
 
 
 def run(options, check_mode):
-    """Returns the module's result for its options. Raises ClusterError."""
+    """Return the module's result for its options. Raises ClusterError."""
     if bool(options["run_id"]) == options["all_runs"]:
-        raise ClusterError("Teardown: wants either one run or all of them. Give run_id, or all_runs: true.")
+        raise ClusterError("Teardown: one run or all runs required. Set either run_id, or all_runs: true.")
     check_parallelism(options["parallelism"])
     cluster = cluster_from(options, options["parallelism"])
     try:
@@ -171,7 +172,7 @@ def run(options, check_mode):
 
 
 def main():
-    """Runs the module."""
+    """Run the module."""
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     if MISSING:
         module.fail_json(msg=missing_required_lib(LIBRARIES), exception=MISSING)

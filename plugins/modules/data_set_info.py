@@ -7,11 +7,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: data_set_info
-short_description: Tell whether tenants hold a data set
+short_description: Get whether tenants hold a data set
 version_added: 0.1.0
 description:
   - Counts through MLflow's API what prefill left in each tenant and compares it with the shape of the data set.
-  - Only what prefill wrote is counted, so experiments and runs that a load created do not disturb.
+  - Only what prefill wrote is counted, so experiments and runs that a load created do not matter.
   - A shortfall is a result, not a failure of the module.
 author:
   - perfscale.mlflow contributors (@perfscale)
@@ -106,7 +106,7 @@ EXAMPLES = r"""
     depth: full
   register: found
 
-- name: Look at 20 of 500 tenants, and count the rows of the tracking database
+- name: Check 20 of 500 tenants, and count the rows of the tracking database
   perfscale.mlflow.data_set_info:
     url: http://127.0.0.1:5000
     count: 500
@@ -180,20 +180,17 @@ data_set:
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow import client as mlflow_client
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http import URLLIB3_ERROR
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow import database_rows
-from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.connection import (
-    client_from,
-    connection_spec,
-    tenant_numbers,
-)
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.client import client_from, connection_spec
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.data_set import DEPTHS, inspect
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors import MlflowError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.shape import DEFAULTS, check_shape
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.workspaces import tenant_numbers
 
 
 def argument_spec():
-    """Returns the module's options."""
+    """Return the module's options."""
     return {
         **connection_spec(),
         "prefix": {"type": "str", "default": "tenant-"},
@@ -214,7 +211,7 @@ def argument_spec():
 
 
 def run(options):
-    """Returns the module's result for its options. Raises MlflowError."""
+    """Return the module's result for its options. Raises MlflowError."""
     shape = check_shape(options["shape"] or {})
     numbers = tenant_numbers(options)
     client = client_from(options)
@@ -226,15 +223,15 @@ def run(options):
 
 
 def main():
-    """Runs the module."""
+    """Run the module."""
     module = AnsibleModule(
         argument_spec=argument_spec(),
         mutually_exclusive=[("numbers", "count")],
         required_one_of=[("numbers", "count")],
         supports_check_mode=True,
     )
-    if mlflow_client.urllib3 is None:
-        module.fail_json(msg=missing_required_lib("urllib3"), exception=mlflow_client.URLLIB3_ERROR)
+    if URLLIB3_ERROR:
+        module.fail_json(msg=missing_required_lib("urllib3"), exception=URLLIB3_ERROR)
     if (module.params["database"] or {}).get("kind") == "postgres" and database_rows.psycopg is None:
         module.fail_json(msg=missing_required_lib("psycopg"), exception=database_rows.PSYCOPG_ERROR)
     try:

@@ -2,18 +2,18 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tells how a Deployment is, at once or when it is rolled out."""
+"""Return the state of a Deployment, at once or when it is rolled out."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: deployment_info
 version_added: 0.2.0
-short_description: Tell how a Deployment is, at once or when it is rolled out
+short_description: Get the state of a Deployment, at once or when it is rolled out
 author:
   - perfscale.mlflow contributors (@perfscale)
 description:
-  - Looks at a Deployment, its pods and their volume claims.
+  - Reads a Deployment, its pods and their PersistentVolumeClaims.
   - Ends early when a container cannot start for O(patience) seconds, such as for an image that cannot be pulled.
 extends_documentation_fragment:
   - perfscale.mlflow.cluster_connection
@@ -31,7 +31,7 @@ options:
     type: str
     required: true
   timeout:
-    description: Seconds to wait until its newest change is rolled out; 0 looks once.
+    description: Seconds to wait until its newest change is rolled out; 0 checks once.
     type: float
     default: 0.0
   patience:
@@ -53,7 +53,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 deployment:
-  description: How it is.
+  description: Its state.
   returned: success
   type: dict
   contains:
@@ -64,10 +64,10 @@ deployment:
       description: Why waiting ended, C(ready), C(problem) or C(time).
       type: str
     seconds:
-      description: How long it took.
+      description: Duration of the wait.
       type: float
     reasons:
-      description: What it waits for, or what is wrong.
+      description: What is missing, or what is wrong.
       type: list
       elements: str
     diagnosis:
@@ -81,7 +81,7 @@ deployment:
       description: Whether it carries our label.
       type: bool
     run_id:
-      description: The run that made it where it is ours, else an empty text.
+      description: The run that created it if it is ours, else an empty text.
       type: str
     images:
       description: Image of each of its containers.
@@ -98,15 +98,16 @@ deployment:
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import LIBRARIES, MISSING, auth_spec, cluster_from
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.deployments import ending, explain, facts, wait_ready
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import LIBRARIES, MISSING, cluster_from
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.deployments import diagnose, facts, outcome_facts, wait_ready
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.options import connection_spec
 
 
 def argument_spec():
-    """Returns the module's options."""
+    """Return the module's options."""
     return {
-        **auth_spec(),
+        **connection_spec(),
         "name": {"type": "str", "required": True},
         "namespace": {"type": "str", "required": True},
         "timeout": {"type": "float", "default": 0.0},
@@ -115,14 +116,14 @@ def argument_spec():
 
 
 def run(options, cluster):
-    """Returns the module's result for its options. Raises ClusterError."""
+    """Return the module's result for its options. Raises ClusterError."""
     state, outcome = wait_ready(cluster, options["namespace"], options["name"], options["timeout"], options["patience"])
-    diagnosis = [] if outcome.verdict.ready else explain(cluster, options["namespace"], state)
-    return {"changed": False, "deployment": {**ending(outcome), "diagnosis": diagnosis, **facts(state)}}
+    diagnosis = [] if outcome.readiness.ready else diagnose(cluster, options["namespace"], state)
+    return {"changed": False, "deployment": {**outcome_facts(outcome), "diagnosis": diagnosis, **facts(state)}}
 
 
 def main():
-    """Runs the module."""
+    """Run the module."""
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     if MISSING:
         module.fail_json(msg=missing_required_lib(LIBRARIES), exception=MISSING)

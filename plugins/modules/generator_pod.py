@@ -1,21 +1,21 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Module: makes the load generator's pod present or absent."""
+"""Module: create or delete the pod of the load generator."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: generator_pod
 version_added: 0.2.0
-short_description: Make the load generator's pod present or absent
+short_description: Create or delete the pod of the load generator
 author:
   - perfscale.mlflow contributors (@perfscale)
 description:
-  - Makes a pod that waits for loads, with the scripts of k6 in a ConfigMap under C(/scripts), a Secret for tokens and certificate authorities,
+  - Creates a pod that waits for loads, with the scripts of k6 in a ConfigMap under C(/scripts), a Secret for tokens and CA bundle,
     and a volume for the output. It runs under the restricted security standard and with any user id.
-  - Waits until it runs, and checks that it has k6 and these very scripts. A pod of ours that is made of something else is replaced, unless k6 runs in it.
-  - Only what carries our label is changed or removed.
+  - Waits until it runs, and checks that it has k6 and these very scripts. A pod of ours with other settings is replaced, unless k6 runs in it.
+  - Only what carries our label is changed or deleted.
 extends_documentation_fragment:
   - perfscale.mlflow.cluster_connection
 attributes:
@@ -24,20 +24,20 @@ attributes:
     support: full
 options:
   state:
-    description: Whether the pod is to be there.
+    description: Whether the pod has to exist.
     type: str
     choices: [present, absent]
     default: present
   name:
-    description: Name of the pod. Its companions are called after it.
+    description: Name of the pod. ConfigMap, Secret, PersistentVolumeClaim and NetworkPolicy are named after it.
     type: str
     required: true
   namespace:
-    description: Namespace of the pod, made when it is missing.
+    description: Namespace of the pod, created when it is missing.
     type: str
     required: true
   run_id:
-    description: The run that makes the objects.
+    description: The run that creates the objects.
     type: str
     required: true
   scripts:
@@ -64,10 +64,10 @@ options:
     description: User id, where the image names its user by name only.
     type: int
   fs_group:
-    description: Group that owns the volumes, where a claim would not be writable otherwise.
+    description: Group that owns the volumes, where a PersistentVolumeClaim would not be writable otherwise.
     type: int
   volume:
-    description: Where the output lies, the node's own disk or a volume claim.
+    description: Where the output lies, the node's own disk or a PersistentVolumeClaim.
     type: str
     choices: [empty_dir, claim]
     default: empty_dir
@@ -76,7 +76,7 @@ options:
     type: str
     default: 8Gi
   storage_class:
-    description: Storage class of the claim; the cluster's default when left out.
+    description: Storage class of the PersistentVolumeClaim; the cluster's default when left out.
     type: str
   avoid:
     description: Components whose nodes the pod stays away from.
@@ -111,7 +111,7 @@ options:
     elements: dict
     default: []
   network_policy:
-    description: Whether a NetworkPolicy keeps all connections to the pod away.
+    description: Whether a NetworkPolicy denies all connections to the pod.
     type: bool
     default: false
   mlflow_url:
@@ -127,7 +127,7 @@ options:
     description: PEM bundle of the certificate authorities that k6 trusts instead of the image's.
     type: path
   timeout:
-    description: Seconds that the pod may take to start, or to go.
+    description: Seconds that the pod may take to start, or to be deleted.
     type: float
     default: 180
 requirements:
@@ -135,7 +135,7 @@ requirements:
 """
 
 EXAMPLES = r"""
-- name: Make the generator
+- name: Create the load generator pod
   perfscale.mlflow.generator_pod:
     name: k6-benchmark
     namespace: opendatahub
@@ -154,12 +154,12 @@ RETURN = r"""
 generator:
   description:
     - The generator as in C(target.json), with the keys kind, namespace, pod, image, version (of k6), cores, memory_limit_bytes, node, secret and
-      shares_node_with (names of O(avoid) that are known to have a pod on the same node; null when too few pods may be listed to know of any).
+      shares_node_with (names of O(avoid) that are known to have a pod on the same node; null when too few pods may be listed to know).
     - Empty with O(state=absent) and in check mode.
   returned: success
   type: dict
 stays:
-  description: Objects that are still there after O(timeout), each with C(object) and C(why).
+  description: Objects that still exist after O(timeout), each with C(object) and C(why).
   returned: success
   type: list
   elements: dict
@@ -167,22 +167,23 @@ stays:
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.pod_access import content
-from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.pod_definition import scripts
-from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.pod_place import absent, present
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import LIBRARIES, MISSING, auth_spec, cluster_from
+from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.pod_lifecycle import absent, present
+from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.pod_manifests import scripts
+from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.pod_secret import read_files
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import LIBRARIES, MISSING, cluster_from
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.options import connection_spec
 
 
 def argument_spec():
-    """Returns the module's options."""
+    """Return the module's options."""
     avoid = {
         "name": {"type": "str", "required": True},
         "labels": {"type": "dict", "required": True},
         "namespaces": {"type": "list", "elements": "str", "default": []},
     }
     return {
-        **auth_spec(),
+        **connection_spec(),
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         "name": {"type": "str", "required": True},
         "namespace": {"type": "str", "required": True},
@@ -211,19 +212,17 @@ def argument_spec():
 
 
 def run(params, check_mode):
-    """Returns the module's result for its options. Raises ClusterError and ValueError."""
+    """Return the module's result for its options. Raises ClusterError and ValueError."""
     cluster = cluster_from(params)
     settings = {**params, "timeout_s": params["timeout"]}
     if params["state"] == "absent":
-        gone = absent(cluster, settings, check_mode)
-        return {"changed": gone["changed"], "generator": {}, "stays": gone["stays"]}
-    held = content(params["token_file"], params["token_map_file"], params["ca_file"])
-    made = present(cluster, settings, scripts(params["scripts"]), held, check_mode)
-    return {"changed": made["changed"], "generator": made["generator"], "stays": []}
+        return {**absent(cluster, settings, check_mode), "generator": {}}
+    secrets = read_files(params["token_file"], params["token_map_file"], params["ca_file"])
+    return {**present(cluster, settings, scripts(params["scripts"]), secrets, check_mode), "stays": []}
 
 
 def main():
-    """Runs the module."""
+    """Run the module."""
     module = AnsibleModule(argument_spec=argument_spec(), required_if=[("state", "present", ["scripts", "image"])], supports_check_mode=True)
     if MISSING:
         module.fail_json(msg=missing_required_lib(LIBRARIES), exception=MISSING)

@@ -8,15 +8,15 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: k6_wait
 version_added: 0.1.0
-short_description: Wait for a running k6 and say where the run is
+short_description: Wait for a running k6 and print its progress
 author:
   - perfscale.mlflow contributors (@perfscale)
 description:
   - Waits until the generator has ended and prints a line of progress every O(interval_s) seconds.
   - One task for the whole load, because modules cannot print and a task repeated each second costs a third of a core.
-  - Reads only what k6 has appended to its raw output since the last look.
+  - Reads only what k6 has appended to its raw output since the last line.
   - When the time limit is reached the generator is stopped and the task fails.
-  - An API server that does not answer is waited for until then, since a load in a pod does not need it.
+  - An API server that does not respond is waited for until then, since a load in a pod does not need it.
 extends_documentation_fragment:
   - perfscale.mlflow.cluster_connection
 attributes:
@@ -28,12 +28,16 @@ options:
     description: The directory of the attempt.
     type: path
     required: true
+  kind:
+    description: The C(generator.kind) of C(target.json), V(process) or V(pod).
+    type: str
+    required: true
   handle:
-    description: The handle that M(perfscale.mlflow.k6_process) or M(perfscale.mlflow.k6_pod) returned.
+    description: The handle that M(perfscale.mlflow.k6_load) returned.
     type: dict
     required: true
   expected_s:
-    description: How long the load is meant to take, for the time left; 0 when nobody knows.
+    description: How long the load is meant to take, for the time left; 0 when unknown.
     type: float
     default: 0
   time_limit_s:
@@ -58,6 +62,7 @@ EXAMPLES = r"""
 - name: Wait for the load
   perfscale.mlflow.k6_wait:
     directory: /results/run-1/cells/t1-c5-r1/attempts/1
+    kind: "{{ target.generator.kind }}"
     handle: "{{ started.attempt.handle }}"
     expected_s: 25
     time_limit_s: 120
@@ -72,7 +77,7 @@ load:
   returned: always
   type: dict
 retry:
-  description: Whether the load failed because its pod was lost, so that the same may be tried in another one.
+  description: Whether the load failed because its generator was lost, so that the same may be retried on another one.
   returned: always
   type: bool
 """

@@ -70,7 +70,7 @@ except ImportError:
 
 
 def main():
-    """Runs the module."""
+    """Run the module."""
     module = AnsibleModule(
         argument_spec={
             "state_dir": {"type": "path", "required": True},
@@ -87,7 +87,7 @@ def main():
             changed = state_lock.acquire(directory, module.params["run_id"], module.check_mode)
         else:
             changed = state_lock.release(directory, module.check_mode)
-    except (state_lock.Busy, ToolError, FileWriteError) as error:
+    except (state_lock.StateDirectoryBusyError, ToolError, FileWriteError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=changed, state_dir=str(directory))
 

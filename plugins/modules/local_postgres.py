@@ -62,7 +62,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.local.postgres im
 
 
 def apply(cluster, params, dry):
-    """Brings the cluster into the wanted state; returns (description or None, changed). Raises ToolError."""
+    """Fetch the cluster into the wanted state; returns (description or None, changed). Raises ToolError."""
     if params["state"] == "absent":
         return None, cluster.pointer.exists() if dry else cluster.remove()
     if dry and not cluster.home():
@@ -71,7 +71,7 @@ def apply(cluster, params, dry):
 
 
 def main():
-    """Runs the module."""
+    """Run the module."""
     module = AnsibleModule(
         argument_spec={
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},

@@ -164,7 +164,7 @@ except ImportError:
 
 
 def argument_spec():
-    """Returns the module's arguments."""
+    """Return the module's arguments."""
     return {
         "name": {"type": "str", "required": True},
         "state": {"type": "str", "choices": ["started", "restarted", "stopped"], "default": "started"},
@@ -182,7 +182,7 @@ def argument_spec():
 
 
 def apply(process, params):
-    """Brings the process into the wanted state and returns whether something changed. Raises ProcessError."""
+    """Fetch the process into the wanted state and returns whether something changed. Raises ProcessError."""
     number = signal.Signals[f"SIG{params['stop_signal']}"]
     changed = process.stop(params["stop_timeout_s"], number) if params["state"] != "started" else False
     if params["state"] != "stopped":
@@ -191,12 +191,12 @@ def apply(process, params):
 
 
 def predict(process, state):
-    """Returns whether `apply` would change something."""
+    """Return whether `apply` would change something."""
     return {"started": not process.current(), "restarted": True, "stopped": process.running()}[state]
 
 
 def main():
-    """Runs the module."""
+    """Run the module."""
     module = AnsibleModule(
         argument_spec=argument_spec(),
         supports_check_mode=True,

@@ -64,7 +64,7 @@ except ImportError:
 
 
 def main():
-    """Runs the module."""
+    """Run the module."""
     module = AnsibleModule(
         argument_spec={
             "names": {"type": "list", "elements": "str", "required": True},

@@ -83,7 +83,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.local.tools impor
 
 
 def settings_of(params):
-    """Returns the settings of the search. Raises ToolError when the requirements file cannot be read."""
+    """Return the settings of the search. Raises ToolError when the requirements file cannot be read."""
     requirements = ""
     if params["mlflow_requirements"]:
         try:
@@ -98,7 +98,7 @@ def settings_of(params):
 
 
 def main():
-    """Runs the module."""
+    """Run the module."""
     module = AnsibleModule(
         argument_spec={
             "names": {"type": "list", "elements": "str", "choices": list(ENSURE), "required": True},

@@ -2,18 +2,18 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tells how the MLflow of the operator is, at once or when it is ready."""
+"""Return the state of the operator's MLflow, at once or when it is ready."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: mlflow_server_info
 version_added: 0.2.0
-short_description: Tell how the MLflow of an operator is, at once or when it is ready
+short_description: Get the state of an operator's MLflow, at once or when it is ready
 author:
   - perfscale.mlflow contributors (@perfscale)
 description:
-  - Looks at the resource MLflow C(mlflow), its Deployment, its pods, its volume claim and the pods of its migrations.
+  - Reads the resource MLflow C(mlflow), its Deployment, its pods, its PersistentVolumeClaim and the pods of its migrations.
   - Ready means that the Deployment shows the settings of the resource and is rolled out, that the resource is C(Available) and not C(Progressing),
     and that its status names a version.
   - Ends early when the operator gave up a migration, or when a container cannot start for O(patience) seconds.
@@ -29,7 +29,7 @@ options:
     type: str
     required: true
   timeout:
-    description: Seconds to wait for it to be ready; 0 looks once.
+    description: Seconds to wait for it to be ready; 0 checks once.
     type: float
     default: 0.0
   patience:
@@ -50,21 +50,21 @@ EXAMPLES = r"""
 
 RETURN = r"""
 server:
-  description: How it is.
+  description: Its state.
   returned: success
   type: dict
   contains:
     ready:
-      description: Whether it serves what its resource asks for.
+      description: Whether it serves what its resource specifies.
       type: bool
     ended:
       description: Why waiting ended, C(ready), C(problem) or C(time).
       type: str
     seconds:
-      description: How long it took.
+      description: Duration of the wait.
       type: float
     reasons:
-      description: What it waits for, or what is wrong.
+      description: What is missing, or what is wrong.
       type: list
       elements: str
     diagnosis:
@@ -94,7 +94,7 @@ server:
       type: list
       elements: dict
     replicas:
-      description: Pods that there shall be.
+      description: Requested number of pods.
       type: int
     workers:
       description: Worker processes of each.
@@ -122,16 +122,17 @@ server:
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import LIBRARIES, MISSING, auth_spec, cluster_from
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.deployments import ending
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import LIBRARIES, MISSING, cluster_from
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.deployments import outcome_facts
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.mlflow_server import diagnose, facts, wait_ready
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.options import connection_spec
+from ansible_collections.perfscale.mlflow.plugins.module_utils.platform.mlflow_server import diagnose, facts, wait_ready
 
 
 def argument_spec():
-    """Returns the module's options."""
+    """Return the module's options."""
     return {
-        **auth_spec(),
+        **connection_spec(),
         "namespace": {"type": "str", "required": True},
         "timeout": {"type": "float", "default": 0.0},
         "patience": {"type": "float", "default": 60.0},
@@ -139,14 +140,14 @@ def argument_spec():
 
 
 def run(options, cluster):
-    """Returns the module's result for its options. Raises ClusterError."""
+    """Return the module's result for its options. Raises ClusterError."""
     state, outcome = wait_ready(cluster, options["namespace"], options["timeout"], options["patience"])
-    diagnosis = [] if outcome.verdict.ready else diagnose(cluster, options["namespace"], state)
-    return {"changed": False, "server": {**ending(outcome), "diagnosis": diagnosis, **facts(state)}}
+    diagnosis = [] if outcome.readiness.ready else diagnose(cluster, options["namespace"], state)
+    return {"changed": False, "server": {**outcome_facts(outcome), "diagnosis": diagnosis, **facts(state)}}
 
 
 def main():
-    """Runs the module."""
+    """Run the module."""
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     if MISSING:
         module.fail_json(msg=missing_required_lib(LIBRARIES), exception=MISSING)

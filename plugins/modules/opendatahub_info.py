@@ -2,21 +2,21 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Looks at Open Data Hub (or RHOAI) on a cluster, and waits with a limit for what is expected of it."""
+"""Return the state of Open Data Hub (or RHOAI) on a cluster, and wait with a limit for an expected one."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: opendatahub_info
 version_added: 0.2.0
-short_description: Tell how Open Data Hub is, and wait for it
+short_description: Get the state of Open Data Hub, and wait for an expected one
 author:
   - perfscale.mlflow contributors (@perfscale)
 description:
-  - Reads OLM's objects of the operator, C(DSCInitialization), C(DataScienceCluster) and MLflow's operator in one look, and says what stands in the way.
-  - With O(expect) looks again until that is so, a failure shows that needs no further waiting, or the time is up; then fails with the conditions seen last.
-  - A condition alone is no evidence here. C(Ready) may belong to the generation before, and does not look at Deployments.
-  - Components other than MLflow's operator may be broken; they are named and not waited for.
+  - Reads OLM's objects of the operator, C(DSCInitialization), C(DataScienceCluster) and MLflow's operator at once, and returns the obstacles to a deployment.
+  - With O(expect) repeats that until the expectation is met, a permanent failure shows, or the time is up; then fails with the conditions seen last.
+  - A condition alone is no evidence here. C(Ready) may belong to the former generation, and does not consider Deployments.
+  - Components other than MLflow's operator may be broken; they are listed and not waited for.
 extends_documentation_fragment:
   - perfscale.mlflow.cluster_connection
 attributes:
@@ -26,8 +26,8 @@ attributes:
 options:
   expect:
     description:
-      - V(nothing) looks once.
-      - V(install_plan) waits until OLM has decided what to install. Fails when a plan that needs approval holds more than the wanted CSV.
+      - V(nothing) checks once.
+      - V(install_plan) waits until OLM has decided what to install. Fails when a plan that needs approval holds more than the requested CSV.
       - V(operator) waits until the CSV has succeeded, its Deployments are available, and both custom resource definitions serve v2.
       - V(dsci_present) waits until there is a C(DSCInitialization), V(dsci) until it is ready.
       - V(mlflow_operator) waits until Open Data Hub runs MLflow's operator, V(mlflow_operator_absent) until its C(MLflowOperator) is gone.
@@ -35,7 +35,7 @@ options:
     choices: [nothing, install_plan, operator, dsci_present, dsci, mlflow_operator, mlflow_operator_absent]
     default: nothing
   required:
-    description: Whether the module fails when what is expected does not come. Otherwise C(ready) tells.
+    description: Whether the module fails when the expectation is not met. Otherwise C(ready) is false.
     type: bool
     default: true
   timeout_s:
@@ -43,7 +43,7 @@ options:
     type: float
     default: 600
   pause_s:
-    description: Seconds between two looks.
+    description: Seconds between two checks.
     type: float
     default: 2
   applications_namespace:
@@ -75,11 +75,11 @@ options:
     type: str
     default: ''
   olm:
-    description: Whether OLM's objects are read. Without it an operator is known by its custom resource definitions alone, and fewer rights are needed.
+    description: Whether OLM's objects are read. Without it an operator is detected by its custom resource definitions alone, and fewer permissions are needed.
     type: bool
     default: true
   install:
-    description: Whether an absent operator is going to be installed. What would prevent that is an obstacle then.
+    description: Whether an absent operator is going to be installed. Whatever would prevent that is an obstacle then.
     type: bool
     default: true
   accept_missing_status:
@@ -87,7 +87,7 @@ options:
     type: bool
     default: false
   run_id:
-    description: The run whose objects a removal takes. Empty means all that are ours.
+    description: The run whose objects a removal deletes. Empty means all that are ours.
     type: str
     default: ''
 requirements:
@@ -95,7 +95,7 @@ requirements:
 """
 
 EXAMPLES = r"""
-- name: Look at Open Data Hub
+- name: Get the state of Open Data Hub
   perfscale.mlflow.opendatahub_info:
   register: found
 
@@ -107,15 +107,15 @@ EXAMPLES = r"""
 
 RETURN = r"""
 opendatahub:
-  description: What the last look saw.
+  description: The last observed state.
   returned: success
   type: dict
   contains:
     ready:
-      description: Whether what is expected is so. True when nothing was expected.
+      description: Whether the expectation is met. True without one.
       type: bool
     waiting_for:
-      description: What was still waited for.
+      description: What is still missing.
       type: list
       elements: str
     problems:
@@ -123,20 +123,20 @@ opendatahub:
       type: list
       elements: str
     seconds:
-      description: How long was waited.
+      description: Duration of the wait.
       type: float
     last_seen:
-      description: Phases and conditions that are not well, by object.
+      description: Phases and unmet conditions, by object.
       type: list
       elements: str
     obstacles:
-      description: Why a deployment cannot be done, each with its remedy. Empty when it can.
+      description: Why a deployment is impossible, each with its remedy. Empty when it is possible.
       type: list
       elements: str
     operator:
       description:
-        - The operator as OLM sees it. C(installed), C(namespace), C(subscription), C(csv), C(version), C(operator_groups).
-        - C(owned) and C(csv_owned) tell whether the Subscription and the CSV are ours, C(run_id) which run subscribed.
+        - OLM's objects of the operator. C(installed), C(namespace), C(subscription), C(csv), C(version), C(operator_groups).
+        - C(owned) and C(csv_owned) are true if the Subscription and the CSV are ours, C(run_id) is the run that subscribed.
         - C(install_plan) is the plan that waits for our approval, or empty.
       type: dict
     applications_namespace:
@@ -155,14 +155,14 @@ opendatahub:
       description: C(name) and C(version) of the platform.
       type: dict
     other_problems:
-      description: Conditions of other components that are not well.
+      description: Unmet conditions of other components.
       type: list
       elements: str
     adoption:
-      description: The merge patch that asks an existing C(DataScienceCluster) for MLflow's operator and notes what it said before.
+      description: The merge patch that enables MLflow's operator in an existing C(DataScienceCluster) and records the former value.
       type: dict
     removal:
-      description: What a teardown does with the objects of O(run_id), and what it leaves, with reasons.
+      description: What a teardown deletes and restores for O(run_id), and what it leaves, with reasons.
       type: dict
 """
 
@@ -170,12 +170,12 @@ from functools import partial
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import LIBRARIES, MISSING, auth_spec, cluster_from
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import LIBRARIES, MISSING, cluster_from
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.opendatahub import JUDGES, describe, judge_mlflow_operator, last_seen, obstacles
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.opendatahub_removal import adoption_patch, plan_removal
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.opendatahub_state import Wanted, read
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.waiting import Outcome, Verdict, wait
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.options import connection_spec
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.readiness import Outcome, Readiness, wait
+from ansible_collections.perfscale.mlflow.plugins.module_utils.platform.opendatahub import CHECKS, check_mlflow_operator, facts, last_seen, obstacles
+from ansible_collections.perfscale.mlflow.plugins.module_utils.platform.opendatahub_state import Request, adoption_patch, plan_removal, read
 
 DEFAULTS = {
     "applications_namespace": "opendatahub",
@@ -189,10 +189,10 @@ DEFAULTS = {
 
 
 def argument_spec():
-    """Returns the module's options."""
+    """Return the module's options."""
     return {
-        **auth_spec(),
-        "expect": {"type": "str", "choices": ["nothing", *JUDGES], "default": "nothing"},
+        **connection_spec(),
+        "expect": {"type": "str", "choices": ["nothing", *CHECKS], "default": "nothing"},
         "required": {"type": "bool", "default": True},
         "timeout_s": {"type": "float", "default": 600},
         "pause_s": {"type": "float", "default": 2},
@@ -205,45 +205,45 @@ def argument_spec():
 
 
 def run(options, cluster):
-    """Returns what was seen. Raises ClusterError, also when what is expected and required does not come: what happened, what was seen last, what to do."""
-    wanted = Wanted(**{name: options[name] for name in DEFAULTS}, olm=options["olm"])
+    """Return the observed state. Raises ClusterError, also when a required expectation is not met: what happened, what was seen last, what to do."""
+    request = Request(**{name: options[name] for name in DEFAULTS}, olm=options["olm"])
     expect = options["expect"]
-    judge = {**JUDGES, "mlflow_operator": partial(judge_mlflow_operator, accept_missing_status=options["accept_missing_status"])}.get(expect)
-    if judge is None:
-        state, outcome = read(cluster, wanted), Outcome(Verdict(), 0.0, "ready")
+    check = {**CHECKS, "mlflow_operator": partial(check_mlflow_operator, accept_missing_status=options["accept_missing_status"])}.get(expect)
+    if check is None:
+        state, outcome = read(cluster, request), Outcome(Readiness(), 0.0, "ready")
     else:
-        state, outcome = wait(lambda: read(cluster, wanted), lambda seen: judge(seen, wanted), options["timeout_s"], options["pause_s"])
+        state, outcome = wait(lambda: read(cluster, request), lambda seen: check(seen, request), options["timeout_s"], options["pause_s"])
     if state is None:
-        raise ClusterError(outcome.verdict.waiting_for[0])
+        raise ClusterError(outcome.readiness.waiting_for[0])
     seen = last_seen(state)
     if outcome.ended != "ready" and options["required"]:
         raise ClusterError(failure(expect, outcome, seen))
     return {
-        **describe(state),
+        **facts(state),
         "ready": outcome.ended == "ready",
-        "waiting_for": outcome.verdict.waiting_for,
-        "problems": [*outcome.verdict.problems, *outcome.verdict.doubts],
+        "waiting_for": outcome.readiness.waiting_for,
+        "problems": [*outcome.readiness.problems, *outcome.readiness.doubts],
         "seconds": round(outcome.seconds, 1),
         "last_seen": seen,
-        "obstacles": obstacles(state, wanted, options["install"]),
+        "obstacles": obstacles(state, request, options["install"]),
         "adoption": adoption_patch(state.dsc, options["run_id"]) if state.dsc else {},
         "removal": plan_removal(state, options["run_id"]),
     }
 
 
 def failure(expect, outcome, seen):
-    """Returns the sentence for an expectation that is not met."""
-    verdict = outcome.verdict
-    told = f" Last seen: {'; '.join(seen)}." if seen else ""
+    """Return the sentence for an expectation that is not met."""
+    readiness = outcome.readiness
+    last = f" Last seen: {'; '.join(seen)}." if seen else ""
     if outcome.ended == "problem":
-        return f"Open Data Hub, {expect}: failed. {' '.join([*verdict.problems, *verdict.doubts])}{told}"
-    awaited = "; ".join([*verdict.waiting_for, *verdict.doubts])
-    remedy = "Look at these, at the events of the namespaces and at the operator's log, or set a longer opendatahub_timeout_s."
-    return f"Open Data Hub, {expect}: not ready after {outcome.seconds:.0f} s, still waiting for {awaited}.{told} {remedy}"
+        return f"Open Data Hub, {expect}: failed. {' '.join([*readiness.problems, *readiness.doubts])}{last}"
+    missing = "; ".join([*readiness.waiting_for, *readiness.doubts])
+    remedy = "Check these, the events of the namespaces and the operator's log, or set a longer opendatahub_timeout_s."
+    return f"Open Data Hub, {expect}: not ready after {outcome.seconds:.0f} s, still waiting for {missing}.{last} {remedy}"
 
 
 def main():
-    """Runs the module."""
+    """Run the module."""
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     if MISSING:
         module.fail_json(msg=missing_required_lib(LIBRARIES), exception=MISSING)

@@ -135,11 +135,11 @@ from pathlib import Path
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local import cache, preflight
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.connection import connection_spec
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client import connection_spec
 
 
 def argument_spec():
-    """Returns the module's arguments."""
+    """Return the module's arguments."""
     return {
         "packages": {"type": "list", "elements": "str", "default": []},
         "results_dir": {"type": "path"},
@@ -168,12 +168,12 @@ def argument_spec():
     }
 
 
-def look(params):
-    """Returns (problems, facts) of everything that was asked for."""
+def find_problems(params):
+    """Return (problems, facts) of everything that is requested."""
     facts = {}
     problems = preflight.package_problems(params["packages"])
     if problems:
-        # Without its packages Python cannot look further.
+        # Without its packages Python cannot check further.
         return problems, facts
     if params["settings"]:
         problems += preflight.settings_problems(params["settings"])
@@ -204,9 +204,9 @@ def count(params):
 
 
 def main():
-    """Runs the module."""
+    """Run the module."""
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
-    problems, facts = look(module.params)
+    problems, facts = find_problems(module.params)
     module.exit_json(changed=False, problems=problems, checks=count(module.params), facts=facts)
 
 

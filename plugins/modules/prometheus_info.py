@@ -9,13 +9,13 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: prometheus_info
 version_added: 0.2.0
-short_description: Tell how the Prometheus of a cluster samples, and which components it sees
+short_description: Get how the Prometheus of a cluster samples, and which components it sees
 author:
   - perfscale.mlflow contributors (@perfscale)
 description:
-  - Asks at most three queries about the containers of the last ten minutes.
+  - Sends at most three queries about the containers of the last ten minutes.
   - How far apart the samples are decides the range of rates, the expected number of samples, and how long to wait after a window. It is measured
-    rather than read from a configuration, since the kubelet looks at containers more seldom than a short scrape interval asks it.
+    rather than read from a configuration, since the kubelet samples containers less often than a short scrape interval.
 extends_documentation_fragment:
   - perfscale.mlflow.prometheus_connection
 attributes:
@@ -39,10 +39,10 @@ options:
     elements: str
     default: []
   scrape_interval:
-    description: Seconds between two samples, if they are known better than they can be seen.
+    description: Seconds between two samples, if they are known.
     type: float
   earlier_scrape_interval:
-    description: Seconds between two samples that an earlier look found. They are kept unless what is seen now differs by more than a fifth.
+    description: Seconds between two samples that an earlier call found. They are kept unless what is seen now differs by more than a fifth.
     type: float
   timeout:
     description: Longest time for one request, in seconds.
@@ -59,7 +59,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Look at the Prometheus of the cluster
+- name: Get scrape interval and components
   perfscale.mlflow.prometheus_info:
     url: https://thanos-querier.openshift-monitoring.svc:9091
     token_file: /run/secrets/token
@@ -76,7 +76,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 scrape_interval_s:
-  description: Seconds between two samples, as given, else as an earlier look found and this one confirms, else as seen, else 30.
+  description: Seconds between two samples, as given, else as an earlier call found and this one confirms, else as seen, else 30.
   returned: success
   type: float
   sample: 30.0
@@ -95,19 +95,19 @@ absent:
   type: list
   elements: str
 clock_offset_s:
-  description: Clock of the server minus ours, in seconds, to half a second; null when it does not tell the time.
+  description: Clock of the server minus ours, in seconds, to half a second; null when it sends no date.
   returned: success
   type: float
 """
 
 import time
 
-from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.answer import AnswerError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client import PrometheusError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.connection import client_from, connection_spec
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.probe import keep_seen, probe, settled
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http import URLLIB3_ERROR
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client import PrometheusError, client_from, connection_spec
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.probe import drop_unseen, probe, settled
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.response import ResponseError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.selector import SelectorError, outside
 
 DEFAULT_INTERVAL_S = 30.0
@@ -130,19 +130,21 @@ def argument_spec():
 
 def main():
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    if URLLIB3_ERROR:
+        module.fail_json(msg=missing_required_lib("urllib3"), exception=URLLIB3_ERROR)
     params = module.params
     elsewhere = outside(params["components"], params["tenancy_namespace"]) if params["tenancy_namespace"] else []
     components = {name: selector for name, selector in params["components"].items() if name not in elsewhere}
     try:
         client = client_from(params)
         found = probe(client, components, time.time())
-    except (PrometheusError, AnswerError, SelectorError) as error:
+    except (PrometheusError, ResponseError, SelectorError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(
         changed=False,
         scrape_interval_s=params["scrape_interval"] or settled(found.spacing_s, params["earlier_scrape_interval"]) or DEFAULT_INTERVAL_S,
         spacing_s=found.spacing_s,
-        components=keep_seen(components, params["optional"], found.seen),
+        components=drop_unseen(components, params["optional"], found.seen),
         absent=[name for name in components if name not in found.seen],
         clock_offset_s=client.clock_offset_s,
     )

@@ -118,7 +118,7 @@ EXAMPLES = r"""
     series_file: /tmp/series.csv
   register: measured
 
-- name: Ask one question through a token
+- name: Ask one request through a token
   perfscale.mlflow.prometheus_query_info:
     url: https://prometheus.example.com
     token_file: /run/secrets/token
@@ -191,15 +191,14 @@ import traceback
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError, write_json, write_text
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.answer import AnswerError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client import PrometheusError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.collection import Collection, Question, collect
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.connection import client_from, connection_spec
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http import URLLIB3_ERROR
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client import PrometheusError, client_from, connection_spec
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.collection import Collection, Request, TemplateError, collect
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.files import documents, series_csv, summary_csv
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.profile import ProfileError, load_profile
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.resources import blank, not_requested
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.response import ResponseError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.selector import SelectorError, outside
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.template import TemplateError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.window import WindowError, parse_window
 
 try:
@@ -235,19 +234,19 @@ def argument_spec():
     }
 
 
-def refuse_numbers(params):
+def check_numbers(params):
     """Raises WindowError for a number that must be positive and is not."""
     for name in ("scrape_interval", "step", "timeout", "time_limit"):
         if params[name] is not None and params[name] <= 0:
-            raise WindowError(f"Option {name} {params[name]:g}: is not positive. Give seconds above 0.")
+            raise WindowError(f"Option {name} {params[name]:g}: not positive. Give seconds above 0.")
     for name in ("wait_after", "spacing_s", "retries"):
         if params[name] is not None and params[name] < 0:
-            raise WindowError(f"Option {name} {params[name]:g}: is negative. Give 0 or more.")
+            raise WindowError(f"Option {name} {params[name]:g}: negative. Give 0 or more.")
 
 
-def write_files(params, found, question):
+def write_files(params, found, request):
     """Writes the requested files and returns their paths. Raises FileWriteError."""
-    window = question.window
+    window = request.window
     texts = {
         "series_file": lambda: series_csv(found.measurements),
         "csv_file": lambda: summary_csv(found.resources, found.measurements, params["csv_header"], window, time.time()),
@@ -266,13 +265,15 @@ def write_files(params, found, question):
 def main():
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     params = module.params
+    if URLLIB3_ERROR:
+        module.fail_json(msg=missing_required_lib("urllib3"), exception=URLLIB3_ERROR)
     if YAML_ERROR and isinstance(params["profile"], str):
         module.fail_json(msg=missing_required_lib("PyYAML"), exception=YAML_ERROR)
     found, client, files = Collection([], {}, [], []), None, []
     left_out = outside(params["components"], params["tenancy_namespace"]) if params["tenancy_namespace"] else []
     try:
-        refuse_numbers(params)
-        question = Question(
+        check_numbers(params)
+        request = Request(
             entries=load_profile(params["profile"]),
             components={name: selector for name, selector in params["components"].items() if name not in left_out},
             window=parse_window(params["start"], params["end"], time.time()),
@@ -282,18 +283,18 @@ def main():
         )
         client = client_from(params)
         wait_after = params["scrape_interval"] if params["wait_after"] is None else params["wait_after"]
-        found = collect(question, client, wait_after, params["spacing_s"])
+        found = collect(request, client, wait_after, params["spacing_s"])
         found.resources.update(not_requested(left_out))
         if not module.check_mode:
-            files = write_files(params, found, question)
-    except (WindowError, ProfileError, TemplateError, SelectorError, AnswerError, PrometheusError, FileWriteError) as error:
+            files = write_files(params, found, request)
+    except (WindowError, ProfileError, TemplateError, SelectorError, ResponseError, PrometheusError, FileWriteError) as error:
         found.errors.append(str(error))
     result = {
         "changed": bool(files),
         "resources": found.resources or {component: blank("missing") for component in params["components"]},
         "metrics": [measurement.describe() for measurement in found.measurements],
         "requests": client.requests if client else 0,
-        "window": {"start": question.window.start, "end": question.window.end} if client else {},
+        "window": {"start": request.window.start, "end": request.window.end} if client else {},
         "clock_offset_s": client.clock_offset_s if client else None,
         "errors": found.errors,
         "files": files,

@@ -2,24 +2,25 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Lets one run at a time use a cluster."""
+"""Acquire or release the Lease by which one run at a time uses a cluster."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: run_lease
-short_description: Let one run at a time use a cluster
+short_description: Acquire or release the Lease of a run
 version_added: 0.2.0
 description:
-  - Holds a Lease for a run, or gives it back. A Lease that another live run holds is an error that names that run and until when it holds.
-  - The run that holds it renews it. One that has expired is taken over. All times are the API server's.
+  - Acquires a Lease for a run, or releases it, so that one run at a time uses a cluster.
+  - A Lease that another run holds is an error that names that run and the expiry.
+  - The holder renews it. An expired one is taken over. All times are the API server's.
 author:
   - perfscale.mlflow contributors (@perfscale)
 extends_documentation_fragment:
   - perfscale.mlflow.cluster_connection
 attributes:
   check_mode:
-    description: Looks whether the Lease could be held and writes nothing.
+    description: Checks whether the Lease could be acquired and writes nothing.
     support: full
   idempotent:
     description: Holding it renews it each time.
@@ -27,8 +28,8 @@ attributes:
 options:
   state:
     description:
-      - V(held) takes or renews it.
-      - V(released) removes it if this run holds it.
+      - V(held) acquires or renews it.
+      - V(released) deletes it if this run holds it.
     type: str
     choices: [held, released]
     default: held
@@ -45,7 +46,7 @@ options:
     type: str
     required: true
   seconds:
-    description: How long it is held from now on. A renewal never shortens what was held before.
+    description: Duration from now on. A renewal never shortens it.
     type: int
     default: 900
 requirements:
@@ -53,7 +54,7 @@ requirements:
 """
 
 EXAMPLES = r"""
-- name: Hold the cluster for the next cell
+- name: Acquire the cluster lease for the next cell
   perfscale.mlflow.run_lease:
     namespace: opendatahub
     run_id: "{{ run_id }}"
@@ -62,7 +63,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 lease:
-  description: Who holds the Lease now, an empty text in C(holder) when nobody of this run does.
+  description: The holder of the Lease; C(holder) is empty when it was released.
   returned: success
   type: dict
   contains:
@@ -70,27 +71,28 @@ lease:
       description: The run that holds it.
       type: str
     until:
-      description: When it ends, in epoch seconds. Null when it is not held.
+      description: Expiry in epoch seconds. Null when it is not held.
       type: float
     until_at:
-      description: When it ends as text, in UTC.
+      description: Expiry as text, in UTC.
       type: str
     taken_over:
-      description: The run that held it before and let it expire.
+      description: The former holder, if its Lease had expired.
       type: str
 """
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import LIBRARIES, MISSING, auth_spec, cluster_from
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import LIBRARIES, MISSING, cluster_from
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.run_lease import NAME, hold, release
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.lease import NAME, acquire, release
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.options import connection_spec
 
 
 def argument_spec():
-    """Returns the module's options."""
+    """Return the module's options."""
     return {
-        **auth_spec(),
+        **connection_spec(),
         "state": {"type": "str", "choices": ["held", "released"], "default": "held"},
         "namespace": {"type": "str", "required": True},
         "name": {"type": "str", "default": NAME},
@@ -100,20 +102,20 @@ def argument_spec():
 
 
 def run(options, check_mode):
-    """Returns the module's result for its options. Raises ClusterError."""
+    """Return the module's result for its options. Raises ClusterError."""
     cluster = cluster_from(options)
-    place = (options["namespace"], options["run_id"])
+    lease_of = (options["namespace"], options["run_id"])
     try:
         if options["state"] == "held":
-            return {"changed": True, "lease": hold(cluster, *place, options["seconds"], options["name"], check_mode)}
-        changed = release(cluster, *place, options["name"], check_mode)
+            return {"changed": True, "lease": acquire(cluster, *lease_of, options["seconds"], options["name"], check_mode)}
+        changed = release(cluster, *lease_of, options["name"], check_mode)
         return {"changed": changed, "lease": {"holder": "", "until": None, "until_at": "", "taken_over": ""}}
     finally:
         cluster.close()
 
 
 def main():
-    """Runs the module."""
+    """Run the module."""
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     if MISSING:
         module.fail_json(msg=missing_required_lib(LIBRARIES), exception=MISSING)

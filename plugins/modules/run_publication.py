@@ -8,29 +8,29 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: run_publication
 version_added: 0.2.0
-short_description: Send a run to places that outlive its controller
+short_description: Publish a run to sinks
 author:
   - perfscale.mlflow contributors (@perfscale)
 description:
   - Sends the files of a run that a sink does not have yet, verifies each of them, and writes C(manifest.json) last.
   - Every file is scanned for secrets first; where one is found nothing is sent, and the problem names file and kind, never the value.
-  - A sink that fails is a problem in the result and no failure of the module, so that the other sinks get the run. The local copy is never touched.
+  - A sink that fails is a problem in the result, not a failure of the module, so that the other sinks get the run. The local copy is never touched.
   - Secrets of sinks come from environment variables of ansible-playbook, never from options.
 extends_documentation_fragment:
   - perfscale.mlflow.cluster_connection
   - perfscale.mlflow.sinks
 attributes:
   check_mode:
-    description: Can run in check mode; it then checks the settings, and sends and asks nothing.
+    description: Can run in check mode; it then checks the settings and sends no request.
     support: full
 options:
   state:
     description:
       - V(published) sends what is new.
-      - V(reached) only makes every sink ready and reads from it, so that what would stop a publication is known before a run.
-      - V(released) removes what waits for a next publication, the pod that mounts a volume.
+      - V(checked) only prepares every sink and reads from it, so that what would stop a publication is known before a run.
+      - V(released) deletes what waits for the next publication, the pod that mounts a volume.
     type: str
-    choices: [published, reached, released]
+    choices: [published, checked, released]
     default: published
   run_directory:
     description: The directory of the run, its name is the run id. Required with O(state=published).
@@ -59,7 +59,7 @@ EXAMPLES = r"""
         endpoint: https://s3.example.com
         bucket: results
 
-- name: Publish the little that a later job needs to go on
+- name: Publish what a later job needs to resume
   perfscale.mlflow.run_publication:
     run_directory: /results/run-1
     schema_directory: /collection/files/schemas
@@ -98,18 +98,18 @@ from pathlib import Path
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.publish import known_secrets, publication, sinks
-from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.module_options import LIBRARY, MISSING, cluster_options, sink_spec
-from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.secret_scan import Scanner
+from ansible_collections.perfscale.mlflow.plugins.module_utils.publish import publication, sinks
+from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.secret_scan import Scanner, secrets_of_run
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.settings import SettingsError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink import SinkError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sinks import LIBRARY, MISSING, cluster_options, sink_spec
 
 
 def argument_spec():
-    """Returns the module's options."""
+    """Return the module's options."""
     return {
         **sink_spec(),
-        "state": {"type": "str", "choices": ["published", "reached", "released"], "default": "published"},
+        "state": {"type": "str", "choices": ["published", "checked", "released"], "default": "published"},
         "run_directory": {"type": "path"},
         "only": {"type": "list", "elements": "str", "default": []},
         "exclude": {"type": "list", "elements": "str", "default": []},
@@ -117,25 +117,25 @@ def argument_spec():
 
 
 def run(params, check_mode=False):
-    """Returns the module's result for its options. Raises SettingsError, SinkError and FileWriteError."""
-    made = sinks.make(params["sinks"], cluster_options(params, Path(params["run_directory"] or "release").name))
+    """Return the module's result for its options. Raises SettingsError, SinkError and FileWriteError."""
+    opened = sinks.create_sinks(params["sinks"], cluster_options(params, Path(params["run_directory"] or "release").name))
     nothing = {"run_id": "", "files": 0, "sinks": [], "problems": []}
     if check_mode:
         return {"changed": False, "publication": nothing}
     try:
         if params["state"] == "published":
-            scanner = Scanner(known_secrets.of_run(params["run_directory"]))
-            found = publication.publish(params["run_directory"], made, scanner.file, params["schema_directory"], params["only"], params["exclude"])
+            scanner = Scanner(secrets_of_run(params["run_directory"]))
+            found = publication.publish(params["run_directory"], opened, scanner.file, params["schema_directory"], params["only"], params["exclude"])
             return {"changed": any(entry["sent"] for entry in found["sinks"]), "publication": found}
-        problems = publication.reach(made) if params["state"] == "reached" else []
+        problems = publication.check_access(opened) if params["state"] == "checked" else []
         return {"changed": False, "publication": {**nothing, "problems": problems}}
     finally:
-        for sink in made:
+        for sink in opened:
             sink.close(for_good=params["state"] == "released")
 
 
 def main():
-    """Runs the module."""
+    """Run the module."""
     module = AnsibleModule(argument_spec=argument_spec(), required_if=[("state", "published", ["run_directory"])], supports_check_mode=True)
     if MISSING:
         module.fail_json(msg=missing_required_lib(LIBRARY), exception=MISSING)

@@ -2,29 +2,29 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Writes a fresh token of a service account into a private file."""
+"""Write a new token of a service account to a private file."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: service_account_token
-short_description: Write a fresh token of a service account into a private file
+short_description: Write a new token of a service account to a private file
 version_added: 0.2.0
 description:
-  - Asks the API server for a token (TokenRequest) and writes it, atomically and with mode 0600, to a file on the host where the module runs.
+  - Requests a token from the API server (TokenRequest) and writes it, atomically and with mode 0600, to a file on the host where the module runs.
     The token itself is never returned.
-  - With O(tenants) one token for the service account of each tenant, and the file is a JSON object of tokens by tenant.
-  - A token that the API server gives a shorter life than asked for is an error that names both.
+  - With O(tenants) requests one token for the service account of each tenant, and the file is a JSON object of tokens by tenant.
+  - A token with a shorter lifetime than requested is an error that names both.
 author:
   - perfscale.mlflow contributors (@perfscale)
 extends_documentation_fragment:
   - perfscale.mlflow.cluster_connection
 attributes:
   check_mode:
-    description: Asks for nothing and writes nothing.
+    description: Requests nothing and writes nothing.
     support: full
   idempotent:
-    description: Every call asks for a new token.
+    description: Every call requests a new token.
     support: none
 options:
   name:
@@ -39,7 +39,7 @@ options:
     type: list
     elements: str
   seconds:
-    description: How long the token has to live, at least 600.
+    description: Lifetime of the token, at least 600.
     type: int
     required: true
   dest:
@@ -48,10 +48,10 @@ options:
     required: true
   secret:
     description:
-      - Name of a Secret in O(namespace). The token ends with it, whatever its life.
+      - Name of a Secret in O(namespace). The token becomes invalid with it.
     type: str
   parallelism:
-    description: How many requests may be under way at once, at most 32.
+    description: Maximum number of concurrent requests, at most 32.
     type: int
     default: 16
 requirements:
@@ -69,19 +69,19 @@ EXAMPLES = r"""
 
 RETURN = r"""
 token:
-  description: When it ends, and where it is. The earliest end, if there are several.
+  description: Expiry and file. The earliest expiry, if there are several.
   returned: success
   type: dict
   contains:
     expires:
-      description: End in epoch seconds. Null in check mode.
+      description: Expiry in epoch seconds. Null in check mode.
       type: float
     expires_at:
-      description: End as text, in UTC.
+      description: Expiry as text, in UTC.
       type: str
       sample: "2026-11-24T12:30:00Z"
     count:
-      description: How many tokens the file holds.
+      description: Number of tokens in the file.
       type: int
     file:
       description: The file.
@@ -91,19 +91,20 @@ token:
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError, write_json, write_text
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import LIBRARIES, MISSING, auth_spec, cluster_from
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.parallel import in_parallel
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import LIBRARIES, MISSING, cluster_from
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.options import connection_spec
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tenants import check_parallelism
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tokens import described, request_token
-from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.workspaces import in_parallel
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tokens import request_token, token_facts
 
 PRIVATE = 0o600
 
 
 def argument_spec():
-    """Returns the module's options."""
+    """Return the module's options."""
     return {
-        **auth_spec(),
+        **connection_spec(),
         "name": {"type": "str", "required": True},
         "namespace": {"type": "str"},
         "tenants": {"type": "list", "elements": "str"},
@@ -115,7 +116,7 @@ def argument_spec():
 
 
 def secret_of(cluster, options):
-    """Returns {name, uid} of the Secret that a token is bound to, or None. Raises ClusterError when it does not exist."""
+    """Return {name, uid} of the Secret that a token is bound to, or None. Raises ClusterError when it does not exist."""
     if not options["secret"]:
         return None
     found = cluster.request("GET", f"/api/v1/namespaces/{options['namespace']}/secrets/{options['secret']}")
@@ -123,7 +124,7 @@ def secret_of(cluster, options):
 
 
 def run(options):
-    """Returns the module's result for its options. Raises ClusterError or FileWriteError."""
+    """Return the module's result for its options. Raises ClusterError or FileWriteError."""
     check_parallelism(options["parallelism"])
     cluster = cluster_from(options, options["parallelism"])
     try:
@@ -135,11 +136,11 @@ def run(options):
             write_json(options["dest"], {tenant: token.text for tenant, token in zip(options["tenants"], tokens, strict=True)}, PRIVATE)
     finally:
         cluster.close()
-    return {"changed": True, "token": {**described(tokens), "file": options["dest"]}}
+    return {"changed": True, "token": {**token_facts(tokens), "file": options["dest"]}}
 
 
 def main():
-    """Runs the module."""
+    """Run the module."""
     module = AnsibleModule(
         argument_spec=argument_spec(),
         mutually_exclusive=[("namespace", "tenants"), ("secret", "tenants")],

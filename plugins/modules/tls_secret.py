@@ -2,24 +2,24 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Makes sure that a server's certificate is in a Secret."""
+"""Create or renew the TLS Secret of a server."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: tls_secret
 version_added: 0.2.0
-short_description: Make sure that the certificate of a server is in a Secret
+short_description: Create or renew the TLS Secret of a server
 author:
   - perfscale.mlflow contributors (@perfscale)
 description:
-  - Makes an authority, signs one certificate with it, and keeps certificate and key in a Secret of type C(kubernetes.io/tls). The key is nowhere else.
-  - A Secret of ours is renewed two weeks before it expires, or when it lacks a name. A Secret that is not ours is only read.
+  - Creates a CA, signs one certificate with it, and stores certificate and key in a Secret of type C(kubernetes.io/tls). The key is nowhere else.
+  - A Secret of ours is renewed two weeks before it expires, or when it lacks a name. An unmanaged Secret is only read.
 extends_documentation_fragment:
   - perfscale.mlflow.cluster_connection
 attributes:
   check_mode:
-    description: Can run in check mode and tells whether a certificate would be made.
+    description: Can run in check mode and returns whether a certificate would be created.
     support: full
 options:
   name:
@@ -31,7 +31,7 @@ options:
     type: str
     required: true
   dns_names:
-    description: Names of the server.
+    description: DNS names of the server.
     type: list
     elements: str
     required: true
@@ -40,11 +40,11 @@ options:
     type: int
     default: 365
   labels:
-    description: Further labels of a Secret that is made.
+    description: Further labels of a new Secret.
     type: dict
     default: {}
   run_id:
-    description: The run that makes it.
+    description: The run that creates it.
     type: str
     required: true
 requirements:
@@ -53,7 +53,7 @@ requirements:
 """
 
 EXAMPLES = r"""
-- name: Give MLflow a certificate
+- name: Create the certificate of MLflow
   perfscale.mlflow.tls_secret:
     name: mlflow-tls
     namespace: opendatahub
@@ -64,7 +64,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 tls:
-  description: What clients need.
+  description: The Secret.
   returned: success
   type: dict
   contains:
@@ -72,22 +72,23 @@ tls:
       description: Whether the Secret is ours.
       type: bool
     fingerprint:
-      description: Changes with the certificate, so that a server which reads it once can be started anew.
+      description: Changes with the certificate, so that a server which reads it once can be restarted.
       type: str
 """
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import certificates, tls_secret
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import LIBRARIES, MISSING, auth_spec, cluster_from
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import certificates
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import LIBRARIES, MISSING, cluster_from
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.objects import Objects
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.options import connection_spec
 
 
 def argument_spec():
-    """Returns the module's options."""
+    """Return the module's options."""
     return {
-        **auth_spec(),
+        **connection_spec(),
         "name": {"type": "str", "required": True},
         "namespace": {"type": "str", "required": True},
         "dns_names": {"type": "list", "elements": "str", "required": True},
@@ -98,14 +99,14 @@ def argument_spec():
 
 
 def run(options, cluster, check_mode):
-    """Returns the module's result for its options. Raises ClusterError."""
+    """Return the module's result for its options. Raises ClusterError."""
     objects = Objects(cluster, options["run_id"])
-    found = tls_secret.ensure(objects, options["namespace"], options["name"], options["dns_names"], options["days"], options["labels"], check_mode)
+    found = certificates.ensure_secret(objects, options["namespace"], options["name"], options["dns_names"], options["days"], options["labels"], check_mode)
     return {"changed": found.pop("changed"), "tls": found}
 
 
 def main():
-    """Runs the module."""
+    """Run the module."""
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     for library, error in ((LIBRARIES, MISSING), ("cryptography", certificates.CRYPTOGRAPHY_ERROR)):
         if error:

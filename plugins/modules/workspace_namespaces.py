@@ -2,27 +2,27 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Makes tenants present as namespaces of a cluster."""
+"""Create tenants as namespaces of a cluster."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: workspace_namespaces
-short_description: Make tenants present as namespaces of a cluster
+short_description: Create tenants as namespaces of a cluster
 version_added: 0.2.0
 description:
-  - Where MLflow takes namespaces for workspaces, a tenant is a namespace with RoleBindings. This module makes hundreds of them in one call,
+  - Where MLflow uses namespaces as workspaces, a tenant is a namespace with RoleBindings. This module creates hundreds of them in one call,
     with bounded parallelism, and changes only what is missing. M(perfscale.mlflow.workspaces) with C(backend=namespace) then sees them through MLflow.
-  - Rights come before the label by which MLflow selects its workspaces, since MLflow keeps denials for some minutes.
+  - Bindings come before the label by which MLflow selects its workspaces, since MLflow caches denials for some minutes.
   - Other tenants of this collection lose that label and keep everything else, so a smaller level needs no deletion.
-  - A namespace that exists and is not ours is an error, unless O(adopt=true). One that is being deleted is waited for.
+  - An unmanaged namespace is an error, unless O(adopt=true). One that is being deleted is waited for.
 author:
   - perfscale.mlflow contributors (@perfscale)
 extends_documentation_fragment:
   - perfscale.mlflow.cluster_connection
 attributes:
   check_mode:
-    description: Can run in check mode and tell what would be done.
+    description: Can run in check mode and return what would be done.
     support: full
   idempotent:
     description: A second call changes nothing.
@@ -40,7 +40,7 @@ options:
     description: How many tenants, numbered from 1.
     type: int
   run_id:
-    description: The run that labels what is created. What an earlier run made is used and not labelled again.
+    description: The run that labels what is created. Objects of an earlier run are used and not relabelled.
     type: str
     required: true
   selector:
@@ -67,15 +67,15 @@ options:
         type: str
         required: true
   tenant_service_account:
-    description: Name of a service account that is made in each tenant and gets the roles there. Empty makes none.
+    description: Name of a service account that is created in each tenant and gets the roles there. Empty creates none.
     type: str
     default: ''
   adopt:
-    description: Whether namespaces that exist and are not ours may be used. They get the label and the bindings, and are never deleted.
+    description: Whether unmanaged namespaces may be used. They get the label and the bindings, and are never deleted.
     type: bool
     default: false
   parallelism:
-    description: How many requests may be under way at once, at most 32.
+    description: Maximum number of concurrent requests, at most 32.
     type: int
     default: 16
   timeout:
@@ -87,7 +87,7 @@ requirements:
 """
 
 EXAMPLES = r"""
-- name: Make 500 tenants for one service account
+- name: Create 500 tenants for one service account
   perfscale.mlflow.workspace_namespaces:
     count: 500
     run_id: "{{ run_id }}"
@@ -95,7 +95,7 @@ EXAMPLES = r"""
       namespace: opendatahub
       name: perfscale-mlflow-load
 
-- name: Make ten tenants, each with a service account of its own
+- name: Create ten tenants, each with a service account of its own
   perfscale.mlflow.workspace_namespaces:
     count: 10
     run_id: "{{ run_id }}"
@@ -104,7 +104,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 workspaces:
-  description: What was found and done. In check mode, what would be done.
+  description: The tenants and changes. In check mode, the changes that would be made.
   returned: success
   type: dict
   contains:
@@ -121,7 +121,7 @@ workspaces:
       type: list
       elements: str
     extra:
-      description: Namespaces that somebody else gave the label by which MLflow selects.
+      description: Namespaces that others gave the label by which MLflow selects.
       type: list
       elements: str
     selected:
@@ -133,34 +133,33 @@ workspaces:
       type: list
       elements: str
     accounts:
-      description: How many service accounts were made.
+      description: Number of service accounts that were created.
       type: int
     bindings:
-      description: How many RoleBindings were made, changed or removed.
+      description: Number of RoleBindings that were created, changed or deleted.
       type: int
     ready:
-      description: Whether all is as wanted.
+      description: Whether all tenants are as requested.
       type: bool
     seconds:
-      description: How long it took.
+      description: Duration.
       type: float
 """
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import LIBRARIES, MISSING, auth_spec, cluster_from
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import LIBRARIES, MISSING, cluster_from
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tenant_objects import SELECTOR, TenantSpec
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tenants import check_parallelism, ensure_tenants
-from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.connection import tenant_numbers
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.options import connection_spec
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tenants import SELECTOR, TenantSpec, check_parallelism, ensure_tenants
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors import MlflowError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.workspaces import tenant_names
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.workspaces import tenant_names, tenant_numbers
 
 
 def argument_spec():
-    """Returns the module's options."""
+    """Return the module's options."""
     return {
-        **auth_spec(),
+        **connection_spec(),
         "names": {"type": "list", "elements": "str"},
         "prefix": {"type": "str", "default": "tenant-"},
         "count": {"type": "int"},
@@ -179,7 +178,7 @@ def argument_spec():
 
 
 def spec_from(options):
-    """Returns the wanted tenants. Raises MlflowError for names and numbers, ClusterError for a parallelism, that cannot be used."""
+    """Return the requested tenants. Raises MlflowError for names and numbers, ClusterError for a parallelism, that cannot be used."""
     check_parallelism(options["parallelism"])
     shared = options["service_account"]
     return TenantSpec(
@@ -193,7 +192,7 @@ def spec_from(options):
 
 
 def run(options, check_mode):
-    """Returns the module's result for its options. Raises ClusterError or MlflowError."""
+    """Return the module's result for its options. Raises ClusterError or MlflowError."""
     spec = spec_from(options)
     cluster = cluster_from(options, options["parallelism"])
     try:
@@ -205,7 +204,7 @@ def run(options, check_mode):
 
 
 def main():
-    """Runs the module."""
+    """Run the module."""
     module = AnsibleModule(
         argument_spec=argument_spec(),
         mutually_exclusive=[("names", "count")],

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: workspaces
-short_description: Make tenants (MLflow workspaces) present
+short_description: Create tenants (MLflow workspaces)
 version_added: 0.1.0
 description:
   - Lists the workspaces of an MLflow server, creates the missing ones with bounded parallelism and waits until each one is listed
-    and answers a request of its own.
+    and responds to a request of its own.
   - Created workspaces are marked by their description. One that exists without the mark is an error, unless O(adopt=true).
-  - Where namespaces of a cluster are the workspaces, M(perfscale.mlflow.workspace_namespaces) makes them, and this module only sees them.
+  - Where namespaces of a cluster are the workspaces, M(perfscale.mlflow.workspace_namespaces) creates them, and this module only waits until MLflow shows them.
   - Never deletes or changes a workspace.
 author:
   - perfscale.mlflow contributors (@perfscale)
@@ -21,7 +21,7 @@ extends_documentation_fragment:
   - perfscale.mlflow.mlflow_connection
 attributes:
   check_mode:
-    description: Can run in check mode and tell what would be created.
+    description: Can run in check mode and return what would be created.
     support: full
   diff_mode:
     description: Returns no diff.
@@ -46,7 +46,7 @@ options:
     type: int
   backend:
     description:
-      - How workspaces come into being. V(api) asks MLflow to create them (SQL workspace store).
+      - How workspaces come into being. V(api) lets MLflow create them (SQL workspace store).
       - V(namespace) creates none and waits until MLflow shows to the token those that the cluster has.
     type: str
     choices: [api, namespace]
@@ -71,7 +71,7 @@ options:
     default: 300.0
   state:
     description:
-      - V(present) is the only state. Foreign data is never deleted through this module.
+      - V(present) is the only state. Unmanaged data is never deleted through this module.
     type: str
     choices: [present]
     default: present
@@ -95,12 +95,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 workspaces:
-  description: What was found and done. In check mode RV(workspaces.created) is what would be created.
+  description: The workspaces. In check mode RV(workspaces.created) is what would be created.
   returned: success
   type: dict
   contains:
     requested:
-      description: How many workspaces were asked for.
+      description: How many workspaces were requested.
       type: int
       sample: 5
     created:
@@ -116,7 +116,7 @@ workspaces:
       type: list
       elements: str
     ready:
-      description: Whether every requested workspace was listed and answered a request.
+      description: Whether every requested workspace was listed and responded to a request.
       type: bool
     seconds:
       description: How long it took.
@@ -125,18 +125,19 @@ workspaces:
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow import client as mlflow_client
-from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.connection import (
-    client_from,
-    connection_spec,
-    tenant_numbers,
-)
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http import URLLIB3_ERROR
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.client import client_from, connection_spec
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors import MlflowError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.workspaces import ensure_workspaces, see_workspaces, tenant_names
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.workspaces import (
+    ensure_workspaces,
+    tenant_names,
+    tenant_numbers,
+    wait_for_workspaces,
+)
 
 
 def argument_spec():
-    """Returns the module's options."""
+    """Return the module's options."""
     return {
         **connection_spec(),
         "names": {"type": "list", "elements": "str"},
@@ -151,12 +152,12 @@ def argument_spec():
 
 
 def run(options, check_mode):
-    """Returns the module's result for its options. Raises MlflowError."""
+    """Return the module's result for its options. Raises MlflowError."""
     names = options["names"] if options["names"] is not None else tenant_names(options["prefix"], tenant_numbers(options))
     client = client_from(options)
     try:
         if options["backend"] == "namespace":
-            found = see_workspaces(client, names, options["parallelism"], options["timeout"], options["gone"], check_mode)
+            found = wait_for_workspaces(client, names, options["parallelism"], options["timeout"], options["gone"], check_mode)
         else:
             found = ensure_workspaces(client, names, options["parallelism"], options["timeout"], options["adopt"], check_mode)
     finally:
@@ -165,15 +166,15 @@ def run(options, check_mode):
 
 
 def main():
-    """Runs the module."""
+    """Run the module."""
     module = AnsibleModule(
         argument_spec=argument_spec(),
         mutually_exclusive=[("names", "count")],
         required_one_of=[("names", "count")],
         supports_check_mode=True,
     )
-    if mlflow_client.urllib3 is None:
-        module.fail_json(msg=missing_required_lib("urllib3"), exception=mlflow_client.URLLIB3_ERROR)
+    if URLLIB3_ERROR:
+        module.fail_json(msg=missing_required_lib("urllib3"), exception=URLLIB3_ERROR)
     try:
         result = run(module.params, module.check_mode)
     except MlflowError as error:

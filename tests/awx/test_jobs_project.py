@@ -19,7 +19,7 @@ def test_the_embedded_environment_needs_no_other_collection(launch):
 def test_a_cluster_without_its_collection_is_told_in_a_sentence(launch):
     job = launch("preflight", environment=BARE, inventory="kubernetes")
     assert job.end() != 0
-    assert "Collection kubernetes.core: is not installed. Let the controller install what the project's requirements.yml names" in job.output
+    assert "Collection kubernetes.core: not installed. Let the controller install what the project's requirements.yml names" in job.output
     assert "Traceback" not in job.output
 
 

@@ -109,7 +109,7 @@ def test_teardown_removes_exactly_what_was_made(prefix: str, settings: dict[str,
     try:
         result = play(TEARDOWN, variables=settings | {"awx_environments": ["openshift", "kubernetes", "local"]}, **ACCESS)
         assert result.returncode == 0, said(result)
-        assert f"inventory {prefix} local: was not made by this collection and stays." in said(result)
+        assert f"inventory {prefix} local: not managed by this collection, remains." in said(result)
         left = {
             kind: [found["name"] for found in api("GET", kind, name__startswith=prefix)["results"]]
             for kind in ("job_templates", "workflow_job_templates", "inventories", "projects", "credentials", "credential_types", "schedules")

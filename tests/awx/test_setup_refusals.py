@@ -54,11 +54,11 @@ def awx_stand_in(version: str, product: str) -> Iterator[tuple[str, list[str]]]:
 @pytest.mark.parametrize(
     ("environment", "sentence"),
     [
-        pytest.param({}, "AWX: CONTROLLER_HOST is not set.", id="no address"),
-        pytest.param({"CONTROLLER_HOST": "http://127.0.0.1:1"}, "AWX: CONTROLLER_OAUTH_TOKEN is not set.", id="no login"),
+        pytest.param({}, "AWX: CONTROLLER_HOST not set.", id="no address"),
+        pytest.param({"CONTROLLER_HOST": "http://127.0.0.1:1"}, "AWX: CONTROLLER_OAUTH_TOKEN not set.", id="no login"),
         pytest.param(
             {"CONTROLLER_HOST": "http://127.0.0.1:1", "CONTROLLER_OAUTH_TOKEN": "canary"},
-            "AWX http://127.0.0.1:1: does not answer as an automation controller",
+            "AWX http://127.0.0.1:1: does not respond as an automation controller",
             id="not reachable",
         ),
     ],
@@ -73,11 +73,11 @@ def test_a_place_that_cannot_be_reached(environment: dict[str, str], sentence: s
 @pytest.mark.parametrize(
     ("version", "product", "sentence"),
     [
-        pytest.param("19.5.0", "AWX", "is AWX 19.5.0. At least 21.0.0 is needed", id="old AWX"),
+        pytest.param("19.5.0", "AWX", "AWX 19.5.0 is too old. At least 21.0.0 is required", id="old AWX"),
         pytest.param(
-            "4.1.2", "Red Hat Ansible Automation Platform", "is Red Hat Ansible Automation Platform 4.1.2. At least 4.3.0 is needed", id="old controller"
+            "4.1.2", "Red Hat Ansible Automation Platform", "Automation Platform 4.1.2 is too old. At least 4.3.0 is required", id="old controller"
         ),
-        pytest.param("", "nginx", "does not answer as an automation controller", id="something else"),
+        pytest.param("", "nginx", "does not respond as an automation controller", id="something else"),
     ],
 )
 def test_an_awx_that_is_too_old(version: str, product: str, sentence: str) -> None:
@@ -101,8 +101,8 @@ def test_everything_that_is_missing_is_told_at_once() -> None:
     assert result.returncode != 0
     for sentence in (
         "Organization Default: does not exist.",
-        "awx_image: is not given.",
-        "awx_local_path: is not given.",
+        "awx_image: not set.",
+        "awx_local_path: not set.",
         "K8S_AUTH_HOST: is not set.",
         "K8S_AUTH_API_KEY: is not set.",
         "K8S_AUTH_SSL_CA_CERT: is not the path of a file.",

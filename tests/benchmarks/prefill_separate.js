@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /**
- * The yardstick of prefill_ratio.py: the same data through 430 separate requests per tenant (one request per metric and
- * per param), one tenant after the other per user, as many users as tenants.
+ * The baseline of prefill_ratio.py: the same data through 430 separate requests per tenant (one request per metric and
+ * per param), one tenant after the other per VU, as many VUs as tenants.
  */
 import exec from 'k6/execution';
-import { createClient, passed } from '../../files/k6/lib/client.js';
+import { createClient, isSuccess } from '../../files/k6/lib/client.js';
 import * as mlflow from '../../files/k6/lib/operations.js';
 
 const tenants = Number(__ENV.BARE_TENANTS);
@@ -18,8 +18,8 @@ export const options = {
 
 function send(request) {
   const response = client.send(request, 60000);
-  if (!passed(response)) throw `${request.operation}: HTTP ${response.status}`;
-  return request.answer ? response.json(request.answer) : null;
+  if (!isSuccess(response)) throw `${request.name}: HTTP ${response.status}`;
+  return request.select ? response.json(request.select) : null;
 }
 
 const upTo = (count) => Array.from({ length: count }, (_, i) => i + 1);

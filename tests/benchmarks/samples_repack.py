@@ -1,9 +1,9 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Repacks and summarizes a synthetic raw file; prints seconds, peak memory, bytes kept per request, and the cost of a progress look.
+"""Repack and summarize a synthetic raw file; print seconds, peak memory, bytes kept per request, and the cost of reading the progress.
 
-Two loads, because tenants and users decide how well samples compress. Usage: samples_repack.py [--requests 300000]
+Two loads, because tenants and VUs decide how well samples compress. Usage: samples_repack.py [--requests 300000]
 """
 
 from __future__ import annotations
@@ -16,17 +16,14 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[2] / ".collections"), str(Path(__file__).parent / "material")]
-
-from samples_raw import EPOCH_MS, write_raw
-
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.progress import read_progress
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.result import Attempt, build_result
+from fakes.fake_raw_samples import EPOCH_MS, write_raw
 
 GOAL_SECONDS = 10.0
 GOAL_BYTES = 1 << 30
 GOAL_BYTES_PER_REQUEST = 15.0
-LOADS = {"10 users, 10 tenants": (10, 10), "50 users, 500 tenants": (50, 500)}
+LOADS = {"10 VUs, 10 tenants": (10, 10), "50 VUs, 500 tenants": (50, 500)}
 
 
 def measure(directory: Path) -> None:
@@ -45,6 +42,7 @@ def repack(directory: Path) -> list[float]:
 
 
 def main() -> int:
+    """Print the figures; return 1 when a goal is missed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=300_000)
     parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
@@ -53,21 +51,21 @@ def main() -> int:
         measure(chosen.measure)
         return 0
     good = True
-    for load, (users, tenants) in LOADS.items():
+    for load, (vus, tenants) in LOADS.items():
         with tempfile.TemporaryDirectory() as temporary:
             raw = Path(temporary) / "raw.csv"
-            write_raw(raw, chosen.requests, users, tenants)
+            write_raw(raw, chosen.requests, vus, tenants)
             megabytes = raw.stat().st_size / 1e6
             seconds, used, peak, per_request = repack(Path(temporary))
             used_before = time.process_time()
             read_progress(raw)
-            look_ms = 1000 * (time.process_time() - used_before) / megabytes
+            progress_ms = 1000 * (time.process_time() - used_before) / megabytes
         good = good and seconds <= GOAL_SECONDS and peak <= GOAL_BYTES and per_request <= GOAL_BYTES_PER_REQUEST
         print(f"samples_repack_seconds {seconds:.2f} of {chosen.requests} requests, {megabytes:.0f} MB raw, {load} (goal <= {GOAL_SECONDS:g})")
         print(f"samples_repack_cpu_seconds {used:.2f}")
         print(f"samples_repack_memory_mb {peak / 1e6:.0f} (goal <= {GOAL_BYTES / 1e6:.0f})")
         print(f"samples_bytes_per_request {per_request:.1f} (goal <= {GOAL_BYTES_PER_REQUEST:g})")
-        print(f"progress_cpu_ms_per_raw_mb {look_ms:.2f}")
+        print(f"progress_cpu_ms_per_raw_mb {progress_ms:.2f}")
     return 0 if good else 1
 
 

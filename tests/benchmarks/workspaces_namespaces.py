@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Prints how long one call takes to make and to find 500 tenants as namespaces with their bindings, and teardown to remove them.
+"""Print how long one call takes to create and to find 500 tenants as namespaces with their bindings, and teardown to remove them.
 
 Usage: workspaces_namespaces.py [COUNT]; wants KUBECONFIG (`tests/cluster/run.py enter` sets it) and measures nothing without.
 """
@@ -11,31 +11,26 @@ from __future__ import annotations
 import os
 import resource
 import sys
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / ".collections"))
-
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import connect
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import connect
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.teardown import tear_down
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tenant_objects import TenantSpec
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tenants import ensure_tenants
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tenants import TenantSpec, ensure_tenants
 
 PARALLELISM = 16
 RUN_ID = "benchmark"
 # Not the label of the runs: a benchmark must not take their tenants out of sight.
 SELECTOR = {"perfscale.mlflow/benchmark": "true"}
-GOALS_S = {"made": 5.0, "found again": 3.0}
+GOALS_S = {"created": 5.0, "found again": 3.0}
 
 
 def cpu_s() -> float:
-    """Returns the processor seconds of this process."""
+    """Return the processor seconds of this process."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime
 
 
 def main() -> None:
-    """Runs the benchmark."""
+    """Run the benchmark."""
     if not os.environ.get("KUBECONFIG"):
         print("workspaces_namespaces: no cluster (KUBECONFIG is not set)")
         return

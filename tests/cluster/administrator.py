@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from operator_stand_in import manifests
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.objects import Objects
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tokens import request_token
+from fake_operator import manifests
 
 NAMESPACE = "opendatahub"
 CONTROLLER = "perfscale-mlflow-controller"
@@ -25,7 +25,7 @@ DAY_S = 86400
 
 
 def operator(image: str) -> list[dict[str, Any]]:
-    """Returns the objects of the operator's stand-in, complete: it and MLflow are of one image."""
+    """Returns the objects of the fake operator, complete: it and MLflow are of one image."""
     found = manifests.objects(NAMESPACE)
     values = {"MLFLOW_IMAGE": image, "SUPPORTED_MLFLOW_VERSION": image.rpartition(":")[2]}
     for manifest in found:

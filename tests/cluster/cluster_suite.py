@@ -19,10 +19,10 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "local"))
 
-from operator_stand_in import manifests
 from suite import Suite
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
+from fake_operator import manifests
 
 MANAGED = "app.kubernetes.io/managed-by=perfscale.mlflow"
 LOOKALIKE = "/api/v1/namespaces/tenant-zz-production"

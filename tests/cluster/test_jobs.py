@@ -14,8 +14,9 @@ import re
 import sys
 from pathlib import Path
 
-import administrator
 import pytest
+
+import administrator
 from cluster_suite import settings_for
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "awx"))

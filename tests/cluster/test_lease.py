@@ -11,36 +11,37 @@ import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.run_lease import hold, leases_path, release
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.lease import acquire, leases_path, release
 
 
 def test_a_second_run_is_refused_until_the_first_gives_it_back(cluster: Cluster, namespace: str) -> None:
-    held = hold(cluster, namespace, "run-a", 600)
-    assert hold(cluster, namespace, "run-a", 900)["until"] > held["until"]
-    with pytest.raises(ClusterError, match=rf"Lease {namespace}/perfscale-mlflow: run run-a holds it until 20\d\d-.*Z and may"):
-        hold(cluster, namespace, "run-b", 600)
+    held = acquire(cluster, namespace, "run-a", 600)
+    assert acquire(cluster, namespace, "run-a", 900)["until"] > held["until"]
+    with pytest.raises(ClusterError, match=rf"Lease {namespace}/perfscale-mlflow: held by run run-a until 20\d\d-.*Z, which may"):
+        acquire(cluster, namespace, "run-b", 600)
     assert not release(cluster, namespace, "run-b")
     assert release(cluster, namespace, "run-a")
-    assert hold(cluster, namespace, "run-b", 600)["taken_over"] == ""
+    assert acquire(cluster, namespace, "run-b", 600)["taken_over"] == ""
 
 
 def test_what_expired_is_taken_over(cluster: Cluster, namespace: str) -> None:
-    hold(cluster, namespace, "run-a", 600)
+    acquire(cluster, namespace, "run-a", 600)
     path = f"{leases_path(namespace)}/perfscale-mlflow"
     past = {"spec": {"renewTime": "2026-01-01T00:00:00.000000Z"}}
     cluster.request("PATCH", path, past, content_type="application/merge-patch+json")
-    assert hold(cluster, namespace, "run-b", 600)["taken_over"] == "run-a"
+    assert acquire(cluster, namespace, "run-b", 600)["taken_over"] == "run-a"
     assert cluster.request("GET", path)["spec"]["leaseTransitions"] == 1
 
 
 def test_of_many_that_start_together_one_wins(cluster: Cluster, namespace: str) -> None:
     def attempt(number: int) -> str:
         try:
-            return hold(cluster, namespace, f"run-{number}", 600)["holder"]
+            return acquire(cluster, namespace, f"run-{number}", 600)["holder"]
         except ClusterError as error:
             return str(error)
 
     with ThreadPoolExecutor(8) as pool:
         ends = list(pool.map(attempt, range(8)))
     winners = [end for end in ends if end.startswith("run-")]
-    assert len(winners) == 1 and all(f"run {winners[0]} holds it until" in end for end in ends if end not in winners)
+    assert len(winners) == 1
+    assert all(f"held by run {winners[0]} until" in end for end in ends if end not in winners)

@@ -15,16 +15,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from querier_stand_in import Querier, querier
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import pod_exec
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.certificates import issue
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client import PrometheusClient
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.collection import Question, collect
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.collection import Request, collect
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.files import series_csv
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.profile import load_profile
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.window import Window
+from fake_querier import Querier, querier
 
 ROOT = Path(__file__).resolve().parents[2]
 ADDRESS = "10.200.0.1"
@@ -135,7 +135,7 @@ def test_pods_are_measured_as_their_kernel_and_their_limits_say(
     profile = load_profile(str(ROOT / "files/metrics_profiles/kubernetes.yml"))
     client = PrometheusClient(prometheus["url"], ca_file=prometheus["ca_file"] or None)
     components = {"mlflow": target["components"]["mlflow"]}
-    found = collect(Question(profile, components, Window(start, end), interval), client, wait_after=interval)
+    found = collect(Request(profile, components, Window(start, end), interval), client, wait_after=interval)
     mlflow = found.resources["mlflow"]
     print(f"cores of one pod by its kernel: {truth:.4f}", json.dumps(found.resources, indent=1), found.warnings)
     assert found.errors == []
@@ -224,7 +224,7 @@ def test_openshifts_monitoring_is_found_trusted_and_asked(
         cluster.request("DELETE", binding)
         refused = playbook("tests/prometheus/describe.yml", variables)
         assert refused.returncode == 2
-        assert "the token may not query (403)" in " ".join(refused.stdout.split())
+        assert "token without permission to query (403)" in " ".join(refused.stdout.split())
 
 
 def authorities(name: str, key: str, certificate: dict[str, bytes]) -> dict[str, Any]:

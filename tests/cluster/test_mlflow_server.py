@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Roles mlflow_operator, postgresql and mlflow_server on a real cluster, with the real MLflow and a stand-in of its operator.
+"""Roles mlflow_operator, postgresql and mlflow_server on a real cluster, with the real MLflow and a fake of its operator.
 
 The tests share one operator and, as the operator does, one MLflow; each leaves both fit for the next.
 """
@@ -20,10 +20,10 @@ from typing import Any
 
 import pytest
 import yaml
-from gateway_stand_in import Gateway
-from operator_stand_in import children, manifests, status
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import MERGE_PATCH, Cluster
+from fake_gateway import Gateway
+from fake_operator import children, manifests, status
 
 NAMESPACE = "b-mlflow"
 RESOURCE = "/apis/mlflow.opendatahub.io/v1/mlflows/mlflow"
@@ -31,7 +31,7 @@ CORE = f"/api/v1/namespaces/{NAMESPACE}"
 DEPLOYMENT = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/mlflow"
 VERSION = "3.17.2"
 CLEAR_LIMIT_S = 90
-SEQUENCE = yaml.safe_load((Path(__file__).parent / "operator_stand_in" / "sequence.yml").read_text(encoding="utf-8"))
+SEQUENCE = yaml.safe_load((Path(__file__).parent / "fake_operator" / "sequence.yml").read_text(encoding="utf-8"))
 SMALL = {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"cpu": "1", "memory": "512Mi"}}
 Deploy = Callable[..., Any]
 
@@ -159,8 +159,8 @@ def changes(played: Any) -> str:
         pytest.param("migration_is_tried_again", [(status.Seen("failed", 15, 0, 0, False), False)], False, id="migration-is-tried-again"),
     ],
 )
-def test_the_stand_in_says_what_the_real_operator_said(name: str, looks: list, version: bool) -> None:
-    """The table is what was seen of the real one; the stand-in's own steps are played against it."""
+def test_the_fake_writes_the_status_of_the_real_operator(name: str, looks: list, version: bool) -> None:
+    """The table is what was seen of the real one; the fake's own steps are played against it."""
     told, conditions = [], {"Migration": status.condition("Migration", "True", "MigrationSucceeded")} if version else {}
     for look, migrated in looks:
         for step in status.steps(look, 1, migrated):
@@ -207,14 +207,17 @@ def test_the_gateway_can_be_the_target(deploy: Deploy, variables: dict[str, Any]
 
 def test_a_gateway_that_does_not_answer_is_named(deploy: Deploy) -> None:
     played = deploy(mlflow_server_external_url="https://localhost:9/mlflow", mlflow_server_probe_timeout_s=3)
-    assert played.returncode != 0 and "MLflow https://localhost:9/mlflow" in played.stdout
+    assert played.returncode != 0
+    assert "MLflow https://localhost:9/mlflow" in played.stdout
 
 
 def test_an_image_that_cannot_be_pulled_is_named(deploy: Deploy) -> None:
     played = deploy(mlflow_server_image="registry.invalid/mlflow:0")
     text = " ".join(played.stdout.split())
     assert played.returncode != 0
-    assert "MLflow mlflow: is not ready after" in text and "registry.invalid/mlflow:0" in text and ("ErrImagePull" in text or "ImagePullBackOff" in text)
+    assert "MLflow mlflow: not ready after" in text
+    assert "registry.invalid/mlflow:0" in text
+    assert "ErrImagePull" in text or "ImagePullBackOff" in text
 
 
 @pytest.mark.parametrize(
@@ -226,7 +229,8 @@ def test_an_image_that_cannot_be_pulled_is_named(deploy: Deploy) -> None:
 )
 def test_what_the_schema_refuses_is_named(deploy: Deploy, change: dict[str, Any], said: str) -> None:
     played = deploy(**change)
-    assert played.returncode != 0 and said in " ".join(played.stdout.split())
+    assert played.returncode != 0
+    assert said in " ".join(played.stdout.split())
 
 
 def test_a_foreign_mlflow_is_used_as_it_is(cluster: Cluster, deploy: Deploy, remove: Deploy, variables: dict[str, Any]) -> None:
@@ -236,11 +240,14 @@ def test_a_foreign_mlflow_is_used_as_it_is(cluster: Cluster, deploy: Deploy, rem
     try:
         played = deploy(mlflow_server_workers=3)
         assert (played.returncode, changes(played)) == (0, "1")  # only target.json
-        assert target(variables)["mlflow"]["owned"] is False and target(variables)["database"]["owned"] is False
+        assert target(variables)["mlflow"]["owned"] is False
+        assert target(variables)["database"]["owned"] is False
         removed = remove()
-        assert removed.returncode == 0 and "an MLflow is still there" in removed.stdout
+        assert removed.returncode == 0
+        assert "an MLflow is still there" in removed.stdout
         after = cluster.get(RESOURCE)
-        assert after is not None and after["metadata"]["generation"] == before["metadata"]["generation"]
+        assert after is not None
+        assert after["metadata"]["generation"] == before["metadata"]["generation"]
         assert cluster.get(DEPLOYMENT) is not None
     finally:
         ours = {"metadata": {"labels": {"app.kubernetes.io/managed-by": "perfscale.mlflow"}}}
@@ -252,7 +259,8 @@ def test_teardown_removes_what_is_ours_and_nothing_else(cluster: Cluster, deploy
     foreign = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "somebody-elses"}}
     cluster.request("POST", f"{CORE}/configmaps", foreign)
     played = remove()
-    assert played.returncode == 0 and "stays: []" in played.stdout
+    assert played.returncode == 0
+    assert "stays: []" in played.stdout
     gone = [RESOURCE, DEPLOYMENT, f"{CORE}/persistentvolumeclaims/mlflow-pvc", f"{CORE}/secrets/mlflow-tls", f"{CORE}/services/mlflow"]
     assert [path for path in gone if cluster.get(path)] == []
     assert cluster.items(f"{CORE}/pods", f"{children.MIGRATION}=true") == []
@@ -278,7 +286,8 @@ def test_two_replicas_on_a_database_that_is_already_there(cluster: Cluster, depl
     cluster.request("POST", f"{CORE}/secrets", {"metadata": {"name": "given"}, "data": {"uri": uri, "bare": bare}})
     given = {"mlflow_server_db_backend": "postgres", "postgresql_uri_secret": "given"}
     refused = deploy(**given, postgresql_uri_key="bare")
-    assert refused.returncode != 0 and "its bare does not begin with postgresql+DRIVER://" in " ".join(refused.stdout.split())
+    assert refused.returncode != 0
+    assert "its bare does not begin with postgresql+DRIVER://" in " ".join(refused.stdout.split())
     assert deploy(**given, mlflow_server_replicas=2).returncode == 0
     found = target(variables)
     assert (found["database"]["kind"], found["database"]["owned"], found["factors"]["replicas"]) == ("postgres", False, 2)
@@ -289,7 +298,8 @@ def test_two_replicas_on_a_database_that_is_already_there(cluster: Cluster, depl
 def test_a_volume_that_stays_pending_is_named(deploy: Deploy, remove: Deploy) -> None:
     assert remove().returncode == 0
     played = deploy(mlflow_server_storage_class="absent", mlflow_server_timeout_s=15)
-    assert played.returncode != 0 and "PersistentVolumeClaim mlflow-pvc: Pending" in " ".join(played.stdout.split())
+    assert played.returncode != 0
+    assert "PersistentVolumeClaim mlflow-pvc: Pending" in " ".join(played.stdout.split())
     assert remove().returncode == 0
 
 
@@ -299,7 +309,8 @@ def test_two_managers_are_refused(cluster: Cluster, deploy: Deploy, remove: Depl
     cluster.request("PATCH", path, {"metadata": {"labels": {"app.kubernetes.io/managed-by": "somebody"}}}, content_type=MERGE_PATCH)
     played = deploy()
     text = " ".join(played.stdout.split())
-    assert played.returncode != 0 and f"Deployment {NAMESPACE}/mlflow-operator-controller-manager: is an MLflow operator that is not ours" in text
+    assert played.returncode != 0
+    assert f"Deployment {NAMESPACE}/mlflow-operator-controller-manager: unmanaged MLflow operator" in text
     used = deploy(mlflow_operator_manifests=[])
     assert (used.returncode, changes(used)) == (0, "0")
     cluster.request("PATCH", path, {"metadata": {"labels": {"app.kubernetes.io/managed-by": "perfscale.mlflow"}}}, content_type=MERGE_PATCH)
@@ -308,4 +319,5 @@ def test_two_managers_are_refused(cluster: Cluster, deploy: Deploy, remove: Depl
 
 def test_without_operator_and_manifests_it_says_what_to_do(deploy: Deploy) -> None:
     played = deploy(mlflow_operator_manifests=[])
-    assert played.returncode != 0 and f"MLflow operator: no Deployment {NAMESPACE}/mlflow-operator-controller-manager" in " ".join(played.stdout.split())
+    assert played.returncode != 0
+    assert f"MLflow operator: no Deployment {NAMESPACE}/mlflow-operator-controller-manager" in " ".join(played.stdout.split())

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster, connect
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import connect
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client import PrometheusClient
 from node import layout, lifecycle
@@ -127,7 +128,7 @@ def test_pods_outlive_the_api_server(cluster: Cluster, namespace: str, images: d
     path = f"/api/v1/namespaces/{namespace}/pods/stays"
     cluster.request("POST", path.rsplit("/", 1)[0], pod("stays", images["busybox"], "sleep 600"))
     until("Pod stays", lambda: "" if cluster.request("GET", path)["status"].get("phase") == "Running" else "not running", LIMIT_S)
-    with api_server_down(node), pytest.raises(ClusterError, match="does not answer"):
+    with api_server_down(node), pytest.raises(ClusterError, match="does not respond"):
         cluster.request("GET", path, attempts=1)
     after = cluster.request("GET", path)["status"]
     assert [status["restartCount"] for status in after["containerStatuses"]] == [0]

@@ -1,28 +1,24 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Role opendatahub on a real API server, where two stand-ins play OLM and the operator of Open Data Hub with the status that was seen at the real ones."""
+"""Role opendatahub on a real API server, where two fakes act as OLM and the operator of Open Data Hub with the status that was seen at the real ones."""
 
 from __future__ import annotations
 
 import json
 import re
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parent / "opendatahub_players"))
-
-from odh_player import DSCIS, DSCS, OPERATORS, OdhPlayer
-from olm_player import OLM, PACKAGES, OlmPlayer
-from player import CRDS, definitions, namespace
-
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
+from fake_opendatahub.controller import CRDS, definitions, namespace
+from fake_opendatahub.olm import OLM, PACKAGES, FakeOlm
+from fake_opendatahub.opendatahub import DSCIS, DSCS, OPERATORS, FakeOpenDataHub
 
 OPERATOR_NAMESPACE, APPLICATIONS, CATALOGS = "c-odh-operator", "c-applications", "c-marketplace"
 V34, V35 = "opendatahub-operator.v3.4.0", "opendatahub-operator.v3.5.0"
@@ -38,7 +34,7 @@ def fixture_api(cluster: Cluster, node: object) -> Cluster:
     """The cluster made here, whose API server reaches the webhook on loopback; nothing of Open Data Hub or OLM may be on it before."""
     for manifest in [*definitions("olm.yml"), *definitions("opendatahub.yml")]:
         if cluster.get(f"{CRDS}/{manifest['metadata']['name']}"):
-            pytest.skip(f"{manifest['metadata']['name']} is there already: the stand-ins would disturb a real one")
+            pytest.skip(f"{manifest['metadata']['name']} is there already: the fakes would disturb a real one")
     return cluster
 
 
@@ -46,16 +42,16 @@ def fixture_api(cluster: Cluster, node: object) -> Cluster:
 def fixture_clean(api: Cluster) -> Iterator[None]:
     """Removes what a test left: definitions with their objects, namespaces, the webhook."""
     yield
-    player = OdhPlayer(api, OPERATOR_NAMESPACE)
-    player.uninstall()
+    fake = FakeOpenDataHub(api, OPERATOR_NAMESPACE)
+    fake.uninstall()
     names = [manifest["metadata"]["name"] for manifest in [*definitions("olm.yml"), *definitions("opendatahub.yml")]]
     for name in names:
-        player.remove(f"{CRDS}/{name}")
+        fake.remove(f"{CRDS}/{name}")
     gone = [{"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": name}} for name in names]
     for name in (OPERATOR_NAMESPACE, APPLICATIONS, CATALOGS):
-        player.remove(f"/api/v1/namespaces/{name}")
+        fake.remove(f"/api/v1/namespaces/{name}")
         gone.append(namespace(name))
-    assert player.objects.wait_gone(gone) == []
+    assert fake.objects.wait_gone(gone) == []
 
 
 class Role:
@@ -77,7 +73,7 @@ class Role:
             "opendatahub_removal_timeout_s": 60,
             **variables,
         }
-        ran = self.playbook("tests/cluster/opendatahub_players/role.yml", given)
+        ran = self.playbook("tests/cluster/fake_opendatahub/role.yml", given)
         self.said = ran.stdout
         assert bool(ran.returncode) == fails, "\n".join(line for line in self.said.splitlines() if "ERROR" in line)
         recap = re.search(r"changed=(\d+)", self.said)
@@ -101,13 +97,13 @@ def fixture_role(playbook: Callable[..., subprocess.CompletedProcess[str]], tmp_
 
 
 @pytest.fixture(name="olm")
-def fixture_olm(api: Cluster, request: pytest.FixtureRequest) -> Iterator[OlmPlayer]:
+def fixture_olm(api: Cluster, request: pytest.FixtureRequest) -> Iterator[FakeOlm]:
     """OLM with a catalog that offers Open Data Hub; a test's parameter sets how it plays."""
-    player = OlmPlayer(api, **getattr(request, "param", {}))
-    player.make("/api/v1/namespaces", namespace(CATALOGS))
-    player.offer(CATALOGS)
-    with player:
-        yield player
+    fake = FakeOlm(api, **getattr(request, "param", {}))
+    fake.make("/api/v1/namespaces", namespace(CATALOGS))
+    fake.offer(CATALOGS)
+    with fake:
+        yield fake
 
 
 def dsc(api: Cluster, name: str = "default-dsc") -> dict[str, Any]:
@@ -123,11 +119,11 @@ def labels(found: dict[str, Any] | None) -> dict[str, str]:
     return {key: value for key, value in (found["metadata"].get("labels") or {}).items() if key in OURS}
 
 
-def existing(player: OdhPlayer, components: dict[str, str]) -> None:
+def existing(fake: FakeOpenDataHub, components: dict[str, str]) -> None:
     """Makes what a user has: a DSCInitialization and a DataScienceCluster under names of his own."""
-    player.make(DSCIS, {"apiVersion": "dscinitialization.opendatahub.io/v2", "kind": "DSCInitialization", "metadata": {"name": "mine"}, "spec": DSCI_SPEC})
+    fake.make(DSCIS, {"apiVersion": "dscinitialization.opendatahub.io/v2", "kind": "DSCInitialization", "metadata": {"name": "mine"}, "spec": DSCI_SPEC})
     spec = {"components": {name: {"managementState": state} for name, state in components.items()}}
-    player.make(DSCS, {"apiVersion": "datasciencecluster.opendatahub.io/v2", "kind": "DataScienceCluster", "metadata": {"name": "mine"}, "spec": spec})
+    fake.make(DSCS, {"apiVersion": "datasciencecluster.opendatahub.io/v2", "kind": "DataScienceCluster", "metadata": {"name": "mine"}, "spec": spec})
 
 
 DSCI_SPEC = {"applicationsNamespace": APPLICATIONS}
@@ -135,40 +131,45 @@ DSCI_SPEC = {"applicationsNamespace": APPLICATIONS}
 
 def until(seen: Any, what: str) -> None:
     """Waits until a question is answered with yes."""
-    assert OdhPlayer.eventually(seen), what
+    assert FakeOpenDataHub.eventually(seen), what
 
 
-def test_from_nothing_through_olm_and_back(api: Cluster, olm: OlmPlayer, role: Role) -> None:
-    with OdhPlayer(api, OPERATOR_NAMESPACE, webhook_s=4) as odh:
+def test_from_nothing_through_olm_and_back(api: Cluster, olm: FakeOlm, role: Role) -> None:
+    with FakeOpenDataHub(api, OPERATOR_NAMESPACE, webhook_s=4) as odh:
         role()
         assert role.changed > 0
         subscription = api.get(f"{SUBSCRIPTIONS}/opendatahub-operator")
         assert labels(subscription) == labels(api.get(f"{CSVS}/{V35}")) == labels(api.get(f"{DSCIS}/default-dsci")) == labels(dsc(api)) == OURS
-        assert subscription and subscription["spec"]["installPlanApproval"] == "Automatic"
+        assert subscription
+        assert subscription["spec"]["installPlanApproval"] == "Automatic"
         place = api.get(f"/api/v1/namespaces/{APPLICATIONS}")
-        assert place and place["metadata"]["labels"]["opendatahub.io/application-namespace"] == "true"
+        assert place
+        assert place["metadata"]["labels"]["opendatahub.io/application-namespace"] == "true"
         assert dsc(api)["spec"] == {"components": {"mlflowoperator": {"managementState": "Managed"}}}
         assert dsc(api)["status"]["observedGeneration"] == dsc(api)["metadata"]["generation"]
         assert role.fingerprint == {"platform": "Open Data Hub", "platform_version": "3.5.0", "platform_operator": V35}
         before = dsc(api)["metadata"]["resourceVersion"]
         assert role().changed == 0
-        assert role("describe").changed == 0 and dsc(api)["metadata"]["resourceVersion"] == before
+        assert role("describe").changed == 0
+        assert dsc(api)["metadata"]["resourceVersion"] == before
         with pytest.raises(ClusterError, match="Only one instance of DSCInitialization object is allowed"):
             api.request("POST", DSCIS, body={"apiVersion": "dscinitialization.opendatahub.io/v2", "kind": "DSCInitialization", "metadata": {"name": "second"}})
         with pytest.raises(ClusterError, match="Cannot delete DSCInitialization v2 object"):
             api.request("DELETE", f"{DSCIS}/default-dsci")
         role("teardown", opendatahub_run_id="run-2")
-        assert role.changed == 0 and dsc(api)
+        assert role.changed == 0
+        assert dsc(api)
         role("teardown")
-        assert "Not Ready" in odh.history[0] and odh.history[-1] == "Ready 2/2"
+        assert "Not Ready" in odh.history[0]
+        assert odh.history[-1] == "Ready 2/2"
         assert [found for path in (DSCS, DSCIS, OPERATORS, SUBSCRIPTIONS, CSVS) for found in api.items(path)] == []
         assert api.get(f"/api/v1/namespaces/{OPERATOR_NAMESPACE}") is None
         assert role("teardown").changed == 0
 
 
-def test_a_pinned_version_is_approved_and_never_upgraded(api: Cluster, olm: OlmPlayer, role: Role) -> None:
+def test_a_pinned_version_is_approved_and_never_upgraded(api: Cluster, olm: FakeOlm, role: Role) -> None:
     olm.offer(CATALOGS, csv=V34)
-    with OdhPlayer(api, OPERATOR_NAMESPACE):
+    with FakeOpenDataHub(api, OPERATOR_NAMESPACE):
         role(opendatahub_starting_csv=V34)
         olm.offer(CATALOGS, csv=V35)
         until(lambda: len(api.items(PLANS)) == 2, "the upgrade is planned")
@@ -178,26 +179,27 @@ def test_a_pinned_version_is_approved_and_never_upgraded(api: Cluster, olm: OlmP
 
 
 @pytest.mark.parametrize("olm", [{"together": ("other-operator.v1.0.0",)}], indirect=True)
-def test_a_plan_with_other_operators_is_not_approved(api: Cluster, olm: OlmPlayer, role: Role) -> None:
+def test_a_plan_with_other_operators_is_not_approved(api: Cluster, olm: FakeOlm, role: Role) -> None:
     role(fails=True, opendatahub_approval="Manual")
-    role.tells("InstallPlan install-3-5-0: would install opendatahub-operator.v3.5.0, other-operator.v1.0.0, not only opendatahub-operator.v3.5.0")
+    role.tells("InstallPlan install-3-5-0: plan for opendatahub-operator.v3.5.0, other-operator.v1.0.0, not only opendatahub-operator.v3.5.0")
     assert [plan["spec"]["approved"] for plan in api.items(PLANS)] == [False]
 
 
 @pytest.mark.parametrize("olm", [{"fails": {"type": "InstallPlanFailed", "status": "True", "message": "no rights"}}], indirect=True)
-def test_a_failure_of_olm_ends_the_wait(olm: OlmPlayer, role: Role) -> None:
+def test_a_failure_of_olm_ends_the_wait(olm: FakeOlm, role: Role) -> None:
     role(fails=True, opendatahub_operator_timeout_s=250)
     role.tells("Subscription opendatahub-operator: InstallPlanFailed=True (no rights)")
 
 
-def test_what_cannot_be_installed_is_refused_before_anything_is_made(api: Cluster, olm: OlmPlayer, role: Role) -> None:
+def test_what_cannot_be_installed_is_refused_before_anything_is_made(api: Cluster, olm: FakeOlm, role: Role) -> None:
     role(fails=True, opendatahub_channel="stable")
     role.tells("has no channel stable. Allowed for opendatahub_channel: fast-3 (default fast-3).")
-    assert api.get(f"/api/v1/namespaces/{OPERATOR_NAMESPACE}") is None and api.get(PACKAGES.format(CATALOGS))
+    assert api.get(f"/api/v1/namespaces/{OPERATOR_NAMESPACE}") is None
+    assert api.get(PACKAGES.format(CATALOGS))
 
 
 def test_an_existing_data_science_cluster_is_adopted_and_put_back(api: Cluster, role: Role) -> None:
-    with OdhPlayer(api, OPERATOR_NAMESPACE) as odh:
+    with FakeOpenDataHub(api, OPERATOR_NAMESPACE) as odh:
         odh.install()
         until(lambda: odh.webhook.serves, "the webhook serves")
         existing(odh, {"ray": "Managed", "mlflowoperator": "Removed"})
@@ -207,25 +209,28 @@ def test_an_existing_data_science_cluster_is_adopted_and_put_back(api: Cluster, 
         role(opendatahub_use_olm=False)
         found = dsc(api, "mine")
         assert found["spec"]["components"] == {"ray": {"managementState": "Managed"}, "mlflowoperator": {"managementState": "Managed"}}
-        assert found["status"]["observedGeneration"] == found["metadata"]["generation"] == 2 and labels(found) == {}
+        assert found["status"]["observedGeneration"] == found["metadata"]["generation"] == 2
+        assert labels(found) == {}
         assert odh.history[-2:] == ["Not Ready 1/2", "Ready 2/2"]
         assert role(opendatahub_use_olm=False).changed == 0
         role("teardown", opendatahub_use_olm=False)
         found = dsc(api, "mine")
         assert found["spec"]["components"] == {"ray": {"managementState": "Managed"}, "mlflowoperator": {"managementState": "Removed"}}
-        assert not found["metadata"].get("annotations") and api.items(OPERATORS) == [] and api.get(f"{DSCIS}/mine")
+        assert not found["metadata"].get("annotations")
+        assert api.items(OPERATORS) == []
+        assert api.get(f"{DSCIS}/mine")
         assert role("teardown", opendatahub_use_olm=False).changed == 0
 
 
 def test_a_broken_component_of_others_is_not_waited_for(api: Cluster, role: Role) -> None:
-    with OdhPlayer(api, OPERATOR_NAMESPACE, broken=(DASHBOARD,)) as odh:
+    with FakeOpenDataHub(api, OPERATOR_NAMESPACE, broken=(DASHBOARD,)) as odh:
         odh.install()
         until(lambda: odh.webhook.serves, "the webhook serves")
         existing(odh, {"dashboard": "Managed"})
         role(opendatahub_use_olm=False)
         assert "observedGeneration" not in dsc(api, "mine")["status"]
         odh.make("/apis/mlflow.opendatahub.io/v1/mlflows", {"apiVersion": "mlflow.opendatahub.io/v1", "kind": "MLflow", "metadata": {"name": "c-mlflow"}})
-        role("teardown", opendatahub_use_olm=False).tells("MLflow c-mlflow still exists. Remove that first.")
+        role("teardown", opendatahub_use_olm=False).tells("MLflow c-mlflow still exists. Delete that first.")
         assert dsc(api, "mine")["spec"]["components"]["mlflowoperator"] == {"managementState": "Managed"}
         odh.remove("/apis/mlflow.opendatahub.io/v1/mlflows/c-mlflow")
         role("teardown", opendatahub_use_olm=False)
@@ -233,26 +238,28 @@ def test_a_broken_component_of_others_is_not_waited_for(api: Cluster, role: Role
 
 
 def test_time_that_is_up_names_what_was_seen(api: Cluster, role: Role) -> None:
-    with OdhPlayer(api, OPERATOR_NAMESPACE, stuck=True) as odh:
+    with FakeOpenDataHub(api, OPERATOR_NAMESPACE, stuck=True) as odh:
         odh.install()
         role(fails=True, opendatahub_use_olm=False, opendatahub_timeout_s=8)
         role.tells("DSCInitialization default-dsci to be Ready (phase Progressing)", "ReconcileComplete=Unknown (ReconcileInit:")
 
 
 def test_an_operator_that_never_reports_is_named_and_can_be_accepted(api: Cluster, role: Role) -> None:
-    with OdhPlayer(api, OPERATOR_NAMESPACE, silent=True) as odh:
+    with FakeOpenDataHub(api, OPERATOR_NAMESPACE, silent=True) as odh:
         odh.install()
         role(fails=True, opendatahub_use_olm=False, opendatahub_timeout_s=8)
         role.tells("MLflowOperator default-mlflowoperator has no status", "Set opendatahub_accept_missing_status to true")
         role(opendatahub_use_olm=False, opendatahub_accept_missing_status=True)
 
 
-def test_what_the_operator_makes_itself_is_ours_with_it(api: Cluster, olm: OlmPlayer, role: Role) -> None:
+def test_what_the_operator_makes_itself_is_ours_with_it(api: Cluster, olm: FakeOlm, role: Role) -> None:
     made = {"apiVersion": "dscinitialization.opendatahub.io/v2", "kind": "DSCInitialization", "metadata": {"name": "own-dsci"}, "spec": DSCI_SPEC}
-    with OdhPlayer(api, OPERATOR_NAMESPACE, makes=made):
+    with FakeOpenDataHub(api, OPERATOR_NAMESPACE, makes=made):
         role(opendatahub_dsci_grace_s=30)
-        assert [found["metadata"]["name"] for found in api.items(DSCIS)] == ["own-dsci"] and labels(api.items(DSCIS)[0]) == OURS
+        assert [found["metadata"]["name"] for found in api.items(DSCIS)] == ["own-dsci"]
+        assert labels(api.items(DSCIS)[0]) == OURS
         role(fails=True, opendatahub_applications_namespace="c-elsewhere")
-        role.tells("DSCInitialization own-dsci: puts applications into c-applications, not c-elsewhere")
+        role.tells("DSCInitialization own-dsci: applications namespace c-applications instead of c-elsewhere")
         role("teardown")
-        assert api.items(DSCIS) == [] and api.items(SUBSCRIPTIONS) == []
+        assert api.items(DSCIS) == []
+        assert api.items(SUBSCRIPTIONS) == []

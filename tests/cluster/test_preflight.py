@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.run_lease import hold
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.lease import acquire
 
 LIMIT_S = 30.0
 NO_SUCH = {"name": "nothings.perfscale.example", "version": "v1", "remedy": "Install it."}
@@ -41,7 +41,7 @@ CRD = {
 def test_every_problem_comes_at_once_and_in_time(cluster: Cluster, playbook: Callable[..., Any], tmp_path: Path, namespace: str) -> None:
     crds = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
     cluster.request("POST", crds, CRD)
-    hold(cluster, namespace, "another", 600)
+    acquire(cluster, namespace, "another", 600)
     try:
         variables = {
             "deploy_environment": "kubernetes",
@@ -59,14 +59,15 @@ def test_every_problem_comes_at_once_and_in_time(cluster: Cluster, playbook: Cal
     finally:
         cluster.request("DELETE", f"{crds}/{CRD['metadata']['name']}")
     said = " ".join(played.stdout.split())
-    assert played.returncode != 0 and "7 problems before anything was started" in said
+    assert played.returncode != 0
+    assert "7 problems before anything was started" in said
     for part in (
-        "is older than 9.9",
-        "CRD nothings.perfscale.example: is not installed. Install it.",
-        "CRD probes.perfscale.example v1: lacks the field spec.unknown. Upgrade it.",
+        "older than 9.9",
+        "CRD nothings.perfscale.example: not installed. Install it.",
+        "CRD probes.perfscale.example v1: missing field spec.unknown. Upgrade it.",
         "Storage class no-such-class: does not exist",
         f"Image pull secret {namespace}/no-such-secret: does not exist",
-        f"Lease {namespace}/perfscale-mlflow: run another holds it until",
+        f"Lease {namespace}/perfscale-mlflow: held by run another until",
         "Prometheus http://127.0.0.1:1: cannot be reached",
     ):
         assert part in said
@@ -78,7 +79,7 @@ def test_every_problem_comes_at_once_and_in_time(cluster: Cluster, playbook: Cal
     ("kubeconfig", "part"),
     [
         pytest.param(None, "Kubernetes: no usable configuration", id="none"),
-        pytest.param("https://127.0.0.1:1", "the API server https://127.0.0.1:1 does not answer", id="nobody-there"),
+        pytest.param("https://127.0.0.1:1", "the API server https://127.0.0.1:1 does not respond", id="nobody-there"),
     ],
 )
 def test_a_wrong_kubeconfig_is_one_problem(playbook: Callable[..., Any], tmp_path: Path, kubeconfig: str | None, part: str) -> None:
@@ -92,4 +93,6 @@ def test_a_wrong_kubeconfig_is_one_problem(playbook: Callable[..., Any], tmp_pat
     variables = {"deploy_environment": "kubernetes", "results_dir": str(tmp_path / "results")}
     played = playbook("preflight", variables, env={"K8S_AUTH_KUBECONFIG": str(file), "KUBECONFIG": str(file)})
     said = " ".join(played.stdout.split())
-    assert played.returncode != 0 and "1 problem before anything was started" in said and part in said
+    assert played.returncode != 0
+    assert "1 problem before anything was started" in said
+    assert part in said

@@ -9,13 +9,13 @@ import json
 import re
 
 import pytest
-from cluster_suite import ROOT
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import auth_spec
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.options import connection_spec
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish import volume_pod
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.publication import publish
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.restoration import restore
-from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sinks import make
+from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sinks import create_sinks
+from cluster_suite import ROOT
 
 SCHEMAS = ROOT / "files" / "schemas"
 USER = 1000660000
@@ -46,8 +46,8 @@ def sink(cluster, namespace, images, kubeconfig, settings):
     pod = {"image": images["k6"], "run_as_user": str(USER), "fs_group": str(USER)}
 
     def made(**changes):
-        login = {**dict.fromkeys(auth_spec()), "kubeconfig": kubeconfig}
-        return make([{**settings, **changes}], {"login": login, "run_id": "run-1", "pod": pod})[0]
+        login = {**dict.fromkeys(connection_spec()), "kubeconfig": kubeconfig}
+        return create_sinks([{**settings, **changes}], {"login": login, "run_id": "run-1", "pod": pod})[0]
 
     return made
 

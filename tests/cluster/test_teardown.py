@@ -6,23 +6,19 @@
 from __future__ import annotations
 
 import copy
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parent / "tenants"))
-
-from accounts import PARALLELISM, RBAC, Own, log_in, own_names, until
-
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import ownership
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.rights import Right, lacking
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.run_lease import hold
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.lease import acquire
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.permissions import Permission, missing
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.teardown import tear_down
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tenants import ensure_tenants
+from tenants.accounts import PARALLELISM, RBAC, Own, log_in, own_names, until
 
 NS = "/api/v1/namespaces"
 
@@ -42,7 +38,7 @@ def make(cluster: Cluster, path: str, name: str, run_id: str | None, **parts: ob
 def test_exactly_the_run_goes(cluster: Cluster, own: Own) -> None:
     home = f"{NS}/{own.home}"
     ensure_tenants(cluster, own.spec(3), PARALLELISM)
-    hold(cluster, own.home, own.run_id, 600)
+    acquire(cluster, own.home, own.run_id, 600)
     for name, run_id in (("ours", own.run_id), ("another-runs", "run-of-somebody"), ("foreign", None)):
         make(cluster, f"{home}/configmaps", name, run_id)
         make(cluster, f"{home}/secrets", name, run_id)
@@ -51,15 +47,19 @@ def test_exactly_the_run_goes(cluster: Cluster, own: Own) -> None:
     try:
         told = tear_down(cluster, own.run_id, [own.home], selector=own.selector, parallelism=PARALLELISM, check_mode=True)
         done = tear_down(cluster, own.run_id, [own.home], selector=own.selector, parallelism=PARALLELISM)
-        assert done["deleted"] == told["deleted"] and done["remaining"] == []
-        other = "run run-of-somebody made it"
+        assert done["deleted"] == told["deleted"]
+        assert done["remaining"] == []
+        other = "created by run run-of-somebody"
         assert [entry for entry in done["others"] if own.home in entry["object"]] == [
             {"object": f"{kind} {own.home}/another-runs", "why": other} for kind in ("ConfigMap", "Secret")
         ]
         assert done["deleted"]["ConfigMap"] == done["deleted"]["Secret"] == [f"{own.home}/ours"]
-        assert done["deleted"]["Lease"] == [f"{own.home}/perfscale-mlflow"] and len(done["deleted"]["Namespace"]) == 3
+        assert done["deleted"]["Lease"] == [f"{own.home}/perfscale-mlflow"]
+        assert len(done["deleted"]["Namespace"]) == 3
         assert not any(cluster.get(f"{NS}/{own.prefix}{number}") for number in (1, 2, 3))
-        assert cluster.get(f"{NS}/{stranger}") and cluster.get(f"{home}/configmaps/foreign") and cluster.get(f"{home}/secrets/another-runs")
+        assert cluster.get(f"{NS}/{stranger}")
+        assert cluster.get(f"{home}/configmaps/foreign")
+        assert cluster.get(f"{home}/secrets/another-runs")
         assert not any(tear_down(cluster, own.run_id, [own.home], selector=own.selector)["deleted"].values())
     finally:
         cluster.request("DELETE", f"{NS}/{stranger}")
@@ -104,7 +104,7 @@ def test_a_namespace_with_unmanaged_objects_stays(cluster: Cluster, own: Own) ->
     assert sorted(why) == sorted(f"Namespace {tenant}" for tenant in tenants)
     for tenant, kind in tenants.items():
         root, plural, _parts = OF_A_COLLEAGUE[kind]
-        assert f"does not manage: {kind} colleague. " in why[f"Namespace {tenant}"]
+        assert f"unmanaged objects: {kind} colleague. " in why[f"Namespace {tenant}"]
         assert cluster.get(f"{NS}/{tenant}")["status"]["phase"] == "Active"
         assert "deletionTimestamp" not in cluster.get(f"{root}/namespaces/{tenant}/{plural}/colleague")["metadata"]
         cluster.request("DELETE", f"{root}/namespaces/{tenant}/{plural}/colleague", {"propagationPolicy": "Background", "gracePeriodSeconds": 0})
@@ -122,7 +122,7 @@ def test_what_may_not_be_listed_keeps_a_namespace(cluster: Cluster, own: Own, tm
     try:
         ensure_tenants(cluster, own.spec(1), PARALLELISM)
         user = log_in(cluster, own.home, "load", tmp_path)
-        until("the role counts", lambda: not lacking(user, [Right("", "namespaces", "list")]), 20)
+        until("the role counts", lambda: not missing(user, [Permission("", "namespaces", "list")]), 20)
         done = tear_down(user, own.run_id, [], kinds=["Namespace"], selector=own.selector, parallelism=PARALLELISM)
         assert [entry["object"] for entry in done["remaining"]] == [f"Namespace {own.prefix}1"]
         assert "Grant the part `teardown` of rbac.yml" in done["remaining"][0]["why"]

@@ -5,20 +5,16 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parent / "tenants"))
-
-from accounts import login, until
-
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster, connect
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import connect
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.preflight import reach, token_problems
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.preflight import cluster_facts, token_problems
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tokens import request_token
+from tenants.accounts import login, until
 
 DAY_S = 86400
 
@@ -32,7 +28,7 @@ def account(cluster: Cluster, namespace: str) -> str:
 def test_a_token_logs_in_as_its_account_for_as_long_as_asked(cluster: Cluster, account: str) -> None:
     token = request_token(cluster, account, "load", 2 * DAY_S)
     assert abs(token.expires - time.time() - 2 * DAY_S) < 60
-    assert reach(connect(login(cluster, token.text)))["user"] == f"system:serviceaccount:{account}:load"
+    assert cluster_facts(connect(login(cluster, token.text)))["user"] == f"system:serviceaccount:{account}:load"
 
 
 def test_every_token_is_another_one(cluster: Cluster, account: str) -> None:
@@ -44,12 +40,12 @@ def test_a_token_ends_with_the_secret_that_it_is_bound_to(cluster: Cluster, acco
     secret = cluster.request("POST", secrets, {"metadata": {"name": "bound"}})
     token = request_token(cluster, account, "load", 3600, {"name": "bound", "uid": secret["metadata"]["uid"]})
     user = connect(login(cluster, token.text))
-    assert reach(user)["user"].endswith(":load")
+    assert cluster_facts(user)["user"].endswith(":load")
     cluster.request("DELETE", f"{secrets}/bound")
 
     def is_refused() -> bool:
         try:
-            reach(user)
+            cluster_facts(user)
         except ClusterError as error:
             return error.status == 401
         return False

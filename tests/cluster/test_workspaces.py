@@ -7,17 +7,11 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parent / "tenants"))
-
-import mlflow_pod
-from accounts import PARALLELISM, RBAC, Own, own_names, until
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
@@ -25,6 +19,8 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.teardo
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tenants import ensure_tenants
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.client import MlflowClient
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.workspaces import list_workspaces
+from tenants import mlflow_pod
+from tenants.accounts import PARALLELISM, RBAC, Own, own_names, until
 
 NS = "/api/v1/namespaces"
 
@@ -39,9 +35,11 @@ def test_tenants_come_once_go_out_of_sight_and_come_back(cluster: Cluster, own: 
     first = ensure_tenants(cluster, own.spec(20), PARALLELISM)
     assert len(first["created"]) == first["bindings"] == 20
     second = ensure_tenants(cluster, own.spec(20), PARALLELISM)
-    assert not any(second[key] for key in ("created", "selected", "unselected", "bindings", "accounts")) and second["ready"]
+    assert not any(second[key] for key in ("created", "selected", "unselected", "bindings", "accounts"))
+    assert second["ready"]
     lower = ensure_tenants(cluster, own.spec(5), PARALLELISM)
-    assert len(lower["unselected"]) == 15 and cluster.get(f"{NS}/{own.prefix}20")
+    assert len(lower["unselected"]) == 15
+    assert cluster.get(f"{NS}/{own.prefix}20")
     assert len(ensure_tenants(cluster, own.spec(20), PARALLELISM)["selected"]) == 15
 
 
@@ -57,13 +55,15 @@ def test_a_foreign_namespace_is_refused_or_adopted_and_survives(cluster: Cluster
     name = f"{own.prefix}2"
     cluster.request("POST", NS, {"metadata": {"name": name, "labels": {"team": "x"}}})
     try:
-        with pytest.raises(ClusterError, match=f"Namespace {name}: exists already and was not created by this collection"):
+        with pytest.raises(ClusterError, match=f"Namespace {name}: exists and is not managed by this collection"):
             ensure_tenants(cluster, own.spec(3), PARALLELISM)
         assert cluster.get(f"{NS}/{own.prefix}1") is None
         ensure_tenants(cluster, own.spec(3), PARALLELISM, adopt=True)
         done = tear_down(cluster, own.run_id, [], selector=own.selector, parallelism=PARALLELISM)
         left = cluster.request("GET", f"{NS}/{name}")["metadata"]
-        assert done["released"] == [name] and not set(own.selector) & set(left["labels"]) and left["labels"]["team"] == "x"
+        assert done["released"] == [name]
+        assert not set(own.selector) & set(left["labels"])
+        assert left["labels"]["team"] == "x"
         assert cluster.get(f"{RBAC}/namespaces/{name}/rolebindings/perfscale-mlflow-{own.role}") is None
     finally:
         cluster.request("DELETE", f"{NS}/{name}")
@@ -75,7 +75,7 @@ def test_a_namespace_that_is_being_deleted_is_waited_for_with_a_limit(cluster: C
     held = {"metadata": {"name": "held", "finalizers": ["perfscale.mlflow/test"]}}
     cluster.request("POST", f"{NS}/{name}/configmaps", held)
     cluster.request("DELETE", f"{NS}/{name}")
-    with pytest.raises(ClusterError, match=rf"Namespace {name}: is still being deleted after 6 s .*perfscale\.mlflow/test"):
+    with pytest.raises(ClusterError, match=rf"Namespace {name}: still being deleted after 6 s .*perfscale\.mlflow/test"):
         ensure_tenants(cluster, own.spec(1), PARALLELISM, timeout_s=6)
     cluster.request("PATCH", f"{NS}/{name}/configmaps/held", {"metadata": {"finalizers": None}}, content_type="application/merge-patch+json")
     assert ensure_tenants(cluster, own.spec(1), PARALLELISM, timeout_s=60)["created"] == [name]
@@ -121,32 +121,40 @@ def role(cluster: Cluster, own: Own, images: dict[str, str], playbook: Callable[
 def test_the_role_from_identity_to_teardown(cluster: Cluster, own: Own, role: Role, tmp_path: Path) -> None:
     tenants = [f"{own.prefix}{number}" for number in (1, 2, 3)]
     assert role("identity").returncode == 0
-    assert role.said["tokens"]["token_file"] == str(tmp_path / "load.token") and role.said["tokens"]["token_map_file"] is None
+    assert role.said["tokens"]["token_file"] == str(tmp_path / "load.token")
+    assert role.said["tokens"]["token_map_file"] is None
     assert (tmp_path / "load.token").stat().st_mode & 0o777 == 0o600
 
     assert role(workspaces_count=3).returncode == 0
-    assert role.said["result"]["created"] == tenants and role.said["result"]["extra"] == [] and role.said["result"]["ready"]
+    assert role.said["result"]["created"] == tenants
+    assert role.said["result"]["extra"] == []
+    assert role.said["result"]["ready"]
     again = role(workspaces_count=3)
-    assert again.returncode == 0 and "changed=1 " in again.stdout, "only the test's own file changes"
-    assert role.said["result"]["created"] == [] and role.said["result"]["existing"] == tenants
+    assert again.returncode == 0, "only the test's own file changes"
+    assert "changed=1 " in again.stdout, "only the test's own file changes"
+    assert role.said["result"]["created"] == []
+    assert role.said["result"]["existing"] == tenants
 
     assert role(workspaces_count=1).returncode == 0
     assert role.said["result"]["extra"] == [], "MLflow shows exactly the tenants of the level"
 
     assert role(workspaces_count=3, workspaces_token_mode="per_tenant").returncode == 0
     tokens = json.loads((tmp_path / "load_tokens.json").read_text())
-    assert sorted(tokens) == tenants and (tmp_path / "load_tokens.json").stat().st_mode & 0o777 == 0o600
+    assert sorted(tokens) == tenants
+    assert (tmp_path / "load_tokens.json").stat().st_mode & 0o777 == 0o600
 
     # One tenant in which the load has no rights: MLflow does not show it, and the role says so.
     cluster.request("DELETE", f"{RBAC}/namespaces/{tenants[1]}/rolebindings/perfscale-mlflow-{own.role}")
     client = MlflowClient(role.url, token_file=str(tmp_path / "load.token"))
     until("MLflow's kept decision ends", lambda: tenants[1] not in list_workspaces(client))
     unbound = role(workspaces_count=3, workspaces_token_mode="given")
-    assert unbound.returncode != 0 and "changed=0 " in unbound.stdout
+    assert unbound.returncode != 0
+    assert "changed=0 " in unbound.stdout
     assert re.findall(r"Workspace ([^:]+): not ready after 20 s \(1 of 3", " ".join(unbound.stdout.split()))[:1] == [tenants[1]]
 
     torn = role("teardown")
-    assert torn.returncode == 0 and not (tmp_path / "load.token").exists()
+    assert torn.returncode == 0
+    assert not (tmp_path / "load.token").exists()
     assert until("tenants are gone", lambda: all(cluster.get(f"{NS}/{name}") is None for name in tenants))
     assert cluster.get(f"{NS}/{own.home}"), "the namespace that is not the run's stays"
     assert all(token not in torn.stdout + unbound.stdout + again.stdout for token in tokens.values())

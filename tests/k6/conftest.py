@@ -5,22 +5,17 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-from mlflow_api import Mlflow
-from mlflow_server import started_mlflow
-from runs import executable
+from programs.k6 import executable
+from programs.mlflow import Mlflow, started_mlflow
 
 TENANTS = 4
 
 
 @pytest.fixture(params=["old", "new"], scope="session")
 def k6(request) -> str:
-    """Path of k6: the oldest supported one, then a current one."""
+    """Return the path of k6: the oldest supported one, then a current one."""
     if request.param == "old":
         return executable("k6", "PERFSCALE_K6")
     return executable("k6-new", "PERFSCALE_K6_NEW")
@@ -28,12 +23,12 @@ def k6(request) -> str:
 
 @pytest.fixture(scope="session")
 def any_k6() -> str:
-    """Path of k6, where the version makes no difference."""
+    """Return the path of a k6, where the version makes no difference."""
     return executable("k6", "PERFSCALE_K6")
 
 
 @pytest.fixture(scope="session")
 def mlflow(tmp_path_factory) -> Mlflow:
-    """A real MLflow on SQLite with workspaces tenant-1 … tenant-4."""
+    """Yield a real MLflow on SQLite with workspaces tenant-1 … tenant-4."""
     with started_mlflow(tmp_path_factory.mktemp("mlflow"), TENANTS) as server:
         yield server

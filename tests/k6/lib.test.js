@@ -1,46 +1,45 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Self-test of files/k6/lib, run inside k6 itself: `k6 run tests/k6/lib.test.js`; every check must hold. */
+/** Tests of files/k6/lib and files/k6/prefill, run inside k6 itself: `k6 run tests/k6/lib.test.js`; every check must pass. */
 import { check } from 'k6';
 import { createClock, planWindow } from '../../files/k6/lib/clock.js';
-import { answerOf, passed, reasonOf, tenantHeaders } from '../../files/k6/lib/client.js';
-import { parseDuration } from '../../files/k6/lib/duration.js';
+import { failureReason, isSuccess, selectedValue, tenantHeaders } from '../../files/k6/lib/client.js';
 import { OPERATIONS } from '../../files/k6/lib/operations.js';
-import { prefillSummary } from '../../files/k6/lib/prefill_summary.js';
 import { scenariosOf, trainersOf } from '../../files/k6/lib/profiles.js';
 import { createChooser, createRandom, pick } from '../../files/k6/lib/random.js';
-import { delayOf, retriable } from '../../files/k6/lib/retry.js';
-import { loadSettings, prefillSettings } from '../../files/k6/lib/settings.js';
+import { loadSettings, parseDuration, prefillSettings } from '../../files/k6/lib/settings.js';
 import { withOperations } from '../../files/k6/lib/summary.js';
+import { isRetryable, retryDelay } from '../../files/k6/prefill/client.js';
+import { prefillSummary } from '../../files/k6/prefill/summary.js';
 
 export const options = { thresholds: { checks: ['rate==1.00'] } };
 
-const HAND = { MLFLOW_URL: 'http://127.0.0.1:5000/' };
+const MANUAL = { MLFLOW_URL: 'http://127.0.0.1:5000/' };
 const noFile = (path) => { throw new Error(`no such file ${path}`); };
-const load = (env) => loadSettings({ ...HAND, ...env }, noFile);
+const load = (env) => loadSettings({ ...MANUAL, ...env }, noFile);
 
-/** The sentence that a call throws, or nothing. */
-function refusal(call) {
+/** The error that a call throws, or nothing. */
+function errorOf(call) {
   try {
     call();
-  } catch (sentence) {
-    return String(sentence);
+  } catch (error) {
+    return String(error);
   }
   return '';
 }
 
-function holds(name, value) {
-  check(value, { [name]: (seen) => seen === true });
+function passes(name, value) {
+  check(value, { [name]: (actual) => actual === true });
 }
 
-function equals(name, seen, wanted) {
-  holds(`${name}: ${JSON.stringify(seen)} is ${JSON.stringify(wanted)}`, JSON.stringify(seen) === JSON.stringify(wanted));
+function equals(name, actual, expected) {
+  passes(`${name}: ${JSON.stringify(actual)} is ${JSON.stringify(expected)}`, JSON.stringify(actual) === JSON.stringify(expected));
 }
 
 function testDurations() {
   const seconds = { 90: 90, '1h30m': 5400, '10m': 600, '1.5s': 1.5, '500ms': 0.5, '1d': 86400 };
   for (const text of Object.keys(seconds)) equals(`duration ${text}`, parseDuration(text, 'DURATION'), seconds[text]);
   for (const text of ['ten', '', '-5s', '5 m', '10x']) {
-    holds(`duration "${text}" is refused by name`, refusal(() => parseDuration(text, 'DURATION')).startsWith('DURATION: '));
+    passes(`duration "${text}" is rejected by name`, errorOf(() => parseDuration(text, 'DURATION')).startsWith('DURATION: '));
   }
 }
 
@@ -55,15 +54,15 @@ function testRandom() {
   const draws = (random) => [random(), random(), random()];
   equals('same words, same numbers', draws(createRandom(42, 'training', 7)), draws(createRandom(42, 'training', 7)));
   for (const words of [[43, 'training', 7], [42, 'browsing', 7], [42, 'training', 8]]) {
-    holds(`other words (${words}), other numbers`, draws(createRandom(...words))[0] !== draws(createRandom(42, 'training', 7))[0]);
+    passes(`other words (${words}), other numbers`, draws(createRandom(...words))[0] !== draws(createRandom(42, 'training', 7))[0]);
   }
   const random = createRandom(1);
   const uniform = createChooser(10, { distribution: 'uniform' });
-  for (const tenant of [1, 10]) holds(`uniform: tenant ${tenant} gets a tenth`, Math.abs(shareOf(uniform, random, tenant, 20000) - 0.1) < 0.01);
+  for (const tenant of [1, 10]) passes(`uniform: tenant ${tenant} gets a tenth`, Math.abs(shareOf(uniform, random, tenant, 20000) - 0.1) < 0.01);
   const zipf = createChooser(4, { distribution: 'zipf', exponent: 1 });
   const weight = 1 + 1 / 2 + 1 / 3 + 1 / 4;
   for (const rank of [1, 2, 3, 4]) {
-    holds(`zipf: rank ${rank} gets its share`, Math.abs(shareOf(zipf, random, rank, 20000) - 1 / rank / weight) < 0.015);
+    passes(`zipf: rank ${rank} gets its share`, Math.abs(shareOf(zipf, random, rank, 20000) - 1 / rank / weight) < 0.015);
   }
   equals('one tenant is always drawn', [uniform, createChooser(1, { distribution: 'zipf', exponent: 1 })].map((c) => c(() => 0)), [1, 1]);
   equals('the highest draw is the last tenant', [uniform, zipf].map((chooser) => chooser(() => 0.9999999)), [10, 4]);
@@ -71,44 +70,44 @@ function testRandom() {
   // First draws of neighbouring iterations must not be related: they choose the tenants.
   let below = 0;
   for (let i = 0; i < 10000; i += 1) if (createRandom(42, 'browsing', i)() < 0.2) below += 1;
-  holds('first draws of iterations are uniform', Math.abs(below / 10000 - 0.2) < 0.015);
+  passes('first draws of iterations are uniform', Math.abs(below / 10000 - 0.2) < 0.015);
 }
 
 function testClock() {
   const window = planWindow(1000, { warmup_s: 5, window_s: 20 });
   equals('window', window, { perfscale: 'window', warmup_start_ms: 1000, start_ms: 6000, end_ms: 26000 });
   const at = (now) => createClock(window, { tail_limit_s: 30, request_timeout_s: 60 }, () => now);
-  equals('the end belongs to the tail', [at(25999).ended(), at(26000).ended()], [false, true]);
+  equals('the end is part of the graceful stop', [at(25999).ended(), at(26000).ended()], [false, true]);
   equals('pauses end with the window', [at(1000).secondsLeft(1), at(25500).secondsLeft(1), at(27000).secondsLeft(1)], [1, 0.5, 0]);
-  equals('requests end with the tail', [at(1000).requestTimeout(), at(-9000).requestTimeout(), at(25999).requestTimeout(), at(26000).requestTimeout()], [55000, 60000, 30001, 0]);
+  equals('requests end with the graceful stop', [at(1000).requestTimeout(), at(-9000).requestTimeout(), at(25999).requestTimeout(), at(26000).requestTimeout()], [55000, 60000, 30001, 0]);
 }
 
 function testProfiles() {
   const cases = [[2, 1], [5, 1], [7, 1], [8, 2], [10, 2], [14, 3], [50, 10]];
-  for (const [users, trainers] of cases) equals(`${users} users, trainers`, trainersOf(users, 0.2), trainers);
+  for (const [vus, trainers] of cases) equals(`${vus} VUs, trainers`, trainersOf(vus, 0.2), trainers);
   equals('share 0 and 1', [trainersOf(5, 0), trainersOf(5, 1), trainersOf(5, 0.99)], [0, 5, 4]);
   const closed = scenariosOf(load({ CONCURRENCY: '10', DURATION: '20s', WARMUP: '5s' }));
   equals('closed', [closed.training.vus, closed.browsing.vus, closed.training.duration], [2, 8, '25000ms']);
-  equals('closed, one user', Object.keys(scenariosOf(load({ CONCURRENCY: '1' }))), ['mixed', 'heartbeat']);
+  equals('closed, one VU', Object.keys(scenariosOf(load({ CONCURRENCY: '1' }))), ['mixed', 'heartbeat']);
   const open = scenariosOf(load({ RATE: '0.7' }));
   equals('open, fractional rate', [open.training.rate, open.browsing.rate, open.training.timeUnit], [140, 560, '1000s']);
-  equals('open, users', open.training.maxVUs + open.browsing.maxVUs, 200);
-  holds('open, made beforehand', open.training.preAllocatedVUs >= 1 && open.browsing.preAllocatedVUs <= open.browsing.maxVUs);
+  equals('open, VUs', open.training.maxVUs + open.browsing.maxVUs, 200);
+  passes('open, preallocated', open.training.preAllocatedVUs >= 1 && open.browsing.preAllocatedVUs <= open.browsing.maxVUs);
 }
 
-function testHandSettings() {
+function testManualSettings() {
   const settings = load({ TENANT_COUNT: '5', CONCURRENCY: '20', DURATION: '1h30m', MLFLOW_TOKEN: 'secret' });
   equals('by hand', [settings.tenants.count, settings.window_s, settings.mlflow.url, settings.mlflow.token, settings.mlflow.tls_verify],
     [5, 5400, 'http://127.0.0.1:5000', 'secret', true]);
   equals('summary, closed', settings.summary_file, 'summary_tenants-5_concurrency_20.json');
   equals('summary, open', load({ RATE: '2.5' }).summary_file, 'summary_tenants-1_rate_2.5.json');
-  const prefill = prefillSettings({ ...HAND, TENANT_COUNT: '3', RUNS_PER_EXPERIMENT: '4', MAX_DURATION: '5m' }, noFile);
+  const prefill = prefillSettings({ ...MANUAL, TENANT_COUNT: '3', RUNS_PER_EXPERIMENT: '4', MAX_DURATION: '5m' }, noFile);
   equals('prefill by hand', [prefill.tenants.numbers, prefill.data_set.runs_per_experiment, prefill.max_duration_s], [[1, 2, 3], 4, 300]);
-  equals('digest of the default shape', prefillSettings(HAND, noFile).data_set.digest, '5f6a59d7ec68');
+  equals('digest of the default shape', prefillSettings(MANUAL, noFile).data_set.digest, '5f6a59d7ec68');
 }
 
-function testRefusals() {
-  const refused = [
+function testInvalidSettings() {
+  const invalid = [
     ['no URL', () => loadSettings({}, noFile), 'MLFLOW_URL'],
     ['URL without scheme', () => load({ MLFLOW_URL: 'mlflow:5000' }), 'http://'],
     ['concurrency 0', () => load({ CONCURRENCY: '0' }), 'CONCURRENCY'],
@@ -117,15 +116,15 @@ function testRefusals() {
     ['duration', () => load({ DURATION: 'ten' }), 'DURATION: "ten"'],
     ['duration 0', () => load({ DURATION: '0s' }), 'Use a number above 0.'],
     ['rate 0', () => load({ RATE: '0' }), 'RATE'],
-    ['no file', () => load({ PERFSCALE_CONFIG: '/nowhere' }), 'PERFSCALE_CONFIG /nowhere: cannot be read'],
-    ['no JSON', () => loadSettings({ PERFSCALE_CONFIG: 'x' }, () => '{'), 'is not JSON'],
-    ['no mlflow', () => loadSettings({ PERFSCALE_CONFIG: 'x' }, () => '{"tenants": {"count": 1}}'), 'choice: is missing'],
-    ['prefill tenants', () => prefillSettings({ ...HAND, TENANT_COUNT: 'x' }, noFile), 'tenants.numbers'],
-    ['prefill shape', () => prefillSettings({ ...HAND, RUNS_PER_EXPERIMENT: '-1' }, noFile), 'RUNS_PER_EXPERIMENT'],
+    ['no file', () => load({ PERFSCALE_CONFIG: '/nowhere' }), 'PERFSCALE_CONFIG /nowhere: not readable'],
+    ['no JSON', () => loadSettings({ PERFSCALE_CONFIG: 'x' }, () => '{'), 'invalid JSON'],
+    ['no mlflow', () => loadSettings({ PERFSCALE_CONFIG: 'x' }, () => '{"tenants": {"count": 1}}'), 'choice: missing'],
+    ['prefill tenants', () => prefillSettings({ ...MANUAL, TENANT_COUNT: 'x' }, noFile), 'tenants.numbers'],
+    ['prefill shape', () => prefillSettings({ ...MANUAL, RUNS_PER_EXPERIMENT: '-1' }, noFile), 'RUNS_PER_EXPERIMENT'],
   ];
-  for (const [name, call, words] of refused) {
-    const sentence = refusal(call);
-    holds(`${name}: "${sentence}" holds "${words}"`, sentence.includes(words));
+  for (const [name, call, words] of invalid) {
+    const error = errorOf(call);
+    passes(`${name}: "${error}" contains "${words}"`, error.includes(words));
   }
 }
 
@@ -140,33 +139,33 @@ function fileSettings(changes, token = 'abc\n') {
 function testFileSettings() {
   equals('token from its file', fileSettings({}).mlflow.token, 'abc');
   equals('TLS not verified when asked', fileSettings({}).mlflow.tls_verify, false);
-  const refused = {
+  const invalid = {
     'profile.kind: "spike" is unknown. Use one of: closed, open.': () => fileSettings({ profile: { kind: 'spike' } }),
     'Use one of: uniform, zipf.': () => fileSettings({ tenants: { count: 1, choice: { distribution: 'x' } } }),
     'training_share: "2" is not allowed. Use a number from 0 to 1.': () => fileSettings({ training_share: 2 }),
     'profile.users_max: "1"': () => fileSettings({ profile: { kind: 'open', rate: 1, users_max: 1 } }),
-    'is empty': () => fileSettings({}, ' '),
+    'empty': () => fileSettings({}, ' '),
   };
-  for (const words of Object.keys(refused)) holds(`refused: ${words}`, refusal(refused[words]).includes(words));
+  for (const words of Object.keys(invalid)) passes(`invalid: ${words}`, errorOf(invalid[words]).includes(words));
 }
 
-function testAnswers() {
-  equals('only the status counts', [200, 204, 299, 302, 199, 400, 500, 0].map((status) => passed({ status })),
+function testResponses() {
+  equals('only the status counts', [200, 204, 299, 302, 199, 400, 500, 0].map((status) => isSuccess({ status })),
     [true, true, true, false, false, false, false, false]);
-  equals('nothing asked', answerOf({ json: noFile }, {}), true);
-  equals('not JSON', answerOf({ json: noFile }, { answer: 'x' }), null);
-  equals('absent part', [answerOf({ json: () => undefined }, { answer: 'x', absent: [] }), answerOf({ json: () => undefined }, { answer: 'x' })], [[], null]);
-  equals('reason', reasonOf({ status: 503, body: 'busy' }), 'HTTP 503: busy');
+  equals('nothing selected', selectedValue({ json: noFile }, {}), true);
+  equals('not JSON', selectedValue({ json: noFile }, { select: 'x' }), null);
+  equals('absent part', [selectedValue({ json: () => undefined }, { select: 'x', fallback: [] }), selectedValue({ json: () => undefined }, { select: 'x' })], [[], null]);
+  equals('reason', failureReason({ status: 503, body: 'busy' }), 'HTTP 503: busy');
   equals('no token, no header', tenantHeaders(null, 't').json.Authorization, undefined);
   equals('token', tenantHeaders('s', 't').binary.Authorization, 'Bearer s');
 }
 
 function testRetries() {
-  equals('worth another try', [0, 429, 500, 503, 400, 401, 404].map((status) => retriable({ status })),
+  equals('retryable', [0, 429, 500, 503, 400, 401, 404].map((status) => isRetryable({ status })),
     [true, true, true, true, false, false, false]);
-  equals('doubling, limited', [1, 2, 5, 9].map((attempt) => delayOf({}, attempt, () => 1)), [0.5, 1, 8, 8]);
-  equals('at least half', delayOf({}, 1, () => 0), 0.25);
-  equals('Retry-After, limited', ['3', '900', 'x'].map((value) => delayOf({ headers: { 'Retry-After': value } }, 1, () => 1)), [3, 30, 0.5]);
+  equals('doubling, limited', [1, 2, 5, 9].map((attempt) => retryDelay({}, attempt, () => 1)), [0.5, 1, 8, 8]);
+  equals('at least half', retryDelay({}, 1, () => 0), 0.25);
+  equals('Retry-After, limited', ['3', '900', 'x'].map((value) => retryDelay({ headers: { 'Retry-After': value } }, 1, () => 1)), [3, 30, 0.5]);
 }
 
 function testSummaries() {
@@ -177,22 +176,22 @@ function testSummaries() {
     'http_req_failed{name:get_run}': { values: { passes: 1, fails: 0 } },
   };
   const summary = withOperations({ state: { testRunDurationMs: 2000 }, metrics }).metrics;
-  equals('figures of an operation', [summary.create_run_passed.values, summary.create_run_failed.values, summary.create_run_response_time.values.avg],
+  equals('metrics of an operation', [summary.create_run_passed.values, summary.create_run_failed.values, summary.create_run_response_time.values.avg],
     [{ count: 2, rate: 1 }, { count: 1, rate: 0.5 }, 5]);
-  equals('none passed: no latency', summary.get_run_response_time, undefined);
+  equals('none successful: no latency', summary.get_run_response_time, undefined);
   equals('never seen: zero', summary.log_metric_failed.values.count, 0);
   equals('two counters per operation', Object.keys(summary).filter((name) => /_(passed|failed)$/.test(name)).length, 2 * OPERATIONS.length);
-  const cut = prefillSummary(null, prefillSettings(HAND, noFile))['./prefill_summary.json'];
-  equals('prefill cut off', JSON.parse(cut).status, 'failed');
+  const interrupted = prefillSummary(null, prefillSettings(MANUAL, noFile))['./prefill_summary.json'];
+  equals('interrupted prefill', JSON.parse(interrupted).status, 'failed');
 }
 
 export default function selfTest() {
-  [testDurations, testRandom, testClock, testProfiles, testHandSettings, testRefusals, testFileSettings, testAnswers, testRetries,
+  [testDurations, testRandom, testClock, testProfiles, testManualSettings, testInvalidSettings, testFileSettings, testResponses, testRetries,
     testSummaries].forEach((test) => test());
 }
 
-/** Names what did not hold. */
+/** Names the failed checks. */
 export function handleSummary(data) {
-  const broken = data.root_group.checks.filter((one) => one.fails > 0).map((one) => `FAILED ${one.name}\n`);
-  return { stdout: `${data.root_group.checks.length - broken.length} checks hold.\n${broken.join('')}` };
+  const failed = data.root_group.checks.filter((one) => one.fails > 0).map((one) => `FAILED ${one.name}\n`);
+  return { stdout: `${data.root_group.checks.length - failed.length} checks passed.\n${failed.join('')}` };
 }

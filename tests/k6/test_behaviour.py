@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How users behave towards a server that is gone, refuses, or answers at once (a stand-in)."""
+"""How VUs behave towards a server that is down, fails, or responds at once (a fake)."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from collections import Counter
 from urllib.parse import parse_qs
 
 import pytest
-from runs import LOAD, PREFILL, load_config, prefill_config, run_k6, stand_in
 
-USERS = 20
+from fakes.fake_mlflow_k6 import fake_mlflow
+from fakes.k6_configs import load_config, prefill_config
+from programs.k6 import LOAD, PREFILL, run_k6
+
+VUS = 20
 WINDOW_S = 4
 
 
@@ -22,24 +25,24 @@ def rows_of(ended, metric):
 
 
 @pytest.fixture
-def nobody() -> str:
-    """A URL at which nobody listens: bound, so that nobody else takes it."""
+def closed_port() -> str:
+    """Yield a URL of a closed port: bound, so that no other process takes it."""
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{bound.getsockname()[1]}"
 
 
-def patience(url, tmp_path, k6):
-    config = load_config(url, profile={"kind": "closed", "concurrency": USERS}, warmup_s=0, window_s=WINDOW_S)
+def load_of_failures(url, tmp_path, k6):
+    config = load_config(url, profile={"kind": "closed", "concurrency": VUS}, warmup_s=0, window_s=WINDOW_S)
     ended = run_k6(k6, LOAD, tmp_path, config=config, samples=True)
     assert ended.code == 0, ended.log
     requests = rows_of(ended, "http_req_duration")
-    assert USERS <= len(requests) <= USERS * WINDOW_S
+    assert VUS <= len(requests) <= VUS * WINDOW_S
     return ended, requests
 
 
-def test_users_think_when_the_server_is_gone(k6, nobody, tmp_path):
-    ended, requests = patience(nobody, tmp_path, k6)
+def test_vus_think_when_the_server_is_down(k6, closed_port, tmp_path):
+    ended, requests = load_of_failures(closed_port, tmp_path, k6)
     assert {row["status"] for row in requests} == {"0"}
     assert all(1200 <= int(row["error_code"]) <= 1299 for row in requests)
     metrics = ended.json("summary.json")["data"]["metrics"]
@@ -47,15 +50,15 @@ def test_users_think_when_the_server_is_gone(k6, nobody, tmp_path):
     assert "list_workspaces_response_time" not in metrics
 
 
-def test_users_think_when_the_token_is_wrong(k6, tmp_path):
+def test_vus_think_when_the_token_is_wrong(k6, tmp_path):
     token = tmp_path / "token"
     token.write_text("canary-token\n")
-    with stand_in(refuse=401) as url:
+    with fake_mlflow(fail=401) as url:
         config_url = {"url": url, "token_file": str(token), "tls_verify": True}
-        config = load_config(url, mlflow=config_url, profile={"kind": "closed", "concurrency": USERS}, warmup_s=0, window_s=WINDOW_S)
+        config = load_config(url, mlflow=config_url, profile={"kind": "closed", "concurrency": VUS}, warmup_s=0, window_s=WINDOW_S)
         ended = run_k6(k6, LOAD, tmp_path / "run", config=config, samples=True)
     requests = rows_of(ended, "http_req_duration")
-    assert USERS <= len(requests) <= USERS * WINDOW_S
+    assert VUS <= len(requests) <= VUS * WINDOW_S
     assert {row["status"] for row in requests} == {"401"}
     assert "HTTP 401" in ended.log
     written = "".join(path.read_text() for path in (tmp_path / "run").iterdir())
@@ -64,14 +67,14 @@ def test_users_think_when_the_token_is_wrong(k6, tmp_path):
 
 @pytest.fixture(name="tokens")
 def fixture_tokens(tmp_path):
-    """A file with a token for each of three tenants."""
+    """Return a file with a token for each of three tenants."""
     path = tmp_path / "tokens.json"
     path.write_text(json.dumps({f"tenant-{number}": f"canary-token-{number}" for number in (1, 2, 3)}))
     return path
 
 
 def test_each_tenant_carries_its_own_token(k6, tokens, tmp_path):
-    with stand_in(tokens=tokens) as url:
+    with fake_mlflow(tokens=tokens) as url:
         config = load_config(url, mlflow={"url": url, "token_file": None, "token_map_file": str(tokens), "tls_verify": True})
         ended = run_k6(k6, LOAD, tmp_path / "run", config=config, samples=True)
     requests = rows_of(ended, "http_req_duration")
@@ -81,7 +84,7 @@ def test_each_tenant_carries_its_own_token(k6, tokens, tmp_path):
 
 
 def test_prefill_carries_the_token_of_each_tenant(any_k6, tokens, tmp_path):
-    with stand_in(tokens=tokens) as url:
+    with fake_mlflow(tokens=tokens) as url:
         mlflow = {"url": url, "token_file": None, "token_map_file": str(tokens), "tls_verify": True}
         ended = run_k6(any_k6, PREFILL, tmp_path / "run", config=prefill_config(url, mlflow=mlflow, tenants={"prefix": "tenant-", "numbers": [3, 1]}))
     assert ended.code == 0, ended.log
@@ -91,28 +94,28 @@ def test_prefill_carries_the_token_of_each_tenant(any_k6, tokens, tmp_path):
 def test_the_token_of_a_run_by_hand_may_lie_in_a_file(any_k6, tmp_path):
     (tmp_path / "token").write_text("canary-token\n")
     (tmp_path / "tokens.json").write_text('{"tenant-1": "canary-token"}')
-    with stand_in(tokens=tmp_path / "tokens.json") as url:
+    with fake_mlflow(tokens=tmp_path / "tokens.json") as url:
         env = {"MLFLOW_URL": url, "MLFLOW_TOKEN_FILE": str(tmp_path / "token"), "CONCURRENCY": "2", "DURATION": "2s"}
         ended = run_k6(any_k6, LOAD, tmp_path / "run", env=env, samples=True)
     assert ended.code == 0, ended.log
     assert {row["status"] for row in rows_of(ended, "http_req_duration")} == {"200"}
 
 
-def test_storm_of_errors_is_not_answered_by_a_storm(any_k6, tmp_path):
-    with stand_in(refuse=503) as url:
-        _ended, requests = patience(url, tmp_path, any_k6)
+def test_errors_cause_no_storm_of_requests(any_k6, tmp_path):
+    with fake_mlflow(fail=503) as url:
+        _ended, requests = load_of_failures(url, tmp_path, any_k6)
     assert {row["status"] for row in requests} == {"503"}
 
 
-def test_a_redirect_is_no_answer(any_k6, tmp_path):
-    with stand_in(refuse=302) as url:
-        ended, requests = patience(url, tmp_path, any_k6)
+def test_a_redirect_is_a_failure(any_k6, tmp_path):
+    with fake_mlflow(fail=302) as url:
+        ended, requests = load_of_failures(url, tmp_path, any_k6)
     assert {(row["status"], row["expected_response"]) for row in requests} == {("302", "false")}
     assert ended.json("summary.json")["data"]["metrics"]["http_req_failed"]["values"]["rate"] == 1
 
 
 def test_journey_goes_on_where_it_can(any_k6, tmp_path):
-    with stand_in(refuse=500, path="registered-models/create") as url:
+    with fake_mlflow(fail=500, path="registered-models/create") as url:
         config = load_config(url, profile={"kind": "closed", "concurrency": 1}, training_share=1, think_time_s=0.1, warmup_s=0)
         ended = run_k6(any_k6, LOAD, tmp_path, config=config, samples=True)
     names = Counter(row["name"] for row in rows_of(ended, "http_req_duration"))
@@ -120,11 +123,12 @@ def test_journey_goes_on_where_it_can(any_k6, tmp_path):
     assert names["create_prompt_version"] == 0
     assert names["update_run_status"] >= 3
     outcomes = {parse_qs(row["extra_tags"])["outcome"][0] for row in rows_of(ended, "journey_duration")}
-    assert "failed" in outcomes and "completed" not in outcomes
+    assert "failed" in outcomes
+    assert "completed" not in outcomes
 
 
 def journeys(ended):
-    """Tenants of the browsing journeys in the order in which they began, and operations per journey kind."""
+    """Return the tenants of the browsing journeys in the order of their start."""
     first = [row for row in rows_of(ended, "http_req_duration") if row["name"] == "list_workspaces"]
     first.sort(key=lambda row: int(row["timestamp"]))
     return [parse_qs(row["metadata"])["tenant"][0] for row in first]
@@ -135,7 +139,7 @@ def open_journeys(k6, directory, **changes):
         "profile": {"kind": "open", "rate": 5, "users_max": 20},
         "tenants": {"prefix": "tenant-", "count": 50, "choice": {"distribution": "uniform"}},
     }
-    with stand_in() as url:
+    with fake_mlflow() as url:
         ended = run_k6(k6, LOAD, directory, config=load_config(url, **(shape | changes)), samples=True)
     assert ended.code == 0, ended.log
     return ended
@@ -158,14 +162,14 @@ def test_open_profile_starts_journeys_at_its_rate(any_k6, tmp_path):
     assert not rows_of(ended, "dropped_iterations")
 
 
-def test_journeys_have_the_old_number_of_requests(any_k6, tmp_path):
-    with stand_in() as url:
+def test_journeys_have_the_legacy_number_of_requests(any_k6, tmp_path):
+    with fake_mlflow() as url:
         config = load_config(url, profile={"kind": "closed", "concurrency": 2}, training_share=0.5, think_time_s=0.5, warmup_s=0)
         ended = run_k6(any_k6, LOAD, tmp_path, config=config, samples=True)
     names = Counter(row["name"] for row in rows_of(ended, "http_req_duration"))
     begun = {"training": names["create_experiment"], "browsing": names["list_workspaces"]}
     finished = Counter(parse_qs(row["extra_tags"])["journey"][0] for row in rows_of(ended, "journey_duration") if "completed" in row["extra_tags"])
     requests = Counter(parse_qs(row["metadata"])["journey"][0] for row in rows_of(ended, "http_req_duration"))
-    assert finished["training"] >= 2 and finished["browsing"] >= 2
+    assert min(finished["training"], finished["browsing"]) >= 2
     for journey, size in (("training", 43), ("browsing", 58)):
         assert finished[journey] * size <= requests[journey] <= begun[journey] * size

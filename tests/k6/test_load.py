@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The load script against a real MLflow: what it sends, when, and what it leaves."""
+"""The load script against a real MLflow: what it sends, when, and its results."""
 
 from __future__ import annotations
 
@@ -11,18 +11,20 @@ from collections import Counter
 from urllib.parse import parse_qs
 
 import pytest
-from runs import LOAD, PREFILL, load_config, prefill_config, run_k6
+
+from fakes.k6_configs import load_config, prefill_config
+from programs.k6 import LOAD, PREFILL, run_k6
 
 TRAINING = ["create_experiment", "create_prompt", "create_prompt_version", "create_run", "log_metric", "log_parameter", "log_artifact", "update_run_status"]
 BROWSING = ["list_workspaces", "search_prompts", "search_experiments", "get_experiment", "search_runs", "get_run", "list_artifacts", "fetch_artifact"]
-# The HTTP stamps are whole milliseconds, and a request passes the question "has the window ended" before it is sent.
+# The HTTP stamps are whole milliseconds, and the end of the window is checked before a request is sent.
 SLACK_MS = 60
 WINDOW_S = (8, 90)  # least and most
 
 
 @pytest.fixture(scope="session")
 def prefilled(any_k6, mlflow, tmp_path_factory):
-    """How a small data set came into three tenants of the MLflow (prefill's summary)."""
+    """Prefill a small data set into three tenants and return the summary."""
     ended = run_k6(any_k6, PREFILL, tmp_path_factory.mktemp("prefill"), config=prefill_config(mlflow.url))
     assert ended.code == 0, ended.log
     return ended.json("prefill_summary.json")
@@ -30,20 +32,20 @@ def prefilled(any_k6, mlflow, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def filled(mlflow, prefilled):
-    """The MLflow, with that data set."""
+    """Return the MLflow with that data set."""
     assert prefilled["status"] == "complete"
     return mlflow
 
 
 @pytest.fixture(scope="session")
 def window_s(prefilled) -> int:
-    """Seconds in which one user of two makes a whole journey on this machine: about what a hundred writes of four took."""
+    """Return the seconds in which one of two VUs completes a journey on this machine: about what a hundred writes of four took."""
     least, most = WINDOW_S
     return round(min(most, max(least, 1.5 * prefilled["seconds"])))
 
 
 def window_of(ended) -> dict:
-    """The window as the log tells it."""
+    """Return the window of the log."""
     line = next(line for line in ended.log.splitlines() if "perfscale" in line)
     return json.loads(re.search(r'msg="(\{.*\})" source', line).group(1).replace('\\"', '"'))
 
@@ -53,14 +55,14 @@ def requests_of(rows, metric="http_req_duration"):
 
 
 def journeys_of(rows):
-    """(journey, outcome) of every journey that started."""
+    """Count (journey, outcome) of every journey that started."""
     tags = [parse_qs(row["extra_tags"]) for row in requests_of(rows, "journey_duration")]
     return Counter((tag["journey"][0], tag["outcome"][0]) for tag in tags)
 
 
 @pytest.fixture(scope="module")
 def closed(k6, filled, window_s, tmp_path_factory):
-    """One training and one browsing user, for so long that both make a whole journey."""
+    """Run one training and one browsing VU, for so long that both complete a journey."""
     config = load_config(filled.url, profile={"kind": "closed", "concurrency": 2}, think_time_s=0.1, window_s=window_s)
     ended = run_k6(k6, LOAD, tmp_path_factory.mktemp("closed"), config=config, samples=True)
     assert ended.code == 0, ended.log
@@ -80,7 +82,7 @@ def test_requests_carry_tenant_and_journey(closed):
         assert row["error_code"] == ""
 
 
-def test_duration_and_waiting_are_neighbours(closed):
+def test_duration_and_waiting_are_close_rows(closed):
     rows = closed.rows()
     at = [index for index, row in enumerate(rows) if row["metric_name"] == "http_req_duration"]
     for index in at:
@@ -89,14 +91,14 @@ def test_duration_and_waiting_are_neighbours(closed):
         assert 0 <= float(waiting["metric_value"]) <= float(rows[index]["metric_value"])
 
 
-def test_log_and_summary_tell_the_window(closed, window_s):
+def test_log_and_summary_contain_the_window(closed, window_s):
     window = window_of(closed)
     assert window["start_ms"] - window["warmup_start_ms"] == 1000
     assert window["end_ms"] - window["start_ms"] == window_s * 1000
     assert closed.json("summary.json")["data"]["setup_data"] == window
 
 
-def test_users_stop_when_the_window_ends(closed):
+def test_vus_stop_when_the_window_ends(closed):
     window = window_of(closed)
     rows = closed.rows()
     starts = [int(row["timestamp"]) - float(row["metric_value"]) for row in requests_of(rows)]
@@ -115,7 +117,7 @@ def test_heartbeat_beats_through_the_window(closed, window_s):
     assert {row["scenario"] for row in requests_of(closed.rows())} == {"training", "browsing"}
 
 
-def test_summary_has_the_old_shape(closed):
+def test_summary_has_the_legacy_format(closed):
     summary = closed.json("summary.json")
     assert (summary["concurrency"], summary["tenants"]) == (2, 3)
     metrics = summary["data"]["metrics"]
@@ -128,7 +130,7 @@ def test_summary_has_the_old_shape(closed):
     assert not [name for name in metrics if "{name:" in name]
 
 
-def test_old_environment_by_hand(k6, filled, tmp_path):
+def test_legacy_environment_by_hand(k6, filled, tmp_path):
     env = {"MLFLOW_URL": filled.url, "MLFLOW_TOKEN": "canary-token", "TENANT_COUNT": "2", "CONCURRENCY": "3", "DURATION": "0m3s"}
     ended = run_k6(k6, LOAD, tmp_path, env=env)
     assert ended.code == 0, ended.log
@@ -137,7 +139,7 @@ def test_old_environment_by_hand(k6, filled, tmp_path):
     assert "canary-token" not in ended.log + json.dumps(summary)
 
 
-def test_one_user_draws_its_journey(any_k6, filled, tmp_path):
+def test_one_vu_draws_its_journey(any_k6, filled, tmp_path):
     config = load_config(filled.url, profile={"kind": "closed", "concurrency": 1}, training_share=0.5, think_time_s=0, window_s=6)
     ended = run_k6(any_k6, LOAD, tmp_path, config=config, samples=True)
     assert ended.code == 0, ended.log

@@ -1,13 +1,16 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The prefill script: what it leaves, what it repairs, and what it says when it cannot."""
+"""The prefill script: what it creates, what it repairs, and its errors."""
 
 from __future__ import annotations
 
 import pytest
-from mlflow_api import API
-from runs import PREFILL, prefill_config, run_k6, stand_in
+
+from fakes.fake_mlflow_k6 import fake_mlflow
+from fakes.k6_configs import prefill_config
+from programs.k6 import PREFILL, run_k6
+from programs.mlflow import API
 
 THRESHOLD_CROSSED = 99
 DIGEST = "fedcba987654"
@@ -23,7 +26,7 @@ def prefill(k6, url, directory, **changes):
 
 
 def holdings(mlflow, workspace):
-    """All that a tenant holds of the data set, without what the server makes up."""
+    """Return what a tenant holds of the data set, without what the server generates."""
     found = {}
     for experiment in mlflow.experiments(workspace, PREFIX):
         runs = {}
@@ -32,6 +35,7 @@ def holdings(mlflow, workspace):
             tags = {tag["key"]: tag["value"] for tag in data["tags"]}
             runs[tags["perfscale.item"]] = {
                 "status": info["status"], "name": info["run_name"], "start": info["start_time"], "data_set": tags["perfscale.data_set"],
+                "note": tags["mlflow.note.content"],
                 "metrics": sorted((m["key"], m["value"]) for m in data["metrics"]),
                 "params": sorted((p["key"], p["value"]) for p in data["params"]),
                 "artifacts": sorted(mlflow.artifacts(workspace, info["run_id"])),
@@ -57,6 +61,7 @@ def test_tenants_hold_the_data_set(filled):
         assert sorted(experiment["runs"]) == ["run-1", "run-2"]
         for name, run in experiment["runs"].items():
             assert (run["status"], run["name"], run["data_set"]) == ("FINISHED", name, DIGEST)
+            assert run["note"] == f"Item {name} of data set {DIGEST}."
             assert (len(run["metrics"]), len(run["params"])) == (3, 5)
             assert run["artifacts"] == ["artifact_1.json", "artifact_2.json"]
 
@@ -78,40 +83,41 @@ def test_a_second_prefill_writes_nothing(k6, filled, tmp_path):
 def test_what_is_missing_is_added(k6, filled, tmp_path):
     before = holdings(filled, "tenant-2")
     experiment = filled.experiments("tenant-2", f"{PREFIX}1")[0]["experiment_id"]
-    whole, cut = filled.runs("tenant-2", experiment)
-    filled.call("POST", f"{API}/runs/update", {"run_id": cut["info"]["run_id"], "status": "RUNNING"}, "tenant-2")
-    files = f"/api/2.0/mlflow-artifacts/artifacts/{experiment}/{whole['info']['run_id']}/artifacts"
+    complete, interrupted = filled.runs("tenant-2", experiment)
+    filled.call("POST", f"{API}/runs/update", {"run_id": interrupted["info"]["run_id"], "status": "RUNNING"}, "tenant-2")
+    files = f"/api/2.0/mlflow-artifacts/artifacts/{experiment}/{complete['info']['run_id']}/artifacts"
     filled.call("DELETE", f"{files}/artifact_2.json", workspace="tenant-2")
     prompt, emptied = f"{PREFIX}2-prompt-1", f"{PREFIX}2-prompt-2"
     filled.call("DELETE", f"{API}/registered-models/delete", {"name": prompt}, "tenant-2")
     filled.call("DELETE", f"{API}/model-versions/delete", {"name": emptied, "version": before[1][emptied][0]}, "tenant-2")
     ended, summary = prefill(k6, filled.url, tmp_path, tenants={"prefix": "tenant-", "numbers": [2]})
     assert ended.code == 0, ended.log
-    # One run deleted and made again (6), one artifact, one prompt with its version, one version.
+    # One run deleted and re-created (6), one artifact, one prompt with its version, one version.
     assert summary["writes"] == 1 + 5 + 1 + 2 + 1
     experiments, prompts = holdings(filled, "tenant-2")
     assert experiments == before[0]
-    assert sorted(prompts) == sorted(before[1]) and all(prompts.values())
+    assert sorted(prompts) == sorted(before[1])
+    assert all(prompts.values())
 
 
 def test_at_most_220_writes_per_tenant(any_k6, tmp_path):
-    with stand_in() as url:
+    with fake_mlflow() as url:
         ended, summary = prefill(any_k6, url, tmp_path, data_set=DEFAULT_SHAPE, tenants={"prefix": "tenant-", "numbers": [1, 7]})
     assert ended.code == 0, ended.log
     assert {number: record["writes"] for number, record in summary["tenants"].items()} == {"1": 220, "7": 220}
 
 
-def test_busy_answers_are_tried_again(k6, tmp_path):
-    with stand_in(refuse=429, every=9, retry_after=1) as url:
+def test_responses_of_a_busy_server_are_retried(k6, tmp_path):
+    with fake_mlflow(fail=429, every=9, retry_after=1) as url:
         ended, summary = prefill(k6, url, tmp_path)
     assert ended.code == 0, ended.log
     assert summary["status"] == "complete"
     assert summary["retries"] > 0
-    assert summary["seconds"] >= 1  # Retry-After was respected
+    assert summary["seconds"] >= 1  # Retry-After
 
 
-def test_what_failed_is_named(k6, tmp_path):
-    with stand_in(refuse=400, path="model-versions/create") as url:
+def test_failed_items_are_named(k6, tmp_path):
+    with fake_mlflow(fail=400, path="model-versions/create") as url:
         ended, summary = prefill(k6, url, tmp_path)
     assert ended.code == THRESHOLD_CROSSED
     assert summary["status"] == "failed"
@@ -130,16 +136,16 @@ def test_missing_workspace_fails_its_tenant_alone(any_k6, filled, tmp_path):
 
 
 def test_wrong_token_ends_it_at_once(any_k6, tmp_path):
-    with stand_in(refuse=401) as url:
+    with fake_mlflow(fail=401) as url:
         ended, summary = prefill(any_k6, url, tmp_path, data_set=DEFAULT_SHAPE)
     assert ended.code == THRESHOLD_CROSSED
     assert summary["requests"] <= 8
     assert all(len(record["failed"]) == 10 for record in summary["tenants"].values())
-    assert "not tried" in summary["tenants"]["3"]["failed"][-1]["reason"]
+    assert "not attempted" in summary["tenants"]["3"]["failed"][-1]["reason"]
 
 
 def test_time_limit_ends_it(any_k6, tmp_path):
-    with stand_in(refuse=503, path="experiments/create") as url:
+    with fake_mlflow(fail=503, path="experiments/create") as url:
         ended, summary = prefill(any_k6, url, tmp_path, max_duration_s=2)
     assert ended.code == THRESHOLD_CROSSED
     assert summary["seconds"] < 8

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The schemas of both configurations and the scripts' own checks allow and refuse the same."""
+"""The schemas of both configurations and the scripts' own validation accept and reject the same."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ import json
 
 import jsonschema
 import pytest
-from runs import ROOT, load_config, prefill_config
+
+from fakes.k6_configs import load_config, prefill_config
+from programs.k6 import ROOT
 
 URL = "http://127.0.0.1:5000"
 OUT = {"out_dir": "/results"}
-ALLOWED = [
+VALID = [
     pytest.param("load_config", load_config(URL), id="closed"),
     pytest.param("load_config", load_config(URL, profile={"kind": "open", "rate": 0.5, "users_max": 10}), id="open"),
     pytest.param("load_config", load_config(URL, tenants={"prefix": "t", "count": 1, "choice": {"distribution": "zipf", "exponent": 1.0}}), id="zipf"),
     pytest.param("prefill_config", prefill_config(URL), id="prefill"),
 ]
-REFUSED = [
+INVALID = [
     pytest.param("load_config", load_config(URL, profile={"kind": "closed", "concurrency": 0}), id="concurrency 0"),
     pytest.param("load_config", load_config(URL, profile={"kind": "spike"}), id="unknown profile"),
     pytest.param("load_config", load_config("mlflow:5000"), id="no scheme"),
@@ -34,12 +36,12 @@ def schema(name):
     return json.loads((ROOT / "files" / "schemas" / f"{name}.json").read_text())
 
 
-@pytest.mark.parametrize(("name", "config"), ALLOWED)
-def test_allowed(name, config):
+@pytest.mark.parametrize(("name", "config"), VALID)
+def test_valid(name, config):
     jsonschema.validate(config | OUT, schema(name))
 
 
-@pytest.mark.parametrize(("name", "config"), REFUSED)
-def test_refused(name, config):
+@pytest.mark.parametrize(("name", "config"), INVALID)
+def test_invalid(name, config):
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(config | OUT, schema(name))

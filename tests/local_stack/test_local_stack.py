@@ -16,7 +16,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from local_stacks import Stack, fetch
+
+from fakes.local_stacks import Stack, fetch
 
 DESCRIBE = Path(__file__).with_name("describe.yml")
 RECAP = "changed=0"
@@ -26,16 +27,16 @@ def groups(target: dict) -> dict[str, int]:
     """Returns the living processes of each group that Prometheus knows, once it has scraped."""
     deadline = time.monotonic() + 30
     while True:
-        answer = fetch(f"{target['prometheus']['url']}/api/v1/query", query="namedprocess_namegroup_num_procs")
-        found = {item["metric"]["groupname"]: int(item["value"][1]) for item in answer["data"]["result"]}
+        response = fetch(f"{target['prometheus']['url']}/api/v1/query", query="namedprocess_namegroup_num_procs")
+        found = {item["metric"]["groupname"]: int(item["value"][1]) for item in response["data"]["result"]}
         if found.get("mlflow") or time.monotonic() > deadline:
             return found
         time.sleep(0.5)
 
 
 def workspaces(target: dict) -> set[str]:
-    answer = fetch(f"{target['mlflow']['url']}/api/3.0/mlflow/workspaces")
-    return {item["name"] for item in answer["workspaces"]}
+    response = fetch(f"{target['mlflow']['url']}/api/3.0/mlflow/workspaces")
+    return {item["name"] for item in response["workspaces"]}
 
 
 def create(target: dict, name: str) -> None:
@@ -43,8 +44,8 @@ def create(target: dict, name: str) -> None:
     request = urllib.request.Request(
         f"{target['mlflow']['url']}/api/3.0/mlflow/workspaces", json.dumps({"name": name}).encode(), {"Content-Type": "application/json"}
     )
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        assert answer.status == 201
+    with urllib.request.urlopen(request, timeout=30) as response:
+        assert response.status == 201
 
 
 @pytest.mark.parametrize("backend", ["sqlite", "postgres"])
@@ -106,7 +107,7 @@ def test_two_stacks_live_side_by_side(make_stack: Callable[[str], Stack]) -> Non
     assert "default" in workspaces(targets[0])
 
 
-def test_a_state_directory_in_use_is_refused(make_stack: Callable[[str], Stack]) -> None:
+def test_a_state_directory_in_use_is_an_error(make_stack: Callable[[str], Stack]) -> None:
     stack = make_stack("suite")
     stack.state.mkdir(parents=True)
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as holder:
@@ -145,8 +146,8 @@ def test_preflight_names_every_problem(make_stack: Callable[[str], Stack]) -> No
     stack.env = {"MLFLOW_URL": "http://127.0.0.1:1", "DB_BACKEND": "mysql"}
     refused = stack.play("preflight", results_dir="/proc/results", test_matrix_tenants="ten", metrics_profile="nine", local_stack_k6="/bin/false")
     assert refused.returncode != 0
-    said = " ".join(refused.stdout.split())
+    problem = " ".join(refused.stdout.split())
     for part in ("Axis tenants", "Database mysql", "no Prometheus is known", "Metrics profile nine", "Results directory /proc/results", "k6 /bin/false"):
-        assert part in said
-    assert "MLflow http://127.0.0.1:1: is not reachable" in said
+        assert part in problem
+    assert "MLflow http://127.0.0.1:1: is not reachable" in problem
     assert not (stack.directory / ".perfscale").exists()

@@ -13,10 +13,9 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / ".collections"), str(ROOT / "tests" / "mlflow"), str(ROOT / "tests" / "unit" / "plugins" / "module_utils" / "mlflow")]
+from fakes.running_mlflow import executable, running_mlflow
 
-from running_mlflow import executable, running_mlflow
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="session")

@@ -68,7 +68,8 @@ def filling(mlflow, playbook, k6, tmp_path_factory):
 
 def test_fills_and_verifies(filling):
     found = filling.inspect(2)
-    assert found["verified"] and found["complete"] == ["filled-1", "filled-2"]
+    assert found["verified"]
+    assert found["complete"] == ["filled-1", "filled-2"]
     assert found["counts"] == {
         "experiments": 4,
         "runs": 8,
@@ -92,7 +93,8 @@ def test_counts_the_rows_as_sqlite_does(filling):
     rows = count_rows({"kind": "sqlite", "path": str(filling.mlflow.database)})
     with sqlite3.connect(f"file:{filling.mlflow.database}?mode=ro", uri=True) as connection:
         assert rows["runs"] == connection.execute("SELECT count(*) FROM runs").fetchone()[0] >= 8
-    assert rows["params"] >= 40 and "workspaces" in rows
+    assert rows["params"] >= 40
+    assert "workspaces" in rows
 
 
 def test_what_a_load_writes_does_not_disturb(filling):
@@ -111,7 +113,8 @@ def test_a_lost_run_is_named_and_then_filled_again_alone(filling):
     assert {"tenant": "filled-2", "what": "runs", "expected": RUNS, "found": RUNS - 1} in found["shortfalls"]
 
     code, _changed, text = filling.role(2, entry="verify")
-    assert code != 0 and f"filled-2 runs {RUNS - 1} of {RUNS}" in " ".join(text.split())
+    assert code != 0
+    assert f"filled-2 runs {RUNS - 1} of {RUNS}" in " ".join(text.split())
 
     code, _changed, text = filling.role(2)
     assert code == 0 and filling.last_filled(2) == ["2"], text
@@ -133,5 +136,6 @@ def test_a_prefill_that_does_nothing_fails_the_step_and_names_the_tenant(filling
     idle.chmod(0o755)
     code, _changed, text = filling.role(4, k6=str(idle))
     assert code != 0
-    said = " ".join(text.split())
-    assert f"filled-4 experiments 0 of {SHAPE['experiments_per_tenant']}" in said and "Traceback" not in text
+    problem = " ".join(text.split())
+    assert f"filled-4 experiments 0 of {SHAPE['experiments_per_tenant']}" in problem
+    assert "Traceback" not in text

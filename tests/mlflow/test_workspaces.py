@@ -33,13 +33,16 @@ def test_five_hundred_tenants_in_one_call_and_none_in_the_second(client):
     begun = time.monotonic()
     first = ensure_workspaces(client, names, parallelism=8, timeout_s=540)
     print(f"{COUNT} workspaces created and seen in {time.monotonic() - begun:.1f} s")
-    assert first["created"] == names and first["ready"]
+    assert first["created"] == names
+    assert first["ready"]
     listed = list_workspaces(client)
     assert {listed[name] for name in names} == {OURS}
 
     second = ensure_workspaces(client, names, parallelism=8, timeout_s=540)
     print(f"{COUNT} workspaces found and seen in {second['seconds']:.1f} s")
-    assert second["created"] == [] and second["existing"] == names and second["ready"]
+    assert second["created"] == []
+    assert second["existing"] == names
+    assert second["ready"]
 
 
 def test_another_ones_workspace_is_neither_used_nor_changed(client):
@@ -49,7 +52,7 @@ def test_another_ones_workspace_is_neither_used_nor_changed(client):
     assert list_workspaces(client)["somebody-1"] == "mine"
 
 
-def test_a_duplicate_answers_as_the_module_expects(client):
+def test_a_duplicate_responds_as_the_module_expects(client):
     ensure_workspaces(client, ["twice-1"])
     with pytest.raises(MlflowError) as caught:
         client.document("POST", "/api/3.0/mlflow/workspaces", body={"name": "twice-1"})

@@ -26,7 +26,7 @@ from ansible_collections.perfscale.mlflow.tests.prometheus.synthetic_cluster imp
 
 @dataclass(frozen=True)
 class RealPrometheus:
-    """Where the server answers, and the truths of its data by seed."""
+    """The URL of the server, and the truths of its data by seed."""
 
     url: str
     truths: dict[int, Truth]
@@ -70,8 +70,8 @@ def wait_until_ready(url: str, process: subprocess.Popen[bytes], limit_s: float 
     deadline = time.monotonic() + limit_s
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            with urllib.request.urlopen(f"{url}/-/ready", timeout=2) as answer:
-                if answer.status == 200:
+            with urllib.request.urlopen(f"{url}/-/ready", timeout=2) as response:
+                if response.status == 200:
                     return
         except (urllib.error.URLError, OSError):
             time.sleep(0.1)

@@ -66,11 +66,11 @@ def test_an_interval_that_was_seen_of_the_same_prometheus_stays(real_prometheus:
 
 
 def test_what_another_role_said_of_mlflow_stays(real_prometheus: Any, tmp_path: Path) -> None:
-    said = {"namespace": "elsewhere", "pod": "mlflow-1"}
-    (tmp_path / "target.json").write_text(json.dumps({"schema_version": 1, "components": {"mlflow": said}}), encoding="utf-8")
+    problem = {"namespace": "elsewhere", "pod": "mlflow-1"}
+    (tmp_path / "target.json").write_text(json.dumps({"schema_version": 1, "components": {"mlflow": problem}}), encoding="utf-8")
     code, text = access(tmp_path, monitoring_prometheus_url=real_prometheus.url, monitoring_cluster_scrape_interval_s=5)
     assert code == 0, text
-    assert target(tmp_path)["components"]["mlflow"] == said
+    assert target(tmp_path)["components"]["mlflow"] == problem
     assert target(tmp_path)["prometheus"]["scrape_interval_s"] == 5
 
 
@@ -96,7 +96,7 @@ def test_a_past_window_of_a_cluster_needs_the_old_variables_only(real_prometheus
 
 
 @pytest.mark.parametrize(
-    ("variables", "said"),
+    ("variables", "problem"),
     [
         pytest.param({}, "Prometheus of the cluster: is not known. Set monitoring_prometheus_url", id="nothing named"),
         pytest.param({"monitoring_prometheus_url": "http://127.0.0.1:1"}, "Prometheus http://127.0.0.1:1: cannot be reached", id="unreachable"),
@@ -106,8 +106,8 @@ def test_a_past_window_of_a_cluster_needs_the_old_variables_only(real_prometheus
         ),
     ],
 )  # fmt: skip
-def test_what_cannot_be_asked_is_said(tmp_path: Path, variables: dict[str, Any], said: str) -> None:
+def test_what_cannot_be_asked_is_reported(tmp_path: Path, variables: dict[str, Any], problem: str) -> None:
     code, text = access(tmp_path, **variables)
     assert code == 2, text
-    assert said in text
+    assert problem in text
     assert not (tmp_path / "target.json").exists()

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client import PrometheusClient
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.collection import Collection, Question, collect
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.collection import Collection, Request, collect
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.files import series_csv
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.profile import load_profile
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.window import Window
@@ -26,7 +26,7 @@ def ask(
 ) -> Collection:
     window = Window(real_prometheus.cluster_start + begin, real_prometheus.cluster_start + seconds)
     profile = load_profile(str(ROOT / "files" / "metrics_profiles" / f"{name}.yml"))
-    return collect(Question(profile, components, window, 30.0), PrometheusClient(real_prometheus.url), wait_after=0)
+    return collect(Request(profile, components, window, 30.0), PrometheusClient(real_prometheus.url), wait_after=0)
 
 
 @pytest.fixture(name="found", scope="module")
@@ -96,10 +96,10 @@ def test_the_cluster_is_measured_beside_its_components(found: Collection) -> Non
 
 
 def test_what_is_not_there_is_said_once(found: Collection) -> None:
-    said = [warning for warning in found.warnings if warning.startswith("Optional metrics without samples: ")]
-    assert len(said) == 1
-    assert "pressure.cpu, pressure.memory, pressure.io" in said[0]
-    assert "limits.cpu_cores (k6_benchmark, router)" in said[0]
+    problem = [warning for warning in found.warnings if warning.startswith("Optional metrics without samples: ")]
+    assert len(problem) == 1
+    assert "pressure.cpu, pressure.memory, pressure.io" in problem[0]
+    assert "limits.cpu_cores (k6_benchmark, router)" in problem[0]
 
 
 def test_servers_are_in_the_series_file(found: Collection) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client import PrometheusClient
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.collection import Collection, Question, collect
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.collection import Collection, Request, collect
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.files import documents, series_csv
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.profile import load_profile
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.window import Window
@@ -61,8 +61,8 @@ def components(seed: int) -> dict[str, Any]:
 
 def ask(real_prometheus: Any, profile: list[dict[str, Any]], seed: int = 0, **changes: Any) -> Collection:
     truth = real_prometheus.truths[seed]
-    question = Question(load_profile(profile), components(seed), Window(truth.start, truth.end), 30.0)
-    return collect(replace(question, **changes), PrometheusClient(real_prometheus.url), wait_after=30.0)
+    request = Request(load_profile(profile), components(seed), Window(truth.start, truth.end), 30.0)
+    return collect(replace(request, **changes), PrometheusClient(real_prometheus.url), wait_after=30.0)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -145,17 +145,18 @@ def test_a_profile_of_kube_burner_is_read_verbatim(real_prometheus: Any, tmp_pat
         pytest.param("sum(", {}, "Prometheus says bad_data", id="wrong PromQL"),
         pytest.param("vector(0) / 0", {}, "is NaN, not a number", id="NaN"),
         pytest.param("vector(1) / 0", {}, "is +Inf, not a number", id="infinite"),
-        pytest.param("no_such_metric", {}, "gave no series", id="nothing"),
+        pytest.param("no_such_metric", {}, "returned no series", id="nothing"),
         pytest.param("container_memory_working_set_bytes", {"series_max": 1}, "expected at most 1 series, got 20 series: {", id="too many"),
         pytest.param("container_memory_working_set_bytes", {"shape": "scalar"}, "expected a scalar, got a vector", id="wrong shape"),
         pytest.param("'text'", {}, "is of type 'string'", id="text"),
     ],
 )
-def test_answers_that_are_no_figure_are_errors_of_their_entry_only(real_prometheus: Any, query: str, extra: dict[str, Any], sentence: str) -> None:
+def test_responds_that_are_no_figure_are_errors_of_their_entry_only(real_prometheus: Any, query: str, extra: dict[str, Any], sentence: str) -> None:
     profile = [{"metricName": "odd", "query": query, "instant": True, **extra}, PODS[0]]
     found = ask(real_prometheus, profile)
     assert len(found.errors) == 1
-    assert found.errors[0].startswith("Metric odd: ") and sentence in found.errors[0]
+    assert found.errors[0].startswith("Metric odd: ")
+    assert sentence in found.errors[0]
     assert found.resources["mlflow"]["cpu_cores_mean"] is not None
 
 
@@ -170,7 +171,7 @@ def test_the_local_profile_tells_living_ending_and_ended_processes_apart(real_pr
     groups = {name: name for name in ("mlflow", "k6_benchmark", "postgresql", "ended", "never")}
     window = Window(real_prometheus.processes_start, real_prometheus.processes_start + PROCESS_WINDOW_S)
     found = collect(
-        Question(load_profile(str(ROOT / "files/metrics_profiles/local.yml")), groups, window, 1.0), PrometheusClient(real_prometheus.url), wait_after=0
+        Request(load_profile(str(ROOT / "files/metrics_profiles/local.yml")), groups, window, 1.0), PrometheusClient(real_prometheus.url), wait_after=0
     )
     mlflow, k6, postgresql = (found.resources[name] for name in ("mlflow", "k6_benchmark", "postgresql"))
     assert {name: record["status"] for name, record in found.resources.items()} == {
@@ -189,15 +190,15 @@ def test_the_local_profile_tells_living_ending_and_ended_processes_apart(real_pr
 
 
 @pytest.mark.parametrize(
-    ("changes", "code", "said"),
+    ("changes", "code", "problem"),
     [
         pytest.param({}, 0, "cpu_cores_mean", id="window with data"),
         pytest.param({"monitoring_window_end": "2001-01-01 00:00:00"}, 2, "ends before it starts", id="reversed"),
-        pytest.param({"monitoring_prometheus_url": "http://127.0.0.1:1", "monitoring_time_limit_s": 1}, 2, "cannot be reached", id="unreachable"),
+        pytest.param({"monitoring_prometheus_url": "http://127.0.0.1:1", "monitoring_time_limit_s": 1}, 2, "not reachable", id="unreachable"),
         pytest.param({"monitoring_components": {"postgresql": {"namespace": "seed-0", "pod": "pg-.*"}}}, 2, "for component postgresql", id="nothing there"),
     ],
 )
-def test_collect_metrics_measures_any_past_window(real_prometheus: Any, tmp_path: Path, changes: dict[str, Any], code: int, said: str) -> None:
+def test_collect_metrics_measures_any_past_window(real_prometheus: Any, tmp_path: Path, changes: dict[str, Any], code: int, problem: str) -> None:
     truth = real_prometheus.truths[0]
     profile = tmp_path / "pods.yml"
     profile.write_text(json.dumps(PODS), encoding="utf-8")
@@ -217,7 +218,7 @@ def test_collect_metrics_measures_any_past_window(real_prometheus: Any, tmp_path
     )  # fmt: skip
     text = " ".join((ended.stdout + ended.stderr).split())
     assert ended.returncode == code, text
-    assert said in text
+    assert problem in text
     assert "Traceback" not in text
     if code == 0:
         written = (tmp_path / "metrics.csv").read_text(encoding="utf-8")

@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parents[1] / ".collections"), str(HERE)]
+from fakes import publish_servers as servers
 
-import publish_servers as servers
+HERE = Path(__file__).resolve().parent
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.certificates import issue
 

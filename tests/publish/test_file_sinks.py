@@ -8,14 +8,14 @@ from __future__ import annotations
 import json
 
 import pytest
-from publish_servers import SCHEMAS
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish import sinks
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.publication import publish
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.restoration import restore
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink import SinkError
+from fakes.publish_servers import SCHEMAS
 
-CHECKSUM, READ = "checksum told by the server", "read back"
+CHECKSUM, READ = "checksum of the server", "read back"
 
 
 @pytest.fixture(params=["s3", "http"])
@@ -27,7 +27,7 @@ def settings(request, tmp_path):
 
 
 def send(run, *settings, **options):
-    return publish(run, sinks.make(settings, {}), lambda path: None, SCHEMAS, **options)
+    return publish(run, sinks.create_sinks(settings, {}), lambda path: None, SCHEMAS, **options)
 
 
 def test_a_run_goes_and_comes_back(run, settings, tmp_path):
@@ -38,15 +38,15 @@ def test_a_run_goes_and_comes_back(run, settings, tmp_path):
     assert send(run, settings)["sinks"][0]["sent"] == 0
     (run / "cells/t1-c4-r1/k6.log").write_text("more")
     assert send(run, settings)["sinks"][0]["sent"] == 1
-    found = restore("latest", tmp_path / "back", sinks.make([settings], {}), SCHEMAS)
+    found = restore("latest", tmp_path / "back", sinks.create_sinks([settings], {}), SCHEMAS)
     assert (found["found"], found["run_id"], found["restored"]) == (True, "run-1", 5)
     for path in (path for path in (tmp_path / "back/run-1").rglob("*") if path.is_file()):
         assert path.read_bytes() == (run / path.relative_to(tmp_path / "back/run-1")).read_bytes()
 
 
 def test_what_is_not_there_is_not_found(settings, tmp_path):
-    assert restore("latest", tmp_path, sinks.make([settings], {}), SCHEMAS)["found"] is False
-    assert restore("run-9", tmp_path, sinks.make([settings], {}), SCHEMAS)["found"] is False
+    assert restore("latest", tmp_path, sinks.create_sinks([settings], {}), SCHEMAS)["found"] is False
+    assert restore("run-9", tmp_path, sinks.create_sinks([settings], {}), SCHEMAS)["found"] is False
 
 
 def test_a_wrong_secret_is_named_by_its_place(run, settings, monkeypatch):
@@ -54,37 +54,38 @@ def test_a_wrong_secret_is_named_by_its_place(run, settings, monkeypatch):
     monkeypatch.setenv("PERFSCALE_UPLOAD_TOKEN", "wrong-token-of-the-tests")
     problem = send(run, settings)["problems"][0]
     assert "in the environment of ansible-playbook (in AWX: in the credential)" in problem
-    assert problem.endswith(f"The local copy {run} is whole.")
+    assert problem.endswith(f"The local copy {run} is complete.")
     assert "wrong-" not in problem
 
 
 def test_damage_in_the_store_is_noticed(run, settings, tmp_path):
     send(run, settings)
-    made = sinks.make([settings], {})
+    made = sinks.create_sinks([settings], {})
     made[0].put("run-1/cells/t1-c4-r1/k6.log", b"damaged")
-    with pytest.raises(SinkError, match=r"k6\.log has another checksum than the manifest tells"):
+    with pytest.raises(SinkError, match=r"k6\.log its checksum differs from the manifest"):
         restore("run-1", tmp_path / "back", made, SCHEMAS)
 
 
 def test_a_bucket_that_is_not_there_is_named(run, s3_url):
     problem = send(run, {"kind": "s3", "endpoint": s3_url, "bucket": "absent"})["problems"][0]
-    assert "in bucket absent: the store answered NoSuchBucket" in problem and "Make the bucket, or correct its name." in problem
+    assert "in bucket absent: the store returned NoSuchBucket" in problem
+    assert "Make the bucket, or correct its name." in problem
 
 
 def test_an_unknown_access_key_is_named(run, s3_url, monkeypatch):
     monkeypatch.setenv("PERFSCALE_S3_ACCESS_KEY", "nobody")
     # versitygw's word for it.
-    assert "the store answered XAdminUserNotFound" in send(run, {"kind": "s3", "endpoint": s3_url, "bucket": "results"})["problems"][0]
+    assert "the store returned XAdminUserNotFound" in send(run, {"kind": "s3", "endpoint": s3_url, "bucket": "results"})["problems"][0]
 
 
 def test_a_store_that_takes_and_gives_nothing_takes_runs(run, nginx_url, tmp_path):
-    """The manifest cannot be read, so what was sent is remembered here; that nothing was verified is said."""
+    """The manifest cannot be read, so what was sent is remembered here; the result says that nothing was verified."""
     settings = {"kind": "http", "url": f"{nginx_url}/drop", "prefix": tmp_path.name}
     sent = send(run, settings)
     assert (sent["problems"], sent["sinks"][0]["verified"]) == ([], {"accepted, not verified": 5})
     assert send(run, settings)["sinks"][0]["sent"] == 0
-    with pytest.raises(SinkError, match=r"gives no files\. Correct its secret"):
-        restore("latest", tmp_path, sinks.make([settings], {}), SCHEMAS)
+    with pytest.raises(SinkError, match=r"read access missing\. Correct its secret"):
+        restore("latest", tmp_path, sinks.create_sinks([settings], {}), SCHEMAS)
 
 
 def test_a_limit_of_the_server_is_one_sentence_and_costs_nothing_local(run, nginx_url, tmp_path):
@@ -92,14 +93,15 @@ def test_a_limit_of_the_server_is_one_sentence_and_costs_nothing_local(run, ngin
     settings = {"kind": "http", "url": f"{nginx_url}/small", "prefix": tmp_path.name}
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
     sent = send(run, settings)
-    assert "was answered 413" in sent["problems"][0] and "The server limits the size of a file; raise that limit." in sent["problems"][0]
+    assert "status 413" in sent["problems"][0]
+    assert "Raise the server's limit for the size of a file." in sent["problems"][0]
     assert all(path.read_bytes() == data for path, data in before.items())
-    assert restore("run-1", tmp_path / "back", sinks.make([settings], {}), SCHEMAS)["found"] is False
+    assert restore("run-1", tmp_path / "back", sinks.create_sinks([settings], {}), SCHEMAS)["found"] is False
 
 
 def test_a_redirect_is_not_followed(run, nginx_url):
     problem = send(run, {"kind": "http", "url": f"{nginx_url}/moved"})["problems"][0]
-    assert "was answered 302, a redirect to elsewhere.invalid, which is not followed. Give the address where it leads." in problem
+    assert "status 302, a redirect to elsewhere.invalid, which is not followed. Give the final URL." in problem
 
 
 @pytest.mark.parametrize(
@@ -112,7 +114,8 @@ def test_a_redirect_is_not_followed(run, nginx_url):
 )
 def test_a_server_that_is_gone_is_named(run, settings):
     problem = send(run, settings)["problems"][0]
-    assert "127.0.0.1:1" in problem and "heck" in problem
+    assert "127.0.0.1:1" in problem
+    assert "heck" in problem
 
 
 def test_several_sinks_get_the_same(run, s3_url, nginx_url, tmp_path):
@@ -123,5 +126,5 @@ def test_several_sinks_get_the_same(run, s3_url, nginx_url, tmp_path):
         {"kind": "http", "url": f"{nginx_url}/dav", "prefix": tmp_path.name},
     ]
     assert send(run, *several)["problems"] == []
-    manifests = [json.loads(sink.get("run-1/manifest.json")) for sink in sinks.make(several, {})]
+    manifests = [json.loads(sink.get("run-1/manifest.json")) for sink in sinks.create_sinks(several, {})]
     assert len({manifest["digest"] for manifest in manifests}) == 1

@@ -11,10 +11,10 @@ import urllib.request
 
 import pytest
 from opensearchpy import OpenSearch
-from publish_servers import PASSWORD, SCHEMAS, USERNAME
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish import sinks
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.publication import publish
+from fakes.publish_servers import PASSWORD, SCHEMAS, USERNAME
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def settings(opensearch_url, tmp_path):
 
 @pytest.fixture
 def send(run, settings):
-    return lambda **options: publish(run, sinks.make([{**settings, **options}], {}), lambda path: None, SCHEMAS)
+    return lambda **options: publish(run, sinks.create_sinks([{**settings, **options}], {}), lambda path: None, SCHEMAS)
 
 
 @pytest.fixture
@@ -84,16 +84,17 @@ def test_numbers_are_numbers_with_a_fraction(send, opensearch_url, settings):
     assert {name: mapping[name]["type"] for name in ("value", "P95", "n", "timestamp")} == {"value": "float", "P95": "float", "n": "long", "timestamp": "date"}
 
 
-def test_an_index_that_refuses_is_named(send, opensearch_url, settings, run):
+def test_an_index_that_rejects_documents_is_named(send, opensearch_url, settings, run):
     OpenSearch(opensearch_url).indices.create(index=settings["index"], body={"mappings": {"properties": {"labels": {"type": "integer"}}}})
     problem = send()["problems"][0]
-    assert f"index {settings['index']} refused" in problem and "mapper_parsing_exception" in problem
-    assert problem.endswith(f"The local copy {run} is whole.")
+    assert f"index {settings['index']}: " in problem
+    assert "mapper_parsing_exception" in problem
+    assert problem.endswith(f"The local copy {run} is complete.")
 
 
 def test_the_sink_is_reached_before_its_index_exists(opensearch_url):
-    made = sinks.make([{"kind": "opensearch", "url": opensearch_url, "index": "nothing-yet"}], {})
-    made[0].reach()
+    made = sinks.create_sinks([{"kind": "opensearch", "url": opensearch_url, "index": "nothing-yet"}], {})
+    made[0].check_access()
 
 
 def test_documents_go_through_tls_and_a_login(send, found, login_url, tls, monkeypatch):
@@ -116,24 +117,24 @@ def test_a_login_that_is_refused_is_named_by_its_place(send, run, settings, logi
     monkeypatch.setenv("PERFSCALE_OPENSEARCH_USERNAME", username)
     monkeypatch.setenv("PERFSCALE_OPENSEARCH_PASSWORD", password)
     sent = send(url=login_url, ca_file=str(tls / "ca.crt"))
-    said = "was answered 401 (401 Authorization Required 401 Authorization Required nginx/"
-    assert sent["problems"][0].startswith(f"Sink opensearch (opensearch): POST {login_url}/{settings['index']}/_bulk: {said}")
+    problem = "status 401 (401 Authorization Required 401 Authorization Required nginx/"
+    assert sent["problems"][0].startswith(f"Sink opensearch (opensearch): POST {login_url}/{settings['index']}/_bulk: {problem}")
     remedy = "Set or correct the secret in the environment of ansible-playbook (in AWX: in the credential)."
-    assert sent["problems"][0].endswith(f"). {remedy} The local copy {run} is whole.")
+    assert sent["problems"][0].endswith(f"). {remedy} The local copy {run} is complete.")
     hidden = base64.b64encode(f"{username}:{password}".encode()).decode()
     assert not [secret for secret in (password, hidden) if password and secret in repr(sent)]
 
 
 def test_a_login_is_sent_to_no_server_of_an_unknown_authority(send, run, login_url):
-    said = "is not trusted (unable to get local issuer certificate). Give its authority as ca_file"
-    assert f"the certificate of {login_url.removeprefix('https://')} {said}" in send(url=login_url)["problems"][0]
+    problem = "not trusted (unable to get local issuer certificate). Give its CA bundle as ca_file"
+    assert f"certificate of {login_url.removeprefix('https://')}: {problem}" in send(url=login_url)["problems"][0]
 
 
 def test_an_address_that_is_no_index_is_named(run, nginx_url):
-    sent = publish(run, sinks.make([{"kind": "opensearch", "url": f"{nginx_url}/dav"}], {}), lambda path: None, SCHEMAS)
-    assert "was answered 401" in sent["problems"][0]
+    sent = publish(run, sinks.create_sinks([{"kind": "opensearch", "url": f"{nginx_url}/dav"}], {}), lambda path: None, SCHEMAS)
+    assert "status 401" in sent["problems"][0]
 
 
 def test_the_server_is_a_real_one(opensearch_url):
-    with urllib.request.urlopen(opensearch_url, timeout=5) as answer:
-        assert json.load(answer)["version"]["distribution"] == "opensearch"
+    with urllib.request.urlopen(opensearch_url, timeout=5) as response:
+        assert json.load(response)["version"]["distribution"] == "opensearch"

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.local import cache, environments
+from ansible_collections.perfscale.mlflow.plugins.module_utils.local import cache
 from checkout import NAME, NAMESPACE, ROOT, copy_dependencies, environment, load_yaml, run, unpack
 
 CORE = load_yaml(ROOT / "execution-environment.yml")["dependencies"]["ansible_core"]["package_pip"]
@@ -25,7 +25,7 @@ HUB = f"galaxy-importer==0.4.44\nansible-lint>=26,<27\nansible-builder>=3.2,<4\n
 
 def hub() -> Path:
     """Returns the directory with the programs of a hub."""
-    return environments.ensure(cache.default_directory(), "hub", HUB)[0] / "bin"
+    return cache.ensure_environment(cache.default_directory(), "hub", HUB)[0] / "bin"
 
 
 def collections(archive: Path, directory: Path) -> Path:
@@ -49,7 +49,7 @@ def introspect(directory: Path) -> dict[str, list[str]]:
 def execution_environment(directory: Path) -> Path:
     """Returns the directory with the programs of a Python that has what an image built for these collections has, and nothing else."""
     wanted = sorted({line.split("#")[0].strip() for line in introspect(directory)["python"]})
-    return environments.ensure(cache.default_directory(), "execution-environment", "\n".join([CORE, *wanted]))[0] / "bin"
+    return cache.ensure_environment(cache.default_directory(), "execution-environment", "\n".join([CORE, *wanted]))[0] / "bin"
 
 
 def lint(archive: Path, place: Path) -> str:

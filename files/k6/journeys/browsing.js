@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** A reader's journey: from the workspaces down to a file of a run. Up to 58 requests. */
+/** The journey of a reader: from the workspaces down to an artifact of a run. Up to 58 requests. */
 import {
   fetchArtifact, getExperiment, getRun, listArtifacts, listWorkspaces,
   searchExperiments, searchPrompts, searchRuns,
@@ -17,6 +17,11 @@ function readRun(send, random, experiment, run) {
   if (files !== null && files.length > 0) send(fetchArtifact(experiment, run, pick(random, files)));
 }
 
+/**
+ * Browse one workspace.
+ * @param {function(object)} send sends one operation; returns what it selects of the response, true, or null when it failed
+ * @param {function(): number} random uniform numbers in [0, 1)
+ */
 export function browsing(send, random) {
   send(listWorkspaces());
   send(searchPrompts());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** A data scientist's journey: an experiment with prompts and runs is written. 43 requests. */
+/** The journey of a data scientist: writes an experiment with prompts and runs. 43 requests. */
 import {
   createExperiment, createPrompt, createPromptVersion, createRun, logArtifact,
   logMetric, logParameter, updateRunStatus,
@@ -11,7 +11,7 @@ const METRICS_PER_RUN = 3;
 const PARAMS_PER_RUN = 5;
 const ARTIFACT_BYTES = 10 * 1024;
 
-/** A JSON file of about 10 KB; the same for every run, since the server does not look inside. */
+/** A JSON file of about 10 KB; the same for every run, since the server does not read it. */
 function artifactOf(kind) {
   const line = `One of many lines of a recorded ${kind}. `;
   return JSON.stringify({ kind, lines: new Array(Math.ceil(ARTIFACT_BYTES / (line.length + 3))).fill(line) });
@@ -42,7 +42,11 @@ function writeRun(send, random, experiment) {
   send(updateRunStatus(run.run_id, 'FINISHED', Date.now()));
 }
 
-/** Writes one experiment. Its name is new every time: the data of an earlier load may still be there. */
+/**
+ * Write one experiment. Its name is new every time: the data of an earlier load may still exist.
+ * @param {function(object)} send sends one operation; returns what it selects of the response, true, or null when it failed
+ * @param {function(): number} random uniform numbers in [0, 1)
+ */
 export function training(send, random) {
   const name = `Exp-${crypto.randomUUID()}`;
   const experiment = send(createExperiment(name));

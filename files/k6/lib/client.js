@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** What every request has in common, and how answers are read. */
+/** What every request has in common, and how responses are read. */
 import http from 'k6/http';
 import { tokenOf } from './tokens.js';
 
 const REASON_LENGTH = 200;
 const WORKSPACE = 'X-MLFLOW-WORKSPACE';
 
-/** Headers of a tenant's requests by what the request carries: {nothing, json, binary}. */
+/**
+ * The headers of a tenant's requests by what the request carries.
+ * @returns {{nothing: object, json: object, binary: object}}
+ */
 export function tenantHeaders(token, tenant) {
   const common = { [WORKSPACE]: tenant };
   if (token) common.Authorization = `Bearer ${token}`;
@@ -17,59 +20,62 @@ export function tenantHeaders(token, tenant) {
   };
 }
 
-/** Taken out of the module once: looking it up there for every request costs k6 as much as building the request. */
+/** Read from the module once: a lookup there for every request costs k6 as much as building the request. */
 const request = http.request;
 
-/** Which of a tenant's headers a request takes. */
-export function headersFor(wanted, headers) {
-  if (wanted.body === null) return headers.nothing;
-  return wanted.binary ? headers.binary : headers.json;
+/** The headers of a request among those of its tenant (see tenantHeaders). */
+export function headersFor(operation, headers) {
+  if (operation.body === null) return headers.nothing;
+  return operation.binary ? headers.binary : headers.json;
 }
 
-/** A redirect is no answer of MLflow: a gateway sends it to whom it does not let in. */
+/** A redirect is no response of MLflow: a gateway sends it to clients without access. */
 const SUCCESS = { min: 200, max: 299 };
 http.setResponseCallback(http.expectedStatuses(SUCCESS));
 
-/** True when the server said yes; only the status counts, an empty body is an answer. */
-export const passed = ({ status }) => status >= SUCCESS.min && status <= SUCCESS.max;
+/** True for a successful response; only the status counts, the body may be empty. */
+export const isSuccess = ({ status }) => status >= SUCCESS.min && status <= SUCCESS.max;
 
-/** Why a response failed, in a few words. */
-export function reasonOf(response) {
-  if (response.status === 0) return response.error || `no answer (k6 error ${response.error_code})`;
+/** The reason of a failed response, in a few words. */
+export function failureReason(response) {
+  if (response.status === 0) return response.error || `no response (k6 error ${response.error_code})`;
   const body = response.body ? `: ${String(response.body).slice(0, REASON_LENGTH)}` : '';
   return `HTTP ${response.status}${body}`;
 }
 
 /**
- * The part of an answer that the caller needs.
- * @returns the selected value; true when nothing was asked for; null when the answer does not have it
+ * The part of a response that the caller needs.
+ * @param {object} response k6's response
+ * @param {object} operation see operations.js
+ * @returns the selected value; true when the operation selects nothing; null when the response does not contain it
  */
-export function answerOf(response, wanted) {
-  if (!wanted.answer) return true;
+export function selectedValue(response, operation) {
+  if (!operation.select) return true;
   try {
-    return response.json(wanted.answer) ?? wanted.absent ?? null;
+    return response.json(operation.select) ?? operation.fallback ?? null;
   } catch (error) {
     return null;
   }
 }
 
 /**
- * A client that sends one request after the other for one tenant at a time.
- * Its parameters are made once per operation and share their headers: this is the hottest code of the generator.
+ * Create a client that sends one request after the other, as one tenant at a time.
+ * Its parameters are created once per operation and share their headers: this is the hottest code of the generator.
+ * @param {{url: string, token: (string|null), tokens: (function|null)}} mlflow
  */
 export function createClient(mlflow) {
   const headers = tenantHeaders(mlflow.tokens ? null : mlflow.token, '');
   const prepared = {};
 
-  function paramsOf(wanted) {
-    const params = { tags: { name: wanted.operation }, headers: headersFor(wanted, headers) };
-    if (wanted.answer) params.responseType = 'text';
-    prepared[wanted.operation] = params;
+  function paramsOf(operation) {
+    const params = { tags: { name: operation.name }, headers: headersFor(operation, headers) };
+    if (operation.select) params.responseType = 'text';
+    prepared[operation.name] = params;
     return params;
   }
 
   return {
-    /** From now on requests are this tenant's. */
+    /** Set the tenant of the following requests. */
     actAs(tenant) {
       for (const kind of Object.values(headers)) kind[WORKSPACE] = tenant;
       if (mlflow.tokens) {
@@ -77,11 +83,16 @@ export function createClient(mlflow) {
         for (const kind of Object.values(headers)) kind.Authorization = bearer;
       }
     },
-    /** Sends what is wanted (see operations.js); it may take `timeout` milliseconds. Returns k6's response. */
-    send(wanted, timeout) {
-      const params = prepared[wanted.operation] || paramsOf(wanted);
+    /**
+     * Send one request.
+     * @param {object} operation see operations.js
+     * @param {number} timeout milliseconds
+     * @returns k6's response
+     */
+    send(operation, timeout) {
+      const params = prepared[operation.name] || paramsOf(operation);
       params.timeout = timeout;
-      return request(wanted.method, mlflow.url + wanted.path, wanted.body, params);
+      return request(operation.method, mlflow.url + operation.path, operation.body, params);
     },
   };
 }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Warm-up, window and tail of a load test; all times are epoch milliseconds. */
+/** Warm-up, window and graceful stop of a load test; all times are epoch milliseconds. */
 
 /**
- * When warm-up and window begin and end, if the load starts now.
- * The result is logged and kept as the summary's setup_data: it is how others learn the window.
+ * Start and end of warm-up and window for a load that starts now.
+ * The result is logged and is the summary's setup_data, from which others read the window.
+ * @param {number} nowMs
+ * @param {{warmup_s: number, window_s: number}} timing
  */
 export function planWindow(nowMs, timing) {
   const start = nowMs + Math.round(timing.warmup_s * 1000);
@@ -16,25 +18,25 @@ export function planWindow(nowMs, timing) {
 }
 
 /**
- * Questions a user asks about a planned window.
+ * Create the clock by which a VU stays inside a planned window.
  * @param {{end_ms: number}} window from planWindow
  * @param {{tail_limit_s: number, request_timeout_s: number}} timing
  * @param {function(): number} now the clock, exchangeable in tests
  */
 export function createClock(window, timing, now = Date.now) {
   const end = window.end_ms;
-  const tailEnd = end + timing.tail_limit_s * 1000;
+  const stopEnd = end + timing.tail_limit_s * 1000;
   const longest = timing.request_timeout_s * 1000;
   return {
     now,
     ended: () => now() >= end,
     /** Seconds until the window ends, not negative, at most `limit`. */
     secondsLeft: (limit) => Math.max(0, Math.min(limit, (end - now()) / 1000)),
-    /** Milliseconds a request may take; 0 when none may be sent. An answer after the tail would not be recorded at all. */
+    /** Timeout of a request in milliseconds; 0 when none may be sent. A response after the graceful stop would not be recorded. */
     requestTimeout: () => {
       const at = now();
       if (at >= end) return 0;
-      return tailEnd - at < longest ? tailEnd - at : longest;
+      return stopEnd - at < longest ? stopEnd - at : longest;
     },
   };
 }

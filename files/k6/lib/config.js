@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Checks what a script is asked to do. Every refusal is one sentence that names the allowed values. */
+/** Validates the configuration of a script. Every error is one sentence that names the allowed values. */
 import { PROFILES } from './profiles.js';
 
 const DISTRIBUTIONS = ['uniform', 'zipf'];
+/** The keys of a data set's shape. */
 export const SHAPE = [
   'experiments_per_tenant', 'runs_per_experiment', 'metrics_per_run', 'params_per_run', 'artifacts_per_run',
   'prompts_per_experiment',
 ];
 
-function whole(value, name, least) {
+function integer(value, name, least) {
   if (!Number.isInteger(value) || value < least) {
     throw `${name}: "${value}" is not allowed. Use a whole number from ${least}.`;
   }
@@ -34,68 +35,70 @@ function oneOf(value, name, choices) {
 
 function part(config, name) {
   if (typeof config[name] !== 'object' || config[name] === null) {
-    throw `${name}: is missing. Give an object as files/schemas describes it.`;
+    throw `${name}: missing. Use an object as in files/schemas.`;
   }
   return config[name];
 }
 
-function checkMlflow(mlflow) {
+function validateMlflow(mlflow) {
   if (!/^https?:\/\/[^/]/.test(mlflow.url || '')) {
-    throw `mlflow.url (MLFLOW_URL): "${mlflow.url || ''}" is not an address. Use http://… or https://….`;
+    throw `mlflow.url (MLFLOW_URL): "${mlflow.url || ''}" is not a URL. Use http://… or https://….`;
   }
   return { ...mlflow, url: mlflow.url.replace(/\/+$/, ''), tls_verify: mlflow.tls_verify !== false };
 }
 
-function checkChoice(choice) {
+function validateChoice(choice) {
   oneOf(choice.distribution, 'tenants.choice.distribution', DISTRIBUTIONS);
   if (choice.distribution === 'zipf') positive(choice.exponent, 'tenants.choice.exponent');
 }
 
-function checkProfile(profile) {
+function validateProfile(profile) {
   oneOf(profile.kind, 'profile.kind', Object.keys(PROFILES));
   if (profile.kind === 'closed') {
-    whole(profile.concurrency, 'profile.concurrency (CONCURRENCY)', 1);
+    integer(profile.concurrency, 'profile.concurrency (CONCURRENCY)', 1);
   } else {
     positive(profile.rate, 'profile.rate (RATE)');
-    whole(profile.users_max, 'profile.users_max', 2);
+    integer(profile.users_max, 'profile.users_max', 2);
   }
 }
 
 /**
- * Settings of the load (files/schemas/load_config.json).
- * @throws {string} a sentence, when something is missing or not allowed
+ * Validate the settings of the load (files/schemas/load_config.json).
+ * @returns {object} the settings with the URL and TLS verification normalized
+ * @throws {string} the error, as one sentence
  */
-export function checkLoad(config) {
-  whole(part(config, 'tenants').count, 'tenants.count (TENANT_COUNT)', 1);
-  checkChoice(part(config.tenants, 'choice'));
-  checkProfile(part(config, 'profile'));
+export function validateLoad(config) {
+  integer(part(config, 'tenants').count, 'tenants.count (TENANT_COUNT)', 1);
+  validateChoice(part(config.tenants, 'choice'));
+  validateProfile(part(config, 'profile'));
   number(config.training_share, 'training_share', 0, 1);
   number(config.think_time_s, 'think_time_s', 0);
   number(config.warmup_s, 'warmup_s', 0);
   positive(config.window_s, 'window_s (DURATION)');
   number(config.tail_limit_s, 'tail_limit_s', 1);
   positive(config.request_timeout_s, 'request_timeout_s');
-  whole(config.seed, 'seed (SEED)', 0);
-  return { ...config, mlflow: checkMlflow(part(config, 'mlflow')) };
+  integer(config.seed, 'seed (SEED)', 0);
+  return { ...config, mlflow: validateMlflow(part(config, 'mlflow')) };
 }
 
 /**
- * Settings of the prefill (files/schemas/prefill_config.json).
- * @throws {string} a sentence, when something is missing or not allowed
+ * Validate the settings of the prefill (files/schemas/prefill_config.json).
+ * @returns {object} the settings with the URL and TLS verification normalized
+ * @throws {string} the error, as one sentence
  */
-export function checkPrefill(config) {
+export function validatePrefill(config) {
   const { numbers } = part(config, 'tenants');
   if (!Array.isArray(numbers) || numbers.length === 0) {
-    throw 'tenants.numbers (TENANT_COUNT): names no tenant. Give at least one number from 1.';
+    throw 'tenants.numbers (TENANT_COUNT): no tenant. Use at least one number from 1.';
   }
-  numbers.forEach((tenant) => whole(tenant, 'tenants.numbers', 1));
+  numbers.forEach((tenant) => integer(tenant, 'tenants.numbers', 1));
   const dataSet = part(config, 'data_set');
-  SHAPE.forEach((key) => whole(dataSet[key], `data_set.${key} (${key.toUpperCase()})`, 0));
+  SHAPE.forEach((key) => integer(dataSet[key], `data_set.${key} (${key.toUpperCase()})`, 0));
   if (!/^[0-9a-f]{12}$/.test(dataSet.digest || '')) {
     throw `data_set.digest: "${dataSet.digest}" is not allowed. Use 12 hexadecimal digits.`;
   }
-  whole(config.concurrency, 'concurrency (CONCURRENCY)', 1);
+  integer(config.concurrency, 'concurrency (CONCURRENCY)', 1);
   positive(config.max_duration_s, 'max_duration_s (MAX_DURATION)');
   positive(config.request_timeout_s, 'request_timeout_s');
-  return { ...config, mlflow: checkMlflow(part(config, 'mlflow')) };
+  return { ...config, mlflow: validateMlflow(part(config, 'mlflow')) };
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /**
  * One function per MLflow request. Each returns plain data that a client sends:
- *   operation  its name in every result
+ *   name       the operation in every result
  *   method, path, body (text, or null)
  *   binary     true when the body is a file and not JSON
- *   answer     gjson selector of what the caller needs from the answer; not given: nothing
- *   absent     what it means when the answer has no such part; not given: the answer is useless
+ *   select     gjson path of what the caller needs of the response; absent: nothing
+ *   fallback   the value when the response lacks that part; absent: the response is unusable
  * (https://mlflow.org/docs/latest/api_reference/rest-api.html)
  */
 
@@ -14,15 +14,15 @@ const PROMPT_TAG = { key: 'mlflow.prompt.is_prompt', value: 'true' };
 const PROMPTS = "tags.`mlflow.prompt.is_prompt` = 'true'";
 const FIRST_PROMPTS = `${API}/registered-models/search?filter=${encodeURIComponent(PROMPTS)}`;
 
-function post(operation, path, body, answer, absent) {
-  return { operation, method: 'POST', path: `${API}/${path}`, body: JSON.stringify(body), answer, absent };
+function post(name, path, body, select, fallback) {
+  return { name, method: 'POST', path: `${API}/${path}`, body: JSON.stringify(body), select, fallback };
 }
 
-function get(operation, path, answer, absent) {
-  return { operation, method: 'GET', path, body: null, answer, absent };
+function get(name, path, select, fallback) {
+  return { name, method: 'GET', path, body: null, select, fallback };
 }
 
-/** Where the server keeps a file of a run (MLflow's artifact proxy). */
+/** The path of an artifact of a run (MLflow's artifact proxy). */
 function artifactPath(experiment, run, file) {
   return `/api/2.0/mlflow-artifacts/artifacts/${experiment}/${run}/artifacts/${file}`;
 }
@@ -45,7 +45,7 @@ export const createPromptVersion = (name, text, experiment) =>
     ],
   });
 
-/** Answers {run_id, artifact_uri, …}. */
+/** Selects {run_id, artifact_uri, …}. */
 export const createRun = (experiment, startTime, name, tags) =>
   post('create_run', 'runs/create', {
     experiment_id: experiment, start_time: startTime, run_name: name, tags,
@@ -57,11 +57,11 @@ export const logMetric = (run, key, value, timestamp, step) =>
 export const logParameter = (run, key, value) =>
   post('log_parameter', 'runs/log-parameter', { run_id: run, key, value });
 
-export const logBatch = (run, metrics, params, tags) =>
-  post('log_batch', 'runs/log-batch', { run_id: run, metrics, params, tags });
+export const logBatch = (run, metrics, params) =>
+  post('log_batch', 'runs/log-batch', { run_id: run, metrics, params });
 
 export const logArtifact = (experiment, run, file, content) => ({
-  operation: 'log_artifact',
+  name: 'log_artifact',
   method: 'PUT',
   path: artifactPath(experiment, run, file),
   body: content,
@@ -75,14 +75,14 @@ export const deleteRun = (run) => post('delete_run', 'runs/delete', { run_id: ru
 
 export const listWorkspaces = () => get('list_workspaces', '/api/3.0/mlflow/workspaces');
 
-/** The first page of prompts, as long as the server makes it. */
+/** The first page of prompts, of the server's default length. */
 export const searchPrompts = () => get('search_prompts', FIRST_PROMPTS);
 
-/** Answers the list of experiment ids, newest first. */
+/** Selects the list of experiment ids, newest first. */
 export const searchExperiments = (maxResults) =>
   post('search_experiments', 'experiments/search', { max_results: maxResults }, 'experiments.#.experiment_id', []);
 
-/** Answers the experiments whose name begins so, of any life-cycle stage. */
+/** Selects the experiments whose name begins with `prefix`, of any lifecycle stage. */
 export const findExperiments = (prefix) =>
   post('search_experiments', 'experiments/search', {
     filter: `name LIKE '${prefix}%'`, max_results: 1000, view_type: 'ALL',
@@ -91,29 +91,29 @@ export const findExperiments = (prefix) =>
 export const getExperiment = (experiment) =>
   get('get_experiment', `${API}/experiments/get?experiment_id=${experiment}`);
 
-/** Answers the list of run ids. */
+/** Selects the list of run ids. */
 export const searchRuns = (experiment, maxResults) =>
   post('search_runs', 'runs/search', { experiment_ids: [experiment], max_results: maxResults }, 'runs.#.info.run_id', []);
 
-/** Answers the runs of an experiment with all that they carry. */
+/** Selects the runs of an experiment with their data. */
 export const findRuns = (experiment, filter) =>
   post('search_runs', 'runs/search', { experiment_ids: [experiment], filter, max_results: 1000 }, 'runs', []);
 
-/** Answers the prompts whose name begins so, with their latest versions. */
+/** Selects the prompts whose name begins with `prefix`, with their latest versions. */
 export const findPrompts = (prefix) =>
   get('search_prompts', `${API}/registered-models/search?max_results=1000&filter=${
     encodeURIComponent(`name LIKE '${prefix}%' AND ${PROMPTS}`)}`, 'registered_models', []);
 
 export const getRun = (run) => get('get_run', `${API}/runs/get?run_id=${run}`);
 
-/** Answers the list of paths. */
+/** Selects the list of paths. */
 export const listArtifacts = (run) =>
   get('list_artifacts', `${API}/artifacts/list?run_id=${run}`, 'files.#.path', []);
 
 export const fetchArtifact = (experiment, run, file) =>
   get('fetch_artifact', artifactPath(experiment, run, file));
 
-/** The operations of the load, in the order in which journeys first make them. */
+/** The operations of the load, in the order in which journeys first send them. */
 export const OPERATIONS = [
   'create_experiment', 'create_prompt', 'create_prompt_version', 'create_run', 'log_metric',
   'log_parameter', 'log_artifact', 'update_run_status',

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Seeded random numbers: the same words give the same choices on every machine and k6 version. */
+/** Seeded random numbers: the same seed words give the same choices on every machine and k6 version. */
 
 /** 32-bit FNV-1a hash of a text, used to turn words into a generator's state. */
 function hash(text) {
@@ -11,7 +11,7 @@ function hash(text) {
 }
 
 /**
- * A generator (mulberry32: 32 bits of state, enough for the few draws of one journey).
+ * Create a generator (mulberry32: 32 bits of state, enough for the few draws of one journey).
  * @param {...(string|number)} words what identifies the stream: seed, scenario, iteration
  * @returns {function(): number} uniform numbers in [0, 1)
  */
@@ -42,7 +42,7 @@ function cumulativeZipf(count, exponent) {
 }
 
 /**
- * How a tenant's number is drawn.
+ * Create the function that draws a tenant's number.
  * @param {number} count number of tenants
  * @param {{distribution: string, exponent: (number|undefined)}} choice uniform, or zipf (tenant 1 is the hottest)
  * @returns {function(function(): number): number} takes a generator, returns 1..count

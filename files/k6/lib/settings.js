@@ -1,29 +1,48 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /**
  * The only file that reads the environment and files. With PERFSCALE_CONFIG the settings are that JSON file;
- * without it a person runs the script by hand with the variables below.
+ * without it the script runs by hand, with the variables below.
  */
 import { sha256 } from 'k6/crypto';
-import { SHAPE, checkLoad, checkPrefill } from './config.js';
-import { parseDuration } from './duration.js';
+import { SHAPE, validateLoad, validatePrefill } from './config.js';
 import { tokensOf } from './tokens.js';
 
-const HAND_SHAPE = [10, 3, 3, 5, 2, 3];
+const MANUAL_SHAPE = [10, 3, 3, 5, 2, 3];
 /** More writers at once do not make SQLite faster, they only wait for each other's locks. */
-const HAND_PREFILL_CONCURRENCY = 8;
+const MANUAL_PREFILL_CONCURRENCY = 8;
+
+const UNIT_SECONDS = { ms: 0.001, s: 1, m: 60, h: 3600, d: 86400 };
+const DURATION = /^(\d+(\.\d+)?(ms|s|m|h|d))+$/;
+const DURATION_PART = /(\d+(?:\.\d+)?)(ms|s|m|h|d)/g;
+
+/**
+ * Convert a duration to seconds.
+ * @param {string|number} value for example `1h30m`, or a number of seconds
+ * @param {string} name the name of the value in an error
+ * @returns {number} seconds, not negative
+ * @throws {string} the error, as one sentence
+ */
+export function parseDuration(value, name) {
+  const text = String(value).trim();
+  if (/^\d+(\.\d+)?$/.test(text)) return Number(text);
+  if (!DURATION.test(text)) throw `${name}: "${value}" is not a duration. Use for example 90s, 10m, 1h30m, or a number of seconds.`;
+  let seconds = 0;
+  for (const [, amount, unit] of text.matchAll(DURATION_PART)) seconds += Number(amount) * UNIT_SECONDS[unit];
+  return seconds;
+}
 
 function readJson(path, read, name) {
   let text;
   try {
     text = read(path);
   } catch (error) {
-    throw `${name} ${path}: cannot be read (${error.message || error}). Name a readable JSON file.`;
+    throw `${name} ${path}: not readable (${error.message || error}). Use a readable JSON file.`;
   }
   try {
     return JSON.parse(text);
   } catch (error) {
-    // The parser's own message may quote what it read, and that may be a token.
-    throw `${name} ${path}: is not JSON. Name a file as files/schemas describes it.`;
+    // The parser's own message may quote the content, and that may be a token.
+    throw `${name} ${path}: invalid JSON. Use a file as in files/schemas.`;
   }
 }
 
@@ -33,13 +52,13 @@ function readToken(path, read) {
   try {
     token = read(path).trim();
   } catch (error) {
-    throw `mlflow.token_file (MLFLOW_TOKEN_FILE) ${path}: cannot be read (${error.message || error}). Name a readable file, or null.`;
+    throw `mlflow.token_file (MLFLOW_TOKEN_FILE) ${path}: not readable (${error.message || error}). Use a readable file, or null.`;
   }
-  if (!token) throw `mlflow.token_file (MLFLOW_TOKEN_FILE) ${path}: is empty. Write the token into it, or use null.`;
+  if (!token) throw `mlflow.token_file (MLFLOW_TOKEN_FILE) ${path}: empty. Write the token into it, or use null.`;
   return token;
 }
 
-/** The tenants that a script acts as, by name. */
+/** The names of a script's tenants. */
 function tenantNames({ prefix, count, numbers }) {
   return (numbers || Array.from({ length: count || 0 }, (_, i) => i + 1)).map((number) => `${prefix}${number}`);
 }
@@ -53,29 +72,29 @@ function fromFile(env, read) {
   return { ...config, mlflow: { ...config.mlflow, token, tokens } };
 }
 
-/** A number from the environment; text that is no number is passed on, so that the check names it. */
+/** A number from the environment; other text is returned as it is, so that the validation names it. */
 function numeric(env, name, fallback) {
   const text = env[name];
   if (text === undefined || text === '') return fallback;
   return Number.isNaN(Number(text)) ? text : Number(text);
 }
 
-function handMlflow(env, read) {
+function manualMlflow(env, read) {
   return {
     url: env.MLFLOW_URL,
-    // In the generator's pod MLFLOW_TOKEN_FILE names the mounted Secret, so that nobody has to type a token.
+    // In the generator's pod MLFLOW_TOKEN_FILE names the mounted Secret, so that no token has to be typed.
     token: env.MLFLOW_TOKEN || readToken(env.MLFLOW_TOKEN_FILE, read),
     tls_verify: env.MLFLOW_TRACKING_INSECURE_TLS !== 'true',
   };
 }
 
-function handLoad(env, read) {
+function manualLoad(env, read) {
   const rate = numeric(env, 'RATE', null);
   const tenants = numeric(env, 'TENANT_COUNT', 1);
   const concurrency = numeric(env, 'CONCURRENCY', 10);
   const cell = rate === null ? `concurrency_${concurrency}` : `rate_${rate}`;
   return {
-    mlflow: handMlflow(env, read),
+    mlflow: manualMlflow(env, read),
     tenants: { prefix: 'tenant-', count: tenants, choice: { distribution: 'uniform' } },
     seed: numeric(env, 'SEED', 42),
     profile: rate === null ? { kind: 'closed', concurrency } : { kind: 'open', rate, users_max: 200 },
@@ -90,25 +109,25 @@ function handLoad(env, read) {
   };
 }
 
-/** The digest of a shape when nobody gave one: of its canonical JSON (sorted keys, no blanks). */
+/** The digest of a shape: the first 12 hexadecimal digits of the SHA-256 of its canonical JSON (sorted keys, no blanks). */
 function digestOf(shape) {
   const sorted = Object.fromEntries(Object.keys(shape).sort().map((key) => [key, shape[key]]));
   return sha256(JSON.stringify(sorted), 'hex').slice(0, 12);
 }
 
-function handPrefill(env, read) {
+function manualPrefill(env, read) {
   const shape = Object.fromEntries(
-    SHAPE.map((key, i) => [key, numeric(env, key.toUpperCase(), HAND_SHAPE[i])]),
+    SHAPE.map((key, i) => [key, numeric(env, key.toUpperCase(), MANUAL_SHAPE[i])]),
   );
   const tenants = numeric(env, 'TENANT_COUNT', 1);
   return {
-    mlflow: handMlflow(env, read),
+    mlflow: manualMlflow(env, read),
     tenants: {
       prefix: 'tenant-',
       numbers: Number.isInteger(tenants) ? Array.from({ length: tenants }, (_, i) => i + 1) : [tenants],
     },
     data_set: { digest: digestOf(shape), ...shape },
-    concurrency: numeric(env, 'CONCURRENCY', HAND_PREFILL_CONCURRENCY),
+    concurrency: numeric(env, 'CONCURRENCY', MANUAL_PREFILL_CONCURRENCY),
     max_duration_s: parseDuration(env.MAX_DURATION || '30m', 'MAX_DURATION'),
     request_timeout_s: 60,
     out_dir: '.',
@@ -116,12 +135,18 @@ function handPrefill(env, read) {
   };
 }
 
-/** Settings of mlflow_scale_test.js. `env` and `read` are exchangeable in tests. */
+/**
+ * The settings of mlflow_scale_test.js.
+ * @param {object} env the environment, exchangeable in tests
+ * @param {function(string): string} read reads a file, exchangeable in tests
+ * @returns {object} as files/schemas/load_config.json, with the token instead of its file
+ * @throws {string} the error, as one sentence
+ */
 export function loadSettings(env = __ENV, read = open) {
-  return checkLoad(env.PERFSCALE_CONFIG ? fromFile(env, read) : handLoad(env, read));
+  return validateLoad(env.PERFSCALE_CONFIG ? fromFile(env, read) : manualLoad(env, read));
 }
 
-/** Settings of mlflow_prefill_tenants.js. */
+/** The settings of mlflow_prefill_tenants.js (files/schemas/prefill_config.json); see loadSettings. */
 export function prefillSettings(env = __ENV, read = open) {
-  return checkPrefill(env.PERFSCALE_CONFIG ? fromFile(env, read) : handPrefill(env, read));
+  return validatePrefill(env.PERFSCALE_CONFIG ? fromFile(env, read) : manualPrefill(env, read));
 }

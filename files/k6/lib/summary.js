@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** The summary file of a load in the shape that users of the old suite read. */
+/** The summary file of a load in the format of the legacy suite. */
 import { OPERATIONS } from './operations.js';
 
-/** k6 keeps figures of a tag value only where a threshold asks for them: these always hold. */
+/** k6 computes metrics of a tag value only where a threshold uses them; these always hold. */
 const durationOf = (operation) => `http_req_duration{name:${operation},expected_response:true}`;
 const failuresOf = (operation) => `http_req_failed{name:${operation}}`;
 
-/** Thresholds that make k6 keep each operation's figures; they never fail. */
+/** Thresholds that make k6 compute each operation's metrics; they never fail. */
 export function operationThresholds() {
   const thresholds = {};
   for (const operation of OPERATIONS) {
@@ -20,7 +20,7 @@ function counter(count, seconds) {
   return { type: 'counter', contains: 'default', values: { count, rate: count / seconds } };
 }
 
-/** `<op>_response_time` (passed requests; absent when there was none), `<op>_passed` and `<op>_failed`. */
+/** `<op>_response_time` (successful requests; absent when there was none), `<op>_passed` and `<op>_failed`. */
 function metricsOf(operation, metrics, seconds) {
   const failures = metrics[failuresOf(operation)];
   const { passes: failed, fails: passed } = failures ? failures.values : { passes: 0, fails: 0 };
@@ -35,7 +35,7 @@ function metricsOf(operation, metrics, seconds) {
   return named;
 }
 
-/** k6's data with one set of figures per operation instead of the sub-metrics they come from. */
+/** k6's data with one set of metrics per operation instead of the submetrics they come from. */
 export function withOperations(data) {
   const seconds = data.state.testRunDurationMs / 1000;
   const metrics = {};
@@ -46,7 +46,11 @@ export function withOperations(data) {
   return { ...data, metrics };
 }
 
-/** What handleSummary returns: the summary file, and a line for whoever watches. */
+/**
+ * The return value of handleSummary: the summary file, and a line on the terminal.
+ * @param {object} data k6's end-of-test data
+ * @param {object} settings from settings.js
+ */
 export function loadSummary(data, settings, now = new Date()) {
   const { profile, tenants } = settings;
   const content = {

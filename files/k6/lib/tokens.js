@@ -1,26 +1,27 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Which bearer token a tenant's requests carry: one for all, or one for each. */
+/** The bearer token of a tenant's requests: one for all tenants, or one for each. */
 import { SharedArray } from 'k6/data';
 
 /**
- * A token per tenant. They lie in memory once, not once per user: 500 tokens of 1 KB times 200 users are 100 MB.
+ * Read a token per tenant. They are in memory once, not once per VU: 500 tokens of 1 KB times 200 VUs are 100 MB.
  * @param {string[]} tenants whose tokens are needed
- * @param {function(): object} read gives the map tenant -> token; called once per k6
- * @throws {string} a sentence that names a tenant without a token
+ * @param {function(): object} read returns the map tenant -> token; called once per k6
+ * @returns {function(string): string} the token of a tenant
+ * @throws {string} an error that names a tenant without a token
  */
 export function tokensOf(tenants, read) {
   const values = new SharedArray('tokens', () => {
     const map = read();
     return tenants.map((tenant) => {
       if (typeof map[tenant] !== 'string' || !map[tenant]) {
-        throw `mlflow.token_map_file: has no token for ${tenant}. Write one for every tenant of the load.`;
+        throw `mlflow.token_map_file: no token for ${tenant}. Add one for every tenant of the load.`;
       }
       return map[tenant];
     });
   });
-  const places = new Map(tenants.map((tenant, place) => [tenant, place]));
-  return (tenant) => values[places.get(tenant)];
+  const indexes = new Map(tenants.map((tenant, index) => [tenant, index]));
+  return (tenant) => values[indexes.get(tenant)];
 }
 
-/** The token that a tenant uses, or null where none is wanted. */
+/** The token that a tenant uses, or null without authentication. */
 export const tokenOf = (mlflow, tenant) => (mlflow.tokens ? mlflow.tokens(tenant) : mlflow.token);

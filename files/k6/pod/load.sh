@@ -1,17 +1,17 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# The load generator's side of the pod: it keeps k6 running whoever is lost outside, and answers short questions about it.
-# The controller runs it by `exec` (plugins/module_utils/generator/pod_script.py). It needs a POSIX shell and the usual tools; busybox has them all.
-# Every answer is lines of `key=value`, and the last line is `end`: an answer without it was cut off.
+# The load generator's side of the pod: it keeps k6 running when controller or connection are lost, and responds to short calls.
+# The controller runs it by `exec` (plugins/module_utils/generator/pod_rpc.py). It needs a POSIX shell and the usual tools; busybox has them all.
+# Every response is lines of `key=value`, and the last line is $PERFSCALE_END: a response without it was cut off.
 set -u
 PATH=${PATH:-/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin}
 scripts=${0%/pod/*}
 block=65536
 chunk=1048576
 
-say() { printf '%s=%s\n' "$1" "$2"; }
-finish() { echo end; exit 0; }
-refuse() { say refused "$1"; finish; }
+put() { printf '%s=%s\n' "$1" "$2"; }
+finish() { echo "${PERFSCALE_END-}"; exit 0; }
+reject() { put rejected "$1"; finish; }
 sum_of() { set -- $(sha256sum <"$1"); printf %s "$1"; }
 size_of() { set -- $(ls -ln "$1" 2>/dev/null); printf %s "${5:-0}"; }
 
@@ -48,7 +48,7 @@ oom_kills() {
   printf 0
 }
 
-# Nobody but the container's first process may hold on to it: no terminal, no pipe, a session of its own.
+# Only the container's first process may hold on to it: no terminal, no pipe, a session of its own.
 detach() {
   if command -v setsid >/dev/null 2>&1; then setsid "$@" </dev/null >/dev/null 2>&1 &
   else (trap '' HUP; exec "$@") </dev/null >/dev/null 2>&1 &
@@ -64,12 +64,12 @@ idle() {
   done
 }
 
-# probe PROGRAM: its version, who runs it already, and checksums of the scripts.
+# probe PROGRAM: its version, the processes that run it already, and checksums of the scripts.
 probe() {
-  if command -v "$1" >/dev/null 2>&1; then say version "$("$1" version 2>&1 | head -n 1)"; fi
-  say running "$(pids_of "$1")"
+  if command -v "$1" >/dev/null 2>&1; then put version "$("$1" version 2>&1 | head -n 1)"; fi
+  put running "$(pids_of "$1")"
   for file in "$scripts"/*.js "$scripts"/*/*.js "$scripts"/*/*.sh; do
-    [ -f "$file" ] && say "sum ${file#"$scripts"/}" "$(sum_of "$file")"
+    [ -f "$file" ] && put "sum ${file#"$scripts"/}" "$(sum_of "$file")"
   done
   finish
 }
@@ -77,7 +77,7 @@ probe() {
 # sums FILE…: their checksums; an absent file has none.
 sums() {
   for file in "$@"; do
-    if [ -r "$file" ]; then say "sum $file" "$(sum_of "$file")"; fi
+    if [ -r "$file" ]; then put "sum $file" "$(sum_of "$file")"; fi
   done
   finish
 }
@@ -96,26 +96,26 @@ pids_of() {
 # start DIRECTORY BYTES SHA256 NAME=VALUE… -- PROGRAM ARGUMENT…: takes the configuration from standard input and starts the program.
 start() {
   directory=$1 bytes=$2 sum=$3
-  [ -e "$directory/load.pid" ] && { say started again; finish; }
+  [ -e "$directory/load.pid" ] && { put started again; finish; }
   for word in "$@"; do
     # The program is the word after `--`.
     [ "${last:-}" = -- ] && break
     last=$word
   done
   running=$(pids_of "$word")
-  [ -z "$running" ] || refuse "busy $running"
-  mkdir -p "$directory" 2>/dev/null || refuse "unwritable $directory"
-  head -c "$bytes" >"$directory/load_config.json" || refuse "unwritable $directory"
-  [ "$(sum_of "$directory/load_config.json")" = "$sum" ] || refuse damaged
+  [ -z "$running" ] || reject "busy $running"
+  mkdir -p "$directory" 2>/dev/null || reject "unwritable $directory"
+  head -c "$bytes" >"$directory/load_config.json" || reject "unwritable $directory"
+  [ "$(sum_of "$directory/load_config.json")" = "$sum" ] || reject damaged
   shift 3
-  # Asked twice, because the first answer was lost, it starts once.
+  # Called twice, because the first response was lost, it starts once.
   mkdir "$directory/begun" 2>/dev/null && detach sh "$0" run "$directory" "$@"
   deadline=$(($(uptime_cs) + 1000))
   until [ -s "$directory/load.pid" ]; do
-    [ "$(uptime_cs)" -lt "$deadline" ] || refuse "silent $directory"
+    [ "$(uptime_cs)" -lt "$deadline" ] || reject "silent $directory"
     nap
   done
-  say started now
+  put started now
   finish
 }
 
@@ -156,7 +156,7 @@ loads() {
       phase=ended
       code=$(sed 's/.*"exit_code": \([0-9]*\).*/\1/' "$directory/exit.json")
     fi
-    say "$directory" "$phase $(sum_of "$directory/load_config.json") $code"
+    put "$directory" "$phase $(sum_of "$directory/load_config.json") $code"
   done
   finish
 }
@@ -164,25 +164,25 @@ loads() {
 # status DIRECTORY [BLOCK]: whether the load runs, and from BLOCK on the requests that its raw output gained.
 status() {
   directory=$1
-  # Who is alive is asked before the record is looked for: between the end of the program and its record there is only the shell that
-  # writes it, so nobody alive and no record means that both were lost, and not that they ended between two looks.
+  # Living processes are checked before the record: between the end of the program and its record there is only the shell that
+  # writes it, so no process and no record means that both were lost, and not that they ended between the two checks.
   pid=$(living "$directory/load.pid") || pid=$(living "$directory/run.pid") || pid=
   if [ -s "$directory/exit.json" ]; then
-    say phase ended
-    say exit "$(cat "$directory/exit.json")"
+    put phase ended
+    put exit "$(cat "$directory/exit.json")"
   elif [ -n "$pid" ]; then
-    say phase running
-    while read -r name kilobytes _; do [ "$name" = VmHWM: ] && say peak_kb "$kilobytes" && break; done <"/proc/$pid/status" 2>/dev/null
+    put phase running
+    while read -r name kilobytes _; do [ "$name" = VmHWM: ] && put peak_kb "$kilobytes" && break; done <"/proc/$pid/status" 2>/dev/null
   elif [ -s "$directory/load.pid" ]; then
-    say phase lost
+    put phase lost
   else
-    say phase absent
+    put phase absent
   fi
   if [ -s "$directory/load.pid" ]; then
     read -r _ _ from kills <"$directory/load.pid"
-    say elapsed_cs "$(($(uptime_cs) - from))"
-    # A container that was started anew counts from zero again.
-    say oom_kills "$(($(oom_kills) - kills))"
+    put elapsed_cs "$(($(uptime_cs) - from))"
+    # A restarted container counts from zero again.
+    put oom_kills "$(($(oom_kills) - kills))"
   fi
   [ -n "${2:-}" ] && [ -f "$directory/raw.csv" ] && progress "$directory/raw.csv" "$2"
   finish
@@ -191,9 +191,9 @@ status() {
 # Whole blocks only: reading them costs the same however long the file has grown.
 progress() {
   last=$(($(size_of "$1") / block))
-  say block "$last"
+  put block "$last"
   [ "$last" -gt "$2" ] || return 0
-  say counts "$(dd if="$1" bs=$block skip="$2" count=$((last - $2)) 2>/dev/null | grep -F http_req_failed, |
+  put counts "$(dd if="$1" bs=$block skip="$2" count=$((last - $2)) 2>/dev/null | grep -F http_req_failed, |
     awk -F, '{ n++; if ($3 > 0) f++ } END { print n + 0, f + 0 }')"
 }
 
@@ -207,7 +207,7 @@ stop() {
     # Its record follows right away.
     deadline=$(($(uptime_cs) + 200))
     while [ ! -s "$1/exit.json" ] && [ "$(uptime_cs)" -lt "$deadline" ]; do nap; done
-    say stopped "$pid"
+    put stopped "$pid"
   fi
   finish
 }
@@ -215,18 +215,18 @@ stop() {
 # pack DIRECTORY [WORDS]: compresses those lines of the raw output that hold one of the words (one a line), unless that is done or
 # under way, and lists the files to fetch. Without words the raw output stays behind.
 pack() {
-  cd "$1" 2>/dev/null || { say phase absent; finish; }
+  cd "$1" 2>/dev/null || { put phase absent; finish; }
   if [ -n "${2:-}" ] && [ -f raw.csv ] && [ ! -f raw.csv.gz ]; then
-    [ -f packer.failed ] && refuse "unpacked $1"
+    [ -f packer.failed ] && reject "unpacked $1"
     living packer.pid >/dev/null || detach sh "$0" compress "$1" "$2"
-    say phase packing
+    put phase packing
     finish
   fi
-  say phase packed
+  put phase packed
   for file in k6.log exit.json *summary*.json raw.csv.gz; do
     [ -f "$file" ] || continue
     [ "$file" = raw.csv.gz ] && [ -z "${2:-}" ] && continue
-    say "file $file" "$(size_of "$file") $(sum_of "$file")"
+    put "file $file" "$(size_of "$file") $(sum_of "$file")"
   done
   finish
 }
@@ -242,7 +242,7 @@ read_file() { exec dd if="$1/$2" bs=$chunk skip="$3" count="$4" 2>/dev/null; }
 
 # clean RESULTS NAME: removes one attempt.
 clean() {
-  case $2 in '' | */* | .*) refuse "odd $2" ;; esac
+  case $2 in '' | */* | .*) reject "odd $2" ;; esac
   rm -rf "${1:?}/$2"
   finish
 }
@@ -252,5 +252,5 @@ shift
 case $command in
 idle | probe | sums | start | run | loads | status | stop | pack | compress | clean) "$command" "$@" ;;
 read) read_file "$@" ;;
-*) refuse "unknown $command" ;;
+*) reject "unknown $command" ;;
 esac

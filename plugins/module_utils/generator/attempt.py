@@ -1,31 +1,55 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Attempts of the load generator in one directory: which one to attach to, which number is next, and state.json."""
+"""Attempts of a load in one directory: their files, which one to go on with, state.json, and the command of k6."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Mapping
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common import process_handle as handles
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import read_json, write_json
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.schema import check
-from ansible_collections.perfscale.mlflow.plugins.module_utils.local import handle as handles
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.exit_codes import is_complete
 
-# k6 ends with 0, or with 99 when a threshold of the script is missed: both have a complete window.
-COMPLETE_EXIT_CODES = (0, 99)
+if TYPE_CHECKING:
+    from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.backend import Backend, Load
+
+# k6 finishes the requests under way and writes its summary on SIGTERM (seconds).
+STOP_TIMEOUT_S = 20
+
+
+def k6_command(binary: str, script: str, directory: PurePath, ca_file: str | None) -> dict[str, Any]:
+    """Return the command of k6, with the paths of the machine that runs it. No secret is in it: the configuration names the file of the token.
+
+    Only flags that both k6 1.1 and k6 2 know are used.
+    """
+    environment = {
+        "PERFSCALE_CONFIG": str(directory / "load_config.json"),
+        "K6_CSV_TIME_FORMAT": "unix_milli",
+        "K6_AUTO_EXTENSION_RESOLUTION": "false",
+        # k6 holds the samples of one interval in memory before it writes them: a tenth of its default saves about 20 MB at 5,000 requests/s, at no CPU cost.
+        "K6_CSV_SAVE_INTERVAL": "100ms",
+        # Collecting garbage less often takes back what the samples cost k6. Both together stay below 90 MB (tests/benchmarks/k6_cpu.py).
+        "GOGC": "150",
+    }
+    if ca_file:
+        environment["SSL_CERT_FILE"] = ca_file
+    argv = [binary, "run", "--quiet", "--no-usage-report", "--address", "", "--out", f"csv={directory / 'raw.csv'}", script]
+    return {"argv": argv, "env": environment, "chdir": str(directory), "user": None}
 
 
 def read_state(directory: Path) -> dict[str, Any]:
-    """Returns state.json of the directory, or {} when there is none that can be used here.
+    """Return state.json of the directory, or {} when there is none that can be used here.
 
-    A run that was brought back from elsewhere names the place of that time. A load in a pod brings its files wherever they are wanted; a process
-    of this machine writes where it was started, so nothing of it will come here.
+    A restored run names the directory of that time. A load in a cluster brings its files wherever they are wanted; a process of this machine
+    writes where it was started, so nothing of it will come here.
     """
-    state = _stored(directory)
+    state = _read_json(directory)
     if not state:
         return {}
     here = str(attempt_directory(directory, state["attempt"]))
@@ -34,30 +58,37 @@ def read_state(directory: Path) -> dict[str, Any]:
     return {**state, "directory": here}
 
 
-def write_state(
-    directory: Path, n: int, plan_digest: str | None, handle: dict[str, Any], schema_dir: Path | str, started: float | None = None
-) -> dict[str, Any]:
-    """Writes state.json of an attempt that was `started` (epoch seconds; else now) and returns it."""
+def latest_attempt(directory: Path) -> dict[str, Any]:
+    """Return state.json of the directory. Raises ValueError when no load was started for it."""
+    state = read_state(directory)
+    if not state:
+        raise ValueError(f"Directory {directory}: no state.json, so no load was started for it. Start one first.")
+    return state
+
+
+def write_state(load: Load, n: int, handle: Mapping[str, Any], started: float | None = None) -> dict[str, Any]:
+    """Write state.json of an attempt that was `started` (epoch seconds; else now) and return it. Raises FileWriteError."""
     state = {
         "schema_version": 1,
         "phase": "started",
         "attempt": n,
-        "plan_digest": plan_digest,
-        "directory": str(attempt_directory(directory, n)),
+        "plan_digest": load.plan_digest,
+        "directory": str(attempt_directory(load.directory, n)),
         "started": time.time() if started is None else started,
-        "handle": handle,
+        "handle": dict(handle),
     }
-    check(state, "state", schema_dir)
-    write_json(directory / "state.json", state)
+    check(state, "state", load.schema_dir)
+    write_json(load.directory / "state.json", state)
     return state
 
 
 def attempt_directory(directory: Path, n: int) -> Path:
+    """Return where the files of an attempt lie."""
     return directory / "attempts" / str(n)
 
 
 def recorded_attempts(directory: Path) -> list[int]:
-    """Returns the numbers of the attempts that cell.json knows."""
+    """Return the numbers of the attempts in cell.json."""
     try:
         return [entry["n"] for entry in read_json(directory / "cell.json")["attempts"]]
     except (ValueError, KeyError):
@@ -65,46 +96,55 @@ def recorded_attempts(directory: Path) -> list[int]:
 
 
 def next_attempt(directory: Path) -> int:
-    """Returns the number of a new attempt: one more than any that left a trace."""
+    """Return the number of a new attempt: one more than any that left a trace."""
     traces = [int(path.name) for path in (directory / "attempts").glob("*") if path.name.isdigit()]
-    return max([0, *traces, *recorded_attempts(directory), int(_stored(directory).get("attempt", 0))]) + 1
+    return max([0, *traces, *recorded_attempts(directory), int(_read_json(directory).get("attempt", 0))]) + 1
 
 
-def facts_of(state: dict[str, Any], attached: bool) -> dict[str, Any]:
-    """Returns what a module says about an attempt: {n, directory, handle, started, attached}."""
+def started_attempt(state: Mapping[str, Any], attached: bool) -> dict[str, Any]:
+    """Return what `Backend.start` returns: {n, directory, handle, started, attached}."""
     return {"n": state["attempt"], "directory": state["directory"], "handle": state["handle"], "started": state["started"], "attached": attached}
 
 
-def attachable(directory: Path, plan_digest: str | None, is_finished_reusable: bool, is_running: Callable[[dict[str, Any]], bool]) -> dict[str, Any] | None:
-    """Returns the state of the attempt to go on with, or None when a new one is needed.
+def usable_attempt(load: Load, is_running: Callable[[dict[str, Any]], bool]) -> dict[str, Any] | None:
+    """Return the state of the attempt to go on with, or None when a new one is needed.
 
-    A running attempt of the same plan is attached to; `is_running` tells from its state. A finished one is used when nobody
-    recorded it yet (the controller was lost meanwhile) and the generator ended well.
+    A running attempt of the same plan is attached to; `is_running` tells from its state. A finished one is used when it is not recorded yet (the
+    controller was lost meanwhile) and its window is complete.
     """
-    state = read_state(directory)
-    if not state or state["plan_digest"] != plan_digest or state["attempt"] in recorded_attempts(directory):
+    state = read_state(load.directory)
+    if not state or state["plan_digest"] != load.plan_digest or state["attempt"] in recorded_attempts(load.directory):
         return None
     if is_running(state):
         return state
-    ended = exit_of(Path(state["directory"]))
-    is_complete = ended is not None and ended.get("exit_code") in COMPLETE_EXIT_CODES
+    record = read_exit(Path(state["directory"]))
     has_samples = any((Path(state["directory"]) / name).exists() for name in ("raw.csv", "raw.csv.gz"))
-    return state if is_finished_reusable and is_complete and has_samples else None
+    is_usable = load.is_finished_reusable and has_samples and record is not None and is_complete(record["exit_code"])
+    return state if is_usable else None
 
 
-def exit_of(attempt: Path) -> dict[str, Any] | None:
-    """Returns what the watcher wrote when the generator ended (exit code, CPU seconds, memory), or None before.
+def stop_all(backend: Backend, directory: Path) -> bool:
+    """Stop the load of a directory, or of every cell when it is that of a run; return whether one ran. Raises what Backend.stop does."""
+    states = [read_state(path.parent) for path in sorted(directory.resolve().rglob("state.json"))]
+    # Each is stopped, not only those up to the first that ran.
+    stopped = [backend.stop(state) for state in states if state]
+    return any(stopped)
+
+
+def read_exit(attempt: Path) -> dict[str, Any] | None:
+    """Return the exit record that the generator left (exit code, CPU seconds, memory), or None before its end.
 
     A generator that died of a signal has 128 + the signal's number as its exit code, as shells count.
     """
-    ended = handles.read(attempt / "k6.exit.json")
-    if ended is not None and ended.get("exit_code") is None:
-        ended["exit_code"] = 128 + int(ended.get("signal") or 0)
-    return ended
+    record = handles.read(attempt / "k6.exit.json")
+    if record is not None and record.get("exit_code") is None:
+        record["exit_code"] = 128 + int(record.get("signal") or 0)
+    return record
 
 
-def _stored(directory: Path) -> dict[str, Any]:
+def _read_json(directory: Path) -> dict[str, Any]:
     try:
-        return read_json(directory / "state.json")
+        state: dict[str, Any] = read_json(directory / "state.json")
     except ValueError:
         return {}
+    return state

@@ -12,14 +12,14 @@ from typing import Any
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import ownership, pods
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.waiting import Outcome, Verdict, wait
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.readiness import Outcome, Readiness, wait
 
 POLL_S = 1.0
 
 
 @dataclass(frozen=True)
 class State:
-    """One look at a cluster: the Deployment (None where absent), its pods, and the volume claims that they use."""
+    """The observed Deployment (None where absent), its pods, and the PersistentVolumeClaims that they use."""
 
     name: str
     deployment: dict[str, Any] | None
@@ -27,8 +27,8 @@ class State:
     claims: list[dict[str, Any]] = field(default_factory=list)
 
 
-def look(cluster: Cluster, namespace: str, name: str) -> State:
-    """Returns how a Deployment is now. Raises ClusterError."""
+def read(cluster: Cluster, namespace: str, name: str) -> State:
+    """Return the current state of a Deployment. Raises ClusterError."""
     deployment = cluster.get(f"/apis/apps/v1/namespaces/{namespace}/deployments/{name}")
     if deployment is None:
         return State(name, None)
@@ -41,73 +41,72 @@ def look(cluster: Cluster, namespace: str, name: str) -> State:
     return State(name, deployment, found, [claim for claim in claims if claim])
 
 
-def rollout(name: str, deployment: Mapping[str, Any] | None) -> list[str]:
-    """Returns what is missing until the newest change of a Deployment is rolled out; nothing when it is."""
+def rollout_problems(name: str, deployment: Mapping[str, Any] | None) -> list[str]:
+    """Return what is missing until the newest change of a Deployment is rolled out; nothing when it is."""
     if deployment is None:
         return [f"Deployment {name}: does not exist"]
     replicas, status = deployment["spec"].get("replicas", 1), deployment.get("status") or {}
     if status.get("observedGeneration", 0) < deployment["metadata"].get("generation", 0):
-        return [f"Deployment {name}: its change has not been seen yet"]
+        return [f"Deployment {name}: its change is not observed yet"]
     counts = {key: status.get(key, 0) for key in ("updatedReplicas", "readyReplicas", "availableReplicas", "replicas")}
     if any(count != replicas for count in counts.values()):
-        return [f"Deployment {name}: {counts['readyReplicas']} of {replicas} replicas ready, {counts['updatedReplicas']} updated, {counts['replicas']} there"]
+        return [f"Deployment {name}: {counts['readyReplicas']} of {replicas} replicas ready, {counts['updatedReplicas']} updated, {counts['replicas']} present"]
     return []
 
 
-def judge(state: State) -> Verdict:
-    """Returns what a look says; a container that cannot start is a doubt."""
-    waiting = rollout(state.name, state.deployment)
+def check_readiness(state: State) -> Readiness:
+    """Return whether a Deployment is rolled out; a container that cannot start is a doubt."""
+    waiting = rollout_problems(state.name, state.deployment)
     if not waiting:
-        return Verdict()
-    return Verdict(waiting_for=waiting + hindrances(state.pods, state.claims), doubts=[text for text in map(pods.stuck, state.pods) if text])
+        return Readiness()
+    return Readiness(waiting_for=waiting + placement_problems(state.pods, state.claims), doubts=[text for text in map(pods.start_failure, state.pods) if text])
 
 
-def hindrances(found: list[dict[str, Any]], claims: list[dict[str, Any]]) -> list[str]:
-    """Returns why pods have no node or no volume (yet)."""
+def placement_problems(found: list[dict[str, Any]], claims: list[dict[str, Any]]) -> list[str]:
+    """Return why pods have no node or no volume (yet)."""
     phases = {claim["metadata"]["name"]: (claim.get("status") or {}).get("phase", "Pending") for claim in claims}
     unbound = [f"PersistentVolumeClaim {name}: {phase}" for name, phase in phases.items() if phase != "Bound"]
-    return [text for text in map(pods.pending, found) if text] + unbound
+    return [text for text in map(pods.scheduling_failure, found) if text] + unbound
 
 
 def wait_ready(cluster: Cluster, namespace: str, name: str, timeout_s: float, patience_s: float) -> tuple[State | None, Outcome]:
-    """Waits until a Deployment is rolled out, a container stays stuck for `patience_s`, or time is up; a limit of 0 looks once.
+    """Wait until a Deployment is rolled out, a container cannot start for `patience_s`, or time is up; a limit of 0 checks once.
 
-    Raises ClusterError when the API server refuses.
+    Raises ClusterError when the API server denies a request.
     """
-    return wait(lambda: look(cluster, namespace, name), judge, timeout_s, pause_s=POLL_S, patience=patience(patience_s))
+    return wait(lambda: read(cluster, namespace, name), check_readiness, timeout_s, pause_s=POLL_S, patience=patience(patience_s))
 
 
 def patience(seconds: float) -> int:
-    """Returns how many looks in a row a doubt may last."""
+    """Return in how many consecutive observations a doubt may show."""
     return max(1, round(seconds / POLL_S))
 
 
-def ending(outcome: Outcome) -> dict[str, Any]:
-    """Returns {ready, ended, seconds, reasons} of a wait, as modules return it."""
-    verdict = outcome.verdict
-    reasons = verdict.problems + verdict.doubts + verdict.waiting_for
-    return {"ready": verdict.ready, "ended": outcome.ended, "seconds": round(outcome.seconds, 1), "reasons": reasons}
+def outcome_facts(outcome: Outcome) -> dict[str, Any]:
+    """Return {ready, ended, seconds, reasons} of a wait, as modules return it."""
+    readiness = outcome.readiness
+    return {"ready": readiness.ready, "ended": outcome.ended, "seconds": round(outcome.seconds, 1), "reasons": readiness.reasons}
 
 
-def diagnose(cluster: Cluster, namespace: str, names: list[str]) -> list[str]:
-    """Returns the newest warnings of the cluster about objects with these names."""
+def warnings_about(cluster: Cluster, namespace: str, names: list[str]) -> list[str]:
+    """Return the newest warnings of the cluster about objects with these names."""
     try:
-        return pods.last_events(cluster.items(f"/api/v1/namespaces/{namespace}/events"), names)
+        return pods.warnings_about(cluster.items(f"/api/v1/namespaces/{namespace}/events"), names)
     except ClusterError as error:
         return [f"no events: {error}"]
 
 
-def explain(cluster: Cluster, namespace: str, state: State | None) -> list[str]:
-    """Returns warnings about a Deployment, its pods and claims, and about what should have made its pods."""
+def diagnose(cluster: Cluster, namespace: str, state: State | None) -> list[str]:
+    """Return warnings about a Deployment, its pods and claims, and about the owners of its pods."""
     if state is None or state.deployment is None:
         return []
     owners = {owner["name"] for pod in state.pods for owner in pod["metadata"].get("ownerReferences") or []}
     objects = [entry["metadata"]["name"] for entry in [*state.pods, *state.claims]]
-    return diagnose(cluster, namespace, [state.name, *objects, *sorted(owners)])
+    return warnings_about(cluster, namespace, [state.name, *objects, *sorted(owners)])
 
 
 def facts(state: State | None) -> dict[str, Any]:
-    """Returns what roles need to know of a Deployment; null where there is none."""
+    """Return what roles need to know of a Deployment; null where there is none."""
     deployment = (state.deployment if state else None) or {}
     containers = deployment["spec"]["template"]["spec"]["containers"] if deployment else []
     found = state.pods if state else []

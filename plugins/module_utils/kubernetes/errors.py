@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What can go wrong with a cluster, as one sentence with cause and remedy."""
+"""Errors of a cluster as sentences, with the API server's status and reason."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import json
 
 
 class ClusterError(Exception):
-    """A cluster refused or could not be asked; the text is one sentence with cause and remedy.
+    """A request to a cluster failed; the text is one sentence with cause and remedy.
 
-    `status` is the HTTP status (0 when there was no answer), `reason` the API's own (NotFound, AlreadyExists, Forbidden, …).
+    `status` is the HTTP status (0 without a response), `reason` the API's own (NotFound, AlreadyExists, Forbidden, …).
     """
 
     def __init__(self, text: str, status: int = 0, reason: str = "") -> None:
@@ -22,26 +22,26 @@ class ClusterError(Exception):
 
 _REMEDIES = {
     401: "Log in again, or correct the token, certificate or kubeconfig.",
-    403: "Give the user or service account this right (docs/kubernetes.md lists what is needed).",
+    403: "Grant this permission to the user or service account (docs/kubernetes_permissions.md lists what is needed).",
     404: "Check the name and namespace, and that the API (CRD) is installed.",
-    409: "Somebody changed or made it meanwhile; look at it and run the same again.",
+    409: "The object was created or changed concurrently. Check it and retry.",
     422: "Correct the setting that the API server names.",
-    429: "The API server is overloaded; run the same again later.",
+    429: "The API server is overloaded. Retry later.",
 }
 
 
-def from_answer(what: str, status: int, body: bytes) -> ClusterError:
-    """Returns the error for an answer of the API server, whose body is a Status object or foreign text."""
+def from_response(request: str, status: int, body: bytes) -> ClusterError:
+    """Return the error for a response of the API server, whose body is a Status object or any other text."""
     try:
         document = json.loads(body)
         message, reason = str(document.get("message") or ""), str(document.get("reason") or "")
     except (ValueError, AttributeError):
         message, reason = body[:200].decode("utf-8", "replace"), ""
-    remedy = _REMEDIES.get(status, "Look at the API server, and run the same again.")
-    return ClusterError(f"{what}: the API server answered {status} ({message.strip() or reason or 'no message'}). {remedy}", status, reason)
+    remedy = _REMEDIES.get(status, "Check the API server, and retry.")
+    return ClusterError(f"{request}: the API server returned {status} ({message.strip() or reason or 'no message'}). {remedy}", status, reason)
 
 
-def unreachable(what: str, host: str, error: Exception) -> ClusterError:
-    """Returns the error for an API server that did not answer."""
+def unreachable(request: str, host: str, error: Exception) -> ClusterError:
+    """Return the error for an API server that did not respond."""
     cause = str(error).rsplit("Caused by ", maxsplit=1)[-1][:300]
-    return ClusterError(f"{what}: the API server {host} does not answer ({cause}). Check the address, the network and the kubeconfig.")
+    return ClusterError(f"{request}: the API server {host} does not respond ({cause}). Check the address, the network and the kubeconfig.")

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a namespace holds beside a run's own objects. Deleting a namespace deletes all of it, so a namespace with such contents is not deleted.
+"""Contents of a namespace other than a run's own objects. Deleting a namespace deletes all of it, so a namespace with such contents is kept.
 
 Every kind that the cluster serves is listed, metadata only (https://kubernetes.io/docs/reference/using-api/api-concepts/#metadata-only-fetches).
 """
@@ -12,15 +12,16 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.parallel import in_parallel
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import ownership
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.workspaces import few, in_parallel
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.workspaces import few
 
 METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 # Up to so many namespaces are listed one by one; more of them cost less as one list of the whole cluster, where that is permitted.
 FEW_NAMESPACES = 4
-# Events, addresses of Services and leader locks follow from other objects and end with them; OpenShift shows its RBAC objects a second time.
+# Events, endpoints of Services and leader locks depend on other objects and end with them; OpenShift serves its RBAC objects a second time.
 DERIVED = frozenset({("", "events"), ("events.k8s.io", "events"), ("", "endpoints"), ("discovery.k8s.io", "endpointslices"), ("coordination.k8s.io", "leases")})
 VIEWS = frozenset({"authorization.openshift.io"})
 # Put into every namespace by Kubernetes, OpenShift (its controller manager and service CA) and Open Data Hub.
@@ -36,7 +37,7 @@ SYSTEM_OBJECTS = frozenset(
         ("rolebindings", "system:image-pullers"),
     }
 )
-# By what a Secret with a token or a pull secret says whose it is (Kubernetes; OpenShift 4.16 and newer).
+# Annotations that name the service account of a token or a pull secret (Kubernetes; OpenShift 4.16 and newer).
 ACCOUNT_OF_SECRET = ("kubernetes.io/service-account.name", "openshift.io/internal-registry-auth-token.service-account")
 # OLM copies the version of an operator for all namespaces into each of them.
 COPIED = "olm.copiedFrom"
@@ -44,7 +45,7 @@ COPIED = "olm.copiedFrom"
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of namespaced objects, as discovery names it."""
+    """One namespaced kind, as discovery lists it."""
 
     group: str
     version: str
@@ -59,7 +60,7 @@ class Kind:
 
 @dataclass
 class Contents:
-    """What keeps a namespace: names of unmanaged objects and of other runs' objects, and what could not be listed."""
+    """The reasons to keep a namespace: names of unmanaged objects and of other runs' objects, and kinds that could not be listed."""
 
     unmanaged: list[str] = field(default_factory=list)
     other_runs: list[str] = field(default_factory=list)
@@ -75,12 +76,12 @@ class Contents:
 
     @property
     def why(self) -> str:
-        """Why the namespace stays, and what to do."""
+        """Why the namespace is kept, and the remedy."""
         parts = []
         if self.unmanaged:
-            parts.append(f"holds objects that this collection does not manage: {few(self.unmanaged)}. Move or delete them, or keep the namespace")
+            parts.append(f"holds unmanaged objects: {few(self.unmanaged)}. Move or delete them, or keep the namespace")
         if self.unlisted:
-            parts.append(f"may hold more than is seen: {few(self.unlisted)}. Grant the part `teardown` of rbac.yml, or delete the namespace yourself")
+            parts.append(f"kinds cannot be listed: {few(self.unlisted)}. Grant the part `teardown` of rbac.yml, or delete the namespace manually")
         if self.other_runs:
             parts.append(f"holds objects of other runs: {few(self.other_runs)}")
         return "; ".join(parts)
@@ -90,7 +91,7 @@ def kept_namespaces(cluster: Cluster, namespaces: Collection[str], run_id: str |
     """Return what keeps each of `namespaces` from being deleted by the teardown of a run (None: of all runs); the others are left out.
 
     System objects, objects that are being deleted and what our own objects own (by ownerReferences) keep nothing. An object that appears
-    between this look and the deletion goes with its namespace: Kubernetes has no deletion on condition. Raises ClusterError.
+    between this check and the deletion is deleted with its namespace: Kubernetes has no conditional deletion. Raises ClusterError.
     """
     if not namespaces:
         return {}
@@ -114,12 +115,12 @@ def kept_namespaces(cluster: Cluster, namespaces: Collection[str], run_id: str |
         found[name] += [(kind, item["metadata"]) for item in items]
         contents[name].unlisted += [gap] if gap else []
     for name, entries in found.items():
-        _judge(contents[name], entries, run_id)
+        _classify(contents[name], entries, run_id)
     return {name: kept for name, kept in contents.items() if kept}
 
 
 def _kinds(cluster: Cluster, parallelism: int) -> tuple[list[Kind], list[str]]:
-    """Return the kinds whose objects can be listed and deleted, one version of each group, and the APIs that did not say."""
+    """Return the kinds whose objects can be listed and deleted, one version of each group, and the APIs whose discovery failed."""
     groups = cluster.request("GET", "/apis").get("groups") or []
     versions = [("", "v1"), *((group["name"], group["preferredVersion"]["version"]) for group in groups if group["name"] not in VIEWS)]
 
@@ -127,30 +128,30 @@ def _kinds(cluster: Cluster, parallelism: int) -> tuple[list[Kind], list[str]]:
         path = "/apis/{}/{}".format(*group) if group[0] else f"/api/{group[1]}"
         return _attempt(lambda: cluster.request("GET", path).get("resources") or [], f"kinds of {'/'.join(part for part in group if part)}")
 
-    answers = list(zip(versions, in_parallel(read, versions, parallelism), strict=True))
+    responses = list(zip(versions, in_parallel(read, versions, parallelism), strict=True))
     kinds = [
         Kind(group, version, entry["name"], entry["kind"])
-        for (group, version), (entries, _gap) in answers
+        for (group, version), (entries, _gap) in responses
         for entry in entries
         if entry["namespaced"] and "/" not in entry["name"] and {"list", "delete"} <= set(entry["verbs"]) and (group, entry["name"]) not in DERIVED
     ]
-    return kinds, [gap for _version, (_entries, gap) in answers if gap]
+    return kinds, [gap for _version, (_entries, gap) in responses if gap]
 
 
-def _attempt(call: Callable[[], list[dict[str, Any]]], what: str) -> tuple[list[dict[str, Any]], str]:
-    """Return what a call returns, or, when the API server does not allow or manage it, what is missing."""
+def _attempt(call: Callable[[], list[dict[str, Any]]], description: str) -> tuple[list[dict[str, Any]], str]:
+    """Return the result of a call, or, when the API server denies it or fails, a description of the gap."""
     try:
         return call(), ""
     except ClusterError as error:
         if error.status in (404, 405):
             return [], ""
         if error.status == 403 or error.status >= 500:
-            return [], f"{what} ({error.status}{f' {error.reason}' if error.reason else ''})"
+            return [], f"{description} ({error.status}{f' {error.reason}' if error.reason else ''})"
         raise
 
 
-def _judge(contents: Contents, entries: Iterable[tuple[Kind, Mapping[str, Any]]], run_id: str | None) -> None:
-    """Add to `contents` what of a namespace's objects keeps it."""
+def _classify(contents: Contents, entries: Iterable[tuple[Kind, Mapping[str, Any]]], run_id: str | None) -> None:
+    """Add to `contents` the objects that keep the namespace."""
     left = {metadata["uid"]: (kind, metadata) for kind, metadata in entries if not metadata.get("deletionTimestamp")}
     ours = {uid for uid, (_kind, metadata) in left.items() if _is_ours(metadata, run_id)}
     others = {uid for uid, (_kind, metadata) in left.items() if ownership.is_ours({"metadata": metadata}) and uid not in ours}
@@ -178,7 +179,7 @@ def _owners(metadata: Mapping[str, Any]) -> set[str]:
 
 
 def _with_owned(uids: set[str], left: Mapping[str, tuple[Kind, Mapping[str, Any]]]) -> set[str]:
-    """Return `uids` with everything that they own, through any number of steps."""
+    """Return `uids` with everything that they own, directly or indirectly."""
     known = set(uids)
     while more := {uid for uid, (_kind, metadata) in left.items() if uid not in known and _owners(metadata) & known}:
         known |= more

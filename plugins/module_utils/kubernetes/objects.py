@@ -15,23 +15,23 @@ from typing import Any
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import ownership
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import MERGE_PATCH, Cluster
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.manifests import describe
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.manifests import object_name
 
 APPLY_PATCH = "application/apply-patch+yaml"
 FIELD_MANAGER = ownership.OURS
 CRD = "CustomResourceDefinition"
 # What to do with an object that exists without our label.
-FOREIGN = ("refuse", "adopt", "keep")
+UNMANAGED = ("fail", "adopt", "keep")
 POLL_S = 0.25
-# After a cleanup that failed once, the API server may forget a CRD until it looks at all of them again (five minutes); a change reminds it.
-REMIND_S = 15.0
-REMINDED = f"{ownership.OURS}/waited-for"
-# Set by the API server on every write, or by controllers: no difference that anybody asked for.
+# After a cleanup that failed once, the API server may not process a deleted CRD until its next resync (five minutes); a change triggers it.
+TRIGGER_S = 15.0
+TRIGGERED = f"{ownership.OURS}/waited-for"
+# Set by the API server on every write, or by controllers: no difference to the manifest.
 _VOLATILE = ("managedFields", "resourceVersion", "generation")
 
 
 class Objects:
-    """Makes objects present or absent in one cluster."""
+    """The objects of one cluster: created, changed and deleted under the rule of ownership."""
 
     def __init__(self, cluster: Cluster, run_id: str = "", timeout_s: float = 60.0) -> None:
         """`run_id` labels what is created; `timeout_s` limits each wait."""
@@ -41,26 +41,26 @@ class Objects:
         self._resources: dict[str, dict[str, dict[str, Any]]] = {}
 
     def collection(self, api_version: str, kind: str, namespace: str | None) -> str:
-        """Returns the path of all objects of a kind, in a namespace if the kind has them. Raises ClusterError when the API is not served."""
+        """Return the path of all objects of a kind, in a namespace if the kind has them. Raises ClusterError when the API is not served."""
         resource = self._resource(api_version, kind)
         root = f"/api/{api_version}" if "/" not in api_version else f"/apis/{api_version}"
         if not resource["namespaced"]:
             return f"{root}/{resource['name']}"
         if not namespace:
-            raise ClusterError(f"{kind}: needs a namespace. Set metadata.namespace, or the option namespace.")
+            raise ClusterError(f"{kind}: missing namespace. Set metadata.namespace, or the option namespace.")
         return f"{root}/namespaces/{namespace}/{resource['name']}"
 
     def path(self, manifest: Mapping[str, Any]) -> str:
-        """Returns the path of one object. Raises ClusterError when its API is not served or its namespace is not given."""
+        """Return the path of one object. Raises ClusterError when its API is not served or its namespace is not given."""
         metadata = manifest["metadata"]
         return f"{self.collection(manifest['apiVersion'], manifest['kind'], metadata.get('namespace'))}/{metadata['name']}"
 
     def serves(self, api_version: str, kind: str) -> bool:
-        """Returns whether the cluster has this kind. Raises ClusterError for other failures."""
+        """Return whether the cluster serves this kind. Raises ClusterError for other failures."""
         return kind in self._kinds(api_version)
 
     def is_namespaced(self, api_version: str, kind: str) -> bool:
-        """Returns whether objects of a kind live in namespaces; a kind that is not served (yet) does not."""
+        """Return whether a kind is namespaced; a kind that is not served (yet) is not."""
         return bool(self._kinds(api_version).get(kind, {}).get("namespaced"))
 
     def _kinds(self, api_version: str, fresh: bool = False) -> dict[str, dict[str, Any]]:
@@ -71,33 +71,33 @@ class Objects:
 
     def _resource(self, api_version: str, kind: str) -> dict[str, Any]:
         if not self.serves(api_version, kind):
-            raise ClusterError(f"Kind {kind} ({api_version}): the cluster does not have it. Install its CRD, or correct apiVersion and kind.", 404, "NotFound")
+            raise ClusterError(f"Kind {kind} ({api_version}): not served by the cluster. Install its CRD, or correct apiVersion and kind.", 404, "NotFound")
         return self._resources[api_version][kind]
 
-    def present(self, manifest: Mapping[str, Any], foreign: str = "refuse", dry_run: bool = False) -> dict[str, Any]:
-        """Returns {object, changed, created, owned} after one object is as wanted.
+    def present(self, manifest: Mapping[str, Any], unmanaged: str = "fail", dry_run: bool = False) -> dict[str, Any]:
+        """Return {object, changed, created, owned} after one object is as specified.
 
-        What an earlier run of ours made is reused and keeps its labels. Raises ClusterError when it exists without our label and
-        `foreign` is refuse; adopt changes it without labelling it, so that teardown leaves it; keep leaves it as it is.
+        An object of an earlier run of ours is reused and keeps its labels. Raises ClusterError when it exists without our label and
+        `unmanaged` is fail; adopt changes it without labelling it, so that teardown leaves it; keep leaves it as it is.
         """
         path = self.path(manifest)
         found = self.cluster.get(path)
         ours = found is None or ownership.is_ours(found)
-        if not ours and foreign == "refuse":
+        if not ours and unmanaged == "fail":
             raise ClusterError(
-                f"{describe(manifest)}: exists without the label {ownership.MANAGED_BY}={ownership.OURS}, so it is not ours. "
-                "Remove it, choose another name, or say that it may be adopted."
+                f"{object_name(manifest)}: exists without the label {ownership.MANAGED_BY}={ownership.OURS}, so it is not managed by this collection. "
+                "Delete it, choose another name, or allow its adoption."
             )
-        if not ours and foreign == "keep":
+        if not ours and unmanaged == "keep":
             return {"object": found, "changed": False, "created": False, "owned": False}
         run_id = ownership.run_id(found) or self.run_id if found else self.run_id
         body = ownership.labelled(manifest, run_id) if ours else dict(manifest)
         query = {"fieldManager": FIELD_MANAGER, "force": "true", **({"dryRun": "All"} if dry_run else {})}
-        answer = self.cluster.request("PATCH", path, body=body, query=query, content_type=APPLY_PATCH)
-        return {"object": answer, "changed": found is None or _wanted(found) != _wanted(answer), "created": found is None, "owned": ours}
+        response = self.cluster.request("PATCH", path, body=body, query=query, content_type=APPLY_PATCH)
+        return {"object": response, "changed": found is None or _comparable(found) != _comparable(response), "created": found is None, "owned": ours}
 
     def wait_established(self, names: Iterable[str]) -> None:
-        """Waits until CRDs are served. Raises ClusterError naming the one that is not, and what it said last."""
+        """Wait until CRDs are served. Raises ClusterError naming the one that is not, and its last condition."""
         deadline = time.monotonic() + self.timeout_s
         for name in names:
             path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}"
@@ -107,17 +107,17 @@ class Objects:
                 if conditions.get("Established", {}).get("status") == "True" and self._are_served(found["spec"]):
                     break
                 if time.monotonic() > deadline:
-                    said = conditions.get("NamesAccepted", {}).get("message") or conditions.get("Established", {}).get("message") or "nothing yet"
-                    raise ClusterError(f"{CRD} {name}: was not established within {self.timeout_s:g} s (last seen: {said}). Look at the API server.")
+                    message = conditions.get("NamesAccepted", {}).get("message") or conditions.get("Established", {}).get("message") or "nothing yet"
+                    raise ClusterError(f"{CRD} {name}: not established within {self.timeout_s:g} s (last seen: {message}). Check the API server.")
                 time.sleep(POLL_S)
 
     def _are_served(self, spec: Mapping[str, Any]) -> bool:
-        """A condition comes before discovery shows the kind, and a request in between fails."""
+        """The condition comes before discovery shows the kind, and a request in between fails."""
         versions = [f"{spec['group']}/{version['name']}" for version in spec["versions"] if version.get("served")]
         return all(spec["names"]["kind"] in self._kinds(version, fresh=True) for version in versions)
 
     def ours(self, api_version: str, kind: str, namespace: str | None, run_id: str | None = None, selector: str = "") -> list[dict[str, Any]]:
-        """Returns our objects of a kind (of one run, if named); none where the cluster does not have the kind."""
+        """Return our objects of a kind (of one run, if named); none where the cluster does not serve the kind."""
         if not self.serves(api_version, kind):
             return []
         wanted = ",".join(part for part in (ownership.selector(run_id), selector) if part)
@@ -125,7 +125,7 @@ class Objects:
         return [{**entry, "apiVersion": api_version, "kind": kind} for entry in found]
 
     def delete(self, manifest: Mapping[str, Any]) -> None:
-        """Deletes exactly the object that was read (its uid), dependents in the background. Raises ClusterError; one that is gone is fine."""
+        """Delete exactly the object that was read (its uid), dependents in the background. Raises ClusterError; one that is gone is fine."""
         uid = (manifest.get("metadata") or {}).get("uid")
         options = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background", **({"preconditions": {"uid": uid}} if uid else {})}
         try:
@@ -135,38 +135,37 @@ class Objects:
                 raise
 
     def instances(self, crd: Mapping[str, Any]) -> int:
-        """Returns how many objects of a custom kind there are in the whole cluster."""
+        """Return how many objects of a custom kind there are in the whole cluster."""
         spec = crd["spec"]
         version = next((version["name"] for version in spec["versions"] if version.get("served")), "")
         return len(self.cluster.items(f"/apis/{spec['group']}/{version}/{spec['names']['plural']}")) if version else 0
 
     def wait_gone(self, manifests: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
-        """Waits until objects are gone; returns {object, why} of those that are still there when time is up."""
+        """Wait until objects are gone; return {object, why} of those that remain when time is up."""
         left = {self.path(manifest): manifest for manifest in manifests}
         deadline = time.monotonic() + self.timeout_s
-        remind_at = time.monotonic() + REMIND_S
+        trigger_at = time.monotonic() + TRIGGER_S
         why: dict[str, str] = {}
         while left:
-            reminds = time.monotonic() > remind_at
-            if reminds:
-                remind_at = time.monotonic() + REMIND_S
+            triggers = time.monotonic() > trigger_at
+            if triggers:
+                trigger_at = time.monotonic() + TRIGGER_S
             for path, manifest in list(left.items()):
                 found = self.cluster.get(path)
-                same = found is not None and found["metadata"].get("uid") == (manifest["metadata"].get("uid") or found["metadata"].get("uid"))
-                if not same:
+                if found is None or found["metadata"].get("uid") != (manifest["metadata"].get("uid") or found["metadata"].get("uid")):
                     del left[path]
                     continue
-                why[path] = why_it_stays(found)
-                if reminds and manifest["kind"] == CRD and found["metadata"].get("deletionTimestamp"):
-                    self._remind(path, found["metadata"]["uid"])
+                why[path] = deletion_blocker(found)
+                if triggers and manifest["kind"] == CRD and found["metadata"].get("deletionTimestamp"):
+                    self._trigger(path, found["metadata"]["uid"])
             if not left or time.monotonic() > deadline:
                 break
             time.sleep(POLL_S)
-        return [{"object": describe(manifest), "why": why[path]} for path, manifest in left.items()]
+        return [{"object": object_name(manifest), "why": why[path]} for path, manifest in left.items()]
 
-    def _remind(self, path: str, uid: str) -> None:
-        """Changes an object that is being deleted, so that whoever deletes it looks again. Without the right to do so it is waited for only."""
-        body = {"metadata": {"uid": uid, "annotations": {REMINDED: f"{time.time():.0f}"}}}
+    def _trigger(self, path: str, uid: str) -> None:
+        """Change an object that is being deleted, so that its controller processes it again; without permission it is waited for only."""
+        body = {"metadata": {"uid": uid, "annotations": {TRIGGERED: f"{time.time():.0f}"}}}
         try:
             self.cluster.request("PATCH", path, body=body, content_type=MERGE_PATCH)
         except ClusterError as error:
@@ -174,8 +173,8 @@ class Objects:
                 raise
 
 
-def why_it_stays(manifest: Mapping[str, Any]) -> str:
-    """Returns why an object that was deleted is still there, as far as it says so itself."""
+def deletion_blocker(manifest: Mapping[str, Any]) -> str:
+    """Return why a deleted object is still there, as far as its metadata and conditions tell."""
     metadata = manifest["metadata"]
     if not metadata.get("deletionTimestamp"):
         return "is not being deleted"
@@ -185,6 +184,6 @@ def why_it_stays(manifest: Mapping[str, Any]) -> str:
     return "is being deleted" + (f" ({'; '.join(message for message in messages if message)})" if any(messages) else "")
 
 
-def _wanted(manifest: Mapping[str, Any]) -> dict[str, Any]:
+def _comparable(manifest: Mapping[str, Any]) -> dict[str, Any]:
     metadata = {key: value for key, value in manifest["metadata"].items() if key not in _VOLATILE}
     return {**{key: value for key, value in manifest.items() if key != "status"}, "metadata": metadata}

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One short command in a container, through the API server.
 
-The client library's own exec reads everything as text, has no limit of time and stumbles over a connection that was cut. The protocol
+The client library opens the connection. Its WSClient has no time limit inside a frame, copies all output again with each frame, and before release 37
+may leave the last frames of a TLS record unread, so the frames are read here. The protocol
 (v4.channel.k8s.io): the first byte of each frame is the channel, 0 standard input, 1 output, 2 errors, 3 a Status object with the exit code
 (https://github.com/kubernetes/kubernetes/blob/v1.34.4/staging/src/k8s.io/apimachinery/pkg/util/remotecommand/constants.go).
 """
@@ -18,21 +19,24 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError, from_answer, unreachable
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError, from_response, unreachable
 
 try:
     import websocket
     from kubernetes.stream.ws_client import create_websocket
 except ImportError:  # the modules report it with missing_required_lib, as for the client itself
-    websocket = None
+    websocket = None  # type: ignore[assignment]
 
 PROTOCOL = "v4.channel.k8s.io"
 STDIN, STDOUT, STDERR, STATUS = 0, 1, 2, 3
 CONNECT_S = 10.0
 STDIN_BLOCK = 1 << 15
 MISSING_PROGRAM = ("executable file not found", "no such file or directory")
-# What a command may say on standard error before the rest is dropped (bytes).
+# Standard error is truncated after so many bytes.
 STDERR_LIMIT = 1 << 14
+# The last line of a complete response of our scripts, which take it as PERFSCALE_END: without it the connection was cut.
+END = "end"
+SHELL = ("env", f"PERFSCALE_END={END}", "sh")
 
 
 class Container(NamedTuple):
@@ -44,35 +48,35 @@ class Container(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a command said. `code` is None when the connection ended without telling it, and then the output may be cut off."""
+class CommandResult:
+    """The result of a command. `code` is None when the connection ended without an exit code, and then the output may be truncated."""
 
     code: int | None
     stdout: bytes
     stderr: str
 
 
-def run(cluster: Cluster, container: Container, argv: Sequence[str], stdin: bytes = b"", timeout_s: float = 30.0) -> Answer:
-    """Returns what a command in a container said.
+def run(cluster: Cluster, container: Container, argv: Sequence[str], stdin: bytes = b"", timeout_s: float = 30.0) -> CommandResult:
+    """Run a command in a container and return its result.
 
     Arguments appear in the API server's audit log, so no secret may be among them. The command must not wait for the end of its standard
-    input: the protocol cannot tell it. Raises ClusterError when the command cannot be started (status 404 without the pod, 0 without an
-    answer) or does not end within `timeout_s` seconds (reason Timeout).
+    input, which the protocol cannot signal. Raises ClusterError when the command cannot be started (status 404 without the pod, 0 without a
+    response) or does not end within `timeout_s` seconds (reason Timeout).
     """
-    what = f"Command in pod {container.namespace}/{container.pod}"
+    command = f"Command in pod {container.namespace}/{container.pod}"
     deadline = time.monotonic() + timeout_s
-    connection = _open(cluster, container, argv, bool(stdin), what)
+    connection = _open(cluster, container, argv, bool(stdin), command)
     try:
         for start in range(0, len(stdin), STDIN_BLOCK):
             connection.send(bytes([STDIN]) + stdin[start : start + STDIN_BLOCK], opcode=websocket.ABNF.OPCODE_BINARY)
-        return _listen(connection, deadline, f"{what} ({argv[0]} …): did not end within {timeout_s:g} s. Look at the pod and its node.")
+        return _receive(connection, deadline, f"{command} ({argv[0]} …): not finished within {timeout_s:g} s. Check the pod and its node.")
     except (websocket.WebSocketException, OSError) as error:
-        raise unreachable(what, cluster.host, error) from error
+        raise unreachable(command, cluster.host, error) from error
     finally:
         connection.close(timeout=1)
 
 
-def _open(cluster: Cluster, container: Container, argv: Sequence[str], has_stdin: bool, what: str) -> Any:
+def _open(cluster: Cluster, container: Container, argv: Sequence[str], has_stdin: bool, command: str) -> Any:
     query = [("command", word) for word in argv]
     query += [("container", container.name), ("stdin", str(has_stdin).lower()), ("stdout", "true"), ("stderr", "true"), ("tty", "false")]
     address = "ws" + cluster.host.removeprefix("http")
@@ -80,19 +84,19 @@ def _open(cluster: Cluster, container: Container, argv: Sequence[str], has_stdin
     headers = {name.lower(): value for name, value in cluster.headers().items()}
     websocket.setdefaulttimeout(CONNECT_S)
     try:
-        return create_websocket(cluster.configuration, url, {**headers, "sec-websocket-protocol": PROTOCOL})
+        return create_websocket(cluster.configuration, url, {**headers, "sec-websocket-protocol": PROTOCOL})  # type: ignore[no-untyped-call]
     except websocket.WebSocketBadStatusException as error:
-        raise from_answer(what, error.status_code, error.resp_body or b"") from error
+        raise from_response(command, error.status_code, error.resp_body or b"") from error
     except (websocket.WebSocketException, OSError, ValueError) as error:
-        raise unreachable(what, cluster.host, error) from error
+        raise unreachable(command, cluster.host, error) from error
 
 
-def _listen(connection: Any, deadline: float, late: str) -> Answer:
-    heard: dict[int, bytearray] = {STDOUT: bytearray(), STDERR: bytearray(), STATUS: bytearray()}
+def _receive(connection: Any, deadline: float, timeout_error: str) -> CommandResult:
+    received: dict[int, bytearray] = {STDOUT: bytearray(), STDERR: bytearray(), STATUS: bytearray()}
     while True:
         left = deadline - time.monotonic()
         if left <= 0:
-            raise ClusterError(late, reason="Timeout")
+            raise ClusterError(timeout_error, reason="Timeout")
         connection.settimeout(left)
         try:
             opcode, frame = connection.recv_data_frame(True)
@@ -102,15 +106,15 @@ def _listen(connection: Any, deadline: float, late: str) -> Answer:
             break
         if opcode == websocket.ABNF.OPCODE_CLOSE:
             break
-        if opcode in (websocket.ABNF.OPCODE_BINARY, websocket.ABNF.OPCODE_TEXT) and frame.data and frame.data[0] in heard:
+        if opcode in (websocket.ABNF.OPCODE_BINARY, websocket.ABNF.OPCODE_TEXT) and frame.data and frame.data[0] in received:
             channel = frame.data[0]
-            if channel != STDERR or len(heard[STDERR]) < STDERR_LIMIT:
-                heard[channel] += frame.data[1:]
-    return Answer(exit_code(bytes(heard[STATUS])), bytes(heard[STDOUT]), heard[STDERR].decode("utf-8", "replace"))
+            if channel != STDERR or len(received[STDERR]) < STDERR_LIMIT:
+                received[channel] += frame.data[1:]
+    return CommandResult(exit_code(bytes(received[STATUS])), bytes(received[STDOUT]), received[STDERR].decode("utf-8", "replace"))
 
 
 def exit_code(status: bytes) -> int | None:
-    """Returns the exit code that the last channel told, or None when it told nothing. Raises ClusterError when the command could not be started."""
+    """Return the exit code of a Status object, or None without one. Raises ClusterError when the command could not be started."""
     if not status.strip():
         return None
     try:
@@ -122,7 +126,7 @@ def exit_code(status: bytes) -> int | None:
             return int(causes["ExitCode"])
     except (ValueError, AttributeError, TypeError):
         return None
-    said = str(document.get("message") or "no reason given").strip()
-    # Anything else may be a moment's trouble of the node.
-    reason = "NotStarted" if any(words in said for words in MISSING_PROGRAM) else "Trouble"
-    raise ClusterError(f"Command in the pod: could not be started ({said}). Check that the image has a shell and the usual tools.", 500, reason)
+    message = str(document.get("message") or "no reason given").strip()
+    # Anything else may be a temporary failure of the node.
+    reason = "NotStarted" if any(words in message for words in MISSING_PROGRAM) else "Trouble"
+    raise ClusterError(f"Command in the pod: could not be started ({message}). Check that the image has a shell and the usual tools.", 500, reason)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The end of a run on a cluster: everything that carries its labels is deleted, side by side, and what stays is named with its reason."""
+"""Teardown of a run on a cluster: all objects with its labels are deleted concurrently, and those that remain are reported with the reason."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.parallel import in_parallel
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import ownership
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import MERGE_PATCH, Cluster
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.manifests import describe
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.manifests import object_name
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.namespace_contents import kept_namespaces
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.objects import why_it_stays
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tenant_objects import ADOPTED_BY, RBAC, SELECTOR, unselecting
-from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.workspaces import in_parallel
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.objects import deletion_blocker
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tenants import ADOPTED_BY, RBAC, SELECTOR, unselecting_patch
 
-# Kinds that this collection creates: API root and plural. Controllers come before what they make.
+# Kinds that this collection creates: API root and plural. Controllers come before the objects that they create.
 NAMESPACED = {
     "Deployment": ("/apis/apps/v1", "deployments"),
     "Job": ("/apis/batch/v1", "jobs"),
@@ -57,7 +57,7 @@ class Collection:
         return f"{root}/namespaces/{self.namespace}/{plural}" if self.namespace else f"{root}/{plural}"
 
     def ours(self, cluster: Cluster, run_id: str | None) -> list[dict[str, Any]]:
-        """Returns our objects in it, of one run if named."""
+        """Return our objects in it, of one run if named."""
         try:
             found = cluster.items(self.path, ownership.selector(run_id))
         except ClusterError as error:
@@ -77,46 +77,46 @@ def tear_down(
     timeout_s: float = 600.0,
     check_mode: bool = False,
 ) -> dict[str, Any]:
-    """Deletes what a run made (`run_id` None: what every run made), of `kinds`, in `namespaces` and outside of them, and waits until it is gone.
+    """Delete the objects of a run (`run_id` None: of all runs), of `kinds`, in `namespaces` and outside of them, and wait until they are gone.
 
-    Namespaces of ours go with all that is in them, unless that is more than ours: such a namespace stays and is named with what keeps it, and only
-    what is ours in it goes. Those that were only adopted lose the `selector` label and what is ours in them.
-    Returns {deleted {kind: [names]}, released [], remaining [{object, why}], others [{object, why}], seconds}; `remaining` is what `timeout_s` did
-    not suffice for and namespaces with unmanaged objects, `others` what other runs made there.
+    A namespace of ours is deleted with all its contents, unless some are not ours: such a namespace is kept and reported with the reason, and only
+    our objects in it are deleted. Adopted namespaces lose the `selector` label and our objects.
+    Returns {deleted {kind: [names]}, released [], remaining [{object, why}], others [{object, why}], seconds}; `remaining` are objects that exist
+    after `timeout_s` and namespaces with unmanaged objects, `others` objects of other runs.
     With `check_mode` nothing is changed and `deleted` is what would be. Raises ClusterError.
     """
     started = time.monotonic()
-    wanted = set(kinds)
-    everything = cluster.items("/api/v1/namespaces") if "Namespace" in wanted else []
+    selected = set(kinds)
+    everything = cluster.items("/api/v1/namespaces") if "Namespace" in selected else []
     adopted = [item["metadata"]["name"] for item in everything if _is_adopted(item, run_id)]
     created = [item for item in everything if ownership.is_ours(item) and run_id in (None, ownership.run_id(item))]
     kept = kept_namespaces(cluster, [item["metadata"]["name"] for item in created], run_id, parallelism)
-    # What is in a namespace of ours goes with it.
-    going = {item["metadata"]["name"] for item in created} - kept.keys()
-    places = [place for place in dict.fromkeys([*namespaces, *adopted, *kept]) if place not in going]
-    collections = [Collection(kind, place) for kind in NAMESPACED if kind in wanted for place in places]
-    collections += [Collection(kind) for kind in CLUSTER_WIDE if kind in wanted]
+    # The contents of a namespace are deleted with it.
+    deleting = {item["metadata"]["name"] for item in created} - kept.keys()
+    listed = [name for name in dict.fromkeys([*namespaces, *adopted, *kept]) if name not in deleting]
+    collections = [Collection(kind, name) for kind in NAMESPACED if kind in selected for name in listed]
+    collections += [Collection(kind) for kind in CLUSTER_WIDE if kind in selected]
     found = _list(cluster, collections, run_id, parallelism)
     found = {collection: [item for item in items if item["metadata"]["name"] not in kept or item["kind"] != "Namespace"] for collection, items in found.items()}
     found = {collection: items for collection, items in found.items() if items}
     if not check_mode:
-        release = unselecting(selector or SELECTOR)
+        release = unselecting_patch(selector or SELECTOR)
         in_parallel(lambda name: cluster.request("PATCH", f"/api/v1/namespaces/{name}", body=release, content_type=MERGE_PATCH), adopted, parallelism)
         pairs = [(collection, item) for collection, items in found.items() for item in items]
         in_parallel(lambda pair: _delete(cluster, *pair), pairs, parallelism)
     left = [] if check_mode else _wait(cluster, found, run_id, parallelism, started + timeout_s)
-    deleted: dict[str, list[str]] = {kind: [] for kind in KINDS if kind in wanted}
+    deleted: dict[str, list[str]] = {kind: [] for kind in KINDS if kind in selected}
     for collection, items in found.items():
         deleted[collection.kind] += [_name(item) for item in items]
     others = _of_others(cluster, collections, run_id, parallelism) if run_id else []
-    stays = {name: {"object": f"Namespace {name}", "why": contents.why} for name, contents in kept.items()}
+    reasons = {name: {"object": f"Namespace {name}", "why": contents.why} for name, contents in kept.items()}
     return {
         "deleted": deleted,
         "released": adopted,
-        "remaining": [{"object": describe(item), "why": why_it_stays(item)} for item in left]
-        + [stays[name] for name, contents in kept.items() if not contents.is_only_of_other_runs],
-        "others": [{"object": describe(item), "why": f"run {ownership.run_id(item)} made it"} for item in others]
-        + [stays[name] for name, contents in kept.items() if contents.is_only_of_other_runs],
+        "remaining": [{"object": object_name(item), "why": deletion_blocker(item)} for item in left]
+        + [reasons[name] for name, contents in kept.items() if not contents.is_only_of_other_runs],
+        "others": [{"object": object_name(item), "why": f"created by run {ownership.run_id(item)}"} for item in others]
+        + [reasons[name] for name, contents in kept.items() if contents.is_only_of_other_runs],
         "seconds": round(time.monotonic() - started, 3),
     }
 
@@ -127,19 +127,19 @@ def _is_adopted(namespace: Mapping[str, Any], run_id: str | None) -> bool:
 
 
 def _list(cluster: Cluster, collections: list[Collection], run_id: str | None, parallelism: int) -> dict[Collection, list[dict[str, Any]]]:
-    answers = in_parallel(lambda collection: collection.ours(cluster, run_id), collections, parallelism)
-    return {collection: items for collection, items in zip(collections, answers, strict=True) if items}
+    responses = in_parallel(lambda collection: collection.ours(cluster, run_id), collections, parallelism)
+    return {collection: items for collection, items in zip(collections, responses, strict=True) if items}
 
 
 def _of_others(cluster: Cluster, collections: list[Collection], run_id: str, parallelism: int) -> list[dict[str, Any]]:
-    """Returns our objects of other runs, but for those in namespaces that are listed themselves."""
+    """Return our objects of other runs, except those in namespaces that are listed themselves."""
     items = [item for found in _list(cluster, collections, None, parallelism).values() for item in found if ownership.run_id(item) != run_id]
     inside = {item["metadata"]["name"] for item in items if item["kind"] == "Namespace"}
     return [item for item in items if item["metadata"].get("namespace") not in inside]
 
 
 def _delete(cluster: Cluster, collection: Collection, item: Mapping[str, Any]) -> None:
-    """Deletes exactly the object that was read; one that is gone, or another of the same name, is left."""
+    """Delete exactly the object that was read; another one of the same name is kept."""
     options = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background", "preconditions": {"uid": item["metadata"]["uid"]}}
     try:
         cluster.request("DELETE", f"{collection.path}/{item['metadata']['name']}", body=options)
@@ -149,12 +149,12 @@ def _delete(cluster: Cluster, collection: Collection, item: Mapping[str, Any]) -
 
 
 def _wait(cluster: Cluster, found: Mapping[Collection, list[dict[str, Any]]], run_id: str | None, parallelism: int, deadline: float) -> list[dict[str, Any]]:
-    """Returns those of the found objects that are still there when all are gone or the deadline (monotonic) passes."""
+    """Return those of the found objects that are still there when all are gone or the deadline (monotonic) passes."""
     uids = {item["metadata"]["uid"] for items in found.values() for item in items}
     collections = list(found)
     while collections:
-        seen = _list(cluster, collections, run_id, parallelism)
-        left = {collection: [item for item in items if item["metadata"]["uid"] in uids] for collection, items in seen.items()}
+        existing = _list(cluster, collections, run_id, parallelism)
+        left = {collection: [item for item in items if item["metadata"]["uid"] in uids] for collection, items in existing.items()}
         collections = [collection for collection, items in left.items() if items]
         if collections and time.monotonic() >= deadline:
             return [item for items in left.values() for item in items]

@@ -13,7 +13,7 @@ from typing import Any
 
 
 def unprivileged(names: tuple[str, ...] = ("postgres", "nobody")) -> pwd.struct_passwd | None:
-    """Returns the first of these accounts that exists, or None when we are not root and can stay who we are.
+    """Return the first of these accounts that exists, or None when we are not root and can stay who we are.
 
     Raises KeyError when we are root and none exists.
     """
@@ -28,12 +28,12 @@ def unprivileged(names: tuple[str, ...] = ("postgres", "nobody")) -> pwd.struct_
 
 
 def identity(account: pwd.struct_passwd | None) -> dict[str, Any]:
-    """Returns the arguments that make subprocess run as an account; none for the present one."""
+    """Return the arguments that make subprocess run as an account; none for the present one."""
     return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []} if account else {}
 
 
 def reaches(account: pwd.struct_passwd | None, path: Path) -> bool:
-    """Tells whether an account may enter every existing directory of a path."""
+    """Return whether an account may enter every existing directory of a path."""
     if account is None:
         return True
     for directory in (path, *path.parents):

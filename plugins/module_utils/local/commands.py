@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Short commands that run to their end: their output, or one sentence about what went wrong."""
+"""Short commands that run to their end: their output, or an error in one sentence."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def run(
     env: dict[str, str] | None = None,
     limit_s: float | None = None,
 ) -> str:
-    """Runs a command and returns its output (standard output and errors together).
+    """Run a command and return its output (standard output and errors together).
 
     `identity` is {user, group, extra_groups} to run as, `text` its input, `limit_s` the seconds it may take (COMMAND_LIMIT_S).
     Raises ToolError "<what>: <last line>. <remedy>".
@@ -51,7 +51,7 @@ def run(
     except subprocess.TimeoutExpired as error:
         raise ToolError(f"{what}: {argv[0]} did not end within {limit:g} s. {remedy}.") from error
     except OSError as error:
-        raise ToolError(f"{what}: {argv[0]} cannot be run ({error.strerror}). {remedy}.") from error
+        raise ToolError(f"{what}: {argv[0]} not executable ({error.strerror}). {remedy}.") from error
     if done.returncode:
         lines = [line.strip() for line in done.stdout.splitlines() if line.strip()]
         errors = [line for line in lines if line.lower().startswith(("e:", "error", "initdb: error", "fatal"))]
@@ -61,18 +61,16 @@ def run(
 
 
 def version_of(binary: Path | str, what: str, program: str) -> str:
-    """Returns the first dotted number that `binary --version` prints, provided that it names the program. Raises ToolError."""
+    """Return the first dotted number that `binary --version` prints, provided that it names the program. Raises ToolError."""
     output = run([str(binary), "--version"], what, "Replace it by a working one")
     found = re.search(r"\d+(?:\.\d+)+", output)
     if found and program in output:
         return found.group(0)
-    raise ToolError(f"{what}: {binary} --version does not look like that of {program}. Replace it by a working one.")
+    raise ToolError(f"{what}: {binary} --version is not of {program}. Replace it by a working one.")
 
 
 def at_least(version: str, minimum: str) -> bool:
-    """Tells whether a dotted version reaches the minimum."""
-    return _numbers(version) >= _numbers(minimum)
+    """Return whether a version reaches the minimum (PEP 440)."""
+    from packaging.version import Version
 
-
-def _numbers(version: str) -> list[int]:
-    return [int(part) for part in re.findall(r"\d+", version)]
+    return Version(version) >= Version(minimum)

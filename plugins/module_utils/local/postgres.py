@@ -35,12 +35,12 @@ class Cluster:
         self.pointer = self.state_dir / "postgres.location"
 
     def home(self) -> Path | None:
-        """Returns the home of an existing cluster, or None."""
+        """Return the home of an existing cluster, or None."""
         home = Path(self.pointer.read_text(encoding="utf-8").strip()) if self.pointer.exists() else None
         return home if home and (home / "data/PG_VERSION").exists() else None
 
-    def describe(self, home: Path) -> dict[str, Any]:
-        """Returns the module's `cluster` dictionary."""
+    def details(self, home: Path) -> dict[str, Any]:
+        """Return the module's `cluster` dictionary."""
         account = self._account()
         programs = self._copied_to(home) / "bin"
         return {
@@ -54,28 +54,28 @@ class Cluster:
         }
 
     def ensure(self, version: str) -> tuple[dict[str, Any], bool]:
-        """Makes the cluster unless it exists; returns its description and whether it was made. Raises ToolError.
+        """Create the cluster unless it exists; return its description and whether it was created. Raises ToolError.
 
-        `version` is that of the programs; a cluster of another major version is refused.
+        `version` is that of the programs; a cluster of another major version is an error.
         """
         home = self.home()
         if home:
             found = (home / "data/PG_VERSION").read_text(encoding="utf-8").strip()
             if found != version.split(".", maxsplit=1)[0]:
                 raise ToolError(
-                    f"{WHAT} cluster {home}: made by version {found}, the programs are {version}. "
+                    f"{WHAT} cluster {home}: created by version {found}, the programs are {version}. "
                     "Use programs of that version, or start empty with local_stack_reset=true."
                 )
-            return self.describe(home), False
+            return self.details(home), False
         try:
-            home = self._make_home()
+            home = self._create_home()
             self._initialize(home)
         except OSError as error:
             raise ToolError(f"{WHAT} cluster {self.state_dir}: {error.strerror} ({error.filename}). Choose another local_stack_state_dir.") from error
-        return self.describe(home), True
+        return self.details(home), True
 
     def remove(self) -> bool:
-        """Removes the cluster and its password; returns whether there was one."""
+        """Remove the cluster and its password; return whether there was one."""
         existed = self.pointer.exists()
         if existed:
             shutil.rmtree(self.pointer.read_text(encoding="utf-8").strip(), ignore_errors=True)
@@ -89,7 +89,7 @@ class Cluster:
         except KeyError as error:
             raise ToolError(f"{WHAT}: root may not run it, and no user {error.args[0]} exists. Create one of them, or choose DB_BACKEND=sqlite.") from error
 
-    def _make_home(self) -> Path:
+    def _create_home(self) -> Path:
         account = self._account()
         self.remove()
         self.state_dir.mkdir(parents=True, exist_ok=True)
@@ -101,7 +101,7 @@ class Cluster:
             home = Path(tempfile.mkdtemp(prefix="perfscale-postgres-", dir="/var/tmp"))
         if account:
             os.chown(home, account.pw_uid, account.pw_gid)
-        # Remembered before anything is in it, so that a cut-off start leaves nothing behind that nobody knows.
+        # Remembered before anything is in it, so that an interrupted start leaves nothing behind that is not known.
         write_text(self.pointer, f"{home}\n", mode=0o600)
         if not accounts.reaches(account, self.bin_dir):
             shutil.copytree(self.bin_dir.parent, self._copied_to(home), symlinks=True)
@@ -111,19 +111,19 @@ class Cluster:
         return home
 
     def _copied_to(self, home: Path) -> Path:
-        """Returns where the programs are copied, in the same layout: they find their files relative to themselves."""
+        """Return where the programs are copied, in the same layout: they find their files relative to themselves."""
         return home / "server" / self.bin_dir.parents[1].name / self.bin_dir.parent.name
 
     def _libraries(self) -> Path:
-        """Returns where a wheel keeps the shared libraries of its package (auditwheel's layout)."""
+        """Return where a wheel keeps the shared libraries of its package (auditwheel's layout)."""
         package = self.bin_dir.parents[1]
         return package.with_name(f"{package.name}.libs")
 
     def _initialize(self, home: Path) -> None:
         account = self._account()
         identity = accounts.identity(account)
-        programs = Path(self.describe(home)["bin_dir"])
-        remedy = "Look at the programs in " + str(programs) + ", or choose DB_BACKEND=sqlite"
+        programs = Path(self.details(home)["bin_dir"])
+        remedy = "Check the programs in " + str(programs) + ", or choose DB_BACKEND=sqlite"
         password = secrets.token_urlsafe(24)
         given = home / "password"
         write_text(given, password + "\n", mode=0o600)
@@ -135,7 +135,7 @@ class Cluster:
             run([str(programs / "initdb"), "-D", str(data), *options], WHAT, remedy, chdir=home, identity=identity)
         finally:
             given.unlink()
-        # Single-user mode makes the database without a server, a port or a password in sight.
+        # Single-user mode creates the database without a server, a port or a password in sight.
         single = [str(programs / "postgres"), "--single", "-D", str(data), "postgres"]
         run(single, WHAT, remedy, chdir=home, identity=identity, text=f'CREATE DATABASE "{DATABASE}";\n')
         write_text(self.passfile, f"127.0.0.1:*:*:{ROLE}:{password}\n", mode=0o600)

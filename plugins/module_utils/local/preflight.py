@@ -16,19 +16,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.local import accounts, debian, state_lock, tools
-from ansible_collections.perfscale.mlflow.plugins.module_utils.local import handle as handles
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common import process_handle as handles
+from ansible_collections.perfscale.mlflow.plugins.module_utils.local import accounts, cache, state_lock, tools
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.commands import ToolError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors import MlflowError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.preflight import mlflow_problems, read_server
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client import PrometheusClient, PrometheusError, read_token
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.server import mlflow_problems, read_server
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client import PrometheusClient, PrometheusError
 
 BACKENDS = ("sqlite", "postgres")
 TIMEOUT_S = 10.0
 
 
 def package_problems(names: list[str]) -> list[str]:
-    """Names the Python packages that this interpreter lacks."""
+    """Return the problem of Python packages that this interpreter lacks."""
     missing = [name for name in names if importlib.util.find_spec(name) is None]
     if not missing:
         return []
@@ -36,48 +36,48 @@ def package_problems(names: list[str]) -> list[str]:
 
 
 def directory_problems(path: str, wanted_bytes: int) -> list[str]:
-    """Tells whether files can be written at or below a path that may not exist yet, and whether the disk has room."""
+    """Return why files cannot be written at or below a path that may not exist yet, or that the disk is too small."""
     existing = Path(os.path.abspath(path))
     while not existing.exists() and existing != existing.parent:
         existing = existing.parent
     if not existing.is_dir():
         return [f"Results directory {path}: {existing} is a file. Choose another results_dir."]
     try:
-        # Only a real file tells: root passes permission bits, and a read-only or full disk has them too.
+        # Only a real file shows it: root passes permission bits, and a read-only or full disk has them too.
         with tempfile.NamedTemporaryFile(prefix=".preflight-", dir=existing) as probe:
             probe.write(b"x")
     except OSError as error:
-        return [f"Results directory {path}: cannot be written ({error.strerror}). Make {existing} writable, or choose another results_dir."]
+        return [f"Results directory {path}: not writable ({error.strerror}). Make {existing} writable, or choose another results_dir."]
     free = shutil.disk_usage(existing).free
     if free < wanted_bytes:
         return [
-            f"Results directory {path}: {free // 2**20} MiB are free, the run may need {wanted_bytes // 2**20} MiB. Free space, or choose another results_dir."
+            f"Results directory {path}: {free // 2**20} MiB free, the run may need {wanted_bytes // 2**20} MiB. Free space, or choose another results_dir."
         ]
     return []
 
 
 def settings_problems(settings: dict[str, Any]) -> list[str]:
-    """Names settings that are unknown or contradict each other.
+    """Return the problems of settings that are unknown or contradict each other.
 
     `settings` has db_backend, mlflow_url, prometheus_url, metrics_profile and profiles_dir; empty texts count as not set.
     """
     problems = []
     backend, profile = settings["db_backend"], settings["metrics_profile"]
     if backend not in BACKENDS:
-        problems.append(f"Database {backend}: is unknown. Set DB_BACKEND or local_stack_db_backend to {' or '.join(BACKENDS)}.")
+        problems.append(f"Database {backend}: unknown. Set DB_BACKEND or local_stack_db_backend to {' or '.join(BACKENDS)}.")
     if settings["mlflow_url"] and not settings["prometheus_url"] and profile != "none":
         problems.append(
-            f"Metrics of {settings['mlflow_url']}: no Prometheus is known for an MLflow that is already there. "
-            "Set PROMETHEUS_URL (and PROMETHEUS_TOKEN_FILE), or say metrics_profile=none."
+            f"Metrics of {settings['mlflow_url']}: no Prometheus is given for an existing MLflow. "
+            "Set PROMETHEUS_URL (and PROMETHEUS_TOKEN_FILE), or choose metrics_profile=none."
         )
     shipped = sorted(path.stem for path in Path(settings["profiles_dir"]).glob("*.yml"))
     if profile and profile != "none" and profile not in shipped and not Path(profile).is_file():
-        problems.append(f"Metrics profile {profile}: is unknown. Allowed: none, {', '.join(shipped)}, or the path of a file.")
+        problems.append(f"Metrics profile {profile}: unknown. Allowed: none, {', '.join(shipped)}, or the path of a file.")
     return problems
 
 
 def program_problems(settings: dict[str, Any]) -> tuple[list[str], dict[str, Any]]:
-    """Looks for the programs that the run needs; returns (problems, {k6: {path, version}}).
+    """Find the programs that the run needs; return (problems, {k6: {path, version}}).
 
     `settings` has cache (a path), k6 and the other named programs in `paths`, and names of wanted programs in `names`.
     """
@@ -87,7 +87,7 @@ def program_problems(settings: dict[str, Any]) -> tuple[list[str], dict[str, Any
         facts["k6"] = tools.find_k6(settings["paths"].get("k6", ""))
     except ToolError as error:
         problems.append(str(error))
-    if not debian.available():
+    if not cache.can_unpack_debian():
         monitors = [name for name in settings["names"] if name in tools.MONITORS]
         problems += [tools.monitor_remedy(name) for name in monitors if not tools.find_monitor(settings["cache"], settings["paths"], name)]
     if "postgres" in settings["names"]:
@@ -99,18 +99,18 @@ def program_problems(settings: dict[str, Any]) -> tuple[list[str], dict[str, Any
 
 
 def stack_problems(state_dir: str) -> list[str]:
-    """Tells whether somebody else uses the local stack's state directory."""
+    """Return whether another run uses the local stack's state directory."""
     try:
         state_lock.check(Path(state_dir), handles.controller())
-    except state_lock.Busy as error:
+    except state_lock.StateDirectoryBusyError as error:
         return [str(error)]
     return []
 
 
 def server_problems(server: dict[str, Any]) -> tuple[list[str], dict[str, Any]]:
-    """Asks an MLflow that is already there; returns (problems, {version, …}).
+    """Query an existing MLflow; return (problems, {version, …}).
 
-    `server` has url, token, token_file, ca_file and validate_certs; anonymous asks only what needs no token.
+    `server` has url, token, token_file, ca_file and validate_certs; anonymous sends only requests that need no token.
     """
     with _token_file(server) as token_file:
         arguments = (server["url"], token_file, server.get("ca_file"), server.get("validate_certs", True))
@@ -124,11 +124,16 @@ def server_problems(server: dict[str, Any]) -> tuple[list[str], dict[str, Any]]:
 
 
 def prometheus_problems(server: dict[str, Any]) -> list[str]:
-    """Asks a Prometheus for a trivial answer. `server` has url, token_file, ca_file and validate_certs."""
+    """Query a Prometheus for a constant. `server` has url, token_file, ca_file and validate_certs."""
     try:
-        token = read_token(server.get("token_file"))
         client = PrometheusClient(
-            server["url"], token, server.get("ca_file"), server.get("validate_certs", True), timeout=TIMEOUT_S, retries=0, time_limit=TIMEOUT_S
+            server["url"],
+            token_file=server.get("token_file"),
+            ca_file=server.get("ca_file"),
+            validate_certs=server.get("validate_certs", True),
+            timeout=TIMEOUT_S,
+            retries=0,
+            time_limit=TIMEOUT_S,
         )
         client.instant("vector(1)", time.time(), "preflight")
     except PrometheusError as error:
@@ -138,7 +143,7 @@ def prometheus_problems(server: dict[str, Any]) -> list[str]:
 
 @contextmanager
 def _token_file(server: dict[str, Any]) -> Iterator[str | None]:
-    """Gives the token's file; a token by value gets a private one for as long as it is needed."""
+    """Yield the token's file; a token by value gets a private one for as long as it is needed."""
     if server.get("token_file") or not server.get("token"):
         yield server.get("token_file")
         return

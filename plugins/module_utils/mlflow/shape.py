@@ -25,7 +25,7 @@ _MAXIMA = {"params_per_run": 100, "metrics_per_run": 800}
 
 
 def check_shape(given: Mapping[str, Any]) -> dict[str, int]:
-    """Returns the whole shape, defaults filled in. Raises MlflowError for an unknown key or a number that cannot be."""
+    """Return the whole shape, defaults filled in. Raises MlflowError for an unknown key or a number that cannot be."""
     unknown = sorted(set(given) - set(DEFAULTS))
     if unknown:
         raise MlflowError(f"Data set shape {', '.join(unknown)}: is unknown. Allowed are {', '.join(DEFAULTS)}.")
@@ -41,7 +41,7 @@ def check_shape(given: Mapping[str, Any]) -> dict[str, int]:
 
 
 def shape_digest(shape: Mapping[str, int]) -> str:
-    """Returns 12 hex digits naming the data set: SHA-256 of the canonical JSON of its whole shape.
+    """Return 12 hex digits naming the data set: SHA-256 of the canonical JSON of its whole shape.
 
     The number of tenants is no part of it, so data sets of rising tenant counts nest. files/k6/lib/settings.js
     computes the same, so what was prefilled by hand is recognized.
@@ -51,7 +51,7 @@ def shape_digest(shape: Mapping[str, int]) -> str:
 
 
 def expected_counts(shape: Mapping[str, int], full: bool = False) -> dict[str, int]:
-    """Returns how many of each kind a complete tenant holds; `full` adds what only the full depth reads."""
+    """Return how many of each kind a complete tenant holds; `full` adds what only the full depth reads."""
     experiments = shape["experiments_per_tenant"]
     runs = experiments * shape["runs_per_experiment"]
     prompts = experiments * shape["prompts_per_experiment"]

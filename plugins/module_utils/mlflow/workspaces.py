@@ -7,18 +7,16 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import Any
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.parallel import in_parallel
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.client import MlflowClient
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors import MlflowError
 
-T = TypeVar("T")
-
 PATH = "/api/3.0/mlflow/workspaces"
 EXPERIMENTS = "/api/2.0/mlflow/experiments/search"
-# MLflow's workspaces have no labels; the description is the one field that can say whose they are.
+# MLflow's workspaces have no labels; the description is the one field that can say who manages them.
 OURS = "managed-by: perfscale.mlflow"
 DEFAULT = "default"  # MLflow's own, always there
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
@@ -27,41 +25,37 @@ _POLL_S = 0.2
 _GONE_LIMIT_S = 15.0
 NOT_READY = "Read the server's log, or raise the time limit."
 NOT_LISTED = (
-    "Give the token's service account rights there (MLflow keeps a denial for some minutes, so bind before the first request), "
+    "Give the token's service account permissions there (MLflow keeps a denial for some minutes, so bind before the first request), "
     "and the namespace the label by which MLflow selects its workspaces."
 )
 
 
+def tenant_numbers(options: Mapping[str, Any]) -> list[int]:
+    """Return the tenants' numbers: `numbers` as given, or 1 to `count`. Raises MlflowError unless they are 1 or greater and distinct."""
+    numbers = options["numbers"] if options.get("numbers") is not None else list(range(1, (options.get("count") or 0) + 1))
+    if not numbers or min(numbers) < 1 or len(set(numbers)) != len(numbers):
+        raise MlflowError("Tenants: none, or a duplicate number or one below 1. Give count of at least 1, or distinct numbers from 1 on.")
+    return numbers
+
+
 def tenant_names(prefix: str, numbers: Iterable[int]) -> list[str]:
-    """Returns the tenants' names, such as tenant-1, in the order of `numbers`."""
+    """Return the tenants' names, such as tenant-1, in the order of `numbers`."""
     return [f"{prefix}{number}" for number in numbers]
 
 
 def check_names(names: list[str]) -> None:
-    """Raises MlflowError unless MLflow would accept each name (2-63 of a-z, 0-9 and inner hyphens) and none comes twice."""
+    """Raise MlflowError unless MLflow would accept each name (2-63 of a-z, 0-9 and inner hyphens) and none comes twice."""
     for name in names:
         if not 2 <= len(name) <= 63 or not _NAME.fullmatch(name) or name in _RESERVED:
-            raise MlflowError(f"Workspace {name!r}: is not a name MLflow accepts. Use 2 to 63 of a-z, 0-9 and inner hyphens, and no reserved name.")
+            raise MlflowError(f"Workspace {name!r}: not a name that MLflow accepts. Use 2 to 63 of a-z, 0-9 and inner hyphens, and no reserved name.")
     if len(set(names)) != len(names):
-        raise MlflowError("Workspaces: a name is listed twice. List each name once.")
+        raise MlflowError("Workspaces: duplicate name. List each name once.")
 
 
 def list_workspaces(client: MlflowClient) -> dict[str, str]:
-    """Returns {name: description} of every workspace visible to the token. Raises MlflowError."""
+    """Return {name: description} of every workspace visible to the token. Raises MlflowError."""
     found = client.document("GET", PATH).get("workspaces") or []
     return {workspace["name"]: workspace.get("description") or "" for workspace in found}
-
-
-def in_parallel(function: Callable[[Any], T], items: Iterable[Any], parallelism: int) -> list[T]:
-    """Returns function(item) of every item in their order, at most `parallelism` at once.
-
-    The first exception is raised as soon as it is reached; what has not begun by then is not started.
-    """
-    pool = ThreadPoolExecutor(max_workers=parallelism)
-    try:
-        return list(pool.map(function, items))
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def ensure_workspaces(
@@ -72,22 +66,22 @@ def ensure_workspaces(
     adopt: bool = False,
     check_mode: bool = False,
 ) -> dict[str, Any]:
-    """Creates the missing workspaces and waits until every one of `names` answers.
+    """Create the missing workspaces and waits until every one of `names` responds.
 
     Returns {requested, created[], existing[], extra[], ready, seconds}: `extra` are visible ones that were not asked
-    for (without MLflow's own `default`), `ready` is true only if each name was listed and answered a request.
-    With `check_mode` nothing is sent that changes the server, `created` is what would be created, and `ready` tells the present.
-    Raises MlflowError: a name exists that is not ours and `adopt` is false, creation failed, or `timeout_s` passed.
+    for (without MLflow's own `default`), `ready` is true only if each name was listed and responded to a request.
+    With `check_mode` nothing is sent that changes the server, `created` is what would be created, and `ready` is about the present.
+    Raises MlflowError: a name exists that this collection does not manage and `adopt` is false, creation failed, or `timeout_s` passed.
     """
     started = time.monotonic()
     check_names(names)
     before = list_workspaces(client)
     existing = [name for name in names if name in before]
     missing = [name for name in names if name not in before]
-    foreign = [name for name in existing if before[name] != OURS]
-    if foreign and not adopt:
+    unmanaged = [name for name in existing if before[name] != OURS]
+    if unmanaged and not adopt:
         raise MlflowError(
-            f"Workspace {few(foreign)}: exists already and was not created by this collection. "
+            f"Workspace {few(unmanaged)}: exists and is not managed by this collection. "
             "Choose another prefix, remove it, or adopt it knowingly (adopt: true, role variable workspaces_adopt)."
         )
     if not check_mode:
@@ -104,7 +98,7 @@ def ensure_workspaces(
     }
 
 
-def see_workspaces(
+def wait_for_workspaces(
     client: MlflowClient,
     names: list[str],
     parallelism: int = 8,
@@ -112,7 +106,7 @@ def see_workspaces(
     gone: Iterable[str] = (),
     check_mode: bool = False,
 ) -> dict[str, Any]:
-    """Waits until every one of `names`, which others make, is listed and answers, and those of `gone` are not listed any more.
+    """Wait until every one of `names`, which others create, is listed and responds, and those of `gone` are not listed any more.
 
     Returns what `ensure_workspaces` does, `created` being empty. A name of `gone` that is still listed after 15 s is left to the caller as one
     of `extra`: the server may not select its workspaces by a label. With `check_mode` nothing is waited for.
@@ -138,7 +132,7 @@ def see_workspaces(
 
 
 def wait_ready(client: MlflowClient, names: list[str], parallelism: int, deadline: float, timeout_s: float, remedy: str = NOT_READY) -> None:
-    """Returns when every workspace is listed and answers a request of its own.
+    """Wait until every workspace is listed and responds to a request of its own.
 
     `deadline` is on the monotonic clock. Raises MlflowError naming what is missing when it passes.
     """
@@ -146,13 +140,13 @@ def wait_ready(client: MlflowClient, names: list[str], parallelism: int, deadlin
     while True:
         seen = set(list_workspaces(client))
         listed = [name for name in waiting if name in seen]
-        answers = in_parallel(lambda name: _answers(client, name, deadline), listed, parallelism)
-        ready = {name for name, answered in zip(listed, answers, strict=True) if answered}
+        responses = in_parallel(lambda name: _responds(client, name, deadline), listed, parallelism)
+        ready = {name for name, responded in zip(listed, responses, strict=True) if responded}
         waiting = [name for name in waiting if name not in ready]
         if not waiting:
             return
         if time.monotonic() >= deadline:
-            last = "listed but not answering" if waiting[0] in seen else "not listed"
+            last = "listed but not responding" if waiting[0] in seen else "not listed"
             raise MlflowError(
                 f"Workspace {few(waiting)}: not ready after {timeout_s:g} s ({len(waiting)} of {len(names)}, last seen {last}). "
                 f"{remedy}"
@@ -164,12 +158,12 @@ def _create(client: MlflowClient, name: str) -> None:
     try:
         client.document("POST", PATH, body={"name": name, "description": OURS})
     except MlflowError as error:
-        # A creation that was answered late and sent again, or another controller's: the wanted state is there.
+        # A creation whose response was lost and that was sent again, or another controller's: the wanted state is there.
         if error.code != "RESOURCE_ALREADY_EXISTS":
             raise
 
 
-def _answers(client: MlflowClient, name: str, deadline: float) -> bool:
+def _responds(client: MlflowClient, name: str, deadline: float) -> bool:
     if time.monotonic() >= deadline:
         return False
     try:
@@ -182,5 +176,5 @@ def _answers(client: MlflowClient, name: str, deadline: float) -> bool:
 
 
 def few(names: list[str]) -> str:
-    """Returns the first five names and how many more there are."""
+    """Return the first five names and how many more there are."""
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

@@ -1,23 +1,26 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A metrics profile asked of one Prometheus for one finished window."""
+"""A metrics profile queried from one Prometheus for one finished window.
+
+Queries may use variables, the `{{.elapsed}}` of kube-burner's profiles and ours in the same notation.
+"""
 
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.answer import AnswerError, Series, check_shape, read_series
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client import PrometheusClient, PrometheusError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.measurement import Measurement, assign
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.profile import Entry
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.resources import resources
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.response import ResponseError, Series, check_shape, read_series
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.selector import cut_down, matchers, normalize
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.template import TemplateError, names_in, promql_duration, render
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.window import Window, remaining_wait
 
 # Prometheus refuses range queries of more points per series (web/api/v1: 11,000).
@@ -28,10 +31,17 @@ _SCRAPES_PER_RATE = 4
 # scraped. Where time stamps are exported (cAdvisor), Prometheus would show what is gone for five minutes.
 _SCRAPES_FRESH = 2.5
 _CLOCK_TOLERANCE_S = 2.0
+# kube-burner renders profiles with Go's text/template; a field access is all that its published profiles use.
+_ACTION = re.compile(r"\{\{-?\s*(.*?)\s*-?\}\}", re.DOTALL)
+_FIELD = re.compile(r"\.([A-Za-z_]\w*)")
+
+
+class TemplateError(ValueError):
+    """A query with something between braces that cannot be rendered; the text is one sentence."""
 
 
 @dataclass(frozen=True)
-class Question:
+class Request:
     """What to collect: the entries, the components {name: selector}, the window, and its granularity in seconds."""
 
     entries: Sequence[Entry]
@@ -52,7 +62,7 @@ class Question:
         return _SCRAPES_PER_RATE * self.scrape_interval
 
     def query_of(self, entry: Entry) -> str:
-        """Returns the rendered query of an entry. Raises TemplateError, and SelectorError for a component without selector."""
+        """Return the rendered query of an entry. Raises TemplateError, and SelectorError for a component without selector."""
         built_in = {
             "elapsed": promql_duration(self.window.seconds),
             "interval": promql_duration(self.rate_range_s),
@@ -62,12 +72,12 @@ class Question:
         }
         if "selector" in names_in(entry.query):
             if not self.components:
-                raise TemplateError(f"Metric {entry.metric}: its query selects components, and none is given. Name the components with their selectors.")
+                raise TemplateError(f"Metric {entry.metric}: its query selects components, and none is given. Give the components with their selectors.")
             built_in["selector"] = matchers(self._normal(entry))
         return render(entry.query, {**self.variables, **built_in}, entry.metric)
 
     def selectors_of(self, entry: Entry) -> dict[str, dict[str, str]]:
-        """Returns the components that the entry's series can be told apart by.
+        """Return the components by which the entry's series can be distinguished.
 
         A text selects by the entry's component_label; without one, texts select nothing.
         """
@@ -82,7 +92,7 @@ class Question:
 
 @dataclass
 class Collection:
-    """What came back: measurements in the profile's order, resources by component, and what went wrong."""
+    """The result: measurements in the profile's order, resources by component, and what went wrong."""
 
     measurements: list[Measurement]
     resources: dict[str, dict[str, Any]]
@@ -90,64 +100,64 @@ class Collection:
     warnings: list[str]
 
 
-def check(question: Question) -> dict[str, str]:
-    """Returns {metric: query} of all entries, so that a bad profile is refused before anything is asked.
+def check(request: Request) -> dict[str, str]:
+    """Return {metric: query} of all entries, so that a bad profile is found before anything is sent.
 
-    Raises TemplateError, SelectorError, and AnswerError for a step that is too fine for the window.
+    Raises TemplateError, SelectorError, and ResponseError for a step that is too fine for the window.
     """
-    if question.window.seconds / question.step_s > _MOST_POINTS:
-        raise AnswerError(
-            f"Step {question.step_s:g} s: more than {_MOST_POINTS} points per series in a window of {question.window.seconds:.0f} s. Choose a larger step."
+    if request.window.seconds / request.step_s > _MOST_POINTS:
+        raise ResponseError(
+            f"Step {request.step_s:g} s: more than {_MOST_POINTS} points per series in a window of {request.window.seconds:.0f} s. Choose a larger step."
         )
-    return {entry.metric: question.query_of(entry) for entry in question.entries}
+    return {entry.metric: request.query_of(entry) for entry in request.entries}
 
 
 def collect(
-    question: Question, client: PrometheusClient, wait_after: float, spacing: float = 0.0,
+    request: Request, client: PrometheusClient, wait_after: float, spacing: float = 0.0,
     clock: Callable[[], float] = time.time, sleep: Callable[[float], None] = time.sleep,
 ) -> Collection:  # fmt: skip
-    """Asks every entry once, the first one only after `wait_after` seconds have passed since the window's end.
+    """Query every entry once, the first one only after `wait_after` seconds have passed since the window's end.
 
-    A failure that would repeat (unreachable, refused) ends the asking; any other one concerns its entry only.
+    A failure that would repeat (unreachable, rejected) ends the collection; any other one concerns its entry only.
     Raises what `check` raises.
     """
-    queries = check(question)
-    sleep(remaining_wait(question.window, wait_after, clock()))
+    queries = check(request)
+    sleep(remaining_wait(request.window, wait_after, clock()))
     measurements: list[Measurement] = []
     errors: list[str] = []
     warnings: list[str] = []
-    is_refused = False
-    for entry in question.entries:
-        if client.requests and not is_refused:
+    is_rejected = False
+    for entry in request.entries:
+        if client.requests and not is_rejected:
             sleep(spacing)
         try:
-            measured = [] if is_refused else _measure(question, entry, queries[entry.metric], client)
-        except (PrometheusError, AnswerError) as error:
-            is_refused = isinstance(error, PrometheusError) and error.final
-            (warnings if entry.optional and not is_refused else errors).append(str(error))
+            measured = [] if is_rejected else _measure(request, entry, queries[entry.metric], client)
+        except (PrometheusError, ResponseError) as error:
+            is_rejected = isinstance(error, PrometheusError) and error.final
+            (warnings if entry.optional and not is_rejected else errors).append(str(error))
             measured = []
-        measurements += measured or [Measurement(one, queries[entry.metric], [], question.window.start, failed=True) for one in entry.by_field()]
-    filled, missing, notes = resources(question.components, measurements, question.window.seconds / question.scrape_interval)
-    warnings += client.warnings + notes + _clock_warning(client, question)
+        measurements += measured or [Measurement(one, queries[entry.metric], [], request.window.start, failed=True) for one in entry.by_field()]
+    filled, missing, notes = resources(request.components, measurements, request.window.seconds / request.scrape_interval)
+    warnings += client.warnings + notes + _clock_warning(client, request)
     return Collection(measurements, filled, errors + missing + _missing_alone(measurements), warnings)
 
 
-def _measure(question: Question, entry: Entry, query: str, client: PrometheusClient) -> list[Measurement]:
-    """Returns a measurement for each field of an entry (one for an entry without fields)."""
-    window = question.window
+def _measure(request: Request, entry: Entry, query: str, client: PrometheusClient) -> list[Measurement]:
+    """Return a measurement for each field of an entry (one for an entry without fields)."""
+    window = request.window
     if entry.instant and entry.capture_start:
         # One request for both ends: a range query whose step is the whole window.
         data = client.range(query, window.start, window.end, round(window.end, 3) - round(window.start, 3), entry.metric)
     elif entry.instant:
         data = client.instant(query, window.end, entry.metric)
     else:
-        data = client.range(query, window.start, window.end, question.step_s, entry.metric)
+        data = client.range(query, window.start, window.end, request.step_s, entry.metric)
     shape, series = read_series(data, entry.metric)
     if entry.capture_start and entry.instant and shape == "matrix":
         shape = "vector"
     check_shape(entry.metric, shape, series, entry.shape, entry.series_min, entry.series_max)
-    since = window.start + (question.rate_range_s if "interval" in names_in(entry.query) else 0.0)
-    selectors = question.selectors_of(entry)
+    since = window.start + (request.rate_range_s if "interval" in names_in(entry.query) else 0.0)
+    selectors = request.selectors_of(entry)
     return [Measurement(one, query, assign(one, [each for each in series if _is_of(each, one)], selectors), since) for one in entry.by_field()]
 
 
@@ -156,7 +166,7 @@ def _is_of(series: Series, entry: Entry) -> bool:
 
 
 def _missing_alone(measurements: Sequence[Measurement]) -> list[str]:
-    """Returns errors for entries that describe no component, are not optional, and gave nothing."""
+    """Return errors for entries that describe no component, are not optional, and gave nothing."""
     return [
         f"Metric {measurement.entry.metric}: {_nothing([row.series for row in measurement.rows])}. Check the query and the window, or mark the entry optional."
         for measurement in measurements
@@ -166,14 +176,39 @@ def _missing_alone(measurements: Sequence[Measurement]) -> list[str]:
 
 def _nothing(series: Sequence[Series]) -> str:
     odd = sorted({text for one in series for text in one.not_finite})
-    return f"is {' and '.join(odd)}, not a number" if odd else "gave no series"
+    return f"is {' and '.join(odd)}, not a number" if odd else "returned no series"
 
 
-def _clock_warning(client: PrometheusClient, question: Question) -> list[str]:
+def _clock_warning(client: PrometheusClient, request: Request) -> list[str]:
     offset = client.clock_offset_s
-    if offset is None or abs(offset) <= max(_CLOCK_TOLERANCE_S, question.scrape_interval):
+    if offset is None or abs(offset) <= max(_CLOCK_TOLERANCE_S, request.scrape_interval):
         return []
     return [
-        f"Clock of {client.url}: is {abs(offset):.0f} s {'ahead of' if offset > 0 else 'behind'} ours, so the window is shifted by as much. "
+        f"Clock of {client.url}: {abs(offset):.0f} s {'ahead of' if offset > 0 else 'behind'} ours, which shifts the window. "
         "Synchronize the clocks and collect again."
     ]
+
+
+def names_in(query: str) -> set[str]:
+    """Return the names of the variables that a query uses."""
+    return {match.group(1) for match in map(_FIELD.fullmatch, _ACTION.findall(query)) if match}
+
+
+def render(query: str, variables: Mapping[str, str], metric: str) -> str:
+    """Return the query with every `{{.name}}` replaced. Raises TemplateError for an unknown name and for other template code."""
+
+    def value_of(action: re.Match[str]) -> str:
+        field = _FIELD.fullmatch(action.group(1))
+        if field and field.group(1) in variables:
+            return str(variables[field.group(1)])
+        known = ", ".join("{{." + name + "}}" for name in sorted(variables))
+        raise TemplateError(f"Metric {metric}: its query uses {action.group(0)}, which has no value. Set this variable, or use one of {known}.")
+
+    return _ACTION.sub(value_of, query)
+
+
+def promql_duration(seconds: float) -> str:
+    """Return a PromQL duration, `20s` or, when there is a fraction, `20500ms`."""
+    milliseconds = max(1, round(seconds * 1000))
+    whole, rest = divmod(milliseconds, 1000)
+    return f"{milliseconds}ms" if rest else f"{whole}s"

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The files that keep a collection: series.csv, the metrics CSV that users of the former suite know, kube-burner's documents."""
+"""The files that keep a collection: series.csv, the metrics CSV of the legacy suite, kube-burner's documents."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ _CLUSTER_ROWS = (
 
 
 def series_csv(measurements: Sequence[Measurement]) -> str:
-    """Returns `timestamp,metric,component,instance,value` with a row per point of every range query (epoch seconds).
+    """Return `timestamp,metric,component,instance,value` with a row per point of every range query (epoch seconds).
 
     The total of a component that has instances follows them with an empty instance.
-    A series of a metric without instance label is told apart by its labels, as `status=200`.
+    A series of a metric without instance label is distinguished by its labels, as `status=200`.
     """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
@@ -64,7 +64,7 @@ def _instance(row: Row, measurement: Measurement) -> str:
 def summary_csv(
     resources: Mapping[str, Mapping[str, Any]], measurements: Sequence[Measurement], header: Mapping[str, Any], window: Window, generated: float
 ) -> str:
-    """Returns the format of the former suite: comment lines, then `component,metric,aggregation,unit,value`; unknown is N/A."""
+    """Return the format of the legacy suite: comment lines, then `component,metric,aggregation,unit,value`; unknown is N/A."""
     counted = next((measurement.entry.metric for measurement in measurements if measurement.entry.field == "instance_count"), "pod_count")
     out = io.StringIO()
     for key, value in {
@@ -98,7 +98,7 @@ def _value(value: float | None, factor: int) -> str:
 
 
 def documents(measurements: Sequence[Measurement], window: Window, uuid: str) -> list[dict[str, Any]]:
-    """Returns kube-burner's documents {timestamp, labels, value, uuid, query, metricName}, one per point.
+    """Return kube-burner's documents {timestamp, labels, value, uuid, query, metricName}, one per point.
 
     A captureStart entry gives a second document under the name with `-start`, as kube-burner does.
     """

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.answer import AnswerError, Series
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.profile import Entry
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.resource_field import FIELDS
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.profile import FIELDS, Entry
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.response import ResponseError, Series
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.selector import component_of
 
 Points = list[tuple[float, float]]
@@ -37,9 +36,9 @@ class Row:
 
 @dataclass
 class Measurement:
-    """An entry with its rendered query and what came back. `since`: earlier points lie outside of the window.
+    """An entry with its rendered query and its series. `since`: earlier points lie outside of the window.
 
-    `failed` says that the asking itself went wrong, which is already an error of its own.
+    `failed` says that the request itself failed, which is already an error of its own.
     """
 
     entry: Entry
@@ -49,11 +48,11 @@ class Measurement:
     failed: bool = False
 
     def of(self, component: str) -> list[Row]:
-        """Returns the rows of one component."""
+        """Return the rows of one component."""
         return [row for row in self.rows if row.component == component]
 
     def statistics(self, points: Points) -> dict[str, float]:
-        """Returns {value} of an instant query, or {mean, min, max, last} over the window of a range query; {} without points.
+        """Return {value} of an instant query, or {mean, min, max, last} over the window of a range query; {} without points.
 
         A point that a rate computed partly from before the window does not count: in a window shorter than the range of its
         rates there is none that does.
@@ -64,7 +63,7 @@ class Measurement:
         return {"mean": fmean(values), "min": min(values), "max": max(values), "last": values[-1]} if values else {}
 
     def describe(self) -> dict[str, Any]:
-        """Returns the plain form that the module hands back, without the points."""
+        """Return the plain form that the module hands back, without the points."""
         return {
             "metricName": self.entry.metric,
             "query": self.query,
@@ -77,7 +76,7 @@ class Measurement:
 
 
 def assign(entry: Entry, series: Iterable[Series], selectors: Mapping[str, Mapping[str, str]]) -> list[Row]:
-    """Returns rows, the parts of one instance made into one. Raises AnswerError when two series claim the same component and instance of a field."""
+    """Return rows, the parts of one instance merged. Raises ResponseError when two series claim the same component and instance of a field."""
     rows = []
     taken: dict[tuple[str, str | None], list[Series]] = {}
     for one in series:
@@ -86,9 +85,9 @@ def assign(entry: Entry, series: Iterable[Series], selectors: Mapping[str, Mappi
         if entry.field and component is not None:
             parts = taken.setdefault((component, instance), [])
             if parts and not _are_parts(one, parts[0], entry.parts_label):
-                raise AnswerError(
+                raise ResponseError(
                     f"Metric {entry.metric}: component {component} has both {parts[0]} and {one} where one series is expected. "
-                    "Aggregate in the query (sum by …), or name the instance_label (parts_label) that tells them apart."
+                    "Aggregate in the query (sum by …), or name the instance_label (parts_label) that distinguishes them."
                 )
             parts.append(one)
         else:
@@ -101,7 +100,7 @@ def _are_parts(one: Series, other: Series, label: str | None) -> bool:
 
 
 def _whole(entry: Entry, parts: Sequence[Series]) -> Series:
-    """Returns an instance's parts as one series."""
+    """Return an instance's parts as one series."""
     if len(parts) == 1:
         return parts[0]
     labels = {key: value for key, value in parts[0].labels.items() if key != entry.parts_label}
@@ -109,7 +108,7 @@ def _whole(entry: Entry, parts: Sequence[Series]) -> Series:
 
 
 def merge(series: Sequence[Points], how: str = "sum") -> Points:
-    """Returns the sum, max or mean over series at each time stamp (a series that has no point there does not count)."""
+    """Return the sum, max or mean over series at each time stamp (a series that has no point there does not count)."""
     values: dict[float, list[float]] = defaultdict(list)
     for points in series:
         for stamp, value in points:

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from statistics import fmean, median
 from typing import Any
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.answer import Series, read_series
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client import PrometheusClient
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.response import Series, read_series
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.selector import component_of, matchers, normalize
 
 _METRIC = "container_cpu_usage_seconds_total"
-_LOOK_BACK_S = 600
+_LOOKBACK_S = 600
 # Two differences are the least that say more than chance.
 _SAMPLES_NEEDED = 3
 # Means of ten minutes of irregular samples differ by some per cent; another scrape interval differs by more.
@@ -31,10 +31,10 @@ class Probe:
 
 
 def probe(client: PrometheusClient, components: Mapping[str, Any], at: float) -> Probe:
-    """Looks at raw samples of containers up to epoch seconds `at`: of cAdvisor, else of the kubelet's resource metrics, else of whole nodes.
+    """Read raw samples of containers up to epoch seconds `at`: of cAdvisor, else of the kubelet's resource metrics, else of whole nodes.
 
-    The spacing of samples is what matters, not the scrape interval of a configuration: cAdvisor looks at a container every
-    10 to 15 s, however often it is scraped. Raises PrometheusError, AnswerError, SelectorError.
+    The spacing of samples is what matters, not the scrape interval of a configuration: cAdvisor samples a container every
+    10 to 15 s, however often it is scraped. Raises PrometheusError, ResponseError, SelectorError.
     """
     selectors = normalize(components, None)
     selected = matchers(selectors)
@@ -47,13 +47,13 @@ def probe(client: PrometheusClient, components: Mapping[str, Any], at: float) ->
 
 
 def _samples(client: PrometheusClient, labels: str, at: float) -> list[Series]:
-    return read_series(client.instant(f"{_METRIC}{labels}[{_LOOK_BACK_S}s]", at, "samples"), "samples")[1]
+    return read_series(client.instant(f"{_METRIC}{labels}[{_LOOKBACK_S}s]", at, "samples"), "samples")[1]
 
 
 def spacing(series: Sequence[Series]) -> float | None:
-    """Returns the mean seconds between two samples of the same series, without gaps, to a tenth; None when no series has three.
+    """Return the mean seconds between two samples of the same series, without gaps, to a tenth; None when no series has three.
 
-    The kubelet looks at containers at irregular times: a median would expect more samples than there can be.
+    The kubelet samples containers at irregular times: a median would expect more samples than there can be.
     """
     gaps = [
         later - earlier
@@ -68,7 +68,7 @@ def spacing(series: Sequence[Series]) -> float | None:
 
 
 def settled(seen_s: float | None, earlier_s: float | None) -> float | None:
-    """Returns the spacing that an earlier look found, in seconds, unless what is seen now differs by more than a fifth of it; None when neither knows.
+    """Return the spacing that an earlier probe found, in seconds, unless what is seen now differs by more than a fifth of it; None when neither knows.
 
     Without this a second run would change what is written of the cluster though nothing has changed there.
     """
@@ -77,6 +77,6 @@ def settled(seen_s: float | None, earlier_s: float | None) -> float | None:
     return earlier_s
 
 
-def keep_seen(components: Mapping[str, Any], optional: Sequence[str], seen: frozenset[str]) -> dict[str, Any]:
-    """Returns the components without those optional ones that Prometheus does not see."""
+def drop_unseen(components: Mapping[str, Any], optional: Sequence[str], seen: frozenset[str]) -> dict[str, Any]:
+    """Return the components without those optional ones that Prometheus does not see."""
     return {name: selector for name, selector in components.items() if name in seen or name not in optional}

@@ -14,14 +14,76 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.resource_field import FIELDS
-
 try:
     import yaml
 except ImportError:
     yaml = None
 
 SHAPES = ("scalar", "vector", "matrix")
+
+
+@dataclass(frozen=True)
+class ResourceField:
+    """One figure that a query measures.
+
+    `instant` says which kind of query it needs; `outputs` maps a statistic over time (of an instant query: value)
+    to the key it fills; `combine` says how instances make a component, and `parts` how an instance's parts (the containers
+    of a pod) make the instance: sum, max, or mean. Volumes are no instances and have no total: several pods may share one.
+    """
+
+    instant: bool
+    outputs: dict[str, str]
+    combine: str = "sum"
+    parts: str = "sum"
+    place: str = "instances"
+
+
+def _traffic(direction: str) -> ResourceField:
+    key = f"network.{direction}_bytes_per_s"
+    return ResourceField(False, {"mean": f"{key}_mean", "max": f"{key}_peak"})
+
+
+def _amount(key: str) -> ResourceField:
+    return ResourceField(True, {"value": key})
+
+
+def _worst(key: str) -> ResourceField:
+    """A ratio cannot be added up; the worst part of the worst instance is what matters."""
+    return ResourceField(True, {"value": key}, "max", "max")
+
+
+def _of_volume(key: str) -> ResourceField:
+    return ResourceField(True, {"value": key}, parts="max", place="volumes")
+
+
+FIELDS: dict[str, ResourceField] = {
+    "cpu_cores_mean": _amount("cpu_cores_mean"),
+    "cpu_cores_peak": ResourceField(False, {"max": "cpu_cores_peak"}),
+    "memory_bytes": ResourceField(False, {"mean": "memory_bytes_mean", "max": "memory_bytes_peak"}),
+    # The query counts samples; what was expected is known here.
+    "coverage": ResourceField(True, {"value": "coverage"}, "mean", "mean"),
+    "restarts": _amount("restarts"),
+    "oom_kills": _amount("oom_kills"),
+    "throttled_ratio": _worst("throttled_ratio"),
+    "cpu_utilization": ResourceField(False, {"mean": "cpu_utilization_mean", "max": "cpu_utilization_peak"}),
+    "instance_count": ResourceField(False, {"min": "instance_count_min", "max": "instance_count_max", "last": "instance_count_last"}),
+    "limits.cpu_cores": _amount("limits.cpu_cores"),
+    "limits.memory_bytes": _amount("limits.memory_bytes"),
+    "requests.cpu_cores": _amount("requests.cpu_cores"),
+    "requests.memory_bytes": _amount("requests.memory_bytes"),
+    "network.receive_bytes_per_s": _traffic("receive"),
+    "network.transmit_bytes_per_s": _traffic("transmit"),
+    "pressure.cpu": _worst("pressure.cpu"),
+    "pressure.memory": _worst("pressure.memory"),
+    "pressure.io": _worst("pressure.io"),
+    "volumes.used_bytes": _of_volume("used_bytes"),
+    "volumes.capacity_bytes": _of_volume("capacity_bytes"),
+}
+
+NUMBERS = (
+    "cpu_cores_mean", "cpu_cores_peak", "memory_bytes_mean", "memory_bytes_peak", "coverage", "restarts", "oom_kills", "throttled_ratio",
+    "instance_count_min", "instance_count_max", "instance_count_last", "instances_started",
+)  # fmt: skip
 
 
 class ProfileError(ValueError):
@@ -56,7 +118,7 @@ class Entry:
         return self.field is not None and self.component is None
 
     def by_field(self) -> list[Entry]:
-        """Returns an entry per field when one query measures several, each named after its field; else the entry alone."""
+        """Return an entry per field when one query measures several, each named after its field; else the entry alone."""
         return [replace(self, metric=name, field=name, fields=()) for name in self.fields] or [self]
 
 
@@ -84,12 +146,12 @@ _TYPE_NAMES = {str: "text", bool: "true or false", int: "a whole number", list: 
 
 
 def load_profile(source: Any) -> list[Entry]:
-    """Returns the entries of a profile given as a list or as the path of a YAML (or JSON) file. Raises ProfileError."""
+    """Return the entries of a profile given as a list or as the path of a YAML (or JSON) file. Raises ProfileError."""
     name = "given"
     if isinstance(source, str):
         name, source = source, _read_file(source)
     if not isinstance(source, list) or not source:
-        raise ProfileError(f"Metrics profile {name}: is not a list of queries. Write a list of entries with query and metricName.")
+        raise ProfileError(f"Metrics profile {name}: not a list of queries. Write a list of entries with query and metricName.")
     problems: list[str] = []
     based: list[Entry] = []
     if isinstance(source[0], Mapping) and isinstance(source[0].get("include"), str):
@@ -98,7 +160,7 @@ def load_profile(source: Any) -> list[Entry]:
     seen: set[str] = set()
     for metric in [one.metric for entry in entries for one in entry.by_field()]:
         if metric in seen:
-            problems.append(f"Metrics profile {name}: {metric} is there twice. Give each entry its own metricName.")
+            problems.append(f"Metrics profile {name}: duplicate metricName {metric}. Give each entry its own metricName.")
         seen.add(metric)
     if problems:
         raise ProfileError(" ".join(problems))
@@ -106,12 +168,12 @@ def load_profile(source: Any) -> list[Entry]:
 
 
 def _beside(name: str, included: str) -> str:
-    """Returns the path of a profile that another one names relative to itself."""
+    """Return the path of a profile that another one names relative to itself."""
     return str(Path(name).parent / included)
 
 
 def _replaced(based: list[Entry], entries: list[Entry]) -> list[Entry]:
-    """Returns the included entries, those of the same metricName replaced in place, then the further ones."""
+    """Return the included entries, those of the same metricName replaced in place, then the further ones."""
     own = {entry.metric: entry for entry in entries}
     known = {entry.metric for entry in based}
     return [own.get(entry.metric, entry) for entry in based] + [entry for entry in entries if entry.metric not in known]
@@ -122,9 +184,9 @@ def _read_file(path: str) -> Any:
         return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not text"
-        raise ProfileError(f"Metrics profile {path}: cannot be read ({reason}). Give the path of a profile.") from error
+        raise ProfileError(f"Metrics profile {path}: not readable ({reason}). Give the path of a profile.") from error
     except yaml.YAMLError as error:
-        raise ProfileError(f"Metrics profile {path}: is not YAML ({' '.join(str(error).split())}). Correct the file.") from error
+        raise ProfileError(f"Metrics profile {path}: not YAML ({' '.join(str(error).split())}). Correct the file.") from error
 
 
 def _read_entry(item: Any, number: int, profile: str, problems: list[str]) -> Entry | None:

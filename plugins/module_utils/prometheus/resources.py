@@ -9,25 +9,24 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.instances import count
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.measurement import Measurement, Row, merge
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.resource_field import FIELDS, NUMBERS, ResourceField
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.profile import FIELDS, NUMBERS, ResourceField
 
 
 def blank(status: str) -> dict[str, Any]:
-    """Returns the resources of a component of which nothing is known; status ok, missing or not_requested."""
+    """Return the resources of a component of which nothing is known; status ok, missing or not_requested."""
     return {"status": status, **dict.fromkeys(NUMBERS), "limits": {}, "instances": {}}
 
 
 def not_requested(components: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Returns the resources for a run without a metrics profile (`metrics_profile: none`)."""
+    """Return the resources for a run without a metrics profile (`metrics_profile: none`)."""
     return {component: blank("not_requested") for component in components}
 
 
 def resources(
     components: Iterable[str], measurements: Iterable[Measurement], expected_samples: float
 ) -> tuple[dict[str, dict[str, Any]], list[str], list[str]]:
-    """Returns (resources, errors, warnings).
+    """Return (resources, errors, warnings).
 
     `expected_samples` is how many scrapes fit into the window. A required field without a number makes its component
     missing and is an error that names metric and component; an optional one is left null. One warning names all optional
@@ -68,12 +67,12 @@ def resources(
 
 
 def _count_instances(found: dict[str, dict[str, Any]], measurements: Sequence[Measurement]) -> None:
-    """Counts instances by their memory, unless a query of the profile counts them."""
+    """Count instances by their memory, unless a query of the profile counts them."""
     fields = {measurement.entry.field: measurement for measurement in measurements}
     if "memory_bytes" in fields and "instance_count" not in fields:
         memory = fields["memory_bytes"]
         for component, record in found.items():
-            record.update(count(memory.of(component), memory.rows))
+            record.update(count_instances(memory.of(component), memory.rows))
 
 
 def _missing(measurement: Measurement, component: str, rows: Sequence[Row], expected_samples: float) -> str:
@@ -87,8 +86,8 @@ def _missing(measurement: Measurement, component: str, rows: Sequence[Row], expe
 
 
 def _absent_warning(absent: Mapping[str, list[str]], names: Sequence[str]) -> list[str]:
-    told = [metric if len(components) == len(names) else f"{metric} ({', '.join(components)})" for metric, components in absent.items()]
-    return [f"Optional metrics without samples: {', '.join(told)}. Their figures are null."] if told else []
+    listed = [metric if len(components) == len(names) else f"{metric} ({', '.join(components)})" for metric, components in absent.items()]
+    return [f"Optional metrics without samples: {', '.join(listed)}. Their figures are null."] if listed else []
 
 
 def _short_warning(too_short: Iterable[str], expected_samples: float) -> list[str]:
@@ -108,7 +107,7 @@ def _coverage_warnings(found: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 
 def _fill(record: dict[str, Any], rows: Sequence[Row], measurement: Measurement, expected_samples: float) -> bool:
-    """Puts what the rows say into the record; returns whether they say anything about the window."""
+    """Set the figures of rows in the record; return whether there are any in the window."""
     field = FIELDS[str(measurement.entry.field)]
     rows = [row for row in rows if measurement.statistics(row.points)]
     if not rows:
@@ -130,3 +129,22 @@ def _put(record: dict[str, Any], field: ResourceField, statistics: Mapping[str, 
             value = min(1.0, value)
         group, _dot, name = key.rpartition(".")
         (record.setdefault(group, {}) if group else record)[name] = value
+
+
+def count_instances(rows: Sequence[Row], everything: Sequence[Row]) -> dict[str, float]:
+    """Return {instance_count_min, _max, _last, instances_started} of one component's rows, {} when they do not distinguish instances.
+
+    A time at which nothing of `everything` (the rows of all components) was seen is a gap of the monitoring and does not count;
+    any other time without an instance of ours counts as one without. An instance has started when it was not there at first.
+    """
+    seen = sorted({stamp for row in everything for stamp, _value in row.points})
+    instances = {row.instance: {stamp for stamp, _value in row.points} for row in rows if row.instance is not None and row.points}
+    if not instances:
+        return {}
+    counts = [sum(stamp in stamps for stamps in instances.values()) for stamp in seen]
+    return {
+        "instance_count_min": float(min(counts)),
+        "instance_count_max": float(max(counts)),
+        "instance_count_last": float(counts[-1]),
+        "instances_started": float(sum(seen[0] not in stamps for stamps in instances.values())),
+    }

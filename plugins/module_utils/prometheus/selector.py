@@ -17,17 +17,17 @@ _LITERAL = re.compile(r"[\w-]+")
 
 
 class SelectorError(ValueError):
-    """A selector that is no selector; the text is one sentence."""
+    """An invalid selector; the text is one sentence."""
 
 
 def normalize(components: Mapping[str, Any], label: str | None) -> dict[str, dict[str, str]]:
-    """Returns {component: {label: regular expression}}. Raises SelectorError when one is malformed or lacks a label."""
+    """Return {component: {label: regular expression}}. Raises SelectorError when one is malformed or lacks a label."""
     normal: dict[str, dict[str, str]] = {}
     for name, given in components.items():
         selector = {label: given} if isinstance(given, str) and label else given
         if not isinstance(selector, Mapping) or not selector or not all(isinstance(value, str) and value for value in selector.values()):
             raise SelectorError(
-                f"Component {name}: its selector {given!r} selects nothing. "
+                f"Component {name}: selector {given!r} selects nothing. "
                 "Give a dict of label and regular expression, or a text together with the profile's component_label."
             )
         normal[name] = {str(key): value for key, value in selector.items()}
@@ -35,28 +35,28 @@ def normalize(components: Mapping[str, Any], label: str | None) -> dict[str, dic
             try:
                 re.compile(value)
             except re.error as error:
-                raise SelectorError(f"Component {name}: {key} {value!r} is not a regular expression ({error}). Correct it.") from error
+                raise SelectorError(f"Component {name}: {key} {value!r} not a regular expression ({error}). Correct it.") from error
     return normal
 
 
 def cut_down(selectors: Mapping[str, Mapping[str, str]], labels: Collection[str]) -> dict[str, dict[str, str]]:
-    """Returns the selectors with those labels only that a query's series have; a component without any of them is left out."""
+    """Return the selectors with those labels only that a query's series have; a component without any of them is left out."""
     cut = {name: {label: pattern for label, pattern in selector.items() if label in labels} for name, selector in selectors.items()}
     return {name: selector for name, selector in cut.items() if selector}
 
 
 def outside(components: Mapping[str, Any], namespace: str) -> list[str]:
-    """Returns the components that do not live in a namespace, as far as their selectors say where they live."""
+    """Return the components that do not live in a namespace, as far as their selectors say where they live."""
     return [
         name for name, selector in components.items() if isinstance(selector, Mapping) and not re.fullmatch(selector.get("namespace", namespace), namespace)
     ]
 
 
 def matchers(selectors: Mapping[str, Mapping[str, str]]) -> str:
-    """Returns PromQL label matchers that let every component's series through, for use inside braces.
+    """Return PromQL label matchers that match every component's series, for use inside braces.
 
     One query serves all components: the union per label, taken from the labels that all selectors have.
-    It may let other series through too; `component_of` sorts them out.
+    Other series may match too; `component_of` filters them.
     """
     labels = [set(selector) for selector in selectors.values()]
     shared = sorted(set.intersection(*labels)) if labels else []
@@ -74,9 +74,9 @@ def _matcher(label: str, patterns: Iterable[str]) -> str:
 
 
 def component_of(labels: Mapping[str, str], selectors: Mapping[str, Mapping[str, str]]) -> str | None:
-    """Returns the first component whose whole selector the labels satisfy.
+    """Return the first component whose whole selector the labels satisfy.
 
-    A label that the query aggregated away satisfies nothing: which component a sum belongs to cannot be told.
+    A label that the query aggregated away satisfies nothing: which component a sum belongs to is not known.
     """
     for name, selector in selectors.items():
         if all(label in labels and re.fullmatch(pattern, labels[label]) for label, pattern in selector.items()):

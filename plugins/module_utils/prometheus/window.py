@@ -32,7 +32,7 @@ class Window:
 
 
 def parse_time(value: Any, name: str) -> float:
-    """Returns epoch seconds.
+    """Return epoch seconds.
 
     Accepts epoch seconds (number or text), ISO 8601 (with `T` or a space, with or without zone; `Z` too).
     A time without a zone is local time of this machine, as `date` reads it. Raises WindowError.
@@ -49,11 +49,11 @@ def parse_time(value: Any, name: str) -> float:
             return datetime.datetime.fromisoformat(text).timestamp()
         except (ValueError, OverflowError):
             pass
-    raise WindowError(f"Window {name} {value!r}: is not a time. Write epoch seconds, 2026-11-23T18:11:36Z, or '2026-11-23 18:11:36' (local time).")
+    raise WindowError(f"Window {name} {value!r}: not a time. Write epoch seconds, 2026-11-23T18:11:36Z, or '2026-11-23 18:11:36' (local time).")
 
 
 def parse_window(start: Any, end: Any, now: float) -> Window:
-    """Returns the window between two times. Raises WindowError when it is empty, reversed, or not over at `now`."""
+    """Return the window between two times. Raises WindowError when it is empty, reversed, or not over at `now`."""
     window = Window(parse_time(start, "start"), parse_time(end, "end"))
     if window.seconds <= 0:
         raise WindowError(f"Window {start} to {end}: ends before it starts, or is empty. Give an end that is later than the start.")
@@ -65,5 +65,5 @@ def parse_window(start: Any, end: Any, now: float) -> Window:
 
 
 def remaining_wait(window: Window, wait_after: float, now: float) -> float:
-    """Returns the seconds (0 or more) left until `wait_after` seconds have passed since the end of the window."""
+    """Return the seconds (0 or more) left until `wait_after` seconds have passed since the end of the window."""
     return max(0.0, window.end + wait_after - now)

@@ -14,7 +14,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink impo
 
 
 class DirectorySink(FileSink):
-    """Keeps runs below a directory. Each file is whole or absent."""
+    """Stores runs below a directory. Each file is complete or absent."""
 
     kind = "directory"
 
@@ -25,15 +25,15 @@ class DirectorySink(FileSink):
         self._create = create
 
     def open(self) -> None:
-        """A mount that is missing is no place for results, so the directory is made only when that is wanted. Raises SinkError."""
+        """Create the directory if that is wanted: below a mount that is missing results would be lost. Raises SinkError."""
         if self._root.is_dir():
             return
         if not self._create:
-            raise self.error(f"directory {self._root} does not exist. Mount or make it, or set create: true.")
+            raise self.error(f"directory {self._root}: does not exist. Mount or create it, or set create: true.")
         try:
             self._root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise self.error(f"directory {self._root} cannot be made ({error.strerror}). Correct the path or its permissions.") from error
+            raise self.error(f"directory {self._root}: cannot be created ({error.strerror}). Correct the path or its permissions.") from error
 
     def location(self, run_id: str) -> str:
         return str(self._base / run_id)
@@ -42,11 +42,11 @@ class DirectorySink(FileSink):
         for upload in uploads:
             target = self._base / run_id / upload.path
             if target.exists() and target.samefile(upload.file):
-                raise self.error(f"file {target} is the run's own. Choose a directory apart from the results.")
+                raise self.error(f"file {target}: is the run's own. Choose a directory apart from the results.")
             self._write(target, upload)
             if file_digest(target)["sha256"] != upload.sha256:
                 upload.check()
-                raise self.error(f"file {target} has another checksum than was written. Check the file system.")
+                raise self.error(f"file {target}: its checksum differs from what was written. Check the file system.")
         return [READ_BACK] * len(uploads)
 
     def _write(self, target: Path, upload: Upload) -> None:

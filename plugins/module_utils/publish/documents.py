@@ -30,9 +30,9 @@ _QUANTILES = {"avg": "mean", "P50": "p50", "P90": "p90", "P95": "p95", "P99": "p
 
 
 def of_cell(run: Mapping[str, Any], cell: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yields (id, document) for the records of a cell and its run: one summary, and of a measured cell its operations and resources.
+    """Yield (id, document) for the records of a cell and its run: one summary, and of a measured cell its operations and resources.
 
-    The id depends on run, cell and what is told only, so that sending again replaces and does not double.
+    The id depends on run, cell and subject only, so that sending again replaces documents and creates no duplicates.
     """
     spec = cell["spec"]
     labels = {"cell": cell["id"], **{key: spec.get(key) for key in ("tenants", "concurrency", "rate", "profile", "repeat")}, **(spec.get("factors") or {})}
@@ -50,17 +50,17 @@ def of_cell(run: Mapping[str, Any], cell: Mapping[str, Any]) -> Iterator[tuple[s
         for field in RESOURCES if found.get("status") == "ok" else ():
             value = _field(found, field)
             if value is not None:
-                told = {"value": float(value), "labels": {**common["labels"], "component": component}}
-                yield _document(common, field.replace(".", "_"), component, told)
+                details = {"value": float(value), "labels": {**common["labels"], "component": component}}
+                yield _document(common, field.replace(".", "_"), component, details)
 
 
-def _document(common: Mapping[str, Any], metric: str, about: str, told: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    key = "\n".join((str(common["uuid"]), str(common["jobName"]), metric, about))
-    return hashlib.sha256(key.encode()).hexdigest()[:32], {**common, "metricName": metric, **told}
+def _document(common: Mapping[str, Any], metric: str, subject: str, details: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    key = "\n".join((str(common["uuid"]), str(common["jobName"]), metric, subject))
+    return hashlib.sha256(key.encode()).hexdigest()[:32], {**common, "metricName": metric, **details}
 
 
 def _field(found: Any, path: str) -> float | None:
-    """Returns the number at a path such as network.receive_bytes_per_s, or None."""
+    """Return the number at a path such as network.receive_bytes_per_s, or None."""
     for key in path.split("."):
         found = found.get(key) if isinstance(found, Mapping) else None
     return found if isinstance(found, (int, float)) else None
@@ -69,7 +69,7 @@ def _field(found: Any, path: str) -> float | None:
 def _summary(cell: Mapping[str, Any]) -> dict[str, Any]:
     spec, verdict = cell["spec"], cell["verdict"]
     window = cell.get("window") or {}
-    told = {
+    details = {
         "verdict": verdict["status"],
         "reasons": list(verdict["reasons"]),
         "warnings": list(verdict["warnings"]),
@@ -79,12 +79,12 @@ def _summary(cell: Mapping[str, Any]) -> dict[str, Any]:
     }
     total = cell.get("total")
     if not total:
-        return told
-    return {**told, "value": float(total["goodput_per_s"]), **_numbers(total)}
+        return details
+    return {**details, "value": float(total["goodput_per_s"]), **_numbers(total)}
 
 
 def _numbers(block: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the numbers of a block; what is null is left out. Numbers with a fraction are never whole ones: an index takes the type of the first."""
+    """Return the numbers of a block; what is null is left out. Numbers with a fraction are never whole ones: an index takes the type of the first."""
     latency = {name: block["latency_ms"].get(key) for name, key in _QUANTILES.items()}
     rates = {"ratePerS": block["rate_per_s"], "goodputPerS": block["goodput_per_s"], "errorRatio": block["failed"] / block["n"] if block["n"] else None}
     counts = {key: block[key] for key in ("n", "ok", "failed")}
@@ -92,12 +92,12 @@ def _numbers(block: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _scalars(found: Mapping[str, Any]) -> dict[str, str]:
-    """Returns what is known as texts: a label is a text for every run, whatever it looked like in the first."""
+    """Return what is known as texts: a label is a text for every run, whatever it looked like in the first."""
     return {key: str(value) for key, value in found.items() if isinstance(value, (str, int, float, bool))}
 
 
 def _time(cell: Mapping[str, Any]) -> str:
-    """Returns when the window (of a failed cell: the last attempt) ended, as an ISO 8601 text."""
+    """Return when the window (of a failed cell: the last attempt) ended, as an ISO 8601 text."""
     attempts = cell.get("attempts") or [{}]
     moment = (cell.get("window") or {}).get("end") or attempts[-1].get("ended") or 0
     return datetime.fromtimestamp(moment, tz=UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -13,44 +13,49 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import file_digest
-from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.workspaces import in_parallel
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import file_digest, write_atomic
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http import (
+    HttpClient,
+    HttpError,
+    HttpOptionError,
+    Response,
+)
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.parallel import in_parallel
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink import (
     ACCEPTED,
-    DIGEST_TOLD,
     READ_BACK,
+    SERVER_DIGEST,
     WHOLE,
     FileSink,
     Upload,
     joined,
     secret_from,
 )
-from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.web import Answer, Web, WebError, refused
 
 PARALLEL = 4
-# So a server says that it takes files and gives none.
-_NO_READING = (403, 405, 501)
+# From a server that takes files and gives none.
+_WRITE_ONLY = (403, 405, 501)
 _ABSENT = (404, 410)
 # https://www.rfc-editor.org/rfc/rfc9530 and, before it, RFC 3230.
 _DIGEST = re.compile(r"sha-256=:?([A-Za-z0-9+/]+=*):?", re.IGNORECASE)
 
 
 class HttpSink(FileSink):
-    """Keeps runs below one address."""
+    """Stores runs below one URL."""
 
     kind = "http"
 
     def __init__(
         self, name: str, url: str, prefix: str = "", token_env: str = "", ca_file: str = "", validate_certs: bool = True, timeout_s: float = 60
     ) -> None:
-        """Raises SinkError for a CA file that cannot be used."""
+        """Raise SinkError for a CA file that cannot be used."""
         super().__init__(name)
         token = secret_from(token_env)
         self._base = "/".join(part for part in (url.rstrip("/"), quote(joined(prefix))) if part)
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         try:
-            self._web = Web(headers, ca_file, validate_certs, timeout_s, PARALLEL)
-        except WebError as error:
+            self._http = HttpClient(headers, ca_file, validate_certs, timeout_s, PARALLEL)
+        except HttpOptionError as error:
             raise self.error(str(error)) from error
 
     def location(self, run_id: str) -> str:
@@ -60,7 +65,7 @@ class HttpSink(FileSink):
         return f"{self._base}/{quote(key)}"
 
     def send(self, run_id: str, uploads: Sequence[Upload]) -> list[str]:
-        # Records come last, so that whoever reads them finds what they name.
+        # Records come last, so that their readers find what they name.
         together = [upload for upload in uploads if not upload.is_record]
         proofs = in_parallel(lambda upload: self._send(run_id, upload), together, PARALLEL)
         return proofs + [self._send(run_id, upload) for upload in uploads if upload.is_record]
@@ -72,70 +77,70 @@ class HttpSink(FileSink):
         return self._proof(url, upload)
 
     def _put(self, url: str, body: bytes | Path) -> None:
-        answer = self._ask("PUT", url, body)
-        if not answer.is_good:
-            raise self.error(str(refused(f"PUT {url}", answer)))
+        response = self._request("PUT", url, body)
+        if not response.is_success:
+            raise self.rejected(f"PUT {url}", response)
 
-    def _ask(self, method: str, url: str, body: bytes | Path | None = None) -> Answer:
+    def _request(self, method: str, url: str, body: bytes | Path | None = None) -> Response:
         try:
-            return self._web.request(method, url, body, {"Content-Type": "application/octet-stream"} if body is not None else None)
-        except WebError as error:
-            raise self.error(str(error)) from error
+            return self._http.request(method, url, body, {"Content-Type": "application/octet-stream"} if body is not None else None)
+        except HttpError as error:
+            raise self.unreachable(url, error) from error
 
     def _proof(self, url: str, upload: Upload) -> str:
-        """Returns how the file was seen to be there. Raises SinkError when it is not, or is another one."""
+        """Return how the file was verified. Raises SinkError when it is missing or differs."""
         if not self.is_readable:
             return ACCEPTED
-        if upload.bytes > WHOLE and (told := told_digest(self._ask("HEAD", url).headers)):
-            self._compare(url, told, upload.sha256)
-            return DIGEST_TOLD
+        if upload.bytes > WHOLE and (digest := digest_in(self._request("HEAD", url).headers)):
+            self._compare(url, digest, upload.sha256)
+            return SERVER_DIGEST
         with tempfile.TemporaryDirectory(prefix="perfscale-") as directory:
             copy = Path(directory) / "copy"
             status = self._download(url, copy)
-            if status in _NO_READING:
+            if status in _WRITE_ONLY:
                 self.is_readable = False
                 return ACCEPTED
-            self._compare(url, file_digest(copy)["sha256"] if status == 200 else f"none, but status {status}", upload.sha256)
+            self._compare(url, file_digest(copy)["sha256"] if status == 200 else f"status {status}", upload.sha256)
         return READ_BACK
 
     def _compare(self, url: str, found: str, expected: str) -> None:
         if found != expected:
-            raise self.error(f"{url} was accepted, but has another checksum than was sent ({found[:40]}). Look at the server, then publish again.")
+            raise self.error(f"{url}: accepted, but its checksum differs from what was sent ({found[:40]}). Check the server, then publish again.")
 
     def _download(self, url: str, destination: Path) -> int:
         try:
-            return self._web.download(url, destination)
-        except WebError as error:
-            raise self.error(str(error)) from error
+            return self._http.download(url, lambda blocks: write_atomic(destination, lambda stream: stream.writelines(blocks)))
+        except HttpError as error:
+            raise self.unreachable(url, error) from error
 
     def put(self, key: str, data: bytes) -> None:
         self._put(self._url(key), data)
 
     def get(self, key: str) -> bytes | None:
         url = self._url(key)
-        answer = self._ask("GET", url)
-        if answer.status == 200:
-            return answer.data
-        if answer.status in _NO_READING:
+        response = self._request("GET", url)
+        if response.status == 200:
+            return response.data
+        if response.status in _WRITE_ONLY:
             self.is_readable = False
             return None
-        if answer.status in _ABSENT:
+        if response.status in _ABSENT:
             return None
-        raise self.error(str(refused(f"GET {url}", answer)))
+        raise self.rejected(f"GET {url}", response)
 
     def fetch(self, key: str, destination: Path) -> bool:
         url = self._url(key)
         status = self._download(url, destination)
         if status not in (200, *_ABSENT):
-            raise self.error(str(refused(f"GET {url}", Answer(status, {}, b""))))
+            raise self.rejected(f"GET {url}", Response(status, {}))
         return status == 200
 
     def close(self, for_good: bool = False) -> None:
-        self._web.close()
+        self._http.close()
 
 
-def told_digest(headers: Mapping[str, str]) -> str | None:
-    """Returns the SHA-256 (hexadecimal) that a server tells of a file in its headers, or None."""
+def digest_in(headers: Mapping[str, str]) -> str | None:
+    """Return the SHA-256 (hexadecimal) of a file in a server's headers, or None."""
     plain = headers.get("x-checksum-sha256", "").lower()
     if len(plain) == hashlib.sha256().digest_size * 2:
         return plain

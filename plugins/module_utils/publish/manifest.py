@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """manifest.json of a published run: which files it has, with size and checksum. Written last, so it stands for the whole.
 
-A publication that is cut between files leaves some of them new and the manifest old. So before anything is replaced the coming manifest is
-written beside it, and a file counts as whole when it is what either of the two says.
+A publication that is cut between files leaves some of them new and the manifest old. So before anything is replaced the new manifest is
+written beside it, and a file is complete when it matches either of the two.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ Files = Mapping[str, Mapping[str, Any]]
 
 
 def document(run_id: str, files: Files) -> dict[str, Any]:
-    """Returns the manifest of a run's files ({path: {sha256, bytes}})."""
+    """Return the manifest of a run's files ({path: {sha256, bytes}})."""
     ordered = {path: {"sha256": files[path]["sha256"], "bytes": files[path]["bytes"]} for path in sorted(files)}
     return {"schema_version": 1, "run_id": run_id, "published": time.time(), "digest": digest_of(ordered), "files": ordered}
 
 
 def digest_of(files: Files) -> str:
-    """Returns one checksum for all files, whatever their order."""
+    """Return one checksum for all files, whatever their order."""
     lines = (f"{files[path]['sha256']} {files[path]['bytes']} {path}\n" for path in sorted(files))
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def encoded(manifest: Mapping[str, Any]) -> bytes:
-    """Returns a manifest as the bytes of its file."""
+    """Return a manifest as the bytes of its file."""
     return (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode()
 
 
 def read(sink: FileSink, run_id: str, schema_dir: Path | str, name: str = NAME) -> dict[str, Any] | None:
-    """Returns the manifest that a sink has of a run, or None. Raises SinkError, also for one that is damaged or leads elsewhere."""
+    """Return the manifest that a sink has of a run, or None. Raises SinkError, also for one that is damaged or leads elsewhere."""
     data = sink.get(joined(run_id, name))
     if data is None:
         return None
@@ -50,16 +50,16 @@ def read(sink: FileSink, run_id: str, schema_dir: Path | str, name: str = NAME) 
         found = json.loads(data)
         check(found, "publication_manifest", schema_dir)
     except ValueError as error:
-        raise sink.error(f"{where} is damaged or foreign ({error}). Remove it there, and publish the run again.") from error
+        raise sink.error(f"{where}: damaged or not a manifest ({error}). Remove it there, and publish the run again.") from error
     odd = [path for path in found["files"] if not is_safe(path)]
     if odd or found["run_id"] != run_id or found["digest"] != digest_of(found["files"]):
-        why = f"path {odd[0]!r} leads elsewhere" if odd else "it is of another run, or its digest does not fit its files"
-        raise sink.error(f"{where} is damaged or foreign ({why}). Remove it there, and publish the run again.")
+        why = f"path {odd[0]!r} leaves the run" if odd else "it is of another run, or its digest does not match its files"
+        raise sink.error(f"{where}: damaged or not the run's ({why}). Remove it there, and publish the run again.")
     return found
 
 
 def is_safe(path: str) -> bool:
-    """Returns whether a path stays below the run: what comes from outside must not name a file elsewhere."""
+    """Return whether a path stays below the run: a manifest from outside must not name a file elsewhere."""
     parts = PurePosixPath(path).parts
     is_plain = path == "/".join(parts) and "\\" not in path and "\0" not in path
     return bool(parts) and is_plain and not path.startswith("/") and not any(part in (".", "..") or part.startswith(".") for part in parts)

@@ -1,22 +1,45 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A sink that is an OpenSearch (or Elasticsearch) index: documents of every recorded cell, sent in bulk, counted afterwards.
-
-https://docs.opensearch.org/latest/api-reference/document-apis/bulk/
-"""
+"""A sink that is an index of OpenSearch or a compatible store: it takes documents made from records, and no files."""
 
 from __future__ import annotations
 
-import base64
 import json
+import ssl
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import quote
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http import (
+    ATTEMPTS,
+    PAUSE_FIRST_S,
+    PAUSE_MAX_S,
+    RETRY_STATUSES,
+    HttpOptionError,
+    Response,
+    certificate_problem,
+    check_ca_file,
+)
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.documents import of_cell
-from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink import COUNTED, RecordSink, Upload, secret_from
-from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.web import Answer, Web, WebError, refused
+from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink import (
+    COUNTED,
+    RecordSink,
+    SinkError,
+    Upload,
+    secret_from,
+)
+
+try:
+    import opensearchpy
+    import opensearchpy.helpers
+except ImportError:  # the module reports it with missing_required_lib
+    opensearchpy = None
+    OPENSEARCH_ERROR: str | None = traceback.format_exc()
+else:
+    OPENSEARCH_ERROR = None
 
 # One request stays well below the 10 MB that some managed services take.
 _BULK_BYTES = 2 << 20
@@ -39,23 +62,33 @@ class OpenSearchSink(RecordSink):
         validate_certs: bool = True,
         timeout_s: float = 60,
     ) -> None:
-        """Raises SinkError for a CA file that cannot be used."""
+        """Raise SinkError for a CA file that cannot be used. Nothing is sent yet."""
         super().__init__(name)
         self._base = f"{url.rstrip('/')}/{quote(index)}"
         self._index = index
         username, password = secret_from(username_env), secret_from(password_env)
-        login = base64.b64encode(f"{username}:{password}".encode()).decode()
         try:
-            self._web = Web({"Authorization": f"Basic {login}"} if username else {}, ca_file, validate_certs, timeout_s)
-        except WebError as error:
+            # By default the library trusts a CA bundle of its own, not the system's.
+            verified = {"ssl_context": ssl.create_default_context(cafile=check_ca_file(ca_file))}
+        except (HttpOptionError, OSError) as error:
             raise self.error(str(error)) from error
+        self._client = opensearchpy.OpenSearch(
+            url,
+            http_auth=(username, password) if username else None,
+            timeout=timeout_s,
+            max_retries=ATTEMPTS - 1,
+            retry_on_status=RETRY_STATUSES,
+            retry_on_timeout=True,
+            **(verified if validate_certs else {"verify_certs": False, "ssl_show_warn": False}),
+        )
 
     def location(self, run_id: str) -> str:
         return f"{self._base} (uuid {run_id})"
 
-    def reach(self) -> None:
-        # An index is made by the first document; without it the address and the login were right all the same.
-        self._ask("GET", "_count", good=(200, 404))
+    def check_access(self) -> None:
+        # The first document creates the index; without it the address and the login were right all the same.
+        with self._sentences("GET", "_count"), suppress(opensearchpy.exceptions.NotFoundError):
+            self._client.count(index=self._index)
 
     def index(self, run_id: str, uploads: Sequence[Upload], memory: dict[str, Any]) -> dict[str, Any]:
         files = {upload.path: upload for upload in uploads}
@@ -66,66 +99,63 @@ class OpenSearchSink(RecordSink):
             return {"sent": 0, "bytes": 0, "unchanged": len(cells), "verified": {}}
         run = json.loads(files["run.json"].read())
         documents = dict(document for upload in new for document in of_cell(run, json.loads(upload.read())))
-        size = sum(self._send(bulk) for bulk in bulks(documents))
-        self._count(list(documents))
+        self._send(documents)
+        self._verify(list(documents))
         known.update({upload.path: upload.sha256 for upload in new})
+        size = sum(len(json.dumps(document, ensure_ascii=False).encode()) for document in documents.values())
         return {"sent": len(documents), "bytes": size, "unchanged": len(cells) - len(new), "verified": {COUNTED: len(documents)}}
 
-    def _send(self, bulk: bytes) -> int:
-        answer = self._ask("POST", "_bulk", bulk, "application/x-ndjson")
-        told = self._decoded(answer)
-        errors = [entry.get("index", {}).get("error") for entry in told.get("items") or []] if told.get("errors") else []
-        wrong = [error for error in errors if error]
-        if wrong:
-            first = wrong[0] if isinstance(wrong[0], dict) else {"reason": str(wrong[0])}
+    def _send(self, documents: Mapping[str, Mapping[str, Any]]) -> None:
+        actions = ({"_index": self._index, "_id": key, "_source": document} for key, document in documents.items())
+        with self._sentences("POST", "_bulk"):
+            results = opensearchpy.helpers.streaming_bulk(
+                self._client,
+                actions,
+                max_chunk_bytes=_BULK_BYTES,
+                raise_on_error=False,
+                yield_ok=False,
+                max_retries=ATTEMPTS - 1,
+                initial_backoff=PAUSE_FIRST_S,
+                max_backoff=PAUSE_MAX_S,
+            )
+            failed = [next(iter(result.values())).get("error") for _is_ok, result in results]
+        if failed:
+            first = failed[0] if isinstance(failed[0], dict) else {"reason": str(failed[0])}
             why = f"{first.get('type', 'error')}: {first.get('reason', 'no reason given')}"[:300]
-            raise self.error(f"index {self._index} refused {len(wrong)} documents ({why}). Correct its mapping or its space, then publish again.")
-        return len(bulk)
+            raise self.error(f"index {self._index}: {len(failed)} documents rejected ({why}). Correct its mapping or its space, then publish again.")
 
-    def _count(self, ids: Sequence[str]) -> None:
-        """Raises SinkError unless every document is found by its id."""
-        # Without the right to refresh, documents are found a moment later; the index's own interval is a second.
-        self._ask("POST", "_refresh", good=(200, 403))
+    def _verify(self, ids: Sequence[str]) -> None:
+        """Raise SinkError unless every document is found by its id."""
+        # Without permission to refresh, documents are found a moment later; the index's own interval is a second.
+        with self._sentences("POST", "_refresh"), suppress(opensearchpy.exceptions.AuthorizationException):
+            self._client.indices.refresh(index=self._index)
         found = 0
         for start in range(0, len(ids), _IDS):
             query = {"query": {"ids": {"values": list(ids[start : start + _IDS])}}}
-            found += int(self._decoded(self._ask("POST", "_count", json.dumps(query).encode(), "application/json")).get("count", 0))
+            with self._sentences("POST", "_count"):
+                found += int(self._client.count(index=self._index, body=query)["count"])
         if found != len(ids):
-            raise self.error(f"index {self._index} has {found} of {len(ids)} documents that it took. Look at the index, then publish again.")
+            raise self.error(f"index {self._index}: {found} of {len(ids)} accepted documents found. Check the index, then publish again.")
 
-    def _ask(self, method: str, path: str, body: bytes | None = None, content_type: str = "", good: Sequence[int] = (200,)) -> Answer:
-        url = f"{self._base}/{path}"
+    @contextmanager
+    def _sentences(self, method: str, path: str) -> Iterator[None]:
+        """Translate what the client library raises, and what responses of another kind of server lead to, into one sentence."""
         try:
-            answer = self._web.request(method, url, body, {"Content-Type": content_type} if content_type else None)
-        except WebError as error:
-            raise self.error(str(error)) from error
-        if answer.status not in good:
-            raise self.error(str(refused(f"{method} {url}", answer)))
-        return answer
+            yield
+        except opensearchpy.exceptions.TransportError as error:
+            raise self._translated(f"{method} {self._base}/{path}", error) from error
+        except (opensearchpy.exceptions.OpenSearchException, LookupError, TypeError, ValueError) as error:
+            raise self.error(f"{self._base}: response is not an index's. Give the base URL of OpenSearch.") from error
 
-    def _decoded(self, answer: Answer) -> dict[str, Any]:
-        try:
-            found = json.loads(answer.data)
-        except ValueError:
-            found = None
-        if not isinstance(found, dict):
-            raise self.error(f"{self._base} does not answer as an index does. Give the base URL of OpenSearch.")
-        return found
+    def _translated(self, request: str, error: Any) -> SinkError:
+        if isinstance(error.status_code, int):
+            return self.rejected(request, Response(error.status_code, {}, str(error.error).encode()))
+        server = self._base.split("/")[2]
+        cause = str(error.error)
+        if problem := certificate_problem(cause):
+            return self.untrusted(server, problem)
+        reason = " ".join(cause.rsplit("): ", maxsplit=1)[-1].split())[:200]
+        return self.error(f"server {server}: no response ({reason}). Check address, network and certificate, then publish again.")
 
     def close(self, for_good: bool = False) -> None:
-        self._web.close()
-
-
-def bulks(documents: Mapping[str, Mapping[str, Any]], limit: int = _BULK_BYTES) -> Iterator[bytes]:
-    """Yields bodies of bulk requests of at most `limit` bytes (a single document may be larger)."""
-    lines: list[bytes] = []
-    size = 0
-    for key, document in documents.items():
-        pair = f"{json.dumps({'index': {'_id': key}})}\n{json.dumps(document, ensure_ascii=False, allow_nan=False)}\n".encode()
-        if lines and size + len(pair) > limit:
-            yield b"".join(lines)
-            lines, size = [], 0
-        lines.append(pair)
-        size += len(pair)
-    if lines:
-        yield b"".join(lines)
+        self._client.close()

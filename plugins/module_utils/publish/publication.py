@@ -5,22 +5,35 @@
 
 from __future__ import annotations
 
+import fnmatch
 import json
+import os
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import read_json
-from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.workspaces import in_parallel
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError, file_digest, read_json, write_json
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.parallel import in_parallel
+from ansible_collections.perfscale.mlflow.plugins.module_utils.console.run_directory import LOG
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish import manifest
-from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.run_files import RunFiles
-from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink import Altered, FileSink, RecordSink, Sink, SinkError, Upload, joined
+from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink import (
+    RECORDS,
+    FileChangedError,
+    FileSink,
+    RecordSink,
+    Sink,
+    SinkError,
+    Upload,
+    joined,
+)
 
-# How often a publication begins again because a file was written meanwhile.
+# How often a publication is repeated because a file was written meanwhile.
 ATTEMPTS = 3
 PAUSE_S = 0.5
+# Checksums and scans of earlier publications, and what record sinks have; like every hidden file it is never published.
+STATE = ".publish.json"
 
 
 def publish(
@@ -31,30 +44,30 @@ def publish(
     only: Sequence[str] = (),
     exclude: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Sends a run's files to every sink, and returns {run_id, files, sinks [{name, kind, location, status, sent, …}], problems []}.
+    """Send a run's files to every sink, and returns {run_id, files, sinks [{name, kind, location, status, sent, …}], problems []}.
 
-    A sink that fails is a problem and no exception, so that the others get the run; nothing is sent anywhere while a file holds a secret.
+    A sink that fails is a problem and no exception, so that the other sinks get the run; nothing is sent while a file holds a secret.
     `only` limits what is sent to some patterns and leaves the rest of an earlier publication as it is.
     """
     directory = Path(directory)
     for attempt in range(1, ATTEMPTS + 1):
         try:
             return _once(directory, sinks, inspect, schema_dir, only, exclude)
-        except Altered as error:
+        except FileChangedError as error:
             if attempt == ATTEMPTS:
-                problem = f"File {directory / str(error)}: was written while it was published, {ATTEMPTS} times. Publish the run again when it is at rest."
+                problem = f"File {directory / str(error)}: changed while it was published, {ATTEMPTS} times. Publish the run again when nothing writes into it."
                 return _result(directory, [], [_report(sink, directory.name, "stopped") for sink in sinks], [problem])
             time.sleep(PAUSE_S)
     raise AssertionError("unreachable: the last attempt returns")
 
 
-def reach(sinks: Sequence[Sink]) -> list[str]:
-    """Returns what keeps which sink from taking a run, as far as it is known without sending one."""
+def check_access(sinks: Sequence[Sink]) -> list[str]:
+    """Return the problems of sinks that can be found without sending a run."""
     problems = []
     for sink in sinks:
         try:
             sink.open()
-            sink.reach()
+            sink.check_access()
         except SinkError as error:
             problems.append(str(error))
     return problems
@@ -66,47 +79,47 @@ def _once(
     files = RunFiles(directory)
     uploads, findings = files.uploads(only, exclude, inspect)
     if findings:
-        files.remember()
-        problems = [f"File {directory / path}: holds {finding}. Nothing was sent. Remove it there, then publish again." for path, finding in findings.items()]
+        files.save()
+        problems = [f"File {directory / path}: {finding} in it. Nothing was sent. Remove it there, then publish again." for path, finding in findings.items()]
         return _result(directory, uploads, [_report(sink, directory.name, "stopped") for sink in sinks], problems)
 
     def send(sink: Sink) -> tuple[dict[str, Any], str]:
         begun = time.monotonic()
         try:
             sink.open()
-            told = _bring_up_to_date(sink, directory, uploads, bool(only), schema_dir, memories[sink.name])
+            sent = _update(sink, directory, uploads, bool(only), schema_dir, memories[sink.name])
         except SinkError as error:
             report = _report(sink, directory.name, "failed", message=str(error), seconds=round(time.monotonic() - begun, 3))
-            return report, f"{error} The local copy {directory} is whole."
-        return _report(sink, directory.name, "ok", **told, seconds=round(time.monotonic() - begun, 3)), ""
+            return report, f"{error} The local copy {directory} is complete."
+        return _report(sink, directory.name, "ok", **sent, seconds=round(time.monotonic() - begun, 3)), ""
 
     memories = {sink.name: files.memory(sink.name) for sink in sinks}
     try:
-        # Side by side: one that does not answer keeps no other from getting the run.
+        # In parallel: a sink that does not respond delays no other.
         sent = in_parallel(send, sinks, max(1, len(sinks)))
     finally:
-        files.remember()
+        files.save()
     return _result(directory, uploads, [report for report, _problem in sent], [problem for _report, problem in sent if problem])
 
 
-def _bring_up_to_date(
+def _update(
     sink: Sink, directory: Path, uploads: Sequence[Upload], is_part: bool, schema_dir: Path | str, memory: dict[str, Any]
 ) -> dict[str, Any]:
-    """Sends what one sink does not have, and returns {sent, bytes, unchanged, verified}."""
+    """Send what one sink does not have, and returns {sent, bytes, unchanged, verified}."""
     if isinstance(sink, RecordSink):
         return sink.index(directory.name, uploads, memory)
     if isinstance(sink, FileSink):
         return _to_files(sink, directory, uploads, is_part, schema_dir, memory)
-    raise TypeError(f"{type(sink).__name__} keeps neither files nor records")
+    raise TypeError(f"{type(sink).__name__} stores neither files nor records")
 
 
 def _to_files(
     sink: FileSink, directory: Path, uploads: Sequence[Upload], is_part: bool, schema_dir: Path | str, memory: dict[str, Any]
 ) -> dict[str, Any]:
     run_id = directory.name
-    there = manifest.read(sink, run_id, schema_dir)
-    # A place that gives nothing back has what we remember to have sent.
-    known = there["files"] if there else memory.get("files", {}) if not sink.is_readable else {}
+    published = manifest.read(sink, run_id, schema_dir)
+    # A write-only sink has what we remember to have sent.
+    known = published["files"] if published else memory.get("files", {}) if not sink.is_readable else {}
     wanted = {upload.path: {"sha256": upload.sha256, "bytes": upload.bytes} for upload in uploads}
     files = {**known, **wanted} if is_part else wanted
     changed = [upload for upload in uploads if known.get(upload.path) != wanted[upload.path]]
@@ -127,7 +140,7 @@ def _to_files(
 
 
 def _point_latest(sink: FileSink, directory: Path) -> None:
-    """Lets the sink's `latest` name this run, unless the run that it names began later."""
+    """Set the sink's `latest` to this run, unless the run that it names began later."""
     run_id = directory.name
     named = (sink.get(manifest.LATEST) or b"").decode("utf-8", "replace").strip()
     if named == run_id:
@@ -153,10 +166,97 @@ def _started_here(directory: Path) -> float:
         return time.time()
 
 
-def _report(sink: Sink, run_id: str, status: str, **told: Any) -> dict[str, Any]:
+def _report(sink: Sink, run_id: str, status: str, **details: Any) -> dict[str, Any]:
     empty = {"sent": 0, "bytes": 0, "unchanged": 0, "verified": {}, "seconds": 0.0, "message": ""}
-    return {"name": sink.name, "kind": sink.kind, "location": sink.location(run_id), "status": status, **empty, **told}
+    return {"name": sink.name, "kind": sink.kind, "location": sink.location(run_id), "status": status, **empty, **details}
 
 
 def _result(directory: Path, uploads: Sequence[Upload], reports: list[dict[str, Any]], problems: list[str]) -> dict[str, Any]:
     return {"run_id": directory.name, "files": len(uploads), "sinks": reports, "problems": problems}
+
+
+class RunFiles:
+    """The files of one run directory, with a private memory of their checksums."""
+
+    def __init__(self, directory: Path | str) -> None:
+        self.directory = Path(directory)
+        self._state = _state_of(self.directory / STATE)
+        self._known: dict[str, dict[str, Any]] = self._state.setdefault("files", {})
+
+    def uploads(self, only: Sequence[str], exclude: Sequence[str], inspect: Callable[[Path], str | None]) -> tuple[list[Upload], dict[str, str]]:
+        """Return the files to publish, records last, and what `inspect` finds in which of them ({path: finding}).
+
+        `only` and `exclude` are patterns (`*` also matches slashes); without `only` all files are meant. A file that was inspected without a
+        finding is not inspected again until it changes. Raises FileChangedError when a file is written meanwhile.
+        """
+        chosen, findings = [], {}
+        for path in listed(self.directory, only, exclude):
+            entry = self._entry(path)
+            if not entry.get("clean"):
+                finding = inspect(self.directory / path)
+                if finding:
+                    findings[path] = finding
+                entry["clean"] = not finding
+            chosen.append(Upload(path, self.directory / path, entry["sha256"], entry["bytes"]))
+        return sorted(chosen, key=lambda upload: (_rank(upload.path), upload.path)), findings
+
+    def _entry(self, path: str) -> dict[str, Any]:
+        file = self.directory / path
+        try:
+            stamp = _stamp(file)
+            entry = self._known.get(path)
+            if entry is None or entry["stamp"] != stamp:
+                entry = {"stamp": stamp, **file_digest(file)}
+                if _stamp(file) != stamp:
+                    raise FileChangedError(path)
+                self._known[path] = entry
+        except OSError:
+            raise FileChangedError(path) from None
+        return entry
+
+    def memory(self, sink: str) -> dict[str, Any]:
+        """Return the memory of a sink, to be changed in place."""
+        return self._state.setdefault("sinks", {}).setdefault(sink, {})
+
+    def save(self) -> None:
+        """Write the state file; without it all checksums are computed again next time."""
+        present = set(listed(self.directory, (), ()))
+        self._state["files"] = {path: entry for path, entry in self._known.items() if path in present}
+        try:
+            write_json(self.directory / STATE, self._state, mode=0o600)
+        except FileWriteError:
+            return
+
+
+def listed(directory: Path, only: Sequence[str], exclude: Sequence[str]) -> list[str]:
+    """Return the paths of the regular files below a directory that are wanted; hidden ones, links and the log of Ansible never are."""
+    found = []
+    for root, folders, names in os.walk(directory):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            file = Path(root) / name
+            if not name.startswith(".") and file.is_file() and not file.is_symlink():
+                found.append(file.relative_to(directory).as_posix())
+    return [path for path in found if path != LOG and (not only or _matches(path, only)) and not _matches(path, exclude)]
+
+
+def _matches(path: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatch.fnmatchcase(path, pattern) for pattern in patterns)
+
+
+def _rank(path: str) -> int:
+    name = path.rsplit("/", 1)[-1]
+    return RECORDS.index(name) + 1 if name in RECORDS else 0
+
+
+def _stamp(file: Path) -> list[int]:
+    status = file.stat()
+    return [status.st_ino, status.st_size, status.st_mtime_ns]
+
+
+def _state_of(path: Path) -> dict[str, Any]:
+    try:
+        found = read_json(path) if path.exists() else {}
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) and found.get("schema_version", 1) == 1 else {}

@@ -17,19 +17,23 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import write_atomic
-from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.client import check_ca
-from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors import MlflowError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.workspaces import in_parallel
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http import (
+    ATTEMPTS,
+    CONNECT_TIMEOUT_S,
+    HttpOptionError,
+    certificate_problem,
+    check_ca_file,
+)
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.parallel import in_parallel
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink import (
-    DIGEST_TOLD,
     READ_BACK,
+    SERVER_DIGEST,
     WHOLE,
     FileSink,
     Upload,
     joined,
     secret_from,
 )
-from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.web import untrusted
 
 try:
     import botocore.config
@@ -46,11 +50,11 @@ _MD5 = re.compile(r"[0-9a-f]{32}")
 _ABSENT = ("404", "NoSuchKey", "NotFound")
 _DENIED = ("403", "AccessDenied")
 _REMEDIES = {
-    "NoSuchBucket": "Make the bucket, or correct its name",
+    "NoSuchBucket": "Create the bucket, or correct its name",
     "InvalidAccessKeyId": "Correct the access key in the environment of ansible-playbook (in AWX: in the credential)",
     "SignatureDoesNotMatch": "Correct the secret key in the environment of ansible-playbook (in AWX: in the credential)",
-    "AccessDenied": "Give the access key the right to put, get and head objects there",
-    "403": "Give the access key the right to put, get and head objects there",
+    "AccessDenied": "Give the access key permission to put, get and head objects there",
+    "403": "Give the access key permission to put, get and head objects there",
     "QuotaExceeded": "Free space in the bucket, or raise its quota",
     "InsufficientStorage": "Free space in the object store",
     "XMinioStorageFull": "Free space in the object store",
@@ -59,7 +63,7 @@ _REMEDIES = {
 
 
 class S3Sink(FileSink):
-    """Keeps runs below a prefix of a bucket."""
+    """Stores runs below a prefix of a bucket."""
 
     kind = "s3"
 
@@ -77,21 +81,21 @@ class S3Sink(FileSink):
         validate_certs: bool = True,
         timeout_s: float = 60,
     ) -> None:
-        """Nothing is sent yet. Raises SinkError for settings that the client library refuses, and for a CA file that cannot be used."""
+        """Raise SinkError for settings that the client library rejects, and for a CA file that cannot be used. Nothing is sent yet."""
         super().__init__(name)
         self._bucket, self._prefix = bucket, joined(prefix)
         self._where = endpoint or "S3"
         try:
-            # Left alone, the library trusts a list of its own, not the machine's.
-            verify = validate_certs and (check_ca(ca_file) or ssl.get_default_verify_paths().cafile or True)
-        except MlflowError as error:
+            # By default the library trusts a CA bundle of its own, not the system's.
+            verify = validate_certs and (check_ca_file(ca_file) or ssl.get_default_verify_paths().cafile or True)
+        except HttpOptionError as error:
             raise self.error(str(error)) from error
         settings = botocore.config.Config(
             s3={"addressing_style": "path" if path_style else "virtual"},
             signature_version="s3v4",
-            connect_timeout=min(10.0, timeout_s),
+            connect_timeout=min(CONNECT_TIMEOUT_S, timeout_s),
             read_timeout=timeout_s,
-            retries={"mode": "standard", "total_max_attempts": 4},
+            retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
             max_pool_connections=PARALLEL,
             # Checksums in trailers are unknown to many compatible stores; ours are MD5 for the store and SHA-256 for us.
             request_checksum_calculation="when_required",
@@ -128,19 +132,19 @@ class S3Sink(FileSink):
                 tag = self._put(key, stream, digest, upload.sha256)
             upload.check()
         if tag:
-            return DIGEST_TOLD
+            return SERVER_DIGEST
         if self._digest(key) != upload.sha256:
-            raise self.error(f"object {self._key(key)} has another checksum than was sent. Look at the store, then publish again.")
+            raise self.error(f"object {self._key(key)}: its checksum differs from what was sent. Check the store, then publish again.")
         return READ_BACK
 
     def _put(self, key: str, body: Any, digest: Any, sha256: str) -> bool:
-        """Writes an object, and returns whether the store told the checksum of what it has; MD5 is what every store knows."""
+        """Write an object, and return whether the store returned its checksum; MD5 is what every store knows."""
         with self._sentences(f"object {self._key(key)}"):
-            # The store refuses what does not fit the Content-MD5.
-            answer = self._client.put_object(
+            # The store rejects what does not match the Content-MD5.
+            response = self._client.put_object(
                 Bucket=self._bucket, Key=self._key(key), Body=body, ContentMD5=base64.b64encode(digest.digest()).decode(), Metadata={"sha256": sha256}
             )
-        tag = str(answer.get("ETag", "")).strip('"')
+        tag = str(response.get("ETag", "")).strip('"')
         # With encryption, and in some stores always, the tag is no checksum.
         return bool(_MD5.fullmatch(tag)) and tag == digest.hexdigest()
 
@@ -157,7 +161,7 @@ class S3Sink(FileSink):
     def put(self, key: str, data: bytes) -> None:
         digest = hashlib.md5(data, usedforsecurity=False)
         if not self._put(key, data, digest, hashlib.sha256(data).hexdigest()) and self.get(key) != data:
-            raise self.error(f"object {self._key(key)} is not what was sent. Look at the store, then publish again.")
+            raise self.error(f"object {self._key(key)}: differs from what was sent. Check the store, then publish again.")
 
     def get(self, key: str) -> bytes | None:
         body = self._body(key)
@@ -170,7 +174,7 @@ class S3Sink(FileSink):
                 return self._client.get_object(Bucket=self._bucket, Key=self._key(key))["Body"]
             except botocore.exceptions.ClientError as error:
                 code = str(error.response["Error"].get("Code"))
-                # Without the right to list, what is not there is denied too.
+                # Without the right to list, what is not there is forbidden too.
                 self.is_readable = self.is_readable and code not in _DENIED
                 if code in (*_ABSENT, *_DENIED):
                     return None
@@ -189,15 +193,16 @@ class S3Sink(FileSink):
 
     @contextmanager
     def _sentences(self, what: str) -> Iterator[None]:
-        """Turns what the client library raises into one sentence."""
+        """Translate what the client library raises into one sentence."""
         try:
             yield
         except botocore.exceptions.ClientError as error:
-            told = error.response.get("Error", {})
-            code, message = str(told.get("Code", "error")), " ".join(str(told.get("Message", "")).split())[:200]
-            remedy = _REMEDIES.get(code, "Look at the store, then publish again")
-            raise self.error(f"{what} in bucket {self._bucket}: the store answered {code} ({message or 'no text'}). {remedy}.") from error
+            details = error.response.get("Error", {})
+            code, message = str(details.get("Code", "error")), " ".join(str(details.get("Message", "")).split())[:200]
+            remedy = _REMEDIES.get(code, "Check the store, then publish again")
+            raise self.error(f"{what} in bucket {self._bucket}: the store returned {code} ({message or 'no text'}). {remedy}.") from error
         except (botocore.exceptions.BotoCoreError, botocore.exceptions.HTTPClientError, ValueError) as error:
             cause = " ".join(str(error).split())[:200]
-            told = untrusted(self._where, error) or f"{what} in bucket {self._bucket}: {cause}. Check endpoint, network, certificate and names."
-            raise self.error(told) from error
+            if problem := certificate_problem(error):
+                raise self.untrusted(self._where, problem) from error
+            raise self.error(f"{what} in bucket {self._bucket}: {cause}. Check endpoint, network, certificate and names.") from error

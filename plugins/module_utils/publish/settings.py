@@ -16,12 +16,12 @@ _REQUIRED = object()
 _TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-# What is sent in a header as it is; a library that refuses it says the whole of it.
+# Secrets that are sent in a header as they are; a library that rejects one prints it.
 _HEADERS, _IN_A_HEADER = ("token_env", "access_key_env"), re.compile(r"[ -~]*")
 
 
 class SettingsError(Exception):
-    """Settings of sinks that cannot work; the text has one sentence for each problem."""
+    """Invalid settings of sinks; the text has one sentence for each problem."""
 
 
 class Kind(NamedTuple):
@@ -75,15 +75,15 @@ KINDS: dict[str, Kind] = {
 
 
 def checked(sinks: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Returns the settings of every sink, complete and typed. Raises SettingsError with every problem; no secret is in it or in them."""
+    """Return the settings of every sink, complete and typed. Raises SettingsError with every problem; no secret is in it or in them."""
     found, problems = [], []
     names: set[str] = set()
     for number, given in enumerate(sinks, start=1):
         name = str(given.get("name") or given.get("kind") or f"number {number}")
         if not _NAME.fullmatch(name):
-            problems.append(f"Sink {name}: the name is not allowed. Use at most 63 letters, digits, dots, dashes and underscores.")
+            problems.append(f"Sink {name}: invalid name. Use at most 63 letters, digits, dots, dashes and underscores.")
         if name in names:
-            problems.append(f"Sink {name}: is there twice. Give each sink a name of its own.")
+            problems.append(f"Sink {name}: duplicate name. Give each sink a name of its own.")
         names.add(name)
         options, wrong = _options(name, given)
         problems += wrong
@@ -96,70 +96,70 @@ def checked(sinks: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 def _options(name: str, given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     kind = KINDS.get(str(given.get("kind")))
     if kind is None:
-        return {}, [f"Sink {name}: kind {given.get('kind')!r} is unknown. Allowed: {', '.join(KINDS)}."]
+        return {}, [f"Sink {name}: unknown kind {given.get('kind')!r}. Allowed: {', '.join(KINDS)}."]
     problems = [
-        f"Sink {name}: option {key} is unknown. Allowed for {given['kind']}: {', '.join(kind.options)}."
+        f"Sink {name}: unknown option {key}. Allowed for {given['kind']}: {', '.join(kind.options)}."
         for key in given
         if key not in ("name", "kind", *kind.options)
     ]
     options: dict[str, Any] = {}
     for key, default in kind.options.items():
         value = given.get(key)
-        # An answer that a survey leaves open comes as an empty text.
+        # A survey hands over an empty text for what is left open.
         if value is None or value == "":
             if default is _REQUIRED:
-                problems.append(f"Sink {name}: option {key} is missing. A sink of kind {given['kind']} needs it.")
+                problems.append(f"Sink {name}: option {key} missing. A sink of kind {given['kind']} needs it.")
             options[key] = default
             continue
         try:
             options[key] = _typed(value, default)
         except ValueError as error:
             problems.append(f"Sink {name}: option {key} is {error}.")
-    problems += [f"Sink {name}: {problem}" for problem in _refused(options, kind)]
+    problems += [f"Sink {name}: {problem}" for problem in _problems(options, kind)]
     return options, problems
 
 
 def _typed(value: Any, default: Any) -> Any:
-    """Returns a value in the type of its default. Raises ValueError."""
+    """Return a value in the type of its default. Raises ValueError."""
     text = str(value).strip()
     if isinstance(default, bool):
         if text.lower() not in (*_TRUE, *_FALSE):
-            raise ValueError(f"{text!r}, which is neither true nor false")
+            raise ValueError(f"{text!r}, neither true nor false")
         return text.lower() in _TRUE
     if isinstance(default, int):
         if not text.isdigit() or int(text) < 1:
-            raise ValueError(f"{text!r}, which is no whole number above 0")
+            raise ValueError(f"{text!r}, not a whole number above 0")
         return int(text)
     if isinstance(value, (dict, list)):
-        raise ValueError("a list or a mapping, where a text is expected")
+        raise ValueError("a list or a mapping, not a text")
     return text
 
 
-def _refused(options: Mapping[str, Any], kind: Kind) -> Iterable[str]:
+def _problems(options: Mapping[str, Any], kind: Kind) -> Iterable[str]:
     for key in ("url", "endpoint"):
         value = options.get(key)
         if isinstance(value, str) and value:
-            yield from _refused_url(key, value)
+            yield from _url_problems(key, value)
     if any(part in (".", "..") for part in str(options.get("prefix", "")).split("/")):
-        yield f"option prefix {options['prefix']!r} leads elsewhere. Give plain names, separated by slashes."
+        yield f"option prefix {options['prefix']!r} leaves the sink. Give plain names, separated by slashes."
     for key in options:
         if not key.endswith("_env"):
             continue
         if not _VARIABLE.fullmatch(str(options[key])):
-            yield f"option {key} is not the name of an environment variable. It names the variable and is not the secret itself."
+            yield f"option {key} is not the name of an environment variable. Give the name of the variable, not the secret itself."
         elif key in kind.secrets and not secret_from(options[key]):
             yield f"the environment variable {options[key]} is not set. Set it for ansible-playbook (in AWX by a credential), or name another one in {key}."
         elif key in _HEADERS and not _IN_A_HEADER.fullmatch(secret_from(options[key])):
-            yield f"the environment variable {options[key]} holds a line break or a letter that no header carries. Set it to the secret alone, in ASCII."
+            yield f"the environment variable {options[key]} holds a character that a header cannot carry. Set it to the secret alone, in ASCII."
 
 
-def _refused_url(key: str, value: str) -> Iterable[str]:
+def _url_problems(key: str, value: str) -> Iterable[str]:
     try:
         parts = urlsplit(value)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         usable, parts = False, urlsplit("")
     if parts.username or parts.password:
-        yield f"option {key} holds credentials. Take them out; they come from the environment."
+        yield f"option {key} holds credentials. Remove them; they come from the environment."
     elif not usable or parts.query or parts.fragment:
-        yield f"option {key} is no base URL. Write it as https://host:port/path."
+        yield f"option {key} is not a base URL. Write it as https://host:port/path."

@@ -10,23 +10,38 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import file_digest
 
+if TYPE_CHECKING:  # a sink without HTTP loads no HTTP client
+    from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http import HttpError, Response
+
 # A file up to this size (bytes) is read once, so that what was scanned and summed is what is sent.
 WHOLE = 8 << 20
-# Who reads these finds the files that they name: they come after them, in this order.
+# Records come after the files that they name, in this order, so that their readers find those.
 RECORDS = ("cell.json", "run.json")
 # How a sink knows that a file arrived as it is.
-READ_BACK, DIGEST_TOLD, ACCEPTED, COUNTED = "read back", "checksum told by the server", "accepted, not verified", "counted"
+READ_BACK, SERVER_DIGEST, ACCEPTED, COUNTED = "read back", "checksum of the server", "accepted, not verified", "counted"
+
+
+_REMEDIES = {
+    401: "Set or correct the secret in the environment of ansible-playbook (in AWX: in the credential)",
+    403: "Give the user of that secret write and read permission there",
+    404: "Correct the URL",
+    405: "The server does not accept this method; correct the URL, or choose a server that accepts PUT",
+    409: "The parent folder may be missing; let the server create folders, or create it",
+    413: "Raise the server's limit for the size of a file",
+    507: "Free space on the server",
+}
 
 
 class SinkError(Exception):
-    """A sink refused, filled up or could not be reached; the text is one sentence with cause and remedy."""
+    """A sink that rejects files, is full or cannot be reached; the text is one sentence with cause and remedy."""
 
 
-class Altered(Exception):
+class FileChangedError(Exception):
     """A file of the run was written while it was being published; the text is its path."""
 
 
@@ -44,23 +59,23 @@ class Upload(NamedTuple):
         return self.path.rsplit("/", 1)[-1] in RECORDS
 
     def read(self) -> bytes:
-        """Returns the content. Raises Altered when it is no longer what was summed."""
+        """Return the content. Raises FileChangedError when it is no longer what was summed."""
         try:
             data = self.file.read_bytes()
         except OSError:
-            raise Altered(self.path) from None
+            raise FileChangedError(self.path) from None
         if hashlib.sha256(data).hexdigest() != self.sha256:
-            raise Altered(self.path)
+            raise FileChangedError(self.path)
         return data
 
     def check(self) -> None:
-        """Raises Altered when the file is no longer what was summed."""
+        """Raise FileChangedError when the file is no longer what was summed."""
         try:
             is_same = file_digest(self.file) == {"sha256": self.sha256, "bytes": self.bytes}
         except OSError:
             is_same = False
         if not is_same:
-            raise Altered(self.path)
+            raise FileChangedError(self.path)
 
 
 class Sink(ABC):
@@ -72,48 +87,67 @@ class Sink(ABC):
         self.name = name
 
     def open(self) -> None:  # noqa: B027 - most sinks need no preparation
-        """Makes the sink ready, before anything is read or sent. Raises SinkError."""
+        """Prepare the sink, before anything is read or sent. Raises SinkError."""
 
     @abstractmethod
-    def reach(self) -> None:
-        """Reads something, whatever it is, so that a sink which cannot be used is known. Raises SinkError."""
+    def check_access(self) -> None:
+        """Read anything, so that a sink which cannot be used is known. Raises SinkError."""
 
     @abstractmethod
     def location(self, run_id: str) -> str:
-        """Returns where a run lies, for people."""
+        """Return where a run is, for people."""
 
     def close(self, for_good: bool = False) -> None:  # noqa: B027 - most sinks hold nothing
-        """Gives back what the sink holds; `for_good` also what waits for the next publication."""
+        """Release what the sink holds; `for_good` also what waits for the next publication."""
 
     def error(self, what: str) -> SinkError:
-        """Returns the error that names this sink; `what` says what happened and what to do."""
+        """Return the error that names this sink; `what` says what happened and what to do."""
         return SinkError(f"Sink {self.name} ({self.kind}): {what}")
+
+    def rejected(self, request: str, response: Response) -> SinkError:
+        """Return the error for a response that is no success."""
+        if response.is_redirect:
+            host = urlsplit(response.headers.get("location", "")).hostname or "another server"
+            return self.error(f"{request}: status {response.status}, a redirect to {host}, which is not followed. Give the final URL.")
+        remedy = _REMEDIES.get(response.status, "Check the server, then publish again")
+        return self.error(f"{request}: status {response.status} ({response.text() or 'no text'}). {remedy}.")
+
+    def unreachable(self, url: str, error: HttpError) -> SinkError:
+        """Return the error for a request without a response."""
+        server = urlsplit(url).netloc
+        if error.kind == "certificate":
+            return self.untrusted(server, error.reason)
+        return self.error(f"server {server}: no response ({error.reason}). Check address, network and certificate, then publish again.")
+
+    def untrusted(self, server: str, problem: str) -> SinkError:
+        """Return the error for a certificate that is not trusted; `problem` says why."""
+        return self.error(f"certificate of {server}: not trusted ({problem}). Give its CA bundle as ca_file, use a host name of the certificate, or renew it.")
 
 
 class FileSink(Sink):
-    """A place that keeps the files of runs, so that they can be brought back. Keys are paths with slashes, `<run_id>/<path in the run>`."""
+    """A place that stores the files of runs, so that they can be restored. Keys are paths with slashes, `<run_id>/<path in the run>`."""
 
-    # False once the place has shown that it takes files and gives none.
+    # False once the sink has shown that it takes files and gives none.
     is_readable = True
 
-    def reach(self) -> None:
+    def check_access(self) -> None:
         self.get("latest")
 
     @abstractmethod
     def send(self, run_id: str, uploads: Sequence[Upload]) -> list[str]:
-        """Sends files and returns how each of them was verified. Raises SinkError and Altered; what arrived before stays."""
+        """Send files and returns how each of them was verified. Raises SinkError and FileChangedError; what arrived before stays."""
 
     @abstractmethod
     def put(self, key: str, data: bytes) -> None:
-        """Writes one small file. Raises SinkError."""
+        """Write one small file. Raises SinkError."""
 
     @abstractmethod
     def get(self, key: str) -> bytes | None:
-        """Returns one small file, or None when there is none. Raises SinkError."""
+        """Return one small file, or None when there is none. Raises SinkError."""
 
     @abstractmethod
     def fetch(self, key: str, destination: Path) -> bool:
-        """Writes one file to the controller, and returns whether the sink has it. Raises SinkError and FileWriteError."""
+        """Write one file to the controller, and returns whether the sink has it. Raises SinkError and FileWriteError."""
 
 
 class RecordSink(Sink):
@@ -121,17 +155,17 @@ class RecordSink(Sink):
 
     @abstractmethod
     def index(self, run_id: str, uploads: Sequence[Upload], memory: dict[str, Any]) -> dict[str, Any]:
-        """Sends the documents of the records among the files, and returns {sent, bytes, unchanged, verified}. Raises SinkError and Altered.
+        """Send the documents of the records among the files, and returns {sent, bytes, unchanged, verified}. Raises SinkError and FileChangedError.
 
         `memory` is kept from one publication to the next, to tell what is new.
         """
 
 
 def joined(*parts: str) -> str:
-    """Returns parts of a key joined by slashes; empty ones are left out."""
+    """Return parts of a key joined by slashes; empty ones are left out."""
     return "/".join(part.strip("/") for part in parts if part.strip("/"))
 
 
 def secret_from(variable: str) -> str:
-    """Returns a secret from the environment of ansible-playbook, which is also the modules', or an empty text."""
+    """Return a secret from the environment of ansible-playbook, which is also the modules', or an empty text."""
     return os.environ.get(variable, "").strip()

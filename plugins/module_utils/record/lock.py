@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common import process_handle as handles
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import read_json, write_json
-from ansible_collections.perfscale.mlflow.plugins.module_utils.local import handle as handles
 
 LOCK_NAME = ".lock.json"
 

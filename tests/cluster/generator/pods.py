@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A generator's pod for tests: made by the collection's own code, loaded from through the role in a process of its own."""
+"""A generator's pod for tests: created by the collection's own code, its loads run through the role in a process of their own."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.generator import pod_definition, pod_place
+from ansible_collections.perfscale.mlflow.plugins.module_utils.generator import pod_lifecycle, pod_manifests
+from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.pod import PodBackend, container_of
+from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.pod_rpc import PodRpc
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -47,24 +49,32 @@ class Generator:
         self.log = directory / "playbook.log"
         self.target: dict[str, Any] = {}
 
-    def make(self, held: dict[str, bytes] | None = None, **changes: Any) -> bool:
-        """Makes the pod; returns whether anything changed."""
+    def create(self, secrets: dict[str, bytes] | None = None, **changes: Any) -> bool:
+        """Create the pod; return whether anything changed."""
         self.settings = {**self.settings, **changes}
-        made = pod_place.present(self.cluster, self.settings, pod_definition.scripts(SCRIPTS), held or {})
-        self.target = made["generator"]
-        return bool(made["changed"])
+        result = pod_lifecycle.present(self.cluster, self.settings, pod_manifests.scripts(SCRIPTS), secrets or {})
+        self.target = result["generator"]
+        return bool(result["changed"])
+
+    def backend(self) -> PodBackend:
+        """Return a backend for the loads of the pod."""
+        return PodBackend(lambda: self.cluster)
+
+    def phase(self, handle: dict[str, Any]) -> str:
+        """Return the phase of a load, as load.sh reports it."""
+        return PodRpc(self.cluster, container_of(handle)).call("status", handle["directory"])["phase"]
 
     def pod(self) -> dict[str, Any] | None:
-        """The object of the pod."""
-        return pod_place.get(self.cluster, self.settings["namespace"], NAME)
+        """Return the object of the pod."""
+        return pod_lifecycle.get_pod(self.cluster, self.settings["namespace"], NAME)
 
     def delete(self) -> None:
-        """Deletes the pod, as somebody else might."""
+        """Delete the pod, as another user might."""
         path = f"/api/v1/namespaces/{self.settings['namespace']}/pods/{NAME}"
         self.cluster.request("DELETE", path, body={"gracePeriodSeconds": 1})
 
     def play(self, config: dict[str, Any], *options: str, **variables: Any) -> subprocess.Popen[str]:
-        """Starts ansible-playbook with one load and returns its process; its words go to `log`."""
+        """Start ansible-playbook with one load and return its process; its output goes to `log`."""
         given = {
             "k6_runner_name": "cell 1 of 1",
             "k6_runner_directory": str(self.cell),
@@ -84,28 +94,28 @@ class Generator:
             return subprocess.Popen(command, cwd=self.log.parent, env=environment, stdout=log, stderr=log, text=True, start_new_session=True)
 
     def load(self, config: dict[str, Any], *options: str, limit_s: float = 300, **variables: Any) -> int:
-        """Runs one load to its end and returns the exit code of ansible-playbook."""
+        """Run one load to its end and return the exit code of ansible-playbook."""
         code = self.play(config, *options, **variables).wait(timeout=limit_s)
         print(self.log.read_text())
         return code
 
     def state(self) -> dict[str, Any]:
-        """state.json of the cell."""
+        """Return state.json of the cell."""
         return json.loads((self.cell / "state.json").read_text())
 
     def result(self) -> dict[str, Any]:
-        """What the role said of the load."""
+        """Return the result of the role."""
         return json.loads(self.result_file.read_text())
 
-    def words(self) -> str:
-        """What ansible-playbook said so far."""
+    def output(self) -> str:
+        """Return what ansible-playbook printed so far."""
         return self.log.read_text() if self.log.exists() else ""
 
 
-def until(what: str, is_so: Callable[[], Any], limit_s: float = 60.0) -> Any:
-    """Waits until something is so, and returns it; fails by name when it never is."""
+def until(what: str, condition: Callable[[], Any], limit_s: float = 60.0) -> Any:
+    """Wait until a condition holds, and return its value; fail with its name when it never does."""
     deadline = time.monotonic() + limit_s
-    while not (found := is_so()):
+    while not (found := condition()):
         assert time.monotonic() < deadline, f"{what}: not within {limit_s:g} s"
         time.sleep(0.2)
     return found

@@ -17,7 +17,8 @@ from pathlib import Path
 
 import yaml
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster, connect
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import connect
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.commands import ToolError, run
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.process import DetachedProcess

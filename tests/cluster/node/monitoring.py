@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.local import debian, tools
+from ansible_collections.perfscale.mlflow.plugins.module_utils.local import cache, tools
 from node import layout, pod_server
 from node.program import Program
 
@@ -97,7 +97,7 @@ def ensure(directory: Path) -> dict[str, str]:
     exporter = "prometheus-node-exporter"
     return {
         "prometheus": tools.ensure_monitor(tools.Settings(directory), "prometheus")["path"],
-        "node-exporter": shutil.which(exporter) or str(debian.ensure(directory, exporter)[0] / "usr/bin" / exporter),
+        "node-exporter": shutil.which(exporter) or str(cache.ensure_debian_package(directory, exporter)[0] / "usr/bin" / exporter),
     }
 
 

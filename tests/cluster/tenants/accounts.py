@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster, connect
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import connect
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.teardown import tear_down
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tenant_objects import TenantSpec
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tenants import TenantSpec
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tokens import request_token
 
 RBAC = "/apis/rbac.authorization.k8s.io/v1"

@@ -5,11 +5,10 @@
 
 from __future__ import annotations
 
-from accounts import RBAC, until
-
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.client import MlflowClient
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors import MlflowError
+from tenants.accounts import RBAC, until
 
 PORT = 5000
 START_LIMIT_S = 240.0

@@ -9,7 +9,7 @@ import re
 import shutil
 from pathlib import Path
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.local import cache, environments
+from ansible_collections.perfscale.mlflow.plugins.module_utils.local import cache
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.commands import run
 from node import root_filesystem
 from node.image_archive import Image
@@ -47,9 +47,9 @@ def _make(work: Path) -> Image:
     # Its own layer: it is the bulk, and it changes at other times than the system.
     packages = work / "packages" / PLACE
     packages.mkdir(parents=True)
-    uv = environments.beside_interpreter("uv") or shutil.which("uv") or "uv"
+    uv = cache.beside_interpreter("uv") or shutil.which("uv") or "uv"
     command = [uv, "pip", "install", "--quiet", "--target", str(packages), "--python-version", PYTHON, "--only-binary", ":all:"]
-    run([*command, "-r", str(REQUIREMENTS), PLUGINS], "Image of MLflow", environments.REMEDY)
+    run([*command, "-r", str(REQUIREMENTS), PLUGINS], "Image of MLflow", cache.INDEX_REMEDY)
     root_filesystem.prune(packages, *UNUSED)
     _compile(root, packages)
     found = next(path.name for path in packages.glob("mlflow-[0-9]*.dist-info"))

@@ -143,6 +143,7 @@ LOAD = """
     - name: Wait for k6
       perfscale.mlflow.k6_wait:
         directory: "{{ playbook_dir }}"
+        kind: process
         handle: {pid: "{{ lookup('ansible.builtin.env', 'FAKE_K6_PID') | int }}", start_time: "{{ lookup('ansible.builtin.env', 'FAKE_K6_START') | float }}"}
         expected_s: 500
         time_limit_s: 600

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.local import handle as handles
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common import process_handle as handles
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local import postgres, preflight, tools
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.commands import ToolError
 
@@ -20,11 +20,11 @@ def test_tools_are_returned_by_name(run_module, monkeypatch, tmp_path):
     monkeypatch.setitem(tools.ENSURE, "k6", ensure)
     (tmp_path / "requirements.txt").write_text("mlflow")
     arguments = {"cache_dir": str(tmp_path), "mlflow_requirements": str(tmp_path / "requirements.txt"), "paths": {"k6": "/k6", "prometheus": ""}}
-    answer = run_module("local_tools", {"names": ["k6"], **arguments})
-    assert answer["tools"] == {"k6": {"path": "/k6", "version": "mlflow"}}
-    assert answer["changed"] is True
-    assert answer["cache_dir"] == str(tmp_path)
-    assert set(answer["machine"]) == {"kernel", "cores", "memory_bytes"}
+    response = run_module("local_tools", {"names": ["k6"], **arguments})
+    assert response["tools"] == {"k6": {"path": "/k6", "version": "mlflow"}}
+    assert response["changed"] is True
+    assert response["cache_dir"] == str(tmp_path)
+    assert set(response["machine"]) == {"kernel", "cores", "memory_bytes"}
 
 
 @pytest.mark.parametrize(
@@ -39,8 +39,8 @@ def test_tools_are_returned_by_name(run_module, monkeypatch, tmp_path):
     ],
 )
 def test_tools_that_cannot_be_had_are_a_sentence(run_module, arguments, sentence):
-    answer = run_module("local_tools", arguments)
-    assert (answer["failed"], answer["msg"]) == (True, sentence)
+    response = run_module("local_tools", arguments)
+    assert (response["failed"], response["msg"]) == (True, sentence)
 
 
 class Cluster(postgres.Cluster):
@@ -89,8 +89,8 @@ def test_the_lock_is_held_and_released(run_module, tmp_path):
 def test_a_lock_of_another_is_a_sentence(run_module, monkeypatch, tmp_path):
     run_module("local_lock", {"state_dir": str(tmp_path), "run_id": "run-1"})
     monkeypatch.setattr(handles, "controller", lambda: {"pid": 1, "start_time": 0.0})
-    answer = run_module("local_lock", {"state_dir": str(tmp_path), "run_id": "run-2"})
-    assert answer["msg"].startswith(f"Local stack {tmp_path}: in use by run run-1")
+    response = run_module("local_lock", {"state_dir": str(tmp_path), "run_id": "run-2"})
+    assert response["msg"].startswith(f"Local stack {tmp_path}: in use by run run-1")
 
 
 def test_preflight_names_every_problem_at_once(run_module, monkeypatch, tmp_path):
@@ -98,7 +98,7 @@ def test_preflight_names_every_problem_at_once(run_module, monkeypatch, tmp_path
     monkeypatch.setattr(preflight, "server_problems", lambda _server: (["MLflow: no."], {}))
     monkeypatch.setattr(preflight, "prometheus_problems", lambda _server: ["Prometheus: no."])
     monkeypatch.setattr(preflight, "stack_problems", lambda _path: ["Local stack: in use."])
-    answer = run_module(
+    response = run_module(
         "preflight_info",
         {
             "packages": ["json"],
@@ -110,9 +110,9 @@ def test_preflight_names_every_problem_at_once(run_module, monkeypatch, tmp_path
             "prometheus": {"url": "http://p"},
         },
     )
-    assert [problem.split(" ")[0].rstrip(":") for problem in answer["problems"]] == ["Database", "Results", "Local", "k6", "MLflow", "Prometheus"]
-    assert answer["changed"] is False
-    assert "secret" not in str(answer)
+    assert [problem.split(" ")[0].rstrip(":") for problem in response["problems"]] == ["Database", "Results", "Local", "k6", "MLflow", "Prometheus"]
+    assert response["changed"] is False
+    assert "secret" not in str(response)
 
 
 def test_preflight_looks_only_at_what_it_is_given(run_module):
@@ -120,5 +120,5 @@ def test_preflight_looks_only_at_what_it_is_given(run_module):
 
 
 def test_preflight_stops_at_missing_packages(run_module):
-    answer = run_module("preflight_info", {"packages": ["no_such_package"], "results_dir": "/proc/results"})
-    assert [problem.split(":")[0] for problem in answer["problems"]] == ["Python packages no_such_package"]
+    response = run_module("preflight_info", {"packages": ["no_such_package"], "results_dir": "/proc/results"})
+    assert [problem.split(":")[0] for problem in response["problems"]] == ["Python packages no_such_package"]

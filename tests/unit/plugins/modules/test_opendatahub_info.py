@@ -6,18 +6,13 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils" / "kubernetes"))
-
-from odh_objects import dsc, dsci, mlflow_operator, state, subscription
-
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.opendatahub_state import OperatorState
+from ansible_collections.perfscale.mlflow.plugins.module_utils.platform.opendatahub_state import OperatorState
 from ansible_collections.perfscale.mlflow.plugins.modules import opendatahub_info
+from fakes.opendatahub_objects import dsc, dsci, mlflow_operator, state, subscription
 
 FAILING = OperatorState(True, "odh", subscription("", conditions=[{"type": "InstallPlanFailed", "status": "True", "message": "no rights"}]))
 
@@ -42,7 +37,10 @@ def fixture_info(run_module, monkeypatch):
 def test_one_look(info):
     said = info(state(dscs=[dsc("Removed", "removed")]), run_id="run-7")
     found = said["opendatahub"]
-    assert not said["changed"] and found["ready"] and found["obstacles"] == [] and found["seconds"] == 0
+    assert not said["changed"]
+    assert found["ready"]
+    assert found["obstacles"] == []
+    assert found["seconds"] == 0
     assert found["adoption"]["metadata"]["annotations"]["perfscale.mlflow/mlflowoperator-before"] == "Removed"
     assert found["removal"]["left"] == []
 
@@ -62,7 +60,9 @@ def test_what_is_there_is_not_waited_for(info, expect):
 )
 def test_time_and_failures_name_what_was_seen(info, seen, expect, sentence):
     said = info(seen, expect=expect)
-    assert said["failed"] and sentence in said["msg"] and "Last seen: " in said["msg"]
+    assert said["failed"]
+    assert sentence in said["msg"]
+    assert "Last seen: " in said["msg"]
     assert not info(seen, expect=expect, required=False)["opendatahub"]["ready"]
 
 
@@ -84,5 +84,6 @@ def test_a_cluster_that_refuses_is_one_sentence(info):
 
 
 def test_a_cluster_that_never_answers_is_one_sentence(info):
-    said = info(ClusterError("GET /x: the API server does not answer."), expect="dsci")
-    assert said["msg"] == "GET /x: the API server does not answer." and "opendatahub" not in said
+    said = info(ClusterError("GET /x: the API server does not respond."), expect="dsci")
+    assert said["msg"] == "GET /x: the API server does not respond."
+    assert "opendatahub" not in said

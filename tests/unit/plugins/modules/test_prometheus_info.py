@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.perfscale.mlflow.tests.unit.plugins.module_utils.prometheus.prometheus_double import prometheus_double, success
+from fakes.fake_prometheus import FakePrometheus, success
 
 COMPONENTS = {
     "mlflow": {"namespace": "odh", "pod": "mlflow-.*"},
@@ -17,37 +17,37 @@ COMPONENTS = {
 SEEN = success("matrix", [{"metric": {"namespace": "odh", "pod": "mlflow-1"}, "values": [[0, "1"], [12, "1"], [24, "1"]]}])
 
 
-@pytest.fixture(name="double")
-def fixture_double():
-    with prometheus_double() as double:
-        double.answers = [SEEN]
-        yield double
+@pytest.fixture(name="server")
+def fixture_server():
+    with FakePrometheus() as server:
+        server.responses = [SEEN]
+        yield server
 
 
 @pytest.mark.parametrize(
     ("more", "interval", "kept"),
     [
         pytest.param({}, 12.0, ["mlflow", "k6_benchmark", "router"], id="as seen"),
-        pytest.param({"scrape_interval": 60}, 60.0, ["mlflow", "k6_benchmark", "router"], id="as told"),
+        pytest.param({"scrape_interval": 60}, 60.0, ["mlflow", "k6_benchmark", "router"], id="as outcome"),
         pytest.param({"earlier_scrape_interval": 13}, 13.0, ["mlflow", "k6_benchmark", "router"], id="as seen earlier"),
         pytest.param({"optional": ["router"]}, 12.0, ["mlflow", "k6_benchmark"], id="optional and unseen"),
         pytest.param({"tenancy_namespace": "odh"}, 12.0, ["mlflow", "k6_benchmark"], id="one namespace"),
     ],
 )
-def test_what_is_seen_is_told(run_module, double, more, interval, kept):
-    said = run_module("prometheus_info", {"url": double.url, "components": COMPONENTS, **more})
-    assert (said["changed"], said["scrape_interval_s"], said["spacing_s"], list(said["components"])) == (False, interval, 12.0, kept)
-    assert "k6_benchmark" in said["absent"]
-    assert abs(said["clock_offset_s"]) < 5
+def test_what_is_seen_is_named(run_module, server, more, interval, kept):
+    result = run_module("prometheus_info", {"url": server.url, "components": COMPONENTS, **more})
+    assert (result["changed"], result["scrape_interval_s"], result["spacing_s"], list(result["components"])) == (False, interval, 12.0, kept)
+    assert "k6_benchmark" in result["absent"]
+    assert abs(result["clock_offset_s"]) < 5
 
 
-def test_a_prometheus_without_samples_is_assumed_to_take_one_in_30_s(run_module, double):
-    double.answers = [success("matrix", [])]
-    said = run_module("prometheus_info", {"url": double.url, "components": COMPONENTS})
-    assert (said["scrape_interval_s"], said["spacing_s"], said["absent"]) == (30.0, None, list(COMPONENTS))
+def test_a_prometheus_without_samples_is_assumed_to_take_one_in_30_s(run_module, server):
+    server.responses = [success("matrix", [])]
+    result = run_module("prometheus_info", {"url": server.url, "components": COMPONENTS})
+    assert (result["scrape_interval_s"], result["spacing_s"], result["absent"]) == (30.0, None, list(COMPONENTS))
 
 
-def test_a_refusal_is_one_sentence(run_module, double):
-    double.answers = [(403, "")]
-    said = run_module("prometheus_info", {"url": double.url, "components": COMPONENTS})
-    assert said["msg"].endswith("the token may not query (403). On OpenShift bind its account to cluster-monitoring-view.")
+def test_a_refusal_is_one_sentence(run_module, server):
+    server.responses = [(403, "")]
+    result = run_module("prometheus_info", {"url": server.url, "components": COMPONENTS})
+    assert result["msg"].endswith("token without permission to query (403). On OpenShift bind its account to cluster-monitoring-view.")

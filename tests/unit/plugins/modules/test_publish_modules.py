@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The modules around sinks: their answers, and refusals in one sentence."""
+"""The modules around sinks: their responses, and refusals in one sentence."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.module_options import cluster_options, sink_spec
+from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sinks import cluster_options, sink_spec
 
 SCHEMAS = str(Path(__file__).resolve().parents[4] / "files" / "schemas")
 OMITTED = "omitted"
@@ -32,11 +32,13 @@ def fixture_options(run, tmp_path):
 
 def test_a_run_goes_to_a_sink_and_comes_back(run_module, options, tmp_path):
     sent = run_module("run_publication", options)
-    assert sent["changed"] and sent["publication"]["problems"] == []
+    assert sent["changed"]
+    assert sent["publication"]["problems"] == []
     assert not run_module("run_publication", options)["changed"]
     wanted = {"run_id": "latest", "results_directory": str(tmp_path / "back"), **{key: options[key] for key in ("sinks", "schema_directory")}}
     brought = run_module("run_restoration", wanted)
-    assert brought["changed"] and brought["restoration"]["restored"] == 1
+    assert brought["changed"]
+    assert brought["restoration"]["restored"] == 1
     assert not run_module("run_restoration", wanted)["changed"]
 
 
@@ -45,7 +47,7 @@ def test_a_known_secret_stays_here(run_module, options, run, tmp_path, monkeypat
     (run / "k6.log").write_text("x canary-of-the-environment")
     sent = run_module("run_publication", options)
     assert sent["publication"]["problems"] == [
-        f"File {run}/k6.log: holds a secret of this run (line 1). Nothing was sent. Remove it there, then publish again."
+        f"File {run}/k6.log: a secret of this run (line 1) in it. Nothing was sent. Remove it there, then publish again."
     ]
     assert "canary" not in json.dumps(sent)
     assert list((tmp_path / "shelf").iterdir()) == []
@@ -53,10 +55,10 @@ def test_a_known_secret_stays_here(run_module, options, run, tmp_path, monkeypat
 
 def test_sinks_are_reached_and_released(run_module, options, tmp_path):
     options = {key: options[key] for key in ("sinks", "schema_directory")}
-    assert run_module("run_publication", {**options, "state": "reached"})["publication"]["problems"] == []
+    assert run_module("run_publication", {**options, "state": "checked"})["publication"]["problems"] == []
     assert run_module("run_publication", {**options, "state": "released"})["publication"]["problems"] == []
     options["sinks"] = [{"kind": "directory", "path": str(tmp_path / "nowhere")}]
-    assert len(run_module("run_publication", {**options, "state": "reached"})["publication"]["problems"]) == 1
+    assert len(run_module("run_publication", {**options, "state": "checked"})["publication"]["problems"]) == 1
 
 
 @pytest.mark.parametrize("name", ["run_publication", "run_restoration"])
@@ -70,22 +72,24 @@ def test_check_mode_does_nothing(run_module, options, tmp_path, name):
 @pytest.mark.parametrize(
     ("name", "changes", "words"),
     [
-        pytest.param("run_publication", {"sinks": [{"kind": "ftp"}]}, "kind 'ftp' is unknown", id="kind"),
+        pytest.param("run_publication", {"sinks": [{"kind": "ftp"}]}, "unknown kind 'ftp'", id="kind"),
         pytest.param("run_publication", {"run_directory": OMITTED}, "missing: run_directory", id="no run"),
-        pytest.param("run_restoration", {"sinks": [{"kind": "directory"}]}, "option path is missing", id="option"),
+        pytest.param("run_restoration", {"sinks": [{"kind": "directory"}]}, "option path missing", id="option"),
         pytest.param("run_restoration", {"sinks": [{"kind": "directory", "path": "/nowhere/at/all"}]}, "does not exist", id="sink"),
     ],
 )
 def test_refusals_are_sentences(run_module, options, tmp_path, name, changes, words):
     if name == "run_restoration":
         options = {"run_id": "latest", "results_directory": str(tmp_path), "schema_directory": SCHEMAS}
-    answer = run_module(name, {key: value for key, value in {**options, **changes}.items() if value != OMITTED})
-    assert answer["failed"] and words in answer["msg"]
+    response = run_module(name, {key: value for key, value in {**options, **changes}.items() if value != OMITTED})
+    assert response["failed"]
+    assert words in response["msg"]
 
 
-def test_a_headline_needs_a_record(run_module, run):
-    answer = run_module("run_headline_info", {"run_directory": str(run), "schema_directory": SCHEMAS})
-    assert answer["failed"] and "Document run" in answer["msg"]
+def test_a_summary_needs_a_record(run_module, run):
+    response = run_module("run_summary_info", {"run_directory": str(run), "schema_directory": SCHEMAS})
+    assert response["failed"]
+    assert "Document run" in response["msg"]
 
 
 def test_the_login_of_a_cluster_is_handed_on():

@@ -6,21 +6,16 @@
 from __future__ import annotations
 
 import os
-import sys
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from stand_in_api_server import StandInApiServer
-
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import cluster as cluster_module
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import connect
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common import http
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import connect
+from fakes.fake_api_server import FakeApiServer
 
 
 @pytest.fixture(autouse=True)
-def no_configuration_of_this_machine(monkeypatch, tmp_path):
+def without_configuration_of_this_machine(monkeypatch, tmp_path):
     """Nothing here may reach a cluster that the machine knows."""
     for name in list(os.environ):
         if name.startswith(("K8S_AUTH_", "KUBERNETES_SERVICE_")):
@@ -30,8 +25,8 @@ def no_configuration_of_this_machine(monkeypatch, tmp_path):
 
 @pytest.fixture
 def server():
-    with StandInApiServer() as stand_in:
-        yield stand_in
+    with FakeApiServer() as fake:
+        yield fake
 
 
 @pytest.fixture
@@ -43,7 +38,7 @@ def cluster(server):
 
 @pytest.fixture
 def pauses(monkeypatch):
-    """The pauses a client would have made, none of which is waited for."""
+    """The pauses of a client between its attempts, without the wait."""
     made: list[float] = []
-    monkeypatch.setattr(cluster_module.time, "sleep", made.append)
+    monkeypatch.setattr(http.time, "sleep", made.append)
     return made

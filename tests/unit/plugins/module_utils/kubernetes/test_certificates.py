@@ -12,10 +12,10 @@ import ssl
 
 import pytest
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import authorities, certificates, ownership, tls_secret
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import certificates, ownership
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.objects import Objects
-from ansible_collections.perfscale.mlflow.tests.unit.plugins.module_utils.kubernetes.cluster_stand_in import ClusterStandIn
+from fakes.fake_cluster import FakeCluster
 
 NAMES = ["mlflow.here.svc", "localhost"]
 PATH = "/api/v1/namespaces/here/secrets/tls"
@@ -32,8 +32,8 @@ def secret(data: dict, run: str | None) -> dict:
     return found if run is None else ownership.labelled(found, run)
 
 
-def ensure(cluster: ClusterStandIn, names: list[str] = NAMES, dry_run: bool = False) -> dict:
-    return tls_secret.ensure(Objects(cluster, "run-1"), "here", "tls", names, 365, dry_run=dry_run)
+def ensure(cluster: FakeCluster, names: list[str] = NAMES, dry_run: bool = False) -> dict:
+    return certificates.ensure_secret(Objects(cluster, "run-1"), "here", "tls", names, 365, dry_run=dry_run)
 
 
 def test_tls_accepts_what_is_issued(issued, tmp_path) -> None:
@@ -63,23 +63,23 @@ def test_tls_accepts_what_is_issued(issued, tmp_path) -> None:
     ],
 )
 def test_serves(issued, names: list, days: int, now, expected: bool) -> None:
-    assert certificates.serves(issued["tls.crt"], names, days, now) is expected
+    assert certificates.is_valid_for(issued["tls.crt"], names, days, now) is expected
 
 
 def test_unreadable_certificates_serve_nobody(issued) -> None:
-    assert not certificates.serves(b"", NAMES, 0)
-    assert not certificates.serves(issued["ca.crt"], NAMES, 0)
-    assert not certificates.trusted_by(b"nothing", issued["ca.crt"])
+    assert not certificates.is_valid_for(b"", NAMES, 0)
+    assert not certificates.is_valid_for(issued["ca.crt"], NAMES, 0)
+    assert not certificates.is_signed_by(b"nothing", issued["ca.crt"])
 
 
 def test_trusted_by_its_own_authority_only(issued) -> None:
     other = certificates.issue(NAMES, 365)
-    assert certificates.trusted_by(issued["tls.crt"], other["ca.crt"] + issued["ca.crt"])
-    assert not certificates.trusted_by(issued["tls.crt"], other["ca.crt"])
+    assert certificates.is_signed_by(issued["tls.crt"], other["ca.crt"] + issued["ca.crt"])
+    assert not certificates.is_signed_by(issued["tls.crt"], other["ca.crt"])
 
 
 def test_a_missing_secret_is_made_and_then_stays() -> None:
-    cluster = ClusterStandIn()
+    cluster = FakeCluster()
     made = ensure(cluster)
     assert (made["changed"], made["owned"]) == (True, True)
     assert sorted(cluster.objects[PATH]["data"]) == ["ca.crt", "tls.crt", "tls.key"]
@@ -88,31 +88,32 @@ def test_a_missing_secret_is_made_and_then_stays() -> None:
 
 
 def test_our_secret_is_renewed_when_it_lacks_a_name() -> None:
-    cluster = ClusterStandIn()
+    cluster = FakeCluster()
     before = ensure(cluster)
     renewed = ensure(cluster, [*NAMES, "new.example.com"])
-    assert renewed["changed"] and renewed["fingerprint"] != before["fingerprint"]
+    assert renewed["changed"]
+    assert renewed["fingerprint"] != before["fingerprint"]
 
 
 def test_check_mode_makes_none() -> None:
-    cluster = ClusterStandIn()
+    cluster = FakeCluster()
     assert ensure(cluster, dry_run=True)["changed"]
     assert cluster.objects == {}
 
 
-def test_a_foreign_secret_is_only_read(issued) -> None:
-    cluster = ClusterStandIn((PATH, secret({"tls.crt": issued["tls.crt"], "tls.key": issued["tls.key"]}, None)))
+def test_an_unmanaged_secret_is_only_read(issued) -> None:
+    cluster = FakeCluster((PATH, secret({"tls.crt": issued["tls.crt"], "tls.key": issued["tls.key"]}, None)))
     found = ensure(cluster, [*NAMES, "more"])
     assert (found["changed"], found["owned"], len(found["fingerprint"])) == (False, False, 16)
-    with pytest.raises(ClusterError, match="Secret here/tls: is not ours, and its certificate is expired or not for other"):
+    with pytest.raises(ClusterError, match="Secret here/tls: not managed by this collection, and its certificate is expired or not for other"):
         ensure(cluster, ["other"])
 
 
-def test_authorities_are_collected_from_everywhere(issued, tmp_path) -> None:
+def test_ca_certificates_are_collected_from_all_sources(issued, tmp_path) -> None:
     other = certificates.issue(NAMES, 365)["ca.crt"].decode()
     (tmp_path / "ca.pem").write_text(f"a comment\n{other}")
     configured = {"metadata": {"name": "bundle"}, "data": {"ca.pem": issued["ca.crt"].decode() + other}}
-    cluster = ClusterStandIn((PATH, secret(issued, "run-1")), ("/api/v1/namespaces/here/configmaps/bundle", configured))
+    cluster = FakeCluster((PATH, secret(issued, "run-1")), ("/api/v1/namespaces/here/configmaps/bundle", configured))
     sources = [
         {"kind": "Secret", "namespace": "here", "name": "tls", "key": "ca.crt"},
         {"kind": "ConfigMap", "namespace": "here", "name": "bundle", "key": "ca.pem"},
@@ -120,18 +121,18 @@ def test_authorities_are_collected_from_everywhere(issued, tmp_path) -> None:
         {"kind": "Secret", "namespace": "here", "name": "tls", "key": "tls.key"},
         {"kind": "File", "name": str(tmp_path / "ca.pem")},
     ]
-    found, missing = authorities.collect(cluster, sources)
+    found, missing = certificates.collect_ca_certificates(cluster, sources)
     assert found == [issued["ca.crt"].decode().strip(), other.strip()]
     assert missing == ["ConfigMap here/absent, key ca.pem", "Secret here/tls, key tls.key"]
 
 
 @pytest.mark.parametrize(
-    ("source", "said"),
+    ("source", "message"),
     [
-        pytest.param({"kind": "Secret", "name": "tls"}, "Secret tls: needs a namespace and a key", id="no-namespace"),
-        pytest.param({"kind": "File", "name": "/absent/ca.pem"}, "CA file /absent/ca.pem: cannot be read", id="no-file"),
+        pytest.param({"kind": "Secret", "name": "tls"}, "Secret tls: missing namespace or key", id="no-namespace"),
+        pytest.param({"kind": "File", "name": "/absent/ca.pem"}, "CA file /absent/ca.pem: unreadable", id="no-file"),
     ],
 )
-def test_sources_that_cannot_be_read(source: dict, said: str) -> None:
-    with pytest.raises(ClusterError, match=said):
-        authorities.collect(ClusterStandIn(), [source])
+def test_sources_that_cannot_be_read(source: dict, message: str) -> None:
+    with pytest.raises(ClusterError, match=message):
+        certificates.collect_ca_certificates(FakeCluster(), [source])

@@ -11,7 +11,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
 
 
-def thing(kind: str, name: str = "one", **more: object) -> dict:
+def manifest_of(kind: str, name: str = "one", **more: object) -> dict:
     return {"apiVersion": "v1", "kind": kind, "metadata": {"name": name}, **more}
 
 
@@ -27,11 +27,11 @@ def no_fetch(url: str) -> str:
         pytest.param({}, "Object (no name)", id="nothing"),
     ],
 )
-def test_describe(manifest: dict, name: str) -> None:
-    assert manifests.describe(manifest) == name
+def test_object_name(manifest: dict, name: str) -> None:
+    assert manifests.object_name(manifest) == name
 
 
-def test_parse_takes_lists_apart_and_passes_over_empty_documents() -> None:
+def test_parse_flattens_lists_and_skips_empty_documents() -> None:
     text = (
         "---\n---\napiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: A, metadata: {name: a}}\n---\n{apiVersion: v1, kind: B, metadata: {name: b}}\n"
     )
@@ -39,15 +39,15 @@ def test_parse_takes_lists_apart_and_passes_over_empty_documents() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
-        pytest.param("a: [", "Manifest x: is no YAML", id="no-yaml"),
-        pytest.param("just a text", "without apiVersion, kind and metadata.name", id="no-object"),
-        pytest.param("{apiVersion: v1, kind: A, metadata: {}}", "without apiVersion, kind and metadata.name", id="no-name"),
+        pytest.param("a: [", "Manifest x: invalid YAML", id="no-yaml"),
+        pytest.param("just a text", "without apiVersion, kind or metadata.name", id="no-object"),
+        pytest.param("{apiVersion: v1, kind: A, metadata: {}}", "without apiVersion, kind or metadata.name", id="no-name"),
     ],
 )
-def test_parse_refuses(text: str, said: str) -> None:
-    with pytest.raises(ClusterError, match=said):
+def test_parse_fails(text: str, message: str) -> None:
+    with pytest.raises(ClusterError, match=message):
         manifests.parse(text, "x")
 
 
@@ -63,20 +63,20 @@ def test_read_takes_files_directories_and_urls(tmp_path) -> None:
     assert [manifest["kind"] for manifest in found] == ["A", "B", "C", "D"]
 
 
-def test_read_names_what_cannot_be_read(tmp_path) -> None:
-    with pytest.raises(ClusterError, match=r"gone.yml: cannot be read \(No such file"):
+def test_read_names_unreadable_sources(tmp_path) -> None:
+    with pytest.raises(ClusterError, match=r"gone.yml: unreadable \(No such file"):
         manifests.read([str(tmp_path / "gone.yml")], no_fetch)
     (tmp_path / "bytes.yml").write_bytes(b"\xff\xfe")
-    with pytest.raises(ClusterError, match="is not text"):
+    with pytest.raises(ClusterError, match="not text"):
         manifests.read([str(tmp_path / "bytes.yml")], no_fetch)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ClusterError, match="holds no objects"):
+    with pytest.raises(ClusterError, match="no objects"):
         manifests.read([str(tmp_path / "empty")], no_fetch)
 
 
 def test_in_order_keeps_the_rest_as_written() -> None:
     kinds = ["Deployment", "ClusterRole", "ConfigMap", "CustomResourceDefinition", "ServiceAccount", "Namespace", "Service"]
-    ordered = [manifest["kind"] for manifest in manifests.in_order(thing(kind) for kind in kinds)]
+    ordered = [manifest["kind"] for manifest in manifests.in_order(manifest_of(kind) for kind in kinds)]
     assert ordered == ["Namespace", "CustomResourceDefinition", "ServiceAccount", "ClusterRole", "Deployment", "ConfigMap", "Service"]
 
 
@@ -97,10 +97,33 @@ def test_merge(base: object, patch: object, merged: object) -> None:
 
 
 def test_patched_changes_the_object_that_it_names() -> None:
-    found = manifests.patched([thing("A"), thing("B", spec={"x": 1})], [{"kind": "B", "metadata": {"name": "one"}, "spec": {"x": 2}}])
+    found = manifests.patched([manifest_of("A"), manifest_of("B", spec={"x": 1})], [{"kind": "B", "metadata": {"name": "one"}, "spec": {"x": 2}}])
     assert [manifest.get("spec") for manifest in found] == [None, {"x": 2}]
 
 
-def test_patched_refuses_a_patch_of_nothing() -> None:
-    with pytest.raises(ClusterError, match="Patch of A other: no manifest has this kind and name"):
-        manifests.patched([thing("A")], [{"kind": "A", "metadata": {"name": "other"}}])
+def test_patched_fails_on_a_patch_without_its_object() -> None:
+    with pytest.raises(ClusterError, match="Patch of A other: no manifest of this kind and name"):
+        manifests.patched([manifest_of("A")], [{"kind": "A", "metadata": {"name": "other"}}])
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        pytest.param("500m", 0.5, id="milli"),
+        pytest.param("2", 2.0, id="plain"),
+        pytest.param(2, 2.0, id="number"),
+        pytest.param("512Mi", 512 * 2**20, id="binary"),
+        pytest.param("1G", 1e9, id="decimal"),
+        pytest.param(" 1.5 ", 1.5, id="blanks"),
+        pytest.param("1e3", 1000.0, id="exponent"),
+        pytest.param(None, None, id="none"),
+        pytest.param("", None, id="empty"),
+    ],
+)
+def test_quantities(text: str | float | None, number: float | None) -> None:
+    assert manifests.quantity(text) == number
+
+
+def test_an_invalid_quantity_is_named() -> None:
+    with pytest.raises(ValueError, match="Quantity lots: invalid Kubernetes quantity"):
+        manifests.quantity("lots")

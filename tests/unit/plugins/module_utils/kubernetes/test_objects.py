@@ -9,10 +9,10 @@ import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import objects as objects_module
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import ownership
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.apply import apply_all, remove_all
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.objects import Objects, why_it_stays
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.sets import apply_all, remove_all
-from ansible_collections.perfscale.mlflow.tests.unit.plugins.module_utils.kubernetes.cluster_stand_in import ClusterStandIn
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.objects import Objects, deletion_blocker
+from fakes.fake_cluster import FakeCluster
 
 SECRET = "/api/v1/namespaces/here/secrets/one"
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
@@ -24,7 +24,7 @@ def secret(name: str = "one", namespace: str | None = "here", **labels: str) -> 
 
 
 def stored(name: str, run: str | None, **more: object) -> tuple[str, dict]:
-    """An object of the cluster, ours of a run, or foreign."""
+    """An object of the cluster, ours of a run, or unmanaged."""
     found = secret(name)
     if run is not None:
         found = ownership.labelled(found, run)
@@ -41,67 +41,69 @@ def custom(namespace: str | None = None) -> dict:
     return {"apiVersion": "example.com/v1", "kind": "Thing", "metadata": {"name": "t", **({"namespace": namespace} if namespace else {})}}
 
 
-def objects(cluster: ClusterStandIn, run_id: str = "run-2", timeout_s: float = 0.0) -> Objects:
+def objects(cluster: FakeCluster, run_id: str = "run-2", timeout_s: float = 0.0) -> Objects:
     return Objects(cluster, run_id, timeout_s)
 
 
 def test_labels_say_who_made_it() -> None:
-    cluster = ClusterStandIn()
+    cluster = FakeCluster()
     found = objects(cluster).present(secret(kept="yes"))
     assert (found["changed"], found["created"], found["owned"]) == (True, True, True)
     assert cluster.objects[SECRET]["metadata"]["labels"] == {"kept": "yes", **ownership.labels("run-2")}
 
 
 def test_a_second_time_changes_nothing() -> None:
-    cluster = ClusterStandIn()
+    cluster = FakeCluster()
     objects(cluster).present(secret())
     again = objects(cluster).present(secret())
     assert (again["changed"], again["created"]) == (False, False)
 
 
 def test_what_an_earlier_run_made_keeps_its_label() -> None:
-    cluster = ClusterStandIn(stored("one", "run-1"))
+    cluster = FakeCluster(stored("one", "run-1"))
     found = objects(cluster).present({**secret(), "data": {"a": "c"}})
-    assert found["changed"] and ownership.run_id(cluster.objects[SECRET]) == "run-1"
+    assert found["changed"]
+    assert ownership.run_id(cluster.objects[SECRET]) == "run-1"
 
 
 @pytest.mark.parametrize(
-    ("foreign", "value"),
+    ("unmanaged", "value"),
     [pytest.param("adopt", "c", id="adopted-is-changed-not-labelled"), pytest.param("keep", "b", id="kept-is-left-alone")],
 )
-def test_foreign_objects(foreign: str, value: str) -> None:
-    cluster = ClusterStandIn(stored("one", None))
-    found = objects(cluster).present({**secret(), "data": {"a": value}}, foreign)
-    assert not found["owned"] and found["changed"] == (foreign == "adopt")
+def test_unmanaged_objects(unmanaged: str, value: str) -> None:
+    cluster = FakeCluster(stored("one", None))
+    found = objects(cluster).present({**secret(), "data": {"a": value}}, unmanaged)
+    assert not found["owned"]
+    assert found["changed"] == (unmanaged == "adopt")
     assert cluster.objects[SECRET]["data"] == {"a": value}
     assert not ownership.is_ours(cluster.objects[SECRET])
 
 
-def test_foreign_objects_are_refused_by_name() -> None:
+def test_unmanaged_objects_fail_by_name() -> None:
     with pytest.raises(ClusterError, match="Secret here/one: exists without the label"):
-        objects(ClusterStandIn(stored("one", None))).present(secret())
+        objects(FakeCluster(stored("one", None))).present(secret())
 
 
 def test_dry_run_tells_and_changes_nothing() -> None:
-    cluster = ClusterStandIn()
+    cluster = FakeCluster()
     assert objects(cluster).present(secret(), dry_run=True)["changed"]
     assert cluster.objects == {}
 
 
 @pytest.mark.parametrize(
-    ("manifest", "said"),
+    ("manifest", "message"),
     [
-        pytest.param(custom(), "Kind Thing .*: the cluster does not have it", id="kind-that-is-not-served"),
-        pytest.param(secret(namespace=None), "Secret: needs a namespace", id="no-namespace"),
+        pytest.param(custom(), "Kind Thing .*: not served by the cluster", id="kind-that-is-not-served"),
+        pytest.param(secret(namespace=None), "Secret: missing namespace", id="no-namespace"),
     ],
 )
-def test_places_that_do_not_exist(manifest: dict, said: str) -> None:
-    with pytest.raises(ClusterError, match=said):
-        objects(ClusterStandIn()).present(manifest)
+def test_places_that_do_not_exist(manifest: dict, message: str) -> None:
+    with pytest.raises(ClusterError, match=message):
+        objects(FakeCluster()).present(manifest)
 
 
 def test_a_set_is_applied_definitions_first() -> None:
-    cluster = ClusterStandIn()
+    cluster = FakeCluster()
     done = apply_all(objects(cluster), [custom(), secret(namespace=None), definition("Namespaced")], "here", {"part": "x"})
     assert done["changed"] == ["CustomResourceDefinition things.example.com", "Thing here/t", "Secret here/one"]
     assert all(manifest["metadata"]["labels"]["part"] == "x" for manifest in cluster.objects.values())
@@ -109,14 +111,14 @@ def test_a_set_is_applied_definitions_first() -> None:
 
 
 def test_a_definition_that_is_not_served_in_time_is_named() -> None:
-    cluster = ClusterStandIn()
+    cluster = FakeCluster()
     cluster.establishes = False
-    with pytest.raises(ClusterError, match=r"things.example.com: was not established within 0 s \(last seen: nothing yet\)"):
+    with pytest.raises(ClusterError, match=r"things.example.com: not established within 0 s \(last seen: nothing yet\)"):
         apply_all(objects(cluster), [definition()])
 
 
 def test_check_mode_counts_what_cannot_be_asked_yet() -> None:
-    cluster = ClusterStandIn()
+    cluster = FakeCluster()
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "here"}}
     done = apply_all(objects(cluster), [namespace, definition(), custom(), secret()], dry_run=True)
     assert done["changed"] == ["Namespace here", "CustomResourceDefinition things.example.com", "Thing t", "Secret here/one"]
@@ -125,61 +127,64 @@ def test_check_mode_counts_what_cannot_be_asked_yet() -> None:
 
 def test_a_namespace_of_somebody_else_is_used_as_it_is() -> None:
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "here"}}
-    cluster = ClusterStandIn(("/api/v1/namespaces/here", namespace))
+    cluster = FakeCluster(("/api/v1/namespaces/here", namespace))
     done = apply_all(objects(cluster), [namespace])
-    assert (done["changed"], done["foreign"]) == ([], ["Namespace here"])
+    assert (done["changed"], done["unmanaged"]) == ([], ["Namespace here"])
 
 
 @pytest.mark.parametrize(
-    ("run_id", "removed", "foreign"),
+    ("run_id", "removed", "unmanaged"),
     [
         pytest.param("run-2", ["Secret here/new"], ["Secret here/theirs", "Secret here/old"], id="of-one-run"),
         pytest.param("", ["Secret here/old", "Secret here/new"], ["Secret here/theirs"], id="of-all-runs"),
     ],
 )
-def test_only_what_is_ours_is_removed(run_id: str, removed: list, foreign: list) -> None:
-    cluster = ClusterStandIn(stored("new", "run-2"), stored("old", "run-1"), stored("theirs", None))
+def test_only_what_is_ours_is_removed(run_id: str, removed: list, unmanaged: list) -> None:
+    cluster = FakeCluster(stored("new", "run-2"), stored("old", "run-1"), stored("theirs", None))
     done = remove_all(objects(cluster, run_id), [secret("new"), secret("old"), secret("theirs"), secret("gone")])
     assert sorted(done["changed"]) == sorted(removed)
-    assert sorted(done["foreign"]) == sorted(foreign)
-    assert done["same"] == ["Secret here/gone"] and done["stays"] == []
-    assert f"Secret here/{'theirs'}" in foreign and "/api/v1/namespaces/here/secrets/theirs" in cluster.objects
+    assert sorted(done["unmanaged"]) == sorted(unmanaged)
+    assert done["unchanged"] == ["Secret here/gone"]
+    assert done["remaining"] == []
+    assert f"Secret here/{'theirs'}" in unmanaged
+    assert "/api/v1/namespaces/here/secrets/theirs" in cluster.objects
 
 
 def test_kinds_are_removed_by_selector() -> None:
-    cluster = ClusterStandIn(stored("new", "run-2"), stored("theirs", None))
+    cluster = FakeCluster(stored("new", "run-2"), stored("theirs", None))
     done = remove_all(objects(cluster), kinds=[("v1", "Secret", "here"), ("example.com/v1", "Thing", None)])
     assert done["changed"] == ["Secret here/new"]
     assert list(cluster.objects) == ["/api/v1/namespaces/here/secrets/theirs"]
 
 
 def test_a_definition_with_objects_of_others_stays() -> None:
-    cluster = ClusterStandIn()
+    cluster = FakeCluster()
     apply_all(objects(cluster), [definition()])
     cluster.objects["/apis/example.com/v1/things/theirs"] = {**custom(), "metadata": {"name": "theirs"}}
     done = remove_all(objects(cluster), [definition()])
-    assert done["stays"] == [{"object": "CustomResourceDefinition things.example.com", "why": "there are still 1 objects of this kind, which would go with it"}]
+    why = "1 objects of this kind still exist, which would be deleted with it"
+    assert done["remaining"] == [{"object": "CustomResourceDefinition things.example.com", "why": why}]
     del cluster.objects["/apis/example.com/v1/things/theirs"]
     assert remove_all(objects(cluster), [definition()])["changed"] == ["CustomResourceDefinition things.example.com"]
 
 
 def test_a_namespace_with_unmanaged_objects_stays() -> None:
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "here"}}
-    cluster = ClusterStandIn(stored("ours", "run-2"), stored("theirs", None))
+    cluster = FakeCluster(stored("ours", "run-2"), stored("theirs", None))
     apply_all(objects(cluster), [namespace])
-    stays = remove_all(objects(cluster), [namespace])["stays"]
-    assert [entry["object"] for entry in stays] == ["Namespace here"]
-    assert "does not manage: Secret theirs." in stays[0]["why"]
+    remaining = remove_all(objects(cluster), [namespace])["remaining"]
+    assert [entry["object"] for entry in remaining] == ["Namespace here"]
+    assert "unmanaged objects: Secret theirs." in remaining[0]["why"]
     assert "/api/v1/namespaces/here" in cluster.objects
     del cluster.objects["/api/v1/namespaces/here/secrets/theirs"]
     assert remove_all(objects(cluster), [namespace])["changed"] == ["Namespace here"]
 
 
 def test_what_stays_is_told_with_its_reason() -> None:
-    cluster = ClusterStandIn(stored("one", "run-2"), stored("kept", None))
+    cluster = FakeCluster(stored("one", "run-2"), stored("kept", None))
     cluster.held = {SECRET}
     done = remove_all(objects(cluster), [secret()], wait_gone=[secret("kept"), secret("gone")])
-    assert done["stays"] == [
+    assert done["remaining"] == [
         {"object": "Secret here/one", "why": "waits for its finalizers example.com/holds"},
         {"object": "Secret here/kept", "why": "is not being deleted"},
     ]
@@ -187,23 +192,24 @@ def test_what_stays_is_told_with_its_reason() -> None:
 
 def test_a_definition_that_the_api_server_forgot_is_brought_to_its_mind(monkeypatch: pytest.MonkeyPatch) -> None:
     """A cleanup that failed once (storage is initializing) may not be tried again until something changes."""
-    monkeypatch.setattr(objects_module, "REMIND_S", 0.3)
-    cluster = ClusterStandIn()
+    monkeypatch.setattr(objects_module, "TRIGGER_S", 0.3)
+    cluster = FakeCluster()
     cluster.forgotten = {f"{DEFINITIONS}/things.example.com"}
     apply_all(objects(cluster), [definition()])
     done = remove_all(objects(cluster, timeout_s=5.0), [definition()])
-    assert done["stays"] == [] and cluster.objects == {}
+    assert done["remaining"] == []
+    assert cluster.objects == {}
     assert [request for request in cluster.requests if request[0] == "PATCH"][1:] == [("PATCH", f"{DEFINITIONS}/things.example.com")]
 
 
 def test_check_mode_removes_nothing() -> None:
-    cluster = ClusterStandIn(stored("one", "run-2"))
+    cluster = FakeCluster(stored("one", "run-2"))
     assert remove_all(objects(cluster), [secret()], dry_run=True)["changed"] == ["Secret here/one"]
     assert SECRET in cluster.objects
 
 
 def test_deleting_what_is_gone_is_fine() -> None:
-    objects(ClusterStandIn()).delete(secret())
+    objects(FakeCluster()).delete(secret())
 
 
 @pytest.mark.parametrize(
@@ -221,4 +227,4 @@ def test_deleting_what_is_gone_is_fine() -> None:
     ],
 )
 def test_why_it_stays(manifest: dict, why: str) -> None:
-    assert why_it_stays(manifest) == why
+    assert deletion_blocker(manifest) == why

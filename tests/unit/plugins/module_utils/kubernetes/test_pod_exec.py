@@ -1,18 +1,18 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Commands in a container, against a stand-in that speaks the WebSocket protocol of the API server."""
+"""Commands in a container, against a fake that speaks the WebSocket protocol of the API server."""
 
 from __future__ import annotations
 
 import json
 
 import pytest
-from exec_stand_in import ExecStandIn
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import connect
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import connect
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pod_exec import Container, exit_code, run
+from fakes.fake_exec import FakeExec
 
 SUCCESS = b'{"status": "Success"}'
 FAILURE = json.dumps({"status": "Failure", "reason": "NonZeroExitCode", "details": {"causes": [{"reason": "ExitCode", "message": "7"}]}}).encode()
@@ -20,58 +20,58 @@ FAILURE = json.dumps({"status": "Failure", "reason": "NonZeroExitCode", "details
 
 @pytest.fixture(name="ask")
 def fixture_ask():
-    """Runs a command against a stand-in; returns the answer and the stand-in."""
+    """Runs a command against a fake server; returns the result and the server."""
     made = []
 
     def ask(frames, stdin=b"", timeout_s=5.0, **options):
-        stand_in = ExecStandIn(frames, wait_for=len(stdin), **options)
-        made.append(stand_in)
-        cluster = connect({"host": stand_in.url, "api_key": "token-1"})
-        return run(cluster, Container("a", "p", "k6"), ["sh", "x y"], stdin, timeout_s), stand_in
+        fake = FakeExec(frames, wait_for=len(stdin), **options)
+        made.append(fake)
+        cluster = connect({"host": fake.url, "api_key": "token-1"})
+        return run(cluster, Container("a", "p", "k6"), ["sh", "x y"], stdin, timeout_s), fake
 
     yield ask
-    for stand_in in made:
-        stand_in.close()
+    for fake in made:
+        fake.close()
 
 
 def test_output_arrives_by_channel_with_the_exit_code(ask):
-    answer, stand_in = ask([(1, b"one\n"), (2, b"oh"), (1, b"\xff\x00"), (3, FAILURE)])
-    assert (answer.code, answer.stdout, answer.stderr) == (7, b"one\n\xff\x00", "oh")
-    line, *headers = stand_in.request.decode().split("\r\n")
+    result, fake = ask([(1, b"one\n"), (2, b"oh"), (1, b"\xff\x00"), (3, FAILURE)])
+    assert (result.code, result.stdout, result.stderr) == (7, b"one\n\xff\x00", "oh")
+    line, *headers = fake.request.decode().split("\r\n")
     assert line.startswith("GET /api/v1/namespaces/a/pods/p/exec?command=sh&command=x+y&container=k6&stdin=false&stdout=true")
     assert "authorization: Bearer token-1" in headers
     assert any(header.lower() == "sec-websocket-protocol: v4.channel.k8s.io" for header in headers)
 
 
 def test_standard_input_arrives_whole(ask):
-    answer, stand_in = ask([(3, SUCCESS)], stdin=b"x" * 40000)
-    assert answer.code == 0
-    assert stand_in.heard == b"x" * 40000
+    result, fake = ask([(3, SUCCESS)], stdin=b"x" * 40000)
+    assert result.code == 0
+    assert fake.received == b"x" * 40000
 
 
 @pytest.mark.parametrize("is_cut", [pytest.param(True, id="cut"), pytest.param(False, id="closed")])
 def test_an_empty_last_channel_is_no_success(ask, is_cut):
-    answer, _stand_in = ask([(1, b"half")], is_cut=is_cut)
-    assert (answer.code, answer.stdout) == (None, b"half")
+    result, _fake = ask([(1, b"half")], is_cut=is_cut)
+    assert (result.code, result.stdout) == (None, b"half")
 
 
 def test_a_command_that_does_not_end_is_left(ask):
-    with pytest.raises(ClusterError, match=r"Command in pod a/p \(sh …\): did not end within 0.3 s") as caught:
+    with pytest.raises(ClusterError, match=r"Command in pod a/p \(sh …\): not finished within 0.3 s") as caught:
         ask([], timeout_s=0.3, hangs=True)
     assert caught.value.reason == "Timeout"
 
 
-def test_a_refusal_is_that_of_the_api_server(ask):
+def test_a_http_error_is_that_of_the_api_server(ask):
     body = b'{"message": "pods \\"p\\" not found", "reason": "NotFound"}'
-    refusal = b"HTTP/1.1 404 Not Found\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+    http_error = b"HTTP/1.1 404 Not Found\r\nContent-Length: %d\r\n\r\n" % len(body) + body
     with pytest.raises(ClusterError, match="not found") as caught:
-        ask([], refusal=refusal)
+        ask([], http_error=http_error)
     assert caught.value.status == 404
 
 
 def test_a_server_that_is_gone_is_named():
     cluster = connect({"host": "http://127.0.0.1:9", "api_key": "t"})
-    with pytest.raises(ClusterError, match="does not answer") as caught:
+    with pytest.raises(ClusterError, match="does not respond") as caught:
         run(cluster, Container("a", "p", "k6"), ["sh"])
     assert caught.value.status == 0
 

@@ -7,15 +7,15 @@ import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import preflight
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.rights import Right
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.run_lease import hold
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.lease import acquire
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.permissions import Permission
 
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 CLASSES = "/apis/storage.k8s.io/v1/storageclasses"
 WHO = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 LEASE = "/apis/coordination.k8s.io/v1/namespaces/a/leases/perfscale-mlflow"
 NAME = "mlflows.mlflow.opendatahub.io"
-NEEDED = {"name": NAME, "version": "v1", "fields": ["spec.env.name", "spec.open.anything"], "remedy": "Install the MLflow operator."}
+REQUIRED = {"name": NAME, "version": "v1", "fields": ["spec.env.name", "spec.open.anything"], "remedy": "Install the MLflow operator."}
 SCHEMA = {
     "properties": {
         "spec": {
@@ -32,22 +32,23 @@ def version(name="v1", schema=SCHEMA, served=True):
     return {"name": name, "served": served, "schema": {"openAPIV3Schema": schema}}
 
 
-def test_reaches_a_cluster(server, cluster):
+def test_facts_of_a_cluster(server, cluster):
     server.answers[("POST", WHO)] = [(201, {"status": {"userInfo": {"username": "me"}}})]
-    found = preflight.reach(cluster)
-    assert (found["version"], found["user"]) == ("v1.34.4", "me") and abs(found["clock_offset_s"]) <= 1
+    found = preflight.cluster_facts(cluster)
+    assert (found["version"], found["user"]) == ("v1.34.4", "me")
+    assert abs(found["clock_offset_s"]) <= 1
 
 
-def test_an_old_cluster_does_not_know_who_we_are(server, cluster):
+def test_an_old_cluster_cannot_tell_the_user(server, cluster):
     server.answers[("POST", WHO)] = [(404, {})]
-    assert preflight.reach(cluster)["user"] == "the user of the kubeconfig"
+    assert preflight.cluster_facts(cluster)["user"] == "the user of the kubeconfig"
 
 
 @pytest.mark.parametrize("path", ["/version", WHO])
-def test_says_that_a_login_is_not_taken(server, cluster, path):
+def test_names_a_denied_login(server, cluster, path):
     server.answers[("GET" if path == "/version" else "POST", path)] = [(401, {"message": "Unauthorized"})]
-    with pytest.raises(ClusterError, match="answered 401 \\(Unauthorized\\)\\. Log in again"):
-        preflight.reach(cluster)
+    with pytest.raises(ClusterError, match="returned 401 \\(Unauthorized\\)\\. Log in again"):
+        preflight.cluster_facts(cluster)
 
 
 @pytest.mark.parametrize(
@@ -69,8 +70,8 @@ def test_compares_versions(have, oldest, is_old):
     [
         pytest.param(None, None, id="unknown"),
         pytest.param(-9.9, None, id="small"),
-        pytest.param(61.0, "Clock of the cluster: is 61 s ahead of this machine's (at most 10 s).", id="ahead"),
-        pytest.param(-61.0, "Clock of the cluster: is 61 s behind this machine's (at most 10 s).", id="behind"),
+        pytest.param(61.0, "Clock of the cluster: 61 s ahead of this machine's (at most 10 s).", id="ahead"),
+        pytest.param(-61.0, "Clock of the cluster: 61 s behind this machine's (at most 10 s).", id="behind"),
     ],
 )
 def test_compares_clocks(offset, text):
@@ -81,54 +82,55 @@ def test_compares_clocks(offset, text):
 @pytest.mark.parametrize(
     ("versions", "text"),
     [
-        pytest.param(None, f"CRD {NAME}: is not installed. Install the MLflow operator.", id="missing"),
+        pytest.param(None, f"CRD {NAME}: not installed. Install the MLflow operator.", id="missing"),
         pytest.param([version("v1beta1"), version(served=False)], f"CRD {NAME}: serves v1beta1, not v1.", id="other-version"),
-        pytest.param([version(schema={})], f"CRD {NAME} v1: lacks the fields spec.env.name, spec.open.anything.", id="no-fields"),
+        pytest.param([version(schema={})], f"CRD {NAME} v1: missing fields spec.env.name, spec.open.anything.", id="no-fields"),
         pytest.param([version()], None, id="complete"),
     ],
 )
-def test_looks_for_custom_kinds(server, cluster, versions, text):
+def test_checks_crds(server, cluster, versions, text):
     if versions is not None:
         server.put(f"{CRDS}/{NAME}", spec={"versions": versions})
-    found = preflight.crd_problems(cluster, [NEEDED])
+    found = preflight.crd_problems(cluster, [REQUIRED])
     assert found[0].startswith(text) if text else found == []
 
 
-def test_names_the_missing_rights_in_one_sentence(server, cluster):
+def test_names_the_missing_permissions_in_one_sentence(server, cluster):
     server.hook = lambda _method, _path, body: (201, {"status": {"allowed": body["spec"]["resourceAttributes"]["verb"] == "get"}})
-    rights = [Right("", "pods", "get", "a"), Right("", "pods", "create", "a"), Right("", "namespaces", "list")]
-    assert preflight.rights_problems(cluster, "me", rights, "Ask.") == ["Rights of me: 2 of 3 are missing (create pods in a, list namespaces). Ask."]
-    assert preflight.rights_problems(cluster, "me", rights[:1], "Ask.") == []
+    permissions = [Permission("", "pods", "get", "a"), Permission("", "pods", "create", "a"), Permission("", "namespaces", "list")]
+    assert preflight.permission_problems(cluster, "me", permissions, "Ask.") == ["Permissions of me: 2 of 3 missing (create pods in a, list namespaces). Ask."]
+    assert preflight.permission_problems(cluster, "me", permissions[:1], "Ask.") == []
 
 
 @pytest.mark.parametrize(
     ("name", "default", "text"),
     [
-        pytest.param(None, False, None, id="not-asked"),
+        pytest.param(None, False, None, id="not-requested"),
         pytest.param("fast", False, None, id="there"),
-        pytest.param("slow", False, "Storage class slow: does not exist. Choose one of fast.", id="missing"),
+        pytest.param("slow", False, "Storage class slow: does not exist. Allowed: fast.", id="missing"),
         pytest.param("", True, None, id="default"),
-        pytest.param("", False, "Storage class: none is the default. Make one the default, or name one of fast.", id="no-default"),
+        pytest.param("", False, "Storage class: no default. Mark one as the default, or set one of: fast.", id="no-default"),
     ],
 )
-def test_looks_for_a_storage_class(server, cluster, name, default, text):
+def test_checks_storage_classes(server, cluster, name, default, text):
     server.put(f"{CLASSES}/fast", metadata={"annotations": {preflight.IS_DEFAULT: "true"} if default else {}})
     assert preflight.storage_problems(cluster, name) == ([text] if text else [])
 
 
-def test_says_that_there_is_no_storage_class(server, cluster):
-    assert "for there is none" in preflight.storage_problems(cluster, "")[0] and "for there is none" in preflight.storage_problems(cluster, "x")[0]
+def test_names_the_absence_of_storage_classes(server, cluster):
+    assert "none exists" in preflight.storage_problems(cluster, "")[0]
+    assert "none exists" in preflight.storage_problems(cluster, "x")[0]
 
 
 @pytest.mark.parametrize(
     ("kind", "part"),
     [
         pytest.param(None, "does not exist. Create it", id="missing"),
-        pytest.param("Opaque", "is of type Opaque", id="other-type"),
+        pytest.param("Opaque", "type Opaque", id="other-type"),
         pytest.param("kubernetes.io/dockerconfigjson", None, id="there"),
     ],
 )
-def test_looks_for_image_pull_secrets(server, cluster, kind, part):
+def test_checks_image_pull_secrets(server, cluster, kind, part):
     if kind:
         server.put("/api/v1/namespaces/a/secrets/pull", type=kind)
     found = preflight.pull_secret_problems(cluster, [{"namespace": "a", "name": "pull"}])
@@ -139,12 +141,12 @@ def test_looks_for_image_pull_secrets(server, cluster, kind, part):
     ("answers", "part"),
     [
         pytest.param({"load": (404, {}), "default": (404, {})}, None, id="none-exists"),
-        pytest.param({"load": (404, {}), "default": (201, 3600)}, "7200 s were asked for and the API server gave 3600 s", id="shortened"),
+        pytest.param({"load": (404, {}), "default": (201, 3600)}, "lifetime of 3600 s granted by the API server instead of 7200 s", id="shortened"),
         pytest.param({"load": (201, 7200)}, None, id="granted"),
-        pytest.param({"load": (403, {"message": "no"})}, "answered 403 (no)", id="refused"),
+        pytest.param({"load": (403, {"message": "no"})}, "returned 403 (no)", id="denied"),
     ],
 )
-def test_asks_whether_a_token_would_be_shortened(server, cluster, answers, part):
+def test_checks_whether_a_token_would_be_shortened(server, cluster, answers, part):
     for name, (status, body) in answers.items():
         given = {"spec": {"expirationSeconds": body}, "status": {"token": "t", "expirationTimestamp": "2026-11-24T13:00:00Z"}} if status == 201 else body
         server.answers[("POST", f"/api/v1/namespaces/a/serviceaccounts/{name}/token")] = [(status, given)]
@@ -155,14 +157,14 @@ def test_asks_whether_a_token_would_be_shortened(server, cluster, answers, part)
 @pytest.mark.parametrize(("run_id", "part"), [("r2", "before starting run r2."), ("", "before starting another."), ("r1", None)])
 def test_names_the_run_that_holds_the_cluster(server, cluster, run_id, part):
     assert preflight.lease_problems(cluster, "a", run_id) == []
-    hold(cluster, "a", "r1", 600)
+    acquire(cluster, "a", "r1", 600)
     before = server.get(LEASE)
     found = preflight.lease_problems(cluster, "a", run_id)
-    assert found[0].startswith("Lease a/perfscale-mlflow: run r1 holds it until") and found[0].endswith(part) if part else found == []
+    assert found[0].startswith("Lease a/perfscale-mlflow: held by run r1 until") and found[0].endswith(part) if part else found == []
     assert server.get(LEASE) == before
 
 
-def refused():
+def forbidden():
     raise ClusterError("no", 403, "Forbidden")
 
 
@@ -171,12 +173,12 @@ def broken():
 
 
 @pytest.mark.parametrize(
-    ("rights", "expected"),
+    ("permissions", "expected"),
     [
-        pytest.param(list, ["no", "down", "x"], id="rights-there"),
-        pytest.param(lambda: ["rights"], ["rights", "down", "x"], id="rights-missing"),
-        pytest.param(broken, ["down", "down", "x"], id="rights-unknown"),
+        pytest.param(list, ["no", "down", "x"], id="permissions-there"),
+        pytest.param(lambda: ["lacking"], ["lacking", "down", "x"], id="permissions-missing"),
+        pytest.param(broken, ["down", "down", "x"], id="permissions-unknown"),
     ],
 )
-def test_names_every_problem_once(rights, expected):
-    assert preflight.problems_of([refused, broken, lambda: ["x"]], rights) == expected
+def test_names_every_problem_once(permissions, expected):
+    assert preflight.problems_of([forbidden, broken, lambda: ["x"]], permissions) == expected

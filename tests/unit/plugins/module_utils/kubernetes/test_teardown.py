@@ -8,7 +8,7 @@ import pytest
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import ownership
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.teardown import tear_down
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tenant_objects import ADOPTED_BY, SELECTOR
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tenants import ADOPTED_BY, SELECTOR
 
 NS = "/api/v1/namespaces"
 BINDINGS = "/apis/rbac.authorization.k8s.io/v1/namespaces/{}/rolebindings/{}"
@@ -41,13 +41,15 @@ def test_deletes_exactly_what_the_run_owns(full, cluster):
         "ClusterRole": ["c"],
         "Namespace": ["tenant-1"],
     }
-    assert done["remaining"] == [] and done["released"] == ["adopted"]
+    assert done["remaining"] == []
+    assert done["released"] == ["adopted"]
     left = {"/".join(key) for key in full.objects}
     assert left == {f"{NS}/base", f"{NS}/tenant-2", f"{NS}/tenant-3", f"{NS}/base/pods/other", f"{NS}/elsewhere/pods/k6", f"{NS}/adopted"} | {
         BINDINGS.format("tenant-1", "b")  # goes with its namespace, which the stand-in does not know
     }
-    assert done["others"] == [{"object": "Namespace tenant-2", "why": "run r2 made it"}]
-    assert full.get(f"{NS}/adopted")["metadata"]["labels"] == {"team": "x"} and not full.get(f"{NS}/adopted")["metadata"]["annotations"]
+    assert done["others"] == [{"object": "Namespace tenant-2", "why": "created by run r2"}]
+    assert full.get(f"{NS}/adopted")["metadata"]["labels"] == {"team": "x"}
+    assert not full.get(f"{NS}/adopted")["metadata"]["annotations"]
 
 
 def owned_by(name):
@@ -55,7 +57,7 @@ def owned_by(name):
 
 
 TENANT = f"{NS}/tenant-1"
-KEEPS = "holds objects that this collection does not manage: {}. Move or delete them, or keep the namespace"
+KEEPS = "holds unmanaged objects: {}. Move or delete them, or keep the namespace"
 
 
 @pytest.mark.parametrize(
@@ -141,7 +143,7 @@ def test_what_cannot_be_listed_keeps_a_namespace(full, cluster, count):
     full.hook = lambda _method, path, _body: (403, {"reason": "Forbidden"}) if path.endswith("/secrets") and "base" not in path else None
     done = tear_down(cluster, "r1", ["base"], kinds=["Namespace"])
     assert done["deleted"]["Namespace"] == []
-    why = "may hold more than is seen: Secret (403 Forbidden). Grant the part `teardown` of rbac.yml, or delete the namespace yourself"
+    why = "kinds cannot be listed: Secret (403 Forbidden). Grant the part `teardown` of rbac.yml, or delete the namespace manually"
     assert {entry["why"] for entry in done["remaining"]} == {why}
 
 
@@ -157,28 +159,36 @@ def test_a_second_time_finds_nothing(full, cluster):
     tear_down(cluster, "r1", ["base"])
     full.requests.clear()
     done = tear_down(cluster, "r1", ["base"])
-    assert full.writes() == [] and not any(done["deleted"].values()) and done["released"] == []
+    assert full.writes() == []
+    assert not any(done["deleted"].values())
+    assert done["released"] == []
 
 
 def test_all_runs_go_when_asked(full, cluster):
     done = tear_down(cluster, None, ["base"])
-    assert done["deleted"]["Namespace"] == ["tenant-1", "tenant-2"] and done["others"] == []
+    assert done["deleted"]["Namespace"] == ["tenant-1", "tenant-2"]
+    assert done["others"] == []
 
 
 def test_only_the_named_kinds_go(full, cluster):
     done = tear_down(cluster, "r1", ["base"], kinds=["Pod"])
-    assert done["deleted"] == {"Pod": ["base/k6"]} and full.get(f"{NS}/tenant-1") and full.get(f"{NS}/adopted")["metadata"]["labels"]["team"]
+    assert done["deleted"] == {"Pod": ["base/k6"]}
+    assert full.get(f"{NS}/tenant-1")
+    assert full.get(f"{NS}/adopted")["metadata"]["labels"]["team"]
 
 
 def test_check_mode_only_tells(full, cluster):
     done = tear_down(cluster, "r1", ["base"], check_mode=True)
-    assert full.writes() == [] and done["deleted"]["Pod"] == ["base/k6"] and done["released"] == ["adopted"]
+    assert full.writes() == []
+    assert done["deleted"]["Pod"] == ["base/k6"]
+    assert done["released"] == ["adopted"]
 
 
 def test_deletes_the_object_that_it_saw(full, cluster):
     tear_down(cluster, "r1", ["base"])
     body = next(body for method, path, body in full.requests if method == "DELETE" and path == f"{NS}/base/pods/k6")
-    assert body["preconditions"] == {"uid": "uid-k6"} and body["propagationPolicy"] == "Background"
+    assert body["preconditions"] == {"uid": "uid-k6"}
+    assert body["propagationPolicy"] == "Background"
 
 
 @pytest.mark.parametrize(("status", "fails"), [(404, False), (409, False), (403, True)], ids=["gone", "another", "forbidden"])

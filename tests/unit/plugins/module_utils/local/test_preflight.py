@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.local import accounts, ports, preflight, state_lock
+from ansible_collections.perfscale.mlflow.plugins.module_utils.local import accounts, preflight, readiness, state_lock
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors import MlflowError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client import PrometheusClient
 
@@ -38,24 +38,24 @@ def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:
 
 def test_a_directory_that_cannot_be_written_is_named() -> None:
     (problem,) = preflight.directory_problems("/proc/results", 1)
-    assert problem.startswith("Results directory /proc/results: cannot be written (")
+    assert problem.startswith("Results directory /proc/results: not writable (")
 
 
 def test_a_small_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: SimpleNamespace(free=3 * 2**20))
     (problem,) = preflight.directory_problems(str(tmp_path), 2**30)
-    assert "3 MiB are free, the run may need 1024 MiB" in problem
+    assert "3 MiB free, the run may need 1024 MiB" in problem
 
 
 @pytest.mark.parametrize(
     ("changes", "starts"),
     [
         pytest.param({}, [], id="defaults"),
-        pytest.param({"db_backend": "mysql"}, ["Database mysql: is unknown."], id="database"),
-        pytest.param({"mlflow_url": "http://m"}, ["Metrics of http://m: no Prometheus is known"], id="no word about metrics"),
+        pytest.param({"db_backend": "mysql"}, ["Database mysql: unknown."], id="database"),
+        pytest.param({"mlflow_url": "http://m"}, ["Metrics of http://m: no Prometheus is given"], id="no word about metrics"),
         pytest.param({"mlflow_url": "http://m", "metrics_profile": "none"}, [], id="none in words"),
         pytest.param({"mlflow_url": "http://m", "prometheus_url": "http://p"}, [], id="a Prometheus"),
-        pytest.param({"metrics_profile": "nine"}, ["Metrics profile nine: is unknown. Allowed: none, local, or the path"], id="profile"),
+        pytest.param({"metrics_profile": "nine"}, ["Metrics profile nine: unknown. Allowed: none, local, or the path"], id="profile"),
         pytest.param({"metrics_profile": "local"}, [], id="shipped profile"),
         pytest.param({"metrics_profile": __file__}, [], id="own profile"),
         pytest.param({"db_backend": "x", "metrics_profile": "y"}, ["Database x", "Metrics profile y"], id="both at once"),
@@ -94,8 +94,8 @@ def test_a_stack_in_use_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert "in use by run run-a" in problem
 
 
-class Server:
-    """Stands in for MLflow; notes the token that it was shown."""
+class FakeChecks:
+    """A fake of the checks of MLflow; notes the token that it was given."""
 
     def __init__(self, problems: list[str] | None = None, error: str = "") -> None:
         self.problems = problems or []
@@ -103,7 +103,7 @@ class Server:
         self.token = ""
         self.token_file = ""
 
-    def look(self, _url: str, token_file: str | None, *_more: Any, anonymous: bool) -> list[str]:
+    def check(self, _url: str, token_file: str | None, *_more: Any, anonymous: bool) -> list[str]:
         self.token_file, self.anonymous = token_file or "", anonymous
         self.token = Path(token_file).read_text() if token_file else ""
         return self.problems
@@ -117,13 +117,13 @@ class Server:
 @pytest.mark.parametrize(
     ("server", "expected"),
     [
-        pytest.param(Server(), ([], {"version": "3.17.2"}), id="fine"),
-        pytest.param(Server(problems=["MLflow: no."]), (["MLflow: no."], {}), id="problem"),
-        pytest.param(Server(error="MLflow: gone."), (["MLflow: gone."], {}), id="gone between two requests"),
+        pytest.param(FakeChecks(), ([], {"version": "3.17.2"}), id="fine"),
+        pytest.param(FakeChecks(problems=["MLflow: no."]), (["MLflow: no."], {}), id="problem"),
+        pytest.param(FakeChecks(error="MLflow: gone."), (["MLflow: gone."], {}), id="gone between two requests"),
     ],
 )
-def test_a_token_by_value_is_in_a_private_file_for_a_moment(monkeypatch: pytest.MonkeyPatch, server: Server, expected: Any) -> None:
-    monkeypatch.setattr(preflight, "mlflow_problems", server.look)
+def test_a_token_by_value_is_in_a_private_file_for_a_moment(monkeypatch: pytest.MonkeyPatch, server: FakeChecks, expected: Any) -> None:
+    monkeypatch.setattr(preflight, "mlflow_problems", server.check)
     monkeypatch.setattr(preflight, "read_server", server.read)
     assert preflight.server_problems({"url": "http://m", "token": "secret"}) == expected
     assert server.token == "secret"
@@ -132,21 +132,21 @@ def test_a_token_by_value_is_in_a_private_file_for_a_moment(monkeypatch: pytest.
 
 def test_a_token_file_is_used_as_it_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "token").write_text("mine")
-    server = Server()
-    monkeypatch.setattr(preflight, "mlflow_problems", server.look)
+    server = FakeChecks()
+    monkeypatch.setattr(preflight, "mlflow_problems", server.check)
     monkeypatch.setattr(preflight, "read_server", server.read)
     preflight.server_problems({"url": "http://m", "token_file": str(tmp_path / "token")})
     assert server.token_file == str(tmp_path / "token")
 
 
 def test_a_prometheus_that_is_down_is_named() -> None:
-    url = f"http://127.0.0.1:{ports.choose()}"
+    url = f"http://127.0.0.1:{readiness.choose_port()}"
     (problem,) = preflight.prometheus_problems({"url": url})
     assert problem.startswith(f"Prometheus {url}: ")
 
 
-def test_a_prometheus_that_answers_is_fine(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
-    monkeypatch.setattr(PrometheusClient, "instant", lambda _client, query, *_more: asked.append(query))
+def test_a_prometheus_that_responds_is_fine(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[str] = []
+    monkeypatch.setattr(PrometheusClient, "instant", lambda _client, query, *_more: sent.append(query))
     assert preflight.prometheus_problems({"url": "http://127.0.0.1:9"}) == []
-    assert asked == ["vector(1)"]
+    assert sent == ["vector(1)"]

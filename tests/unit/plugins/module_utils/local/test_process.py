@@ -18,8 +18,8 @@ from typing import Any
 import psutil
 import pytest
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.local import handle as handles
-from ansible_collections.perfscale.mlflow.plugins.module_utils.local import ports, readiness
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common import process_handle as handles
+from ansible_collections.perfscale.mlflow.plugins.module_utils.local import readiness
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.process import DetachedProcess, ProcessError
 
 SERVER = [sys.executable, "-m", "http.server", "--bind", "127.0.0.1", "{port}"]
@@ -51,7 +51,9 @@ def test_a_second_start_changes_nothing(make: Callable[..., DetachedProcess]) ->
     first, second = make(SERVER, free_port=True), make(SERVER, free_port=True)
     assert first.start(READY) is True
     before = first.describe()
-    assert before["running"] and before["port"] and before["exit"] is None
+    assert before["running"]
+    assert before["port"]
+    assert before["exit"] is None
     assert second.start(READY) is False
     assert second.describe() == before
 
@@ -70,7 +72,7 @@ def test_a_restart_takes_the_same_port_again(make: Callable[..., DetachedProcess
     process.start(READY)
     port = process.describe()["port"]
     assert process.stop(10) is True
-    assert ports.is_free(port)
+    assert readiness.is_free(port)
     assert process.describe()["exit"]["signal"] == signal.SIGTERM
     process.start(READY)
     assert process.describe()["port"] == port
@@ -136,7 +138,8 @@ def test_the_environment_is_clean(make: Callable[..., DetachedProcess], monkeypa
     process.start()
     handle = process.handle()
     leader, parent = handles.process_of(handle), handles.watcher_of(handle)
-    assert leader is not None and parent is not None
+    assert leader is not None
+    assert parent is not None
     assert leader.environ()["GIVEN"] == "yes"
     assert "MLFLOW_TOKEN" not in leader.environ()
     assert "MLFLOW_TOKEN" not in parent.environ()
@@ -162,7 +165,7 @@ def test_the_process_holds_no_file_of_ours(make: Callable[..., DetachedProcess],
 def test_an_early_end_shows_the_log(make: Callable[..., DetachedProcess]) -> None:
     process = make(["sh", "-c", "echo no such database; exit 3"])
     with pytest.raises(ProcessError, match=r"(?s)Process x: ended with exit code 3 before it was ready.*no such database"):
-        process.start({"port": ports.choose(), "timeout_s": 30})
+        process.start({"port": readiness.choose_port(), "timeout_s": 30})
 
 
 @pytest.mark.parametrize("may_end", [True, False])
@@ -180,27 +183,27 @@ def test_only_a_job_may_end_before_anybody_looks(make: Callable[..., DetachedPro
 
 def test_an_early_kill_names_the_signal(make: Callable[..., DetachedProcess]) -> None:
     with pytest.raises(ProcessError, match=r"ended with signal 9 .*\n.empty log"):
-        make(["sh", "-c", "kill -KILL $$"]).start({"port": ports.choose(), "timeout_s": 30})
+        make(["sh", "-c", "kill -KILL $$"]).start({"port": readiness.choose_port(), "timeout_s": 30})
 
 
 def test_who_is_not_ready_in_time_is_stopped(make: Callable[..., DetachedProcess]) -> None:
     process = make(["sleep", "300"])
     with pytest.raises(ProcessError, match=r"was not ready within 0.3 s \(last seen: no connection\)"):
-        process.start({"port": ports.choose(), "timeout_s": 0.3})
+        process.start({"port": readiness.choose_port(), "timeout_s": 0.3})
     assert process.running() is False
 
 
 def test_a_free_port_alone_is_waited_for(make: Callable[..., DetachedProcess]) -> None:
     process = make(SERVER, free_port=True)
     process.start({"timeout_s": 30})
-    assert ports.answers(process.describe()["port"])
+    assert readiness.accepts_connections(process.describe()["port"])
 
 
 def test_a_lost_race_for_a_port_is_run_again(make: Callable[..., DetachedProcess], monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as foreign:
         taken = foreign.getsockname()[1]
-        choices = iter([taken, ports.choose()])
-        monkeypatch.setattr(ports, "choose", lambda _preferred=None: next(choices))
+        choices = iter([taken, readiness.choose_port()])
+        monkeypatch.setattr(readiness, "choose_port", lambda _preferred=None: next(choices))
         process = make(SERVER, free_port=True)
         assert process.start({"timeout_s": 30}) is True
         assert process.describe()["port"] != taken
@@ -209,7 +212,7 @@ def test_a_lost_race_for_a_port_is_run_again(make: Callable[..., DetachedProcess
 @pytest.mark.parametrize(
     ("argv", "user", "sentence"),
     [
-        pytest.param(["/nowhere/at/all"], None, "Process x: cannot be started: .*No such file", id="no program"),
+        pytest.param(["/nowhere/at/all"], None, "Process x: not started .*No such file", id="no program"),
         pytest.param(["true"], "no-such-user", "Process x: user no-such-user does not exist", id="no user"),
     ],
 )

@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.local import handle as handles
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common import process_handle as handles
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local import state_lock
 
 
@@ -41,7 +41,7 @@ def another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 @pytest.mark.usefixtures("me")
-def test_the_lock_is_taken_once_and_given_back(tmp_path: Path) -> None:
+def test_the_lock_is_acquired_once_and_released(tmp_path: Path) -> None:
     assert state_lock.acquire(tmp_path / "state", "run-a") is True
     assert state_lock.acquire(tmp_path / "state", "run-a") is False
     assert state_lock.release(tmp_path / "state") is True
@@ -50,7 +50,7 @@ def test_the_lock_is_taken_once_and_given_back(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("me")
-def test_looking_takes_nothing(tmp_path: Path) -> None:
+def test_check_mode_acquires_nothing(tmp_path: Path) -> None:
     assert state_lock.acquire(tmp_path / "state", "run-a", dry=True) is True
     assert not (tmp_path / "state").exists()
 
@@ -58,11 +58,11 @@ def test_looking_takes_nothing(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("me")
 def test_a_living_holder_is_named(tmp_path: Path, another: subprocess.Popen[bytes]) -> None:
     sentence = rf"Local stack {tmp_path}: in use by run run-a \(ansible-playbook with pid {another.pid}\).*another local_stack_state_dir"
-    with pytest.raises(state_lock.Busy, match=sentence):
+    with pytest.raises(state_lock.StateDirectoryBusyError, match=sentence):
         state_lock.acquire(tmp_path, "run-b")
-    with pytest.raises(state_lock.Busy, match=sentence):
+    with pytest.raises(state_lock.StateDirectoryBusyError, match=sentence):
         state_lock.acquire(tmp_path, "run-b", dry=True)
-    with pytest.raises(state_lock.Busy, match=sentence):
+    with pytest.raises(state_lock.StateDirectoryBusyError, match=sentence):
         state_lock.release(tmp_path)
     assert state_lock.holder_of(tmp_path)["run_id"] == "run-a"
 

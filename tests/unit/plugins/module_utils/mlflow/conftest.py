@@ -5,23 +5,17 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from stand_in_mlflow import StandInMlflow
-
-from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow import client as client_module
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common import http
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.client import MlflowClient
+from fakes.fake_mlflow import FakeMlflow
 
 
 @pytest.fixture
 def server():
-    with StandInMlflow() as stand_in:
-        yield stand_in
+    with FakeMlflow() as running:
+        yield running
 
 
 @pytest.fixture
@@ -35,5 +29,5 @@ def client(server):
 def pauses(monkeypatch):
     """The pauses a client would have made, none of which is waited for."""
     made: list[float] = []
-    monkeypatch.setattr(client_module.time, "sleep", made.append)
+    monkeypatch.setattr(http.time, "sleep", made.append)
     return made

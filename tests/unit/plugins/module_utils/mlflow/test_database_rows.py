@@ -26,7 +26,8 @@ def database(tmp_path):
 def test_counts_the_rows_of_sqlite_and_changes_nothing(database):
     before = database.read_bytes()
     assert count_rows({"kind": "sqlite", "path": str(database)}) == {'odd "name': 0, "runs": 2}
-    assert database.read_bytes() == before and [file.name for file in database.parent.iterdir()] == [database.name]
+    assert database.read_bytes() == before
+    assert [file.name for file in database.parent.iterdir()] == [database.name]
 
 
 @pytest.mark.parametrize(
@@ -77,12 +78,13 @@ class ConnectionInMemory:
     ],
 )
 def test_counts_the_rows_of_postgres_read_only(tmp_path, monkeypatch, content, dsn):
-    asked = []
+    sent = []
     file = tmp_path / "dsn"
     file.write_text(content)
-    monkeypatch.setattr(database_rows.psycopg, "connect", lambda text, **options: asked.append((text, options)) or ConnectionInMemory({"runs": 7, "a": 1}))
+    monkeypatch.setattr(database_rows.psycopg, "connect", lambda text, **options: sent.append((text, options)) or ConnectionInMemory({"runs": 7, "a": 1}))
     assert count_rows({"kind": "postgres", "dsn_file": str(file)}) == {"a": 1, "runs": 7}
-    assert asked[0][0] == dsn and asked[0][1]["connect_timeout"] == 10
+    assert sent[0][0] == dsn
+    assert sent[0][1]["connect_timeout"] == 10
 
 
 def test_names_a_dsn_file_that_cannot_be_read(tmp_path):

@@ -42,7 +42,7 @@ def test_texts_become_numbers_and_blanks_the_default():
         pytest.param({"params_per_run": 101}, "from 0 to 100", id="more-than-a-batch"),
     ],
 )
-def test_refuses_what_cannot_be(given, part):
+def test_rejects_what_cannot_be(given, part):
     with pytest.raises(MlflowError, match=part):
         check_shape(given)
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A Prometheus double for each test."""
+"""A fake Prometheus for each test."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from ansible_collections.perfscale.mlflow.tests.unit.plugins.module_utils.prometheus.prometheus_double import PrometheusDouble, prometheus_double
+from fakes.fake_prometheus import FakePrometheus
 
 
-@pytest.fixture(name="double")
-def fixture_double() -> Iterator[PrometheusDouble]:
-    with prometheus_double() as double:
-        yield double
+@pytest.fixture(name="server")
+def fixture_server() -> Iterator[FakePrometheus]:
+    with FakePrometheus() as server:
+        yield server

@@ -1,151 +1,146 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The HTTP client: what is sent, what is repeated, and what each refusal is told as."""
+"""The HTTP client: what is sent, what is repeated, and and which error stands for which response."""
 
 from __future__ import annotations
 
-import datetime
 import email.utils
-import ipaddress
 import socket
-import ssl
 import time
+from types import SimpleNamespace
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client import PrometheusClient, PrometheusError, read_token
-from ansible_collections.perfscale.mlflow.tests.unit.plugins.module_utils.prometheus.prometheus_double import prometheus_double, success
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common import http
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client import PrometheusClient, PrometheusError, client_from, connection_spec
+from fakes.fake_http_server import self_signed
+from fakes.fake_prometheus import FakePrometheus, success
 
 OK = success("vector", [{"metric": {}, "value": [1, "2"]}])
+LIMITS = {"tenancy_namespace": None, "timeout": 3.0, "retries": 1, "time_limit": 9.0}
 
 
-class Clock:
-    """A clock that only sleeping moves."""
+@pytest.fixture(name="clock")
+def fixture_clock(monkeypatch):
+    """Pauses are noted and not waited for; the clock goes on by them."""
+    clock = SimpleNamespace(now=1000.0, pauses=[])
 
-    def __init__(self):
-        self.now = 1000.0
-        self.slept = []
+    def sleep(seconds):
+        clock.pauses.append(seconds)
+        clock.now += seconds
 
-    def time(self):
-        return self.now
-
-    def sleep(self, seconds):
-        self.slept.append(seconds)
-        self.now += seconds
+    monkeypatch.setattr(http.time, "sleep", sleep)
+    monkeypatch.setattr(http.time, "monotonic", lambda: clock.now)
+    return clock
 
 
 @pytest.fixture(name="ask")
-def fixture_ask(double):
-    """Asks one instant query of the double, without really sleeping."""
+def fixture_ask(server, clock, tmp_path):
+    """Sends one instant query, without really sleeping."""
 
-    def ask(*answers, clock=None, **options):
-        double.answers = list(answers)
-        clock = clock or Clock()
-        client = PrometheusClient(double.url, clock=clock.time, sleep=clock.sleep, **options)
+    def ask(*responses, token=None, **options):
+        server.responses = list(responses)
+        if token:
+            (tmp_path / "token").write_text(token)
+            options["token_file"] = str(tmp_path / "token")
+        client = PrometheusClient(server.url, **options)
         return client, client.instant("up", 5, "targets")
 
     return ask
 
 
-def test_a_query_is_posted_with_its_token(double, ask):
+def test_a_query_is_posted_with_its_token(server, ask):
     client, data = ask(OK, token="secret")
-    asked = double.asked[0]
-    assert (asked["method"], asked["path"], asked["query"], asked["time"]) == ("POST", "/api/v1/query", "up", "5.000")
-    assert asked["headers"]["Authorization"] == "Bearer secret"
+    sent = server.queries[0]
+    assert (sent["method"], sent["path"], sent["query"], sent["time"]) == ("POST", "/api/v1/query", "up", "5.000")
+    assert sent["headers"]["Authorization"] == "Bearer secret"
     assert data["resultType"] == "vector"
     assert client.requests == 1
 
 
-def test_a_tenancy_is_asked_by_get(double, ask):
+def test_a_tenancy_is_asked_by_get(server, ask):
     ask(OK, token="secret", tenancy_namespace="mine")
-    asked = double.asked[0]
-    assert (asked["method"], asked["path"]) == ("GET", "/api/v1/query?namespace=mine&query=up&time=5.000")
-    assert asked["headers"]["Authorization"] == "Bearer secret"
+    sent = server.queries[0]
+    assert (sent["method"], sent["path"]) == ("GET", "/api/v1/query?namespace=mine&query=up&time=5.000")
+    assert sent["headers"]["Authorization"] == "Bearer secret"
 
 
-def test_a_range_has_start_end_and_step(double):
-    double.answers = [success("matrix", [])]
-    PrometheusClient(double.url + "/prefix/").range("up", 1, 2.5, 0.25, "targets")
-    asked = double.asked[0]
-    assert (asked["path"], asked["start"], asked["end"], asked["step"]) == ("/prefix/api/v1/query_range", "1.000", "2.500", "0.250")
+def test_a_range_has_start_end_and_step(server):
+    server.responses = [success("matrix", [])]
+    PrometheusClient(server.url + "/prefix/").range("up", 1, 2.5, 0.25, "targets")
+    sent = server.queries[0]
+    assert (sent["path"], sent["start"], sent["end"], sent["step"]) == ("/prefix/api/v1/query_range", "1.000", "2.500", "0.250")
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
-def test_busy_servers_are_asked_again(double, ask, status):
+def test_busy_servers_are_asked_again(server, ask, status):
     client, data = ask((status, "busy"), (status, "busy"), OK)
-    assert len(double.asked) == 3
+    assert len(server.queries) == 3
     assert client.requests == 1
     assert data["result"]
 
 
-def test_the_server_says_how_long_to_wait(ask):
-    clock = Clock()
-    ask((429, "", {"Retry-After": "7"}), OK, clock=clock)
-    assert clock.slept == [7.0]
+def test_the_server_says_how_long_to_wait(ask, clock):
+    ask((429, "", {"Retry-After": "7"}), OK)
+    assert len(clock.pauses) == 1
+    assert 7.0 <= clock.pauses[0] <= 7.0 + http.PAUSE_FIRST_S
 
 
-def test_repetitions_are_bounded_in_number(double, ask):
-    with pytest.raises(PrometheusError, match=r"answered 503 \(down\) \(metric targets, at most 3 attempts"):
+def test_repetitions_are_bounded_in_number(server, ask):
+    with pytest.raises(PrometheusError, match=r"status 503 \(down\) \(metric targets, at most 3 attempts"):
         ask((503, "down"), retries=2)
-    assert len(double.asked) == 3
+    assert len(server.queries) == 3
 
 
-def test_repetitions_are_bounded_in_time(double, ask):
-    clock = Clock()
+def test_repetitions_are_bounded_in_time(ask, clock):
     with pytest.raises(PrometheusError, match="within 2 s"):
-        ask((503, "down"), retries=50, time_limit=2, clock=clock)
+        ask((503, "down"), retries=50, time_limit=2)
     assert clock.now <= 1002
 
 
-def test_no_time_left_is_said(double, ask):
-    clock = Clock()
-    client, _data = ask(OK, time_limit=5, clock=clock)
+def test_no_time_left_is_an_error(ask, clock):
+    client, _data = ask(OK, time_limit=5)
     clock.now += 6
-    with pytest.raises(PrometheusError, match="the time limit of 5 s was used up"):
+    with pytest.raises(PrometheusError, match="time limit of 5 s used up"):
         client.instant("up", 5, "targets")
 
 
 @pytest.mark.parametrize(
-    ("answer", "options", "said", "final"),
+    ("response", "options", "problem", "final"),
     [
-        pytest.param((401, "no"), {}, r"wants a token \(401\)", True, id="no token"),
-        pytest.param((401, "no"), {"token": "secret"}, r"refused the token \(401\)", True, id="wrong token"),
-        pytest.param((403, "no"), {"token": "secret"}, r"may not query \(403\)", True, id="forbidden"),
-        pytest.param((404, "<html>no</html>"), {}, r"answered 404 \(Not Found\)", True, id="not found"),
-        pytest.param((302, "", {"Location": "/login"}), {}, r"redirects to /login \(302\)", True, id="login redirect"),
+        pytest.param((401, "no"), {}, r"token required \(401\)", True, id="no token"),
+        pytest.param((401, "no"), {"token": "secret"}, r"token rejected \(401\)", True, id="wrong token"),
+        pytest.param((403, "no"), {"token": "secret"}, r"token without permission to query \(403\)", True, id="forbidden"),
+        pytest.param((404, "<html>no</html>"), {}, r"status 404 \(no\)", True, id="not found"),
+        pytest.param((302, "", {"Location": "/login"}), {}, r"redirect to /login \(302\)", True, id="login redirect"),
         pytest.param((200, "<!DOCTYPE html><html>log in</html>"), {}, "an HTML page", True, id="login page"),
-        pytest.param((200, "plain"), {}, "something that is not JSON", True, id="no JSON"),
+        pytest.param((200, "plain"), {}, "response is text and not JSON", True, id="no JSON"),
         pytest.param((200, '{"status": "error", "errorType": "x", "error": "y"}'), {}, "Prometheus says x: y", False, id="error with 200"),
         pytest.param((200, "[]"), {}, "not Prometheus'", False, id="other JSON"),
         pytest.param((400, '{"status": "error", "errorType": "bad_data", "error": "1:4: oh"}'), {}, "bad_data: 1:4: oh", False, id="bad query"),
-        pytest.param((422, "what"), {}, "answered 422 without saying why", True, id="unexplained"),
+        pytest.param((422, "what"), {}, "status 422 without a reason", True, id="unexplained"),
     ],
 )  # fmt: skip
-def test_refusals_are_sentences(double, ask, answer, options, said, final):
-    with pytest.raises(PrometheusError, match=said) as caught:
-        ask(answer, **options)
+def test_rejected_requests_are_named(server, ask, response, options, problem, final):
+    with pytest.raises(PrometheusError, match=problem) as caught:
+        ask(response, **options)
     assert caught.value.final is final
     assert "secret" not in str(caught.value)
-    assert len(double.asked) == 1
+    assert len(server.queries) == 1
 
 
-def test_a_closed_port_is_unreachable():
-    clock = Clock()
-    client = PrometheusClient("http://127.0.0.1:1", clock=clock.time, sleep=clock.sleep, retries=2)
-    with pytest.raises(PrometheusError, match=r"Prometheus http://127.0.0.1:1: cannot be reached \(Connection refused\)"):
+def test_a_closed_port_is_unreachable(clock):
+    client = PrometheusClient("http://127.0.0.1:1", retries=2)
+    with pytest.raises(PrometheusError, match=r"Prometheus http://127.0.0.1:1: not reachable \(connection refused\)"):
         client.instant("up", 5, "targets")
-    assert len(clock.slept) == 2
+    assert len(clock.pauses) == 2
 
 
 def test_a_silent_server_times_out():
     with socket.create_server(("127.0.0.1", 0)) as silent:
         client = PrometheusClient(f"http://127.0.0.1:{silent.getsockname()[1]}", timeout=0.2, retries=0)
-        with pytest.raises(PrometheusError, match=r"did not answer within 0\.2 s"):
+        with pytest.raises(PrometheusError, match=r"no response within 0\.2 s"):
             client.instant("up", 5, "targets")
 
 
@@ -155,9 +150,9 @@ def test_warnings_of_the_server_are_kept(ask):
 
 
 @pytest.mark.parametrize(("shift", "expected"), [pytest.param(0, 0, id="same"), pytest.param(60, 60, id="ahead"), pytest.param(-60, -60, id="behind")])
-def test_the_servers_clock_is_compared(double, shift, expected):
-    double.answers = [(*OK, {"Date": email.utils.formatdate(time.time() + shift, usegmt=True)})]
-    client = PrometheusClient(double.url)
+def test_the_servers_clock_is_compared(server, shift, expected):
+    server.responses = [(*OK, {"Date": email.utils.formatdate(time.time() + shift, usegmt=True)})]
+    client = PrometheusClient(server.url)
     client.instant("up", 5, "targets")
     assert client.clock_offset_s == pytest.approx(expected, abs=1.5)
 
@@ -168,69 +163,70 @@ def test_a_server_without_a_clock_is_no_problem(ask):
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "problem"),
     [
-        pytest.param({"url": ""}, "is not a URL", id="empty"),
-        pytest.param({"url": "localhost:9090"}, "is not a URL", id="no scheme"),
-        pytest.param({"url": "http://user:pass@host"}, "Prometheus host: its URL holds credentials", id="credentials"),
-        pytest.param({"url": "https://host", "ca_file": "/nowhere.pem"}, "CA file /nowhere.pem: does not exist", id="no CA file"),
+        pytest.param({"url": ""}, "not a URL", id="empty"),
+        pytest.param({"url": "localhost:9090"}, "not a URL", id="no scheme"),
+        pytest.param({"url": "http://user:pass@host"}, "Prometheus host: credentials in its URL", id="credentials"),
+        pytest.param({"url": "https://host", "ca_file": "/nowhere.pem"}, "CA file /nowhere.pem: not readable", id="no CA file"),
     ],
 )
-def test_bad_addresses_are_refused_before_anything_is_sent(options, said):
-    with pytest.raises(PrometheusError, match=said):
+def test_bad_urls_are_rejected_before_anything_is_sent(options, problem):
+    with pytest.raises(PrometheusError, match=problem):
         PrometheusClient(**options)
 
 
 @pytest.fixture(name="tls", scope="module")
 def fixture_tls(tmp_path_factory):
-    """A double behind a certificate that signed itself: yields (the double with its https URL, the certificate's path)."""
-    directory = tmp_path_factory.mktemp("tls")
-    certificate, key_file = directory / "certificate.pem", directory / "key.pem"
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.UTC)
-    made = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + datetime.timedelta(days=1))
-    hosts = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-    certificate.write_bytes(made.add_extension(hosts, critical=False).sign(key, hashes.SHA256()).public_bytes(Encoding.PEM))
-    key_file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key_file)
-    with prometheus_double(context) as double:
-        double.answers = [OK]
-        yield double, certificate
+    """A server behind a certificate that signed itself, and the certificate's path."""
+    context, certificate = self_signed(tmp_path_factory.mktemp("tls"))
+    with FakePrometheus(context) as server:
+        server.responses = [OK]
+        yield server, certificate
 
 
-def test_an_untrusted_certificate_is_not_asked_twice(tls):
-    clock = Clock()
-    with pytest.raises(PrometheusError, match=r"its certificate is not trusted \(self.signed certificate\)"):
-        PrometheusClient(tls[0].url, clock=clock.time, sleep=clock.sleep).instant("up", 5, "targets")
-    assert clock.slept == []
+def test_an_untrusted_certificate_is_not_retried(tls, clock):
+    with pytest.raises(PrometheusError, match=r"certificate not trusted \(self.signed certificate\)"):
+        PrometheusClient(tls[0].url).instant("up", 5, "targets")
+    assert clock.pauses == []
 
 
-@pytest.mark.parametrize("trust", [pytest.param(True, id="its authority is given"), pytest.param(False, id="checks are off")])
+@pytest.mark.parametrize("trust", [pytest.param(True, id="its CA is given"), pytest.param(False, id="checks are off")])
 def test_a_certificate_can_be_trusted(tls, trust):
     options = {"ca_file": str(tls[1])} if trust else {"validate_certs": False}
     assert PrometheusClient(tls[0].url, **options).instant("up", 5, "targets")["result"]
 
 
-def test_a_file_without_certificates_is_named(tmp_path):
+def test_unusable_files_are_named(tmp_path):
     (tmp_path / "ca.pem").write_text("nothing", encoding="utf-8")
-    with pytest.raises(PrometheusError, match=r"CA file .*ca\.pem: holds no certificate"):
+    with pytest.raises(PrometheusError, match=r"CA file .*ca\.pem: no PEM certificate"):
         PrometheusClient("https://localhost", ca_file=str(tmp_path / "ca.pem"))
 
 
-def test_a_token_file_holds_one_token(tmp_path):
-    (tmp_path / "token").write_text("abc\n", encoding="utf-8")
-    assert read_token(str(tmp_path / "token")) == "abc"
-    assert read_token(None) is None
+def options(**changes):
+    """What Ansible makes of the options when only the URL is given, and the changes."""
+    given = {name: spec.get("default") for name, spec in connection_spec().items()}
+    return {**given, "url": "http://127.0.0.1:9090", **LIMITS, **changes}
+
+
+def test_the_client_has_what_the_options_say():
+    client = client_from(options(tenancy_namespace="mine", validate_certs=False))
+    assert client.tenancy_namespace == "mine"
+    assert (client.timeout, client.retries, client.time_limit) == (3.0, 1, 9.0)
 
 
 @pytest.mark.parametrize(
-    "content", [pytest.param(None, id="absent"), pytest.param(b"", id="empty"), pytest.param(b"a b", id="two"), pytest.param(b"\xff", id="binary")]
+    ("changes", "message"),
+    [
+        pytest.param({"url": "prometheus"}, "not a URL", id="no URL"),
+        pytest.param({"ca_file": "/no/where.pem"}, "CA file /no/where.pem: not readable", id="no CA file"),
+        pytest.param({"token_file": "/no/where"}, "/no/where", id="no token file"),
+    ],
 )
-def test_other_token_files_are_refused_without_their_content(tmp_path, content):
-    if content is not None:
-        (tmp_path / "token").write_bytes(content)
-    with pytest.raises(PrometheusError, match=r"Token file .*token: ") as caught:
-        read_token(str(tmp_path / "token"))
-    assert "a b" not in str(caught.value)
+def test_unusable_options_are_rejected(changes, message):
+    with pytest.raises(PrometheusError, match=message):
+        client_from(options(**changes))
+
+
+def test_the_token_is_no_argument():
+    assert "token" not in connection_spec()

@@ -10,96 +10,103 @@ import time
 
 import pytest
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.answer import AnswerError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client import PrometheusClient
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.collection import Question, check, collect
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.collection import (
+    Request,
+    TemplateError,
+    check,
+    collect,
+    names_in,
+    promql_duration,
+    render,
+)
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.profile import load_profile
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.template import TemplateError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.response import ResponseError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.window import Window
-from ansible_collections.perfscale.mlflow.tests.unit.plugins.module_utils.prometheus.prometheus_double import success
+from fakes.fake_prometheus import success
 
 CPU = {"metricName": "cpu_mean", "query": "rate(cpu{ {{.selector}} }[{{.elapsed}}])", "instant": True, "field": "cpu_cores_mean", "component_label": "group"}
 PEAK = {"metricName": "cpu", "query": "rate(cpu[{{.interval}}])", "field": "cpu_cores_peak", "component_label": "group"}
 FREE = {"metricName": "up", "query": "up", "instant": True}
-NO_SERIES = "Metric up: gave no series. Check the query and the window, or mark the entry optional."
+NO_SERIES = "Metric up: returned no series. Check the query and the window, or mark the entry optional."
 WINDOW = Window(1000.0, 1020.0)
 VALUE = success("vector", [{"metric": {"group": "mlflow"}, "value": [20, "0.5"]}])
 
 
-def question(*entries, window=WINDOW, **more):
-    return Question(load_profile(list(entries)), {"mlflow": "mlflow"}, window, 1.0, **more)
+def request(*entries, window=WINDOW, **more):
+    return Request(load_profile(list(entries)), {"mlflow": "mlflow"}, window, 1.0, **more)
 
 
 @pytest.fixture(name="run")
-def fixture_run(double):
-    """Collects from the double with a clock that stands at second 1021; sleeping is only noted."""
+def fixture_run(server):
+    """Collects from the server with a clock that stands at second 1021; sleeping is only noted."""
 
-    def run(asked, *answers, wait_after=1.0, spacing=0.0):
-        double.answers = list(answers)
+    def run(request, *responses, wait_after=1.0, spacing=0.0):
+        server.responses = list(responses)
         slept = []
-        client = PrometheusClient(double.url, retries=0)
-        return collect(asked, client, wait_after, spacing, clock=lambda: 1021.0, sleep=slept.append), slept
+        client = PrometheusClient(server.url, retries=0)
+        return collect(request, client, wait_after, spacing, clock=lambda: 1021.0, sleep=slept.append), slept
 
     return run
 
 
-def test_every_entry_is_asked_once(double, run):
-    found, _slept = run(question(CPU, PEAK, FREE), VALUE, success("matrix", [{"metric": {"group": "mlflow"}, "values": [[1010, "0.7"]]}]), VALUE)
-    assert [asked["query"] for asked in double.asked] == ['rate(cpu{ group="mlflow" }[20s])', "rate(cpu[4s])", "up"]
-    assert double.asked[0]["time"] == "1020.000"
-    assert (double.asked[1]["start"], double.asked[1]["end"], double.asked[1]["step"]) == ("1000.000", "1020.000", "1.000")
+def test_every_entry_is_queried_once(server, run):
+    found, _slept = run(request(CPU, PEAK, FREE), VALUE, success("matrix", [{"metric": {"group": "mlflow"}, "values": [[1010, "0.7"]]}]), VALUE)
+    assert [query["query"] for query in server.queries] == ['rate(cpu{ group="mlflow" }[20s])', "rate(cpu[4s])", "up"]
+    assert server.queries[0]["time"] == "1020.000"
+    assert (server.queries[1]["start"], server.queries[1]["end"], server.queries[1]["step"]) == ("1000.000", "1020.000", "1.000")
     assert found.errors == []
     assert (found.resources["mlflow"]["cpu_cores_mean"], found.resources["mlflow"]["cpu_cores_peak"]) == (0.5, 0.7)
     assert found.measurements[1].since == 1004.0
 
 
-def test_the_start_costs_no_second_request(double, run):
+def test_the_start_costs_no_second_request(server, run):
     start = {**FREE, "captureStart": True, "shape": "vector"}
-    found, _slept = run(question(start), success("matrix", [{"metric": {}, "values": [[1000, "1"], [1020, "2"]]}]))
-    assert [(asked["path"], asked["step"]) for asked in double.asked] == [("/api/v1/query_range", "20.000")]
+    found, _slept = run(request(start), success("matrix", [{"metric": {}, "values": [[1000, "1"], [1020, "2"]]}]))
+    assert [(query["path"], query["step"]) for query in server.queries] == [("/api/v1/query_range", "20.000")]
     assert found.measurements[0].describe()["series"][0]["value"] == 2.0
     assert found.errors == []
 
 
 @pytest.mark.parametrize(("wait_after", "waited"), [pytest.param(1.0, 0.0, id="over already"), pytest.param(31.0, 30.0, id="the rest")])
 def test_the_wait_counts_from_the_end_of_the_window(run, wait_after, waited):
-    _found, slept = run(question(FREE), VALUE, wait_after=wait_after)
+    _found, slept = run(request(FREE), VALUE, wait_after=wait_after)
     assert slept == [waited]
 
 
 def test_queries_can_be_spaced(run):
-    _found, slept = run(question(CPU, FREE, {**FREE, "metricName": "again"}), VALUE, spacing=2.5)
+    _found, slept = run(request(CPU, FREE, {**FREE, "metricName": "again"}), VALUE, spacing=2.5)
     assert slept == [0.0, 2.5, 2.5]
 
 
-def test_one_request_may_fill_several_fields(double, run):
+def test_one_request_may_fill_several_fields(server, run):
     both = {
         "metricName": "states", "query": 'time() > {{.fresh_s}} or kills{ {{.selector}} }', "instant": True, "fields": ["restarts", "oom_kills"],
         "field_label": "figure", "selector_labels": ["group"], "component_label": "group", "optional": True,
     }  # fmt: skip
-    found, _slept = run(question(CPU, both), VALUE, success("vector", [{"metric": {"group": "mlflow", "figure": "restarts"}, "value": [20, "2"]}]))
-    assert [asked["query"] for asked in double.asked][1] == 'time() > 2.5 or kills{ group="mlflow" }'
+    found, _slept = run(request(CPU, both), VALUE, success("vector", [{"metric": {"group": "mlflow", "figure": "restarts"}, "value": [20, "2"]}]))
+    assert [query["query"] for query in server.queries][1] == 'time() > 2.5 or kills{ group="mlflow" }'
     assert [measurement.entry.metric for measurement in found.measurements] == ["cpu_mean", "restarts", "oom_kills"]
     assert (found.resources["mlflow"]["restarts"], found.resources["mlflow"]["oom_kills"]) == (2.0, None)
     assert found.warnings == ["Optional metrics without samples: oom_kills. Their figures are null."]
 
 
-def test_a_refusal_ends_the_asking_and_keeps_the_entries(double, run):
-    found, _slept = run(question(CPU, PEAK, FREE), VALUE, (401, ""))
-    assert len(double.asked) == 2
+def test_a_rejected_request_ends_the_collection_and_keeps_the_entries(server, run):
+    found, _slept = run(request(CPU, PEAK, FREE), VALUE, (401, ""))
+    assert len(server.queries) == 2
     assert len(found.errors) == 1
     assert [measurement.entry.metric for measurement in found.measurements] == ["cpu_mean", "cpu", "up"]
     assert (found.resources["mlflow"]["status"], found.resources["mlflow"]["cpu_cores_mean"]) == ("missing", 0.5)
 
 
 def test_a_bad_query_concerns_its_entry_only(run):
-    found, _slept = run(question(FREE, CPU), (400, '{"status": "error", "errorType": "bad_data", "error": "oh"}'), VALUE)
+    found, _slept = run(request(FREE, CPU), (400, '{"status": "error", "errorType": "bad_data", "error": "oh"}'), VALUE)
     assert found.errors == ["Metric up: Prometheus says bad_data: oh. Correct the query."]
     assert found.resources["mlflow"]["cpu_cores_mean"] == 0.5
 
 
 def test_a_bad_optional_query_is_a_warning(run):
-    found, _slept = run(question({**FREE, "optional": True}, CPU), (400, '{"status": "error", "error": "oh"}'), VALUE)
+    found, _slept = run(request({**FREE, "optional": True}, CPU), (400, '{"status": "error", "error": "oh"}'), VALUE)
     assert (found.errors, found.warnings) == ([], ["Metric up: Prometheus says error: oh. Correct the query."])
 
 
@@ -110,40 +117,61 @@ def test_a_bad_optional_query_is_a_warning(run):
         pytest.param(True, [], id="optional"),
     ],
 )
-def test_an_empty_answer_is_an_error_unless_optional(run, optional, errors):
-    found, _slept = run(question({**FREE, "optional": optional}), success("vector", []))
+def test_an_empty_response_is_an_error_unless_optional(run, optional, errors):
+    found, _slept = run(request({**FREE, "optional": optional}), success("vector", []))
     assert found.errors == errors
 
 
-def test_a_clock_a_minute_off_is_flagged(double, run):
-    found, _slept = run(question(FREE), (*VALUE, {"Date": email.utils.formatdate(time.time() + 60, usegmt=True)}))
+def test_a_clock_a_minute_off_is_flagged(server, run):
+    found, _slept = run(request(FREE), (*VALUE, {"Date": email.utils.formatdate(time.time() + 60, usegmt=True)}))
     assert len(found.warnings) == 1
-    assert "s ahead of ours, so the window is shifted by as much" in found.warnings[0]
+    assert "s ahead of ours, which shifts the window" in found.warnings[0]
 
 
-def test_variables_of_the_user_are_rendered(double, run):
-    run(question({**FREE, "query": 'up{job="{{.job}}"}'}, variables={"job": "x"}), VALUE)
-    assert double.asked[0]["query"] == 'up{job="x"}'
+def test_variables_of_the_user_are_rendered(server, run):
+    run(request({**FREE, "query": 'up{job="{{.job}}"}'}, variables={"job": "x"}), VALUE)
+    assert server.queries[0]["query"] == 'up{job="x"}'
 
 
-def test_a_bad_profile_is_refused_before_anything_is_asked(double, run):
+def test_a_bad_profile_is_found_before_anything_is_sent(server, run):
     with pytest.raises(TemplateError, match=r"Metric wrong: its query uses \{\{\.nothing\}\}"):
-        run(question(FREE, {**FREE, "metricName": "wrong", "query": "{{.nothing}}"}), VALUE)
-    assert double.asked == []
+        run(request(FREE, {**FREE, "metricName": "wrong", "query": "{{.nothing}}"}), VALUE)
+    assert server.queries == []
 
 
 def test_components_are_needed_where_a_query_selects_them():
     with pytest.raises(TemplateError, match="Metric cpu_mean: its query selects components, and none is given"):
-        check(Question(load_profile([CPU]), {}, Window(0.0, 20.0), 1.0))
+        check(Request(load_profile([CPU]), {}, Window(0.0, 20.0), 1.0))
 
 
-def test_a_step_too_fine_for_the_window_is_refused():
-    with pytest.raises(AnswerError, match="Step 1 s: more than 11000 points per series in a window of 36000 s"):
-        check(question(FREE, window=Window(0.0, 36000.0), step=1.0))
+def test_a_step_too_fine_for_the_window_is_an_error():
+    with pytest.raises(ResponseError, match="Step 1 s: more than 11000 points per series in a window of 36000 s"):
+        check(request(FREE, window=Window(0.0, 36000.0), step=1.0))
 
 
 @pytest.mark.parametrize(("seconds", "step"), [(20, 1.0), (11_000, 1.0), (36_000, 4)])
 def test_long_windows_have_a_coarser_step(seconds, step):
-    asked = question(FREE, window=Window(0.0, float(seconds)))
-    assert asked.step_s == step
-    check(asked)
+    long = request(FREE, window=Window(0.0, float(seconds)))
+    assert long.step_s == step
+    check(long)
+
+
+@pytest.mark.parametrize("query", ["x[{{.elapsed}}:]", "x[{{ .elapsed }}:]", "x[{{- .elapsed -}}:]"])
+def test_kube_burners_notation_is_rendered(query):
+    assert render(query, {"elapsed": "20s"}, "m") == "x[20s:]"
+    assert names_in(query) == {"elapsed"}
+
+
+def test_braces_of_selectors_stay():
+    assert render('a{b="{{.c}}",d=~"x{2}"}', {"c": "1"}, "m") == 'a{b="1",d=~"x{2}"}'
+
+
+@pytest.mark.parametrize("query", ["{{.other}}", "{{ if .elapsed }}", '{{ env "HOME" }}', "{{}}"])
+def test_what_cannot_be_rendered_is_named_with_what_can(query):
+    with pytest.raises(TemplateError, match=r"Metric m: its query uses .* one of \{\{\.elapsed\}\}, \{\{\.step\}\}\."):
+        render(query, {"step": "1s", "elapsed": "20s"}, "m")
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(20, "20s"), (20.5, "20500ms"), (3600.0, "3600s"), (0.25, "250ms"), (25.2287, "25229ms")])
+def test_durations_are_promql(seconds, text):
+    assert promql_duration(seconds) == text

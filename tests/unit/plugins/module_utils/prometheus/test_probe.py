@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.answer import Series
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client import PrometheusClient
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.probe import Probe, keep_seen, probe, settled, spacing
-from ansible_collections.perfscale.mlflow.tests.unit.plugins.module_utils.prometheus.prometheus_double import success
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.probe import Probe, drop_unseen, probe, settled, spacing
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.response import Series
+from fakes.fake_prometheus import success
 
 COMPONENTS = {"mlflow": {"namespace": "odh", "pod": "mlflow-.*"}, "router": {"namespace": "ingress", "pod": "router-.*"}}
 NOTHING = success("matrix", [])
 
 
-def answer(*stamps, pod="mlflow-1", namespace="odh"):
+def response(*stamps, pod="mlflow-1", namespace="odh"):
     return success("matrix", [{"metric": {"namespace": namespace, "pod": pod}, "values": [[stamp, "1"] for stamp in stamps]}])
 
 
@@ -41,40 +41,40 @@ def test_spacing_is_the_mean_without_gaps(stamps, expected):
         pytest.param(15.0, 30.0, 15.0, id="another interval"),
         pytest.param(30.0, 15.0, 30.0, id="a longer one"),
         pytest.param(None, 15.0, 15.0, id="nothing to see any more"),
-        pytest.param(12.1, None, 12.1, id="the first look"),
+        pytest.param(12.1, None, 12.1, id="the first probe"),
         pytest.param(None, None, None, id="nobody knows"),
     ],
 )
-def test_a_second_look_changes_the_spacing_only_for_a_reason(seen, earlier, expected):
+def test_a_second_probe_changes_the_spacing_only_for_a_reason(seen, earlier, expected):
     assert settled(seen, earlier) == expected
 
 
 @pytest.mark.parametrize(
-    ("answers", "expected", "asked"),
+    ("responses", "expected", "sent"),
     [
-        pytest.param([answer(0, 15, 30)], Probe(15.0, frozenset({"mlflow"})), ['{image!="",container!~"|POD",'], id="cAdvisor"),
-        pytest.param([NOTHING, answer(0, 5, 10)], Probe(5.0, frozenset({"mlflow"})), ["{image!=", '{image="",container!="",'], id="resource metrics"),
+        pytest.param([response(0, 15, 30)], Probe(15.0, frozenset({"mlflow"})), ['{image!="",container!~"|POD",'], id="cAdvisor"),
+        pytest.param([NOTHING, response(0, 5, 10)], Probe(5.0, frozenset({"mlflow"})), ["{image!=", '{image="",container!="",'], id="resource metrics"),
         pytest.param(
-            [NOTHING, NOTHING, answer(0, 30, 60, pod="", namespace="")], Probe(30.0, frozenset()), ["{image!=", "{image=", '{id="/"}'], id="nodes only"
+            [NOTHING, NOTHING, response(0, 30, 60, pod="", namespace="")], Probe(30.0, frozenset()), ["{image!=", "{image=", '{id="/"}'], id="nodes only"
         ),
-        pytest.param([answer(0, pod="other")], Probe(None, frozenset()), ["{image!="], id="somebody else"),
+        pytest.param([response(0, pod="other")], Probe(None, frozenset()), ["{image!="], id="somebody else"),
     ],
 )
-def test_the_best_source_that_answers_is_believed(double, answers, expected, asked):
-    double.answers = answers
-    assert probe(PrometheusClient(double.url, retries=0), COMPONENTS, 1000.0) == expected
-    assert [each["query"].startswith(f"container_cpu_usage_seconds_total{start}") for each, start in zip(double.asked, asked, strict=True)] == [True] * len(
-        asked
+def test_the_best_source_that_responds_is_used(server, responses, expected, sent):
+    server.responses = responses
+    assert probe(PrometheusClient(server.url, retries=0), COMPONENTS, 1000.0) == expected
+    assert [each["query"].startswith(f"container_cpu_usage_seconds_total{start}") for each, start in zip(server.queries, sent, strict=True)] == [True] * len(
+        sent
     )
-    assert all(each["query"].endswith("[600s]") and each["time"] == "1000.000" for each in double.asked)
+    assert all(each["query"].endswith("[600s]") and each["time"] == "1000.000" for each in server.queries)
 
 
-def test_without_components_the_nodes_are_looked_at(double):
-    double.answers = [NOTHING]
-    assert probe(PrometheusClient(double.url, retries=0), {}, 1000.0) == Probe(None, frozenset())
-    assert len(double.asked) == 1
+def test_without_components_the_nodes_are_probed(server):
+    server.responses = [NOTHING]
+    assert probe(PrometheusClient(server.url, retries=0), {}, 1000.0) == Probe(None, frozenset())
+    assert len(server.queries) == 1
 
 
 def test_what_is_optional_and_unseen_is_left_out():
-    assert list(keep_seen(COMPONENTS, ["router"], frozenset())) == ["mlflow"]
-    assert list(keep_seen(COMPONENTS, ["router"], frozenset({"router"}))) == ["mlflow", "router"]
+    assert list(drop_unseen(COMPONENTS, ["router"], frozenset())) == ["mlflow"]
+    assert list(drop_unseen(COMPONENTS, ["router"], frozenset({"router"}))) == ["mlflow", "router"]

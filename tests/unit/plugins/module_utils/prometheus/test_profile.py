@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.profile import Entry, ProfileError, load_profile
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.resource_field import FIELDS
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.profile import FIELDS, Entry, ProfileError, load_profile
 
 ROOT = Path(__file__).resolve().parents[5]
 SCHEMA = json.loads((ROOT / "files" / "schemas" / "metrics_profile.json").read_text(encoding="utf-8"))
@@ -42,7 +41,7 @@ def test_entries_are_read(more, expected):
 
 
 @pytest.mark.parametrize(
-    ("entry", "said"),
+    ("entry", "problem"),
     [
         pytest.param("up", r"entry 1 is not a mapping", id="text"),
         pytest.param({"query": "up"}, r"entry 1 has no metricName", id="no name"),
@@ -62,39 +61,39 @@ def test_entries_are_read(more, expected):
         pytest.param({**MINIMAL, "shape": "square"}, r"has shape 'square'\. Choose one of scalar, vector, matrix", id="unknown shape"),
     ],
 )
-def test_bad_entries_are_named(entry, said):
-    with pytest.raises(ProfileError, match=said):
+def test_bad_entries_are_named(entry, problem):
+    with pytest.raises(ProfileError, match=problem):
         load_profile([entry])
     assert not fits_schema([entry])
 
 
-def test_all_problems_are_told_at_once():
+def test_all_problems_are_named_at_once():
     with pytest.raises(ProfileError) as caught:
         load_profile([{"query": "up"}, {"metricName": "b"}, MINIMAL, MINIMAL])
-    assert all(text in str(caught.value) for text in ("entry 1 has no metricName", "entry 2 (b) has no query", "targets is there twice"))
+    assert all(text in str(caught.value) for text in ("entry 1 has no metricName", "entry 2 (b) has no query", "duplicate metricName targets"))
 
 
 @pytest.mark.parametrize("source", [[], {}, None, 5])
 def test_a_profile_is_a_list(source):
-    with pytest.raises(ProfileError, match="is not a list of queries"):
+    with pytest.raises(ProfileError, match="not a list of queries"):
         load_profile(source)
     assert not fits_schema(source)
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "problem"),
     [
-        pytest.param(None, "cannot be read", id="absent"),
-        pytest.param(b"\xff\xfe\xfa", "cannot be read", id="binary"),
-        pytest.param(b"- {", "is not YAML", id="no YAML"),
-        pytest.param(b"a: 1", "is not a list", id="no list"),
+        pytest.param(None, "not readable", id="absent"),
+        pytest.param(b"\xff\xfe\xfa", "not readable", id="binary"),
+        pytest.param(b"- {", "not YAML", id="no YAML"),
+        pytest.param(b"a: 1", "not a list", id="no list"),
     ],
 )
-def test_bad_files_are_named(tmp_path, content, said):
+def test_bad_files_are_named(tmp_path, content, problem):
     path = tmp_path / "profile.yml"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(ProfileError, match=f"Metrics profile .*profile.yml: {said}"):
+    with pytest.raises(ProfileError, match=f"Metrics profile .*profile.yml: {problem}"):
         load_profile(str(path))
 
 
@@ -125,5 +124,5 @@ def test_a_profile_may_stand_on_another(tmp_path):
 def test_a_profile_on_one_that_is_not_there_names_it(tmp_path):
     own = tmp_path / "own.yml"
     own.write_text("- include: base.yml\n", encoding="utf-8")
-    with pytest.raises(ProfileError, match=r"Metrics profile .*base.yml: cannot be read"):
+    with pytest.raises(ProfileError, match=r"Metrics profile .*base.yml: not readable"):
         load_profile(str(own))

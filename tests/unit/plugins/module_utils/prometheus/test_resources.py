@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.answer import AnswerError, Series
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.measurement import Measurement, assign, merge
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.profile import Entry
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.resource_field import FIELDS, NUMBERS
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.profile import FIELDS, NUMBERS, Entry
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.resources import not_requested, resources
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.response import ResponseError, Series
 
 SELECTORS = {"mlflow": {"pod": "mlflow-.*"}, "pg": {"pod": "pg-.*"}}
 
@@ -45,8 +44,8 @@ def test_a_time_stamp_in_milliseconds_is_not_from_before_the_window():
 
 
 def test_a_window_shorter_than_the_rates_range_has_no_peak_and_says_why():
-    asked = [measurement("cpu_cores_mean", {"mlflow-0": 0.5}), measurement("cpu_cores_peak", {"mlflow-0": [(1.0, 9.0), (2.0, 2.0)]}, since=5.0)]
-    found, errors, warnings = resources(["mlflow"], asked, 2)
+    sent = [measurement("cpu_cores_mean", {"mlflow-0": 0.5}), measurement("cpu_cores_peak", {"mlflow-0": [(1.0, 9.0), (2.0, 2.0)]}, since=5.0)]
+    found, errors, warnings = resources(["mlflow"], sent, 2)
     assert (found["mlflow"]["status"], found["mlflow"]["cpu_cores_mean"], found["mlflow"]["cpu_cores_peak"], errors) == ("ok", 0.5, None, [])
     assert warnings == [
         "Window: holds 2.0 scrapes, too few for cpu_cores_peak, whose rates look back four of them and must not look beyond its start. "
@@ -103,7 +102,7 @@ def test_an_optional_figure_may_be_missing():
     assert (found["mlflow"]["status"], found["mlflow"]["restarts"]) == ("ok", None)
 
 
-def test_what_is_no_number_is_said():
+def test_what_is_no_number_is_reported():
     _found, errors, _warnings = resources(["mlflow"], [measurement("memory_bytes", {"mlflow-0": []}, not_finite=["NaN"])], 10)
     assert errors[0].startswith("Metric metric_memory_bytes: is NaN, not a number for component mlflow.")
 
@@ -144,7 +143,7 @@ def test_not_requested_has_every_key_and_no_number():
 def test_two_series_for_one_place_are_an_error():
     entry = Entry("q", "m", True, field="restarts")
     twins = [Series({"pod": "mlflow-0"}, [(1.0, 1.0)]), Series({"pod": "mlflow-1"}, [(1.0, 1.0)])]
-    with pytest.raises(AnswerError, match=r'Metric m: component mlflow has both \{pod="mlflow-0"\} and \{pod="mlflow-1"\}'):
+    with pytest.raises(ResponseError, match=r'Metric m: component mlflow has both \{pod="mlflow-0"\} and \{pod="mlflow-1"\}'):
         assign(entry, twins, SELECTORS)
 
 
@@ -189,7 +188,7 @@ def test_containers_make_a_pod(field, first, second):
 def test_the_same_container_twice_is_an_error():
     entry = Entry("q", "m", True, field="restarts", instance_label="pod", parts_label="container")
     twins = [Series({"pod": "mlflow-0", "container": "a", "id": number}, [(1.0, 1.0)]) for number in ("1", "2")]
-    with pytest.raises(AnswerError, match="name the instance_label"):
+    with pytest.raises(ResponseError, match="name the instance_label"):
         assign(entry, twins, SELECTORS)
 
 
@@ -209,7 +208,7 @@ def test_pods_are_counted_over_the_window_without_gaps_of_the_monitoring():
     assert [found["pg"][key] for key in keys] == [1.0, 1.0, 1.0, 0.0]
 
 
-def test_a_query_that_counts_instances_is_believed():
+def test_a_query_that_counts_instances_is_used():
     memory, counted = pods("memory_bytes", {("mlflow-0", "a"): [(1.0, 5.0)]}), measurement("instance_count", {"mlflow-0": [(1.0, 3.0)]})
     found, _errors, _warnings = resources(["mlflow"], [memory, counted], 10)
     assert (found["mlflow"]["instance_count_last"], found["mlflow"]["instances_started"]) == (3.0, None)
@@ -233,7 +232,7 @@ def test_a_volume_that_pods_share_counts_once():
     assert found["mlflow"]["instances"] == {}
 
 
-def test_optional_metrics_without_samples_are_told_in_one_sentence():
+def test_optional_metrics_without_samples_are_named_in_one_sentence():
     some = [
         measurement("cpu_cores_mean", {"mlflow-0": 1.0, "pg-0": 1.0}), measurement("restarts", {}, optional=True),
         measurement("throttled_ratio", {"pg-0": 0.1}, optional=True), measurement("cpu_utilization", {}, optional=True, component="cluster"),
@@ -245,9 +244,9 @@ def test_optional_metrics_without_samples_are_told_in_one_sentence():
     ]
 
 
-def test_a_component_of_its_own_is_not_asked_of_the_others():
-    asked = [measurement("cpu_utilization", {"any": [(1.0, 0.5)]}, component="cluster"), measurement("cpu_cores_mean", {"mlflow-0": 1.0})]
-    found, errors, _warnings = resources(["mlflow"], asked, 10)
+def test_a_component_of_its_own_is_not_requested_of_the_others():
+    sent = [measurement("cpu_utilization", {"any": [(1.0, 0.5)]}, component="cluster"), measurement("cpu_cores_mean", {"mlflow-0": 1.0})]
+    found, errors, _warnings = resources(["mlflow"], sent, 10)
     assert (errors, found["cluster"]["status"], found["cluster"]["cpu_cores_mean"]) == ([], "ok", None)
 
 

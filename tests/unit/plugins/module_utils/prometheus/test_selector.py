@@ -27,17 +27,17 @@ def test_a_text_selects_by_the_profiles_label():
 
 
 @pytest.mark.parametrize(
-    ("selector", "label", "said"),
+    ("selector", "label", "problem"),
     [
         pytest.param("mlflow", None, "selects nothing", id="no label"),
         pytest.param({}, "x", "selects nothing", id="empty"),
         pytest.param({"pod": ""}, "x", "selects nothing", id="empty pattern"),
         pytest.param(["a"], "x", "selects nothing", id="list"),
-        pytest.param({"pod": "("}, "x", "is not a regular expression", id="wrong pattern"),
+        pytest.param({"pod": "("}, "x", "not a regular expression", id="wrong pattern"),
     ],
 )
-def test_bad_selectors_name_their_component(selector, label, said):
-    with pytest.raises(SelectorError, match=f"Component mlflow: .*{said}"):
+def test_bad_selectors_name_their_component(selector, label, problem):
+    with pytest.raises(SelectorError, match=f"Component mlflow: .*{problem}"):
         normalize({"mlflow": selector}, label)
 
 
@@ -56,7 +56,7 @@ def test_selectors_are_cut_down_to_the_labels_of_a_query():
     assert cut_down(PODS, ["container"]) == {"mlflow": {"container": "mlflow"}}
 
 
-def test_components_outside_of_a_namespace_are_told():
+def test_components_outside_of_a_namespace_are_named():
     assert outside({**PODS, "text": "x", "anywhere": {"pod": "x"}}, "b") == ["mlflow"]
 
 

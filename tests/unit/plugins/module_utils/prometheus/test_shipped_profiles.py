@@ -13,7 +13,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.collection import Question, check
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.collection import Request, check
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.profile import load_profile
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.window import Window
 
@@ -40,7 +40,7 @@ def test_a_shipped_profile_is_sound(path):
 @pytest.mark.parametrize("path", PROFILES)
 def test_its_queries_are_promql(path):
     components = GROUPS if path.stem == "local" else PODS
-    queries = check(Question(load_profile(str(path)), components, Window(1000.0, 1020.5), 1.0))
+    queries = check(Request(load_profile(str(path)), components, Window(1000.0, 1020.5), 1.0))
     for query in queries.values():
         promql_parser.parse(query)
         assert "{{" not in query
@@ -53,7 +53,8 @@ def test_a_profile_of_clusters_keeps_sums_from_doubling(name):
     for metric in ("cpu_mean", "cpu", "samples"):
         text = " ".join(entries[metric].query.split())
         assert "max by (namespace, pod, container, id) (" in text
-        assert 'image!=""' in text and 'image=""' in text
+        assert 'image!=""' in text
+        assert 'image=""' in text
     figures = {field for entry in entries.values() for field in (entry.field, *entry.fields)}
     wanted = {"restarts", "oom_kills", "throttled_ratio", "network.receive_bytes_per_s", "volumes.used_bytes", "cpu_utilization", "limits.memory_bytes"}
     assert figures >= wanted

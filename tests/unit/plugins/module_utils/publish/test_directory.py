@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import file_digest
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish import directory
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.directory import DirectorySink
-from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink import Altered, SinkError, Upload
+from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink import FileChangedError, SinkError, Upload
 
 
 def upload(path):
@@ -20,7 +20,7 @@ def upload(path):
 
 
 def test_a_directory_is_made_only_when_that_is_wanted(tmp_path):
-    with pytest.raises(SinkError, match=r"does not exist\. Mount or make it, or set create: true"):
+    with pytest.raises(SinkError, match=r"does not exist\. Mount or create it, or set create: true"):
         DirectorySink("x", str(tmp_path / "new")).open()
     DirectorySink("x", str(tmp_path / "new"), create=True).open()
     assert (tmp_path / "new").is_dir()
@@ -28,7 +28,7 @@ def test_a_directory_is_made_only_when_that_is_wanted(tmp_path):
 
 def test_a_directory_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(SinkError, match=r"directory .*/file/new cannot be made \(Not a directory\)"):
+    with pytest.raises(SinkError, match=r"directory .*/file/new: cannot be created \(Not a directory\)"):
         DirectorySink("x", str(tmp_path / "file/new"), create=True).open()
 
 
@@ -50,17 +50,17 @@ def test_a_full_disk_is_one_sentence_and_leaves_no_part(run, sink, shelf, monkey
 
 def test_what_the_file_system_spoils_is_noticed(run, sink, monkeypatch):
     monkeypatch.setattr(directory.shutil, "copyfileobj", lambda source, stream, size: stream.write(b"spoilt"))
-    with pytest.raises(SinkError, match="has another checksum than was written"):
+    with pytest.raises(SinkError, match="its checksum differs from what was written"):
         sink.send("run-1", [upload(run / "run.json")])
 
 
 @pytest.mark.parametrize("change", [lambda path: path.write_text("other"), lambda path: path.unlink()], ids=["written", "gone"])
-def test_a_file_that_changes_meanwhile_is_told(run, sink, change):
+def test_a_file_that_changes_meanwhile_is_named(run, sink, change):
     stale = upload(run / "run.json")
     change(run / "run.json")
-    with pytest.raises(Altered, match=r"run\.json"):
+    with pytest.raises(FileChangedError, match=r"run\.json"):
         sink.send("run-1", [stale])
-    with pytest.raises(Altered, match=r"run\.json"):
+    with pytest.raises(FileChangedError, match=r"run\.json"):
         stale.read()
 
 

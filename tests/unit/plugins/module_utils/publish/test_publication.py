@@ -12,7 +12,7 @@ import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish import manifest, publication
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.directory import DirectorySink
-from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink import Altered, SinkError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink import FileChangedError, SinkError
 
 SENT = ["cells/t1-c4-r1/k6.log", "cells/t1-c4-r1/state.json", "report/summary.md", "target.json", "cells/t1-c4-r1/cell.json", "run.json"]
 
@@ -22,7 +22,7 @@ def fixture_no_pause(monkeypatch):
     monkeypatch.setattr(publication, "PAUSE_S", 0)
 
 
-def told(result):
+def outcome(result):
     return {key: result["sinks"][0][key] for key in ("status", "sent", "unchanged")}
 
 
@@ -48,19 +48,19 @@ def test_records_come_after_the_files_that_they_name(run, sink, send, monkeypatc
 
 def test_only_what_changed_is_sent(run, send):
     send()
-    assert told(send()) == {"status": "ok", "sent": 0, "unchanged": 6}
+    assert outcome(send()) == {"status": "ok", "sent": 0, "unchanged": 6}
     (run / "cells/t1-c4-r1/k6.log").write_text("another line\n")
-    assert told(send()) == {"status": "ok", "sent": 1, "unchanged": 5}
+    assert outcome(send()) == {"status": "ok", "sent": 1, "unchanged": 5}
     # A controller that has lost its memory sends no more.
     (run / ".publish.json").unlink()
-    assert told(send()) == {"status": "ok", "sent": 0, "unchanged": 6}
+    assert outcome(send()) == {"status": "ok", "sent": 0, "unchanged": 6}
 
 
 def test_a_part_leaves_the_rest_as_it_is(run, shelf, send):
     send()
     (run / "run.json").write_text(json.dumps({"started": 1000.0, "more": 1}))
     (run / "report/summary.md").write_text("changed")
-    assert told(send(only=["run.json", "cells/*/state.json"])) == {"status": "ok", "sent": 1, "unchanged": 1}
+    assert outcome(send(only=["run.json", "cells/*/state.json"])) == {"status": "ok", "sent": 1, "unchanged": 1}
     assert sorted(json.loads((shelf / "perf/run-1/manifest.json").read_text())["files"]) == sorted(SENT)
     assert (shelf / "perf/run-1/report/summary.md").read_text() == "# Summary\n"
 
@@ -82,21 +82,21 @@ def test_the_coming_manifest_is_there_before_anything_is_replaced(run, shelf, se
         raise SinkError("cut")
 
     monkeypatch.setattr(DirectorySink, "send", cut)
-    assert told(send())["status"] == "failed"
+    assert outcome(send())["status"] == "failed"
 
 
 def test_a_secret_stops_everything_and_is_not_shown(run, shelf, send):
     (run / "cells/t1-c4-r1/k6.log").write_text("token hunter2-hunter2")
     result = send(inspect=lambda path: "a token (line 1)" if b"hunter2" in path.read_bytes() else None)
     assert [entry["status"] for entry in result["sinks"]] == ["stopped"]
-    assert result["problems"] == [f"File {run}/cells/t1-c4-r1/k6.log: holds a token (line 1). Nothing was sent. Remove it there, then publish again."]
+    assert result["problems"] == [f"File {run}/cells/t1-c4-r1/k6.log: a token (line 1) in it. Nothing was sent. Remove it there, then publish again."]
     assert "hunter2" not in json.dumps(result)
     assert list(shelf.iterdir()) == []
     # It is found again as long as it is there.
     assert send(inspect=lambda path: "a token" if b"hunter2" in path.read_bytes() else None)["problems"]
 
 
-def test_a_clean_file_is_looked_at_once(run, send):
+def test_a_clean_file_is_scanned_once(run, send):
     seen = []
     send(inspect=lambda path: seen.append(path.name))
     send(inspect=lambda path: seen.append(path.name))
@@ -108,7 +108,7 @@ def test_a_sink_that_fails_keeps_no_other_from_getting_the_run(run, sink, shelf,
     result = send(absent, sink)
     assert [entry["status"] for entry in result["sinks"]] == ["failed", "ok"]
     assert result["problems"] == [
-        f"Sink mount (directory): directory {shelf}/nowhere does not exist. Mount or make it, or set create: true. The local copy {run} is whole."
+        f"Sink mount (directory): directory {shelf}/nowhere: does not exist. Mount or create it, or set create: true. The local copy {run} is complete."
     ]
 
 
@@ -128,12 +128,12 @@ def test_a_file_that_is_being_written_is_sent_as_it_becomes(run, shelf, send, mo
 
 def test_a_file_that_never_rests_is_named(run, send, monkeypatch):
     def restless(self, run_id, uploads):
-        raise Altered("target.json")
+        raise FileChangedError("target.json")
 
     monkeypatch.setattr(DirectorySink, "send", restless)
     result = send()
-    assert result["problems"] == [f"File {run}/target.json: was written while it was published, 3 times. Publish the run again when it is at rest."]
-    assert told(result)["status"] == "stopped"
+    assert result["problems"] == [f"File {run}/target.json: changed while it was published, 3 times. Publish the run again when nothing writes into it."]
+    assert outcome(result)["status"] == "stopped"
 
 
 @pytest.mark.parametrize(
@@ -155,15 +155,15 @@ def test_latest_names_the_run_that_began_last(run, sink, shelf, send, named, sta
     assert (shelf / "perf/latest").read_text().strip() == expected
 
 
-def test_a_foreign_manifest_is_refused(run, sink, send):
+def test_a_foreign_manifest_is_an_error(run, sink, send):
     sink.put("run-1/manifest.json", b"not json")
-    assert "manifest.json is damaged or foreign" in send()["problems"][0]
+    assert "manifest.json: damaged or not a manifest" in send()["problems"][0]
 
 
 def test_reach_names_what_cannot_take_a_run(sink, shelf):
     absent = DirectorySink("mount", str(shelf / "nowhere"))
-    assert publication.reach([sink]) == []
-    assert len(publication.reach([sink, absent])) == 1
+    assert publication.check_access([sink]) == []
+    assert len(publication.check_access([sink, absent])) == 1
 
 
 def test_a_run_without_a_record_began_now(run, sink, shelf, send):
@@ -182,3 +182,13 @@ def test_odd_paths_are_not_safe(path):
 @pytest.mark.parametrize("path", ["run.json", "cells/t1-c4-r1/cell.json", "report/chart_x.png"])
 def test_plain_paths_are_safe(path):
     assert manifest.is_safe(path)
+
+
+def test_the_log_of_ansible_stays_on_the_controller(tmp_path):
+    for name in ("run.json", "ansible.log", "cells/t1/k6.log", "diagnosis/ansible.log"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("{}", encoding="utf-8")
+    uploads, findings = publication.RunFiles(tmp_path).uploads([], [], lambda _path: None)
+    assert [upload.path for upload in uploads] == ["cells/t1/k6.log", "diagnosis/ansible.log", "run.json"]
+    assert findings == {}
+    assert publication.RunFiles(tmp_path).uploads(["ansible.log"], [], lambda _path: None) == ([], {})

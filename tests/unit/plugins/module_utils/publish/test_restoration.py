@@ -87,7 +87,7 @@ def test_a_local_file_that_differs_stays(run, send, bring, tmp_path):
     send()
     (tmp_path / "back/run-1").mkdir(parents=True)
     (tmp_path / "back/run-1/run.json").write_text("mine")
-    with pytest.raises(SinkError, match=r"run\.json is there already and differs from the published one"):
+    with pytest.raises(SinkError, match=r"run\.json: exists and differs from the published one"):
         bring()
     assert (tmp_path / "back/run-1/run.json").read_text() == "mine"
 
@@ -95,8 +95,8 @@ def test_a_local_file_that_differs_stays(run, send, bring, tmp_path):
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        pytest.param(lambda shelf: (shelf / "target.json").write_text("damaged"), "target.json has another checksum than the manifest tells", id="damaged"),
-        pytest.param(lambda shelf: (shelf / "target.json").unlink(), "target.json is missing, although the manifest lists it", id="missing"),
+        pytest.param(lambda shelf: (shelf / "target.json").write_text("damaged"), "target.json: its checksum differs from the manifest", id="damaged"),
+        pytest.param(lambda shelf: (shelf / "target.json").unlink(), "target.json: missing, although the manifest lists it", id="missing"),
     ],
 )
 def test_damage_is_named(run, send, bring, shelf, tmp_path, spoil, words):
@@ -108,26 +108,26 @@ def test_damage_is_named(run, send, bring, shelf, tmp_path, spoil, words):
     assert not list((tmp_path / "back").rglob(".*"))
 
 
-def test_a_manifest_that_leads_elsewhere_is_refused(run, send, bring, sink, tmp_path):
+def test_a_manifest_that_leads_elsewhere_is_an_error(run, send, bring, sink, tmp_path):
     send()
     files = {"../../escaped": {"sha256": "0" * 64, "bytes": 1}}
     sink.put("run-1/manifest.json", manifest.encoded(manifest.document("run-1", files)))
-    with pytest.raises(SinkError, match="leads elsewhere"):
+    with pytest.raises(SinkError, match="leaves the run"):
         bring()
     assert not (tmp_path / "escaped").exists()
 
 
-def test_a_manifest_whose_digest_does_not_fit_is_refused(run, send, bring, sink):
+def test_a_manifest_whose_digest_does_not_fit_is_an_error(run, send, bring, sink):
     send()
     document = {**manifest.document("run-1", {}), "digest": "0" * 64}
     sink.put("run-1/manifest.json", manifest.encoded(document))
-    with pytest.raises(SinkError, match="its digest does not fit"):
+    with pytest.raises(SinkError, match="its digest does not match"):
         bring()
 
 
-def test_a_latest_that_leads_elsewhere_is_refused(bring, sink):
+def test_a_latest_that_leads_elsewhere_is_an_error(bring, sink):
     sink.put("latest", b"../../etc")
-    with pytest.raises(SinkError, match="does not hold the id of a run"):
+    with pytest.raises(SinkError, match="file latest: no run id in it"):
         bring("latest")
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.settings import KINDS, SettingsError, checked
-from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sinks import make
+from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sinks import create_sinks
 
 S3 = {"kind": "s3", "bucket": "b"}
 
@@ -33,27 +33,27 @@ def test_settings_are_completed_and_typed():
 @pytest.mark.parametrize(
     ("sinks", "words"),
     [
-        pytest.param([{"kind": "ftp"}], f"Sink ftp: kind 'ftp' is unknown. Allowed: {', '.join(KINDS)}.", id="kind"),
-        pytest.param([{}], "Sink number 1: the name is not allowed", id="nothing"),
-        pytest.param([{"kind": "directory"}], "Sink directory: option path is missing. A sink of kind directory needs it.", id="missing"),
-        pytest.param([{"kind": "directory", "path": ""}], "option path is missing", id="empty text"),
-        pytest.param([{"kind": "directory", "path": "/x", "bucket": "b"}], "option bucket is unknown. Allowed for directory: path, prefix", id="unknown"),
-        pytest.param([{"kind": "directory", "path": ["/x"]}], "option path is a list or a mapping, where a text is expected", id="list"),
-        pytest.param([{"kind": "directory", "path": "/x", "create": "maybe"}], "option create is 'maybe', which is neither true nor false", id="bool"),
-        pytest.param([{**S3, "timeout_s": "soon"}], "option timeout_s is 'soon', which is no whole number above 0", id="number"),
-        pytest.param([{**S3, "timeout_s": 0}], "which is no whole number above 0", id="zero"),
-        pytest.param([{"kind": "directory", "path": "/x", "prefix": "a/../b"}], "option prefix 'a/../b' leads elsewhere", id="prefix"),
-        pytest.param([{"kind": "http", "url": "ftp://x"}], "option url is no base URL", id="scheme"),
-        pytest.param([{"kind": "http", "url": "http://x:port"}], "option url is no base URL", id="port"),
-        pytest.param([{"kind": "http", "url": "https://x/?a=b"}], "option url is no base URL", id="query"),
-        pytest.param([{"kind": "http", "url": "https://u:p@x/"}], "option url holds credentials. Take them out", id="credentials"),
+        pytest.param([{"kind": "ftp"}], f"Sink ftp: unknown kind 'ftp'. Allowed: {', '.join(KINDS)}.", id="kind"),
+        pytest.param([{}], "Sink number 1: invalid name", id="nothing"),
+        pytest.param([{"kind": "directory"}], "Sink directory: option path missing. A sink of kind directory needs it.", id="missing"),
+        pytest.param([{"kind": "directory", "path": ""}], "option path missing", id="empty text"),
+        pytest.param([{"kind": "directory", "path": "/x", "bucket": "b"}], "unknown option bucket. Allowed for directory: path, prefix", id="unknown"),
+        pytest.param([{"kind": "directory", "path": ["/x"]}], "option path is a list or a mapping, not a text", id="list"),
+        pytest.param([{"kind": "directory", "path": "/x", "create": "maybe"}], "option create is 'maybe', neither true nor false", id="bool"),
+        pytest.param([{**S3, "timeout_s": "soon"}], "option timeout_s is 'soon', not a whole number above 0", id="number"),
+        pytest.param([{**S3, "timeout_s": 0}], "not a whole number above 0", id="zero"),
+        pytest.param([{"kind": "directory", "path": "/x", "prefix": "a/../b"}], "option prefix 'a/../b' leaves the sink", id="prefix"),
+        pytest.param([{"kind": "http", "url": "ftp://x"}], "option url is not a base URL", id="scheme"),
+        pytest.param([{"kind": "http", "url": "http://x:port"}], "option url is not a base URL", id="port"),
+        pytest.param([{"kind": "http", "url": "https://x/?a=b"}], "option url is not a base URL", id="query"),
+        pytest.param([{"kind": "http", "url": "https://u:p@x/"}], "option url holds credentials. Remove them", id="credentials"),
         pytest.param([{**S3, "secret_key_env": "UNSET_HERE"}], "the environment variable UNSET_HERE is not set", id="unset secret"),
         pytest.param([{**S3, "secret_key_env": "hunter2 hunter2"}], "option secret_key_env is not the name of an environment variable", id="secret itself"),
-        pytest.param([S3, S3], "Sink s3: is there twice", id="twice"),
-        pytest.param([{**S3, "name": "a b"}], "Sink a b: the name is not allowed", id="name"),
+        pytest.param([S3, S3], "Sink s3: duplicate name", id="twice"),
+        pytest.param([{**S3, "name": "a b"}], "Sink a b: invalid name", id="name"),
     ],
 )
-def test_what_cannot_work_is_refused(sinks, words):
+def test_what_cannot_work_is_an_error(sinks, words):
     with pytest.raises(SettingsError) as raised:
         checked(sinks)
     assert words in str(raised.value)
@@ -68,5 +68,5 @@ def test_every_problem_is_named_at_once():
 
 
 def test_sinks_are_made(tmp_path):
-    made = make([{"kind": "directory", "path": str(tmp_path)}], {})
+    made = create_sinks([{"kind": "directory", "path": str(tmp_path)}], {})
     assert [(sink.name, sink.kind) for sink in made] == [("directory", "directory")]

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The volume's script, run by the shell of this machine, and what asks it; tests/cluster/test_publish.py asks it in a real pod."""
+"""The volume's script, run by the shell of this machine, and the sink; tests/cluster/test_publish.py runs both with a real pod."""
 
 from __future__ import annotations
 
@@ -11,29 +11,30 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pod_exec import Answer, Container
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pod_exec import CommandResult, Container
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish import volume, volume_pod
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.restoration import restore
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink import SinkError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.volume import VolumeSink, archives, sums_in
 
 SCHEMAS = Path(__file__).resolve().parents[5] / "files" / "schemas"
+SCRIPT = SCHEMAS.parent / "publish" / "volume.sh"
 SETTINGS = {"namespace": "perf", "claim": "results", "prefix": "runs", "create": False, "size": "1Gi", "storage_class": "", "image": "busybox", "timeout_s": 5}
 
 
 class Shell:
-    """Runs what is asked of the pod here, with the volume in a directory; `spoil` may change one answer."""
+    """Runs the pod's commands here, with the volume in a directory; `spoil` may change one response."""
 
     def __init__(self, directory):
         self.directory = directory
-        self.asked = []
-        self.spoil = lambda command, answer: answer
+        self.commands = []
+        self.spoil = lambda command, response: response
 
     def __call__(self, cluster, container, argv, stdin=b"", timeout_s=30.0):
-        here = [word.replace(volume_pod.MOUNT, str(self.directory), 1) if at == 5 else word for at, word in enumerate(argv)]
-        self.asked.append(argv[4])
-        said = subprocess.run(here, input=stdin, capture_output=True, check=False, timeout=30)
-        return self.spoil(argv[4], Answer(said.returncode, said.stdout, said.stderr.decode()))
+        here = [word.replace(volume_pod.MOUNT, str(self.directory), 1) if at == 7 else word for at, word in enumerate(argv)]
+        self.commands.append(argv[6])
+        problem = subprocess.run(here, input=stdin, capture_output=True, check=False, timeout=30)
+        return self.spoil(argv[6], CommandResult(problem.returncode, problem.stdout, problem.stderr.decode()))
 
 
 @pytest.fixture(name="shell")
@@ -42,14 +43,14 @@ def fixture_shell(tmp_path, monkeypatch):
     shell.directory.mkdir()
     monkeypatch.setattr(volume, "run", shell)
     monkeypatch.setattr(volume, "PAUSE_S", 0)
-    monkeypatch.setattr(volume_pod, "ensure_claim", lambda *arguments: None)
+    monkeypatch.setattr(volume_pod, "ensure_pvc", lambda *arguments: None)
     monkeypatch.setattr(volume_pod, "present", lambda *arguments: Container("perf", "pod", "volume"))
     return shell
 
 
 @pytest.fixture(name="store")
 def fixture_store(shell):
-    return VolumeSink("volume", None, "run-1", {"image": "k6"}, SETTINGS)
+    return VolumeSink("volume", None, "run-1", {"image": "k6", "script": SCRIPT}, SETTINGS)
 
 
 @pytest.fixture(name="large")
@@ -71,7 +72,7 @@ def test_a_run_goes_and_comes_back(run, large, store, shell, send, tmp_path):
 
 def test_small_files_travel_together(run, store, shell, send):
     send(store)
-    assert shell.asked.count("unpack") == 3  # the files, the manifest, latest
+    assert shell.commands.count("unpack") == 3  # the files, the manifest, latest
 
 
 def test_what_is_not_there_is_none(store, tmp_path):
@@ -80,14 +81,14 @@ def test_what_is_not_there_is_none(store, tmp_path):
 
 
 @pytest.mark.parametrize("command", ["unpack", "append", "sums", "settle", "read", "size"])
-def test_an_answer_that_is_cut_is_asked_for_again(run, large, store, shell, send, tmp_path, command):
+def test_a_command_with_an_incomplete_response_is_repeated(run, large, store, shell, send, tmp_path, command):
     left = [1]
 
-    def cut(asked, answer):
-        if asked == command and left:
+    def cut(sent, response):
+        if sent == command and left:
             left.pop()
-            return Answer(None, answer.stdout[:-3], "")
-        return answer
+            return CommandResult(None, response.stdout[:-3], "")
+        return response
 
     shell.spoil = cut
     # The manifest of the first publication is read in the second.
@@ -97,41 +98,41 @@ def test_an_answer_that_is_cut_is_asked_for_again(run, large, store, shell, send
 
 
 @pytest.mark.parametrize(
-    ("code", "said", "words"),
+    ("code", "problem", "words"),
     [
-        pytest.param(1, "tar: write error: No space left on device", "the volume is full. Free space on it, or make it larger", id="full"),
-        pytest.param(1, "mkdir: Permission denied", "cannot be written (mkdir: Permission denied). Give publish_pod_fs_group", id="denied"),
-        pytest.param(1, "odd", "gave no whole answer to unpack, 4 times (odd). Look at the pod", id="odd"),
-        pytest.param(None, "", "gave no whole answer to unpack, 4 times (the connection was cut)", id="cut"),
+        pytest.param(1, "tar: write error: No space left on device", "volume full. Free space on it, or enlarge it", id="full"),
+        pytest.param(1, "mkdir: Permission denied", "volume not writable (mkdir: Permission denied). Give publish_pod_fs_group", id="denied"),
+        pytest.param(1, "odd", "incomplete response to unpack, 4 times (odd). Check the pod", id="odd"),
+        pytest.param(None, "", "incomplete response to unpack, 4 times (connection lost)", id="cut"),
     ],
 )
-def test_what_keeps_the_volume_from_taking_files_is_told(run, store, shell, send, code, said, words):
-    shell.spoil = lambda asked, answer: Answer(code, b"", said) if asked == "unpack" else answer
+def test_what_keeps_the_volume_from_taking_files_is_named(run, store, shell, send, code, problem, words):
+    shell.spoil = lambda sent, response: CommandResult(code, b"", problem) if sent == "unpack" else response
     assert words in send(store)["problems"][0]
     assert not (shell.directory / "runs/run-1").exists()
 
 
 def test_damage_on_the_way_is_noticed_before_anything_is_in_place(run, store, shell, send):
-    shell.spoil = lambda asked, answer: Answer(0, answer.stdout.replace(b"a", b"b"), "") if asked == "sums" else answer
-    assert "came with another checksum into the volume" in send(store)["problems"][0]
+    shell.spoil = lambda sent, response: CommandResult(0, response.stdout.replace(b"a", b"b"), "") if sent == "sums" else response
+    assert "checksum in the volume differs from what was sent" in send(store)["problems"][0]
     assert not (shell.directory / "runs/run-1").exists()
 
 
 @pytest.mark.parametrize(("status", "tries"), [(404, 1), (500, 4)])
-def test_trouble_of_the_cluster_is_told(store, monkeypatch, status, tries):
-    asked = []
+def test_trouble_of_the_cluster_is_named(store, monkeypatch, status, tries):
+    sent = []
 
     def fail(*arguments, **options):
-        asked.append(1)
+        sent.append(1)
         raise ClusterError("Pod perf/pod: trouble.", status)
 
     monkeypatch.setattr(volume, "run", fail)
     with pytest.raises(SinkError, match=r"Pod perf/pod: trouble\."):
         store.get("latest")
-    assert len(asked) == tries
+    assert len(sent) == tries
 
 
-def test_a_pod_that_does_not_start_is_told(store, monkeypatch):
+def test_a_pod_that_does_not_start_is_named(store, monkeypatch):
     def fail(*arguments):
         raise ClusterError("Pod perf/pod: did not start.")
 
@@ -149,7 +150,7 @@ def test_the_pod_goes_only_for_good(store, monkeypatch):
     assert gone == [("perf", "results")]
 
 
-def test_a_pod_that_stays_is_told(store, monkeypatch):
+def test_a_pod_that_stays_is_named(store, monkeypatch):
     def fail(*arguments):
         raise ClusterError("Pod perf/pod: is still there.")
 

@@ -1,0 +1,107 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an MLflow server says about itself, and what in it would stop a run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http import HttpOptionError, check_ca_file, read_token
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.client import MlflowClient, check_url
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors import (
+    WORKSPACES_REMEDY,
+    MlflowError,
+    MlflowRefused,
+    from_response,
+    unexpected,
+)
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.workspaces import list_workspaces
+
+_VERSION = re.compile(r"\d+\.\d+[\w.+-]*")
+SERVER_INFO = "/api/3.0/mlflow/server-info"
+TIMEOUT_S = 10.0
+ATTEMPTS = 3
+
+
+def read_server_info(client: MlflowClient) -> dict[str, Any]:
+    """Return {version, workspaces_enabled, store_type} of a healthy server.
+
+    `version` and `store_type` are None where the server keeps them to itself. /health, /version and
+    /api/3.0/mlflow/server-info are requested below the URL's path prefix. Raises MlflowError.
+    """
+    _check_health(client)
+    info = _server_info(client)
+    return {
+        "version": _version(client),
+        "workspaces_enabled": bool(info.get("workspaces_enabled", False)),
+        "store_type": info.get("store_type"),
+    }
+
+
+def _check_health(client: MlflowClient) -> None:
+    """Raise MlflowError unless /health responds with 200 and the text OK."""
+    response = client.request("GET", "/health", attempts=ATTEMPTS)
+    if response.status != 200:
+        raise from_response(client.url, "GET /health", response, client.has_token)
+    if response.data.strip().strip(b'"') != b"OK":
+        raise unexpected(client.url, "GET /health", response)
+
+
+def _server_info(client: MlflowClient) -> dict[str, Any]:
+    try:
+        return client.document("GET", SERVER_INFO, attempts=ATTEMPTS)
+    except MlflowRefused:
+        raise
+    except MlflowError as error:
+        if error.status == 404:  # MLflow before 3.10 has neither this endpoint nor workspaces
+            return {}
+        raise
+
+
+def _version(client: MlflowClient) -> str | None:
+    response = client.request("GET", "/version", attempts=ATTEMPTS)
+    text = response.data[:100].decode("utf-8", "replace").strip()
+    return text if response.status == 200 and _VERSION.fullmatch(text) else None
+
+
+def mlflow_problems(
+    url: str, token_file: str | None = None, ca_file: str | None = None, validate_certs: bool = True, anonymous: bool = False
+) -> list[str]:
+    """Return one sentence with cause and remedy per problem; an empty list means the server can be used.
+
+    Inputs are all checked; requests are sent only when they can be used, and change nothing. `anonymous` sends only those that need no token.
+    """
+    problems = [sentence for sentence in (_sentence(check_url, url), _sentence(read_token, token_file), _sentence(check_ca_file, ca_file)) if sentence]
+    if problems:
+        return problems
+    client = MlflowClient(url, token_file, ca_file, validate_certs, timeout_s=TIMEOUT_S)
+    try:
+        if not read_server_info(client)["workspaces_enabled"]:
+            return [f"MLflow {client.url}: workspaces are disabled on the server. {WORKSPACES_REMEDY}."]
+        if not anonymous:
+            list_workspaces(client)  # the first request that needs the token on every kind of server
+    except MlflowError as error:
+        return [str(error)]
+    finally:
+        client.close()
+    return []
+
+
+def read_server(url: str, token_file: str | None = None, ca_file: str | None = None, validate_certs: bool = True) -> dict[str, Any]:
+    """Return {version, workspaces_enabled, store_type} of the server at `url`. Raises MlflowError."""
+    client = MlflowClient(url, token_file, ca_file, validate_certs, timeout_s=TIMEOUT_S)
+    try:
+        return read_server_info(client)
+    finally:
+        client.close()
+
+
+def _sentence(check: Callable[[Any], Any], value: Any) -> str | None:
+    try:
+        check(value)
+    except (MlflowError, HttpOptionError) as error:
+        return str(error)
+    return None

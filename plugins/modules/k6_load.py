@@ -1,0 +1,207 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Module: start k6 on a generator of any kind, fetch the files that it left, or stop it."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: k6_load
+version_added: 0.2.0
+short_description: Start k6 on a load generator, fetch the files that it left, or stop it
+author:
+  - perfscale.mlflow contributors (@perfscale)
+description:
+  - Runs k6 as a detached process of this machine or in the pod of M(perfscale.mlflow.generator_pod), as C(generator.kind) of C(target.json) says.
+  - The load outlives its controller; in a pod also the connection and the API server.
+  - A second start of the same plan attaches to a running k6, or uses one that ended well while no controller watched.
+  - Each start has a directory of its own below C(attempts); C(state.json) names the latest one and where it runs.
+  - Tokens and CA bundle reach a pod through its Secret, whose new content is seen in the pod before the load starts.
+extends_documentation_fragment:
+  - perfscale.mlflow.cluster_connection
+attributes:
+  check_mode:
+    description: Can run in check mode without changing anything.
+    support: full
+options:
+  state:
+    description:
+      - V(started) starts the load or attaches to it.
+      - V(fetched) brings the files of a load that has ended to the controller, verified by checksum, and deletes them in the pod.
+      - V(stopped) stops the load and fetches the files that it left.
+    type: str
+    choices: [started, fetched, stopped]
+    default: started
+  directory:
+    description:
+      - Where C(state.json) and the attempts lie on the controller.
+      - With O(state=stopped) also the directory of a run, whose every load is stopped.
+    type: path
+    required: true
+  generator:
+    description:
+      - The generator of C(target.json), with its C(kind) V(process) or V(pod).
+      - V(process) needs C(binary), the path of k6. V(pod) needs C(namespace) and C(pod).
+    type: dict
+    required: true
+  workload:
+    description: Whether the load of a cell or the prefill of the data set is started; decides about script and schema.
+    type: str
+    choices: [load, prefill]
+    default: load
+  script:
+    description: Name of another script in O(scripts) that takes the configuration of the O(workload).
+    type: str
+  scripts:
+    description: Directory of the scripts of k6, required with O(state=started). A pod has its own copy.
+    type: path
+  config:
+    description:
+      - The configuration of the script, without secrets; it names files of the controller that hold tokens.
+      - Checked against the schema of the O(workload).
+    type: dict
+    default: {}
+  ca_file:
+    description: PEM bundle of the certificate authorities that k6 trusts instead of the system's or the image's.
+    type: path
+  plan_digest:
+    description: Digest of the plan that the load belongs to.
+    type: str
+    default: ""
+  reuse_finished:
+    description: Whether a load that ended well and is not recorded yet is used instead of a new one.
+    type: bool
+    default: true
+  raw:
+    description: Whether O(state=fetched) brings the raw output too.
+    type: bool
+    default: true
+  schema_directory:
+    description: The directory of the JSON Schemas, required with O(state=started).
+    type: path
+requirements:
+  - jsonschema
+  - psutil
+  - kubernetes (a generator in a cluster)
+"""
+
+EXAMPLES = r"""
+- name: Start the load of a cell
+  perfscale.mlflow.k6_load:
+    directory: /results/run-1/cells/t1-c5-r1
+    generator: "{{ target.generator }}"
+    scripts: /collection/files/k6
+    config: "{{ load_config }}"
+    schema_directory: /collection/files/schemas
+
+- name: Fetch the files of the load
+  perfscale.mlflow.k6_load:
+    state: fetched
+    directory: /results/run-1/cells/t1-c5-r1
+    generator: "{{ target.generator }}"
+
+- name: Stop every load of a run
+  perfscale.mlflow.k6_load:
+    state: stopped
+    directory: /results/run-1
+    generator:
+      kind: process
+"""
+
+RETURN = r"""
+attempt:
+  description:
+    - The attempt that runs, with the keys n, directory, handle, started (epoch seconds) and attached.
+    - The handle of a process has pid and start_time. That of a pod has pod_uid, namespace, pod, container, restarts, node, and the directory in the pod.
+    - Empty with other states.
+  returned: success
+  type: dict
+fetched:
+  description: The files that O(state=fetched) brought, with the keys files, bytes and seconds. Empty with other states.
+  returned: success
+  type: dict
+retry:
+  description: Whether the generator was lost, so that the same load may be retried on another one.
+  returned: failure
+  type: bool
+"""
+
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.attempt import latest_attempt, stop_all
+from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.backend import (
+    ERRORS,
+    WORKLOADS,
+    GeneratorLostError,
+    Load,
+    MissingLibraryError,
+    create_backend,
+)
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.options import connection_spec
+
+
+def argument_spec():
+    """Return the module's options."""
+    return {
+        **connection_spec(),
+        "state": {"type": "str", "choices": ["started", "fetched", "stopped"], "default": "started"},
+        "directory": {"type": "path", "required": True},
+        "generator": {"type": "dict", "required": True},
+        "workload": {"type": "str", "choices": list(WORKLOADS), "default": "load"},
+        "script": {"type": "str"},
+        "scripts": {"type": "path"},
+        "config": {"type": "dict", "default": {}},
+        "ca_file": {"type": "path"},
+        "plan_digest": {"type": "str", "default": ""},
+        "reuse_finished": {"type": "bool", "default": True},
+        "raw": {"type": "bool", "default": True},
+        "schema_directory": {"type": "path"},
+    }
+
+
+def run(params):
+    """Return the module's result for its options. Raises ERRORS and MissingLibraryError."""
+    backend, directory = create_backend(params["generator"].get("kind"), params), Path(params["directory"])
+    if params["state"] == "stopped":
+        return {"changed": stop_all(backend, directory), "attempt": {}, "fetched": {}}
+    if params["state"] == "fetched":
+        fetched = backend.fetch(latest_attempt(directory), params["raw"])
+        return {"changed": bool(fetched["files"]), "attempt": {}, "fetched": fetched}
+    load = Load(
+        directory=directory,
+        generator=params["generator"],
+        config=params["config"],
+        scripts_dir=params["scripts"],
+        schema_dir=params["schema_directory"],
+        workload=params["workload"],
+        script=params["script"] or "",
+        ca_file=params["ca_file"],
+        plan_digest=params["plan_digest"],
+        is_finished_reusable=params["reuse_finished"],
+    )
+    attempt = backend.start(load)
+    return {"changed": not attempt["attached"], "attempt": attempt, "fetched": {}}
+
+
+def main():
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec=argument_spec(),
+        required_if=[("state", "started", ["scripts", "schema_directory"])],
+        supports_check_mode=True,
+    )
+    if module.check_mode:
+        module.exit_json(changed=True, attempt={}, fetched={})
+    try:
+        result = run(module.params)
+    except MissingLibraryError as error:
+        module.fail_json(msg=missing_required_lib(error.libraries), exception=error.trace)
+    except ERRORS as error:
+        module.fail_json(msg=str(error), retry=isinstance(error, GeneratorLostError))
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

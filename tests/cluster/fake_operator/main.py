@@ -1,0 +1,151 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A fake of the MLflow operator: serves the fields of the MLflow resource that this collection sets, and starts the real MLflow image.
+
+It does for the tests what the real operator was seen to do (objects, order of status), no more: no leader election, no gateway, no retries of a
+migration. It runs in a pod (manifests/deployment.yml) or as a process with a kubeconfig. Environment: POD_NAMESPACE, MLFLOW_IMAGE,
+SUPPORTED_MLFLOW_VERSION, and if wanted EXPOSE_METRICS and MIGRATION_BACKOFF_LIMIT.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import children
+import kubernetes
+import status
+import urllib3
+
+RESOURCE = "/apis/mlflow.opendatahub.io/v1/mlflows/mlflow"
+POLL_S = 0.2
+PLURALS = {"NetworkPolicy": "networkpolicies"}
+
+
+class Server:
+    """The API server, as far as the fake needs it."""
+
+    def __init__(self) -> None:
+        kubernetes.config.load_config()
+        self._configuration = kubernetes.client.Configuration.get_default_copy()
+        self._pool = kubernetes.client.rest.RESTClientObject(self._configuration).pool_manager
+
+    def request(self, method: str, path: str, body: Any = None, content_type: str = "application/json", **query: str) -> dict[str, Any] | None:
+        """Returns an answer, or None for what does not exist (or exists already). Raises RuntimeError."""
+        login = {setting["key"]: setting["value"] for setting in self._configuration.auth_settings().values() if setting["in"] == "header"}
+        url = self._configuration.host.rstrip("/") + path + ("?" + urlencode(query) if query else "")
+        answer = self._pool.request(
+            method, url, body=None if body is None else json.dumps(body).encode(), headers={"content-type": content_type, **login}, timeout=urllib3.Timeout(10)
+        )
+        if answer.status in (404, 409):
+            return None
+        if answer.status >= 300:
+            raise RuntimeError(f"{method} {path}: {answer.status} {answer.data[:300]!r}")
+        return json.loads(answer.data)
+
+    def apply(self, manifest: dict[str, Any]) -> dict[str, Any] | None:
+        """Makes an object as the manifest says."""
+        return self.request("PATCH", path_of(manifest), manifest, "application/apply-patch+yaml", fieldManager="mlflow-operator", force="true")
+
+
+def path_of(manifest: dict[str, Any]) -> str:
+    """Returns the path of an object of the kinds in children.py."""
+    version, kind, metadata = manifest["apiVersion"], manifest["kind"], manifest["metadata"]
+    root = f"/apis/{version}" if "/" in version else f"/api/{version}"
+    place = f"/namespaces/{metadata['namespace']}" if "namespace" in metadata else ""
+    return f"{root}{place}/{PLURALS.get(kind, kind.lower() + 's')}/{metadata['name']}"
+
+
+class Operator:
+    """Brings what exists to what the resource says, one step at a time."""
+
+    def __init__(self, server: Server, environment: dict[str, str]) -> None:
+        self.server = server
+        self.namespace = environment["POD_NAMESPACE"]
+        self.image = environment["MLFLOW_IMAGE"]
+        self.version = environment["SUPPORTED_MLFLOW_VERSION"]
+        self.exposes_metrics = environment.get("EXPOSE_METRICS") == "true"
+        self.backoff_limit = int(environment.get("MIGRATION_BACKOFF_LIMIT", "3"))
+        self.applied: tuple[Any, ...] = ()
+
+    def step(self) -> None:
+        """Looks once and does what is missing."""
+        resource = self.server.request("GET", RESOURCE)
+        if resource is None or resource["metadata"].get("deletionTimestamp"):
+            self.applied = ()
+            return
+        before = resource.get("status") or {}
+        migrated = before.get("version") == self.version
+        found = self.look(resource)
+        image = (resource["spec"].get("image") or {}).get("image") or self.image
+        may_run = migrated or found.migration == "succeeded"
+        wanted = (resource["metadata"]["uid"], resource["metadata"]["generation"], may_run)
+        replicas = resource["spec"].get("replicas", 1) if may_run else 0
+        if self.applied != wanted or found.replicas != replicas:
+            for manifest in children.surroundings(resource, self.namespace):
+                self.server.apply(manifest)
+            self.server.apply(children.deployment(resource, self.namespace, image, self.exposes_metrics, replicas))
+            if not migrated and found.migration == "absent":
+                self.server.apply(children.migration(resource, self.namespace, image, self.version, self.backoff_limit))
+            self.applied = wanted
+            found = self.look(resource)
+        self.tell(resource, before, status.steps(found, resource["metadata"]["generation"], migrated))
+
+    def look(self, resource: dict[str, Any]) -> status.Seen:
+        """Returns how migration and Deployment are."""
+        name = children.migration_name(self.version, resource["metadata"]["generation"])
+        job = self.server.request("GET", f"/apis/batch/v1/namespaces/{self.namespace}/jobs/{name}")
+        ended = {entry["type"] for entry in ((job or {}).get("status") or {}).get("conditions") or [] if entry["status"] == "True"}
+        migration = "absent" if job is None else "succeeded" if "Complete" in ended else "failed" if "Failed" in ended else "running"
+        deployment = self.server.request("GET", f"/apis/apps/v1/namespaces/{self.namespace}/deployments/{children.NAME}") or {}
+        counts, replicas = deployment.get("status") or {}, (deployment.get("spec") or {}).get("replicas", 0)
+        now = counts.get("observedGeneration", 0) >= (deployment.get("metadata") or {}).get("generation", 0)
+        whole = all(counts.get(name, 0) == replicas for name in ("readyReplicas", "updatedReplicas", "replicas"))
+        exit_code = self.exit_code(name) if migration == "failed" else None
+        return status.Seen(migration, exit_code, counts.get("readyReplicas", 0), replicas, bool(replicas) and now and whole)
+
+    def exit_code(self, job: str) -> int | None:
+        """Returns how the last pod of a Job ended."""
+        pods = self.server.request("GET", f"/api/v1/namespaces/{self.namespace}/pods", labelSelector=f"job-name={job}") or {"items": []}
+        states = [entry.get("state") or {} for pod in pods["items"] for entry in (pod.get("status") or {}).get("containerStatuses") or []]
+        return next((state["terminated"]["exitCode"] for state in reversed(states) if "terminated" in state), None)
+
+    def tell(self, resource: dict[str, Any], before: dict[str, Any], steps: list[list[dict[str, Any]]]) -> None:
+        """Writes each step into the status, if it says something new."""
+        address = {"url": f"https://{children.NAME}.{self.namespace}.svc:{children.PORT}{children.PREFIX}"}
+        known = {entry["type"]: entry for entry in before.get("conditions") or []}
+        for conditions in steps:
+            news = {entry["type"]: entry for entry in conditions if not same(known.get(entry["type"]), entry)}
+            version = self.version if any(entry["reason"] == "MigrationSucceeded" for entry in conditions) else before.get("version")
+            if news or address != before.get("address"):
+                known |= news
+                body = {"status": {"conditions": list(known.values()), "address": address, **({"version": version} if version else {})}}
+                self.server.request("PATCH", f"{RESOURCE}/status", body, "application/merge-patch+json")
+                before = {**before, "address": address, "version": version}
+
+
+def same(one: dict[str, Any] | None, other: dict[str, Any]) -> bool:
+    """Returns whether two conditions say the same, whenever they began."""
+    return {**(one or {}), "lastTransitionTime": ""} == {**other, "lastTransitionTime": ""}
+
+
+def main() -> None:
+    """Works until it is killed; what fails is said and tried again."""
+    operator = Operator(Server(), dict(os.environ))
+    while True:
+        try:
+            operator.step()
+            Path("/tmp/ready").touch()
+        except (RuntimeError, urllib3.exceptions.HTTPError, KeyError) as error:
+            print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
+        time.sleep(POLL_S)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,6 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Real programs that tests and benchmarks run, started and stopped in directories of their own."""
+
+from __future__ import annotations

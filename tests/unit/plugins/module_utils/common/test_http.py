@@ -1,0 +1,377 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The HTTP layer against a real server: what is retried, when, for how long, and which error stands for which failure."""
+
+from __future__ import annotations
+
+import copy
+import datetime
+import email.utils
+import socket
+import time
+
+import kubernetes
+import pytest
+import urllib3
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common import http
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http import ErrorKind, HttpClient, HttpError, HttpOptionError, Response, RetryPolicy
+from fakes.fake_http_server import RESET, FakeHttpServer, Reply, in_turn, self_signed
+
+OK = Reply(200, b"done")
+
+
+class Clock:
+    """A monotonic clock that only sleeping moves."""
+
+    def __init__(self):
+        self.now = 1000.0
+        self.pauses = []
+
+    def monotonic(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.pauses.append(seconds)
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Pauses are noted and not waited for."""
+    fake = Clock()
+    monkeypatch.setattr(http.time, "sleep", fake.sleep)
+    monkeypatch.setattr(http.time, "monotonic", fake.monotonic)
+    return fake
+
+
+@pytest.fixture
+def server():
+    with FakeHttpServer(in_turn(OK)) as running:
+        yield running
+
+
+@pytest.fixture
+def client():
+    created = HttpClient(timeout_s=5)
+    yield created
+    created.close()
+
+
+@pytest.mark.parametrize("failure", [*(Reply(status) for status in sorted(http.RETRY_STATUSES)), RESET], ids=lambda reply: str(reply.status or "reset"))
+def test_idempotent_requests_are_retried(server, client, clock, failure):
+    server.respond = in_turn(failure, failure, OK)
+    response = client.request("GET", f"{server.url}/x", headers={"A": "b"})
+    assert (response.status, response.data, response.is_success) == (200, b"done", True)
+    assert [request.headers["A"] for request in server.requests] == ["b"] * 3
+    assert len(clock.pauses) == 2
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 413, 501])
+def test_other_statuses_are_returned_at_once(server, client, clock, status):
+    server.respond = in_turn(Reply(status, b"no", {"Retry-After": "1"}))
+    assert client.request("GET", server.url).status == status
+    assert len(server.requests) == 1
+
+
+def test_the_last_response_is_returned(server, client, clock):
+    server.respond = in_turn(Reply(503, b"down"))
+    assert client.request("GET", server.url).data == b"down"
+    assert len(server.requests) == http.ATTEMPTS
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
+def test_other_methods_are_not_repeated_once_they_may_have_been_carried_out(server, client, clock, method):
+    server.respond = in_turn(Reply(503))
+    assert client.request(method, server.url, b"x").status == 503
+    server.respond = in_turn(RESET)
+    with pytest.raises(HttpError) as caught:
+        client.request(method, server.url, b"x")
+    assert caught.value.kind == ErrorKind.CONNECTION
+    assert len(server.requests) == 2
+
+
+def test_every_method_is_repeated_where_nothing_was_done(server, client, clock):
+    server.respond = in_turn(Reply(429), OK)
+    assert client.request("POST", server.url, b"x").status == 200
+    with pytest.raises(HttpError, match="connection refused"):
+        client.request("POST", "http://127.0.0.1:1", b"x", retry=RetryPolicy(2))
+    assert len(clock.pauses) == 3
+
+
+def test_a_caller_can_say_that_a_post_is_repeatable(server, client, clock):
+    server.respond = in_turn(Reply(502), RESET, OK)
+    assert client.request("POST", server.url, b"x", retry=RetryPolicy(allowed_methods=None)).status == 200
+    assert [request.body for request in server.requests] == [b"x"] * 3
+
+
+def test_a_file_is_sent_whole_each_time(server, client, clock, tmp_path):
+    file = tmp_path / "body"
+    file.write_bytes(b"0123456789" * 10000)
+    server.respond = in_turn(Reply(503), OK)
+    client.request("PUT", server.url, file)
+    assert [request.body for request in server.requests] == [file.read_bytes()] * 2
+    assert server.requests[0].headers["Content-Length"] == "100000"
+
+
+def test_a_response_that_cannot_change_is_final(server, client, clock):
+    server.respond = in_turn(Reply(503, b"FEATURE_DISABLED"))
+    policy = RetryPolicy(is_final=lambda response: b"FEATURE_DISABLED" in response.data)
+    assert client.request("GET", server.url, retry=policy).status == 503
+    assert len(server.requests) == 1
+
+
+def test_pauses_double_within_their_jitter(server, client, clock):
+    server.respond = in_turn(Reply(503))
+    client.request("GET", server.url, retry=RetryPolicy(9))
+    expected = [min(http.PAUSE_FIRST_S * 2**number, http.PAUSE_MAX_S) for number in range(9)]
+    assert all(base * (1 - http.JITTER) <= pause <= base * (1 + http.JITTER) for base, pause in zip(expected, clock.pauses, strict=True))
+    assert [pause / base for base, pause in zip(expected, clock.pauses, strict=True)] != [clock.pauses[0] / expected[0]] * 9
+
+
+def _http_date(seconds):
+    return email.utils.format_datetime(datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=seconds), usegmt=True)
+
+
+@pytest.mark.parametrize(
+    ("sent", "low", "high"),
+    [
+        pytest.param("3", 3.0, 3.0 + http.PAUSE_FIRST_S, id="seconds"),
+        pytest.param("0", 0.0, http.PAUSE_FIRST_S, id="at once"),
+        pytest.param("86400", http.RETRY_AFTER_MAX_S, http.RETRY_AFTER_MAX_S + http.PAUSE_FIRST_S, id="capped"),
+        pytest.param(_http_date(3600), http.RETRY_AFTER_MAX_S, http.RETRY_AFTER_MAX_S + http.PAUSE_FIRST_S, id="date"),
+        pytest.param("soon", http.PAUSE_FIRST_S * (1 - http.JITTER), http.PAUSE_FIRST_S * (1 + http.JITTER), id="malformed"),
+    ],
+)
+def test_retry_after_is_respected_up_to_its_cap(server, client, clock, sent, low, high):
+    server.respond = in_turn(Reply(429, headers={"Retry-After": sent}), OK)
+    client.request("GET", server.url)
+    assert len(clock.pauses) == 1
+    assert low <= clock.pauses[0] <= high
+
+
+def test_no_attempt_begins_after_the_time_limit(server, client, clock):
+    server.respond = in_turn(Reply(503, b"down"))
+    assert client.request("GET", server.url, retry=RetryPolicy(1000, time_limit_s=20)).data == b"down"
+    assert clock.now < 1020
+    server.respond = in_turn(RESET)
+    with pytest.raises(HttpError):
+        client.request("GET", server.url, retry=RetryPolicy(1000, time_limit_s=20))
+    assert clock.now < 1040
+    assert len(server.requests) > 6
+
+
+def test_a_pause_that_would_pass_the_time_limit_is_not_waited_for(server, client, clock):
+    server.respond = in_turn(Reply(429, headers={"Retry-After": "9"}))
+    client.request("GET", server.url, retry=RetryPolicy(time_limit_s=5))
+    assert clock.pauses == []
+
+
+def test_time_runs_from_the_first_failure_for_clients_that_do_not_start_it(server, clock):
+    """Kubernetes' client hands the same policy to every request of its pool."""
+    server.respond = in_turn(Reply(503))
+    pool = urllib3.PoolManager(retries=copy.deepcopy(RetryPolicy(1000, time_limit_s=20)))
+    for begun in (1000.0, 5000.0):
+        clock.now = begun
+        assert pool.request("GET", server.url).status == 503
+        assert begun < clock.now < begun + 20
+
+
+def test_a_download_is_handed_over_in_blocks(server, client, clock, tmp_path):
+    server.respond = in_turn(Reply(503), Reply(200, b"x" * (3 << 20)))
+    with (tmp_path / "copy").open("wb") as stream:
+        assert client.download(server.url, stream.writelines) == 200
+    assert (tmp_path / "copy").read_bytes() == b"x" * (3 << 20)
+    server.respond = in_turn(Reply(404, b"no"))
+    assert client.download(server.url, pytest.fail) == 404
+
+
+def test_a_download_that_is_cut_is_an_error(server, client):
+    server.respond = in_turn(Reply(200, b"half", length=8, is_cut=True))
+    with pytest.raises(HttpError) as caught:
+        client.download(server.url, list)
+    assert caught.value.kind == ErrorKind.CONNECTION
+
+
+def test_connections_are_kept_and_redirects_not_followed(server, client):
+    server.respond = in_turn(OK, Reply(302, headers={"Location": f"{server.url}/login"}))
+    assert client.request("GET", server.url).status == 200
+    response = client.request("GET", server.url)
+    assert response.is_redirect
+    assert response.headers["location"] == f"{server.url}/login"
+    assert (server.connections, len(server.requests)) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("url", "kind", "reason", "repeats"),
+    [
+        pytest.param("http://127.0.0.1:1", ErrorKind.REFUSED, "connection refused", 5, id="refused"),
+        pytest.param("http://no-such-host.invalid", ErrorKind.NAME, "host name cannot be resolved", 0, id="name"),
+    ],
+)
+def test_failures_to_connect_have_a_kind(client, clock, url, kind, reason, repeats):
+    with pytest.raises(HttpError) as caught:
+        client.request("GET", url)
+    assert (caught.value.kind, caught.value.reason) == (kind, reason)
+    assert len(clock.pauses) == repeats
+
+
+def test_a_silent_server_times_out():
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(HttpError) as caught:
+        HttpClient(timeout_s=0.2).request("GET", f"http://127.0.0.1:{silent.getsockname()[1]}", retry=RetryPolicy(0))
+    assert (caught.value.kind, caught.value.reason) == (ErrorKind.TIMEOUT, "timed out")
+
+
+def test_a_server_without_tls_is_told_from_an_untrusted_one(server, client, clock):
+    with pytest.raises(HttpError) as caught:
+        client.request("GET", server.url.replace("http:", "https:"))
+    assert caught.value.kind == ErrorKind.TLS
+    assert clock.pauses == []
+
+
+@pytest.fixture(scope="module")
+def tls(tmp_path_factory):
+    """The context of a server and its CA file; the certificate is for 127.0.0.1 alone."""
+    return self_signed(tmp_path_factory.mktemp("tls"))
+
+
+def test_certificates_are_verified(tls, clock):
+    with FakeHttpServer(in_turn(OK), tls[0]) as server:
+        assert HttpClient(ca_file=str(tls[1])).request("GET", server.url).status == 200
+        assert HttpClient(validate_certs=False).request("GET", server.url).status == 200
+        for method in ("GET", "POST"):
+            with pytest.raises(HttpError) as caught:
+                HttpClient().request(method, server.url)
+            assert (caught.value.kind, caught.value.reason) == (ErrorKind.CERTIFICATE, "self-signed certificate")
+        with pytest.raises(HttpError) as caught:
+            HttpClient(ca_file=str(tls[1])).request("GET", server.url.replace("127.0.0.1", "localhost"))
+        assert caught.value.kind == ErrorKind.CERTIFICATE
+        assert "'localhost'" in caught.value.reason
+    assert clock.pauses == []
+
+
+@pytest.mark.parametrize(
+    ("content", "part"),
+    [
+        pytest.param(None, "not readable", id="absent"),
+        pytest.param(b"hello", "no PEM certificate", id="no PEM"),
+        pytest.param(b"\xff", "not a text file", id="binary"),
+    ],
+)
+def test_unusable_ca_files_are_named(tmp_path, content, part):
+    file = tmp_path / "ca.pem"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(HttpOptionError, match=rf"CA file {file}: {part}"):
+        HttpClient(ca_file=str(file))
+
+
+def test_a_token_file_holds_one_token(tmp_path):
+    (tmp_path / "token").write_text("abc\n", encoding="utf-8")
+    assert http.read_token(str(tmp_path / "token")) == "abc"
+    assert http.read_token(None) is None
+
+
+@pytest.mark.parametrize(
+    ("content", "part"),
+    [
+        pytest.param(None, "not readable", id="absent"),
+        pytest.param(b"", "no single bearer token", id="empty"),
+        pytest.param(b"a-secret b", "no single bearer token", id="two words"),
+        pytest.param("tök".encode(), "no single bearer token", id="not ASCII"),
+        pytest.param(b"\xff\xfe", "not a text file", id="binary"),
+    ],
+)
+def test_other_token_files_are_named_without_their_content(tmp_path, content, part):
+    if content is not None:
+        (tmp_path / "token").write_bytes(content)
+    with pytest.raises(HttpOptionError, match=f"Token file .*token: {part}") as caught:
+        http.read_token(str(tmp_path / "token"))
+    assert "a-secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        pytest.param(b" two\n lines ", "two lines", id="plain"),
+        pytest.param(b"<html><b>Bad</b> gateway</html>", "Bad gateway", id="HTML"),
+        pytest.param(b"x" * 500, "x" * 200, id="long"),
+        pytest.param(b"\xff", "\ufffd", id="binary"),
+    ],
+)
+def test_the_text_of_a_response_is_short_and_plain(body, text):
+    assert Response(500, {}, body).text() == text
+
+
+@pytest.mark.parametrize("shift", [0, 60, -60])
+def test_the_servers_clock_is_read(shift):
+    response = Response(200, {"date": email.utils.formatdate(time.time() + shift, usegmt=True)})
+    assert response.date() == pytest.approx(time.time() + shift, abs=1.5)
+
+
+@pytest.mark.parametrize("headers", [{}, {"date": "noon"}])
+def test_a_server_without_a_clock_has_no_date(headers):
+    assert Response(200, headers).date() is None
+
+
+@pytest.mark.parametrize(
+    ("error", "problem"),
+    [
+        pytest.param(
+            "SSL validation failed for https://h/b [SSL] certificate verify failed: unable to get local issuer certificate (_ssl.c:1006)",
+            "unable to get local issuer certificate",
+            id="botocore",
+        ),
+        pytest.param("hostname 'a' doesn't match 'b'", "hostname 'a' doesn't match 'b'", id="name"),
+        pytest.param("connection reset", None, id="another error"),
+    ],
+)
+def test_certificate_problems_are_recognized(error, problem):
+    assert http.certificate_problem(Exception(error)) == problem
+
+
+@pytest.mark.parametrize(
+    ("environment", "url", "proxy"),
+    [
+        pytest.param({"http_proxy": "http://proxy:3128"}, "http://prometheus.example/x", "http://proxy:3128", id="by scheme"),
+        pytest.param({"http_proxy": "http://proxy:3128"}, "https://prometheus.example/x", None, id="other scheme"),
+        pytest.param({"http_proxy": "http://proxy:3128", "no_proxy": ".example"}, "http://prometheus.example/x", None, id="exempt"),
+        pytest.param({"http_proxy": "http://proxy:3128"}, "http://127.0.0.1:9090", None, id="loopback"),
+    ],
+)
+def test_the_proxy_of_the_environment(monkeypatch, environment, url, proxy):
+    for name in ("http_proxy", "https_proxy", "no_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert http.environment_proxy(url) == proxy
+
+
+def test_requests_go_through_a_proxy(server):
+    response = HttpClient(proxy=server.url).request("GET", "http://prometheus.example/x")
+    assert response.status == 200
+    assert server.requests[0].path == "http://prometheus.example/x"
+
+
+def test_kubernetes_client_follows_the_policy(server, clock):
+    """Creations are repeated only where the API server did nothing, which a response's text can tell too."""
+    no_account = Reply(403, b"error looking up service account")
+    policy = RetryPolicy(
+        status_forcelist=http.RETRY_STATUSES | {403}, unprocessed=http.UNPROCESSED_STATUSES | {403}, is_final=lambda response: response.data == b"Forbidden"
+    )
+    configuration = kubernetes.client.Configuration(host=server.url, retries=policy)
+    api = kubernetes.client.CoreV1Api(kubernetes.client.ApiClient(copy.deepcopy(configuration)))
+    created = Reply(201, b'{"kind": "Pod"}', {"Content-Type": "application/json"})
+    server.respond = in_turn(no_account, Reply(429), created)
+    assert api.create_namespaced_pod("n", {}).kind == "Pod"
+    server.respond = in_turn(Reply(503), RESET, Reply(200, created.body, created.headers))
+    assert api.read_namespaced_pod("p", "n").kind == "Pod"
+    assert len(server.requests) == 6
+    for reply, status in ((Reply(500), 500), (Reply(403, b"Forbidden"), 403)):
+        server.respond = in_turn(reply)
+        with pytest.raises(kubernetes.client.ApiException) as caught:
+            api.create_namespaced_pod("n", {})
+        assert caught.value.status == status
+    assert len(server.requests) == 8

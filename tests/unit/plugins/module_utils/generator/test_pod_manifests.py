@@ -1,0 +1,46 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The manifests of the generator's pod."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.generator import pod_manifests
+from fakes.fake_generator_pod import AVOID, ROOT, settings_of
+
+SCRIPTS = pod_manifests.scripts(ROOT / "files" / "k6")
+
+
+def test_the_pod_is_restricted_and_holds_no_secret():
+    spec = pod_manifests.pod(settings_of(run_as_user=7, fs_group=8, image_pull_secrets=["pull"], mlflow_url="http://m"), SCRIPTS)["spec"]
+    container = spec["containers"][0]
+    assert spec["securityContext"] == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}, "runAsUser": 7, "fsGroup": 8}
+    assert container["securityContext"] == {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
+    assert not spec["automountServiceAccountToken"]
+    assert not spec["enableServiceLinks"]
+    assert spec["imagePullSecrets"] == [{"name": "pull"}]
+    assert {"name": "MLFLOW_URL", "value": "http://m"} in container["env"]
+    paths = [item["path"] for item in spec["volumes"][0]["configMap"]["items"]]
+    assert {"mlflow_scale_test.js", "lib/settings.js", "journeys/training.js", "pod/load.sh"} <= set(paths)
+
+
+def test_the_scripts_fit_into_a_config_map():
+    data = pod_manifests.config_map(settings_of(), SCRIPTS)["data"]
+    assert "lib__settings.js" in data
+    assert sum(len(text.encode()) for text in data.values()) < 2**20
+
+
+@pytest.mark.parametrize("required", [pytest.param(True, id="required"), pytest.param(False, id="preferred")])
+def test_anti_affinity_reaches_other_namespaces(required):
+    rules = pod_manifests.affinity(AVOID, required)["podAntiAffinity"]
+    (name, entries), = rules.items()
+    assert name.startswith("required" if required else "preferred")
+    terms = entries if required else [entry["podAffinityTerm"] for entry in entries]
+    assert [term.get("namespaceSelector") for term in terms] == [{}, None]
+    assert terms[1]["namespaces"] == ["data"]
+
+
+def test_nothing_to_avoid_is_no_affinity():
+    assert "affinity" not in pod_manifests.pod(settings_of(avoid=[]), SCRIPTS)["spec"]

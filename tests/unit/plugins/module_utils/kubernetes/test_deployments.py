@@ -1,0 +1,41 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import copy
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import deployments
+from fakes.fake_cluster import FakeCluster
+from fakes.workloads import deployment, event, pod
+
+CORE = "/api/v1/namespaces/odh"
+PATH = "/apis/apps/v1/namespaces/odh/deployments/mlflow"
+
+
+def test_a_deployment_with_its_pods_and_claims() -> None:
+    deployed = copy.deepcopy(deployment(readyReplicas=0))
+    deployed["spec"]["template"]["spec"]["volumes"] = [{"name": "d", "persistentVolumeClaim": {"claimName": "data"}}, {"name": "t", "emptyDir": {}}]
+    owned = pod("mlflow-1")
+    owned["metadata"]["ownerReferences"] = [{"name": "mlflow-abc"}]
+    server = FakeCluster((PATH, deployed), (f"{CORE}/pods/mlflow-1", owned))
+    server.objects[f"{CORE}/persistentvolumeclaims/data"] = {"metadata": {"name": "data"}, "status": {"phase": "Pending"}}
+    server.objects[f"{CORE}/events/1"] = {**event("mlflow-abc", "quota", "1"), "metadata": {}}
+    seen, outcome = deployments.wait_ready(server, "odh", "mlflow", 0, 60)
+    assert deployments.outcome_facts(outcome)["reasons"] == [
+        "Deployment mlflow: 0 of 1 replicas ready, 1 updated, 1 present",
+        "PersistentVolumeClaim data: Pending",
+    ]
+    assert deployments.diagnose(server, "odh", seen) == ["Pod mlflow-abc: Failed (quota)"]
+    assert deployments.facts(seen) == {"exists": True, "owned": False, "run_id": "", "images": {"mlflow": "mlflow:1"}, "pods": ["mlflow-1"], "nodes": ["node0"]}
+
+
+def test_a_deployment_that_is_not_there() -> None:
+    seen, outcome = deployments.wait_ready(FakeCluster(), "odh", "mlflow", 0, 60)
+    assert deployments.outcome_facts(outcome)["reasons"] == ["Deployment mlflow: does not exist"]
+    assert deployments.diagnose(FakeCluster(), "odh", seen) == []
+    assert deployments.facts(seen) == {"exists": False, "owned": False, "run_id": "", "images": {}, "pods": [], "nodes": []}
+
+
+def test_a_deployment_that_is_rolled_out() -> None:
+    assert deployments.check_readiness(deployments.State("mlflow", deployment())).ready

@@ -1,0 +1,133 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import ownership
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.lease import acquire, expiry, release
+
+PATH = "/apis/coordination.k8s.io/v1/namespaces/a/leases"
+LEASE = f"{PATH}/perfscale-mlflow"
+
+
+@pytest.fixture
+def clock(cluster, monkeypatch):
+    """The API server's clock, in epoch seconds."""
+    now = [1_795_521_600.0]
+    monkeypatch.setattr(cluster, "server_time", lambda: now[0])
+    return now
+
+
+def spec(server):
+    return server.get(LEASE)["spec"]
+
+
+def test_acquires_a_free_lease(server, cluster, clock):
+    found = acquire(cluster, "a", "r1", 600)
+    assert found == {"holder": "r1", "until": clock[0] + 600, "until_at": "2026-11-24T12:10:00Z", "taken_over": ""}
+    assert spec(server)["acquireTime"] == "2026-11-24T12:00:00.000000Z"
+    assert ownership.is_ours(server.get(LEASE))
+
+
+def test_fails_for_a_second_run_and_names_the_first(server, cluster, clock):
+    acquire(cluster, "a", "r1", 600)
+    clock[0] += 599
+    with pytest.raises(ClusterError, match=r"^Lease a/perfscale-mlflow: held by run r1 until 2026-11-24T12:10:00Z, .* before starting run r2\.$"):
+        acquire(cluster, "a", "r2", 600)
+    assert spec(server)["holderIdentity"] == "r1"
+
+
+def test_the_holder_renews_it(server, cluster, clock):
+    acquire(cluster, "a", "r1", 600)
+    clock[0] += 60
+    assert acquire(cluster, "a", "r1", 900)["until"] == clock[0] + 900
+    assert spec(server)["acquireTime"] < spec(server)["renewTime"]
+    assert spec(server)["leaseTransitions"] == 0
+
+
+def test_a_renewal_does_not_shorten(cluster, clock):
+    until = acquire(cluster, "a", "r1", 600)["until"]
+    clock[0] += 10
+    assert until <= acquire(cluster, "a", "r1", 60)["until"] <= until + 1
+
+
+def test_takes_over_an_expired_lease(server, cluster, clock):
+    acquire(cluster, "a", "r1", 600)
+    clock[0] += 601
+    assert acquire(cluster, "a", "r2", 600)["taken_over"] == "r1"
+    assert spec(server)["leaseTransitions"] == 1
+    assert server.get(LEASE)["metadata"]["labels"] == ownership.labels("r2")
+
+
+def test_acquires_a_lease_without_a_holder(server, cluster, clock):
+    server.put(LEASE, ownership.labels("r0"))
+    assert acquire(cluster, "a", "r1", 600)["taken_over"] == ""
+
+
+def test_leaves_a_foreign_lease(server, cluster, clock):
+    server.put(LEASE, spec={"holderIdentity": ""})
+    with pytest.raises(ClusterError, match="not managed by this collection"):
+        acquire(cluster, "a", "r1", 600)
+    assert not release(cluster, "a", "r1")
+    assert server.writes() == []
+
+
+def test_of_two_that_start_together_one_wins(server, cluster, clock):
+    """The other one's write comes between our look and ours."""
+
+    def quicker(method, path, _body):
+        if method == "POST" and not server.get(LEASE):
+            server.put(LEASE, ownership.labels("r2"), spec={"holderIdentity": "r2", "leaseDurationSeconds": 600, "renewTime": "2026-11-24T12:00:00.000000Z"})
+
+    server.hook = quicker
+    with pytest.raises(ClusterError, match="held by run r2"):
+        acquire(cluster, "a", "r1", 600)
+
+
+def test_gives_up_when_it_always_comes_too_late(server, cluster, clock):
+    acquire(cluster, "a", "r1", 600)
+    server.answers[("PUT", LEASE)] = [(409, {"reason": "Conflict", "message": "modified"})] * 3
+    with pytest.raises(ClusterError, match="409"):
+        acquire(cluster, "a", "r1", 600)
+
+
+def test_check_mode_writes_nothing(server, cluster, clock):
+    assert acquire(cluster, "a", "r1", 600, check_mode=True)["holder"] == "r1"
+    assert server.get(LEASE) is None
+    acquire(cluster, "a", "r1", 600)
+    assert release(cluster, "a", "r1", check_mode=True)
+    assert server.get(LEASE)
+
+
+def test_only_the_holder_releases_it(server, cluster, clock):
+    acquire(cluster, "a", "r1", 600)
+    assert not release(cluster, "a", "r2")
+    assert server.get(LEASE)
+    assert release(cluster, "a", "r1")
+    assert not server.get(LEASE)
+    assert not release(cluster, "a", "r1")
+
+
+@pytest.mark.parametrize(("status", "fails"), [(404, False), (409, False), (403, True)], ids=["gone", "taken", "forbidden"])
+def test_release_of_a_lease_that_is_gone_or_taken(server, cluster, clock, status, fails):
+    acquire(cluster, "a", "r1", 600)
+    server.answers[("DELETE", LEASE)] = [(status, {})]
+    if fails:
+        with pytest.raises(ClusterError):
+            release(cluster, "a", "r1")
+    else:
+        assert release(cluster, "a", "r1")
+
+
+@pytest.mark.parametrize(
+    ("lease", "end"),
+    [
+        pytest.param({}, 0.0, id="empty"),
+        pytest.param({"spec": {"acquireTime": "2026-11-24T12:00:00Z"}}, 1795521600.0, id="no-duration"),
+    ],
+)
+def test_a_lease_without_times_has_ended(lease, end):
+    assert expiry(lease) == end

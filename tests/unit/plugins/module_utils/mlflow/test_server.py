@@ -1,0 +1,72 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors import MlflowError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.server import mlflow_problems, read_server
+
+INFO = "/api/3.0/mlflow/server-info"
+
+
+def test_a_usable_server_has_no_problems(server):
+    assert mlflow_problems(server.url) == []
+    assert read_server(server.url) == {"version": "3.17.2", "workspaces_enabled": True, "store_type": "SqlStore"}
+    assert {method for method, _path, _workspace in server.calls} == {"GET"}
+
+
+def test_names_every_unusable_input_at_once(tmp_path):
+    problems = mlflow_problems("nowhere", token_file=str(tmp_path / "token"), ca_file=str(tmp_path / "ca"))
+    assert [problem.split(" ")[0] for problem in problems] == ["MLflow", "Token", "CA"]
+
+
+def test_names_a_server_that_is_down():
+    (problem,) = mlflow_problems("http://127.0.0.1:1")
+    assert "not reachable (connection refused). Start the server" in problem
+
+
+def test_names_disabled_workspaces(server):
+    server.server_info = {"store_type": "FileStore", "workspaces_enabled": False}
+    (problem,) = mlflow_problems(server.url)
+    assert "workspaces are disabled on the server. Start it with `mlflow server --enable-workspaces`" in problem
+
+
+def test_takes_a_server_before_workspaces_for_one_without(server):
+    server.scripted[("GET", INFO)] = [(404, b"<html>"), (404, b"<html>")]
+    assert "workspaces are disabled" in mlflow_problems(server.url)[0]
+
+
+@pytest.mark.parametrize("content", [None, "wrong"], ids=["no-token", "wrong-token"])
+def test_names_a_token_that_is_missing_or_wrong(server, tmp_path, content):
+    server.token = "right"
+    file = tmp_path / "token"
+    file.write_text(content or "unused")
+    (problem,) = mlflow_problems(server.url, token_file=str(file) if content else None)
+    assert "HTTP 401" in problem
+    assert "Put a valid bearer token" in problem
+
+
+@pytest.mark.parametrize(
+    ("path", "response", "part"),
+    [
+        pytest.param("/health", (200, b"<html>Log in</html>"), "an HTML page", id="health-is-a-page"),
+        pytest.param("/health", (404, b"<html>"), "HTTP 404", id="wrong-prefix"),
+        pytest.param(INFO, (200, b"<html>"), "an HTML page", id="info-is-a-page"),
+    ],
+)
+def test_names_content_that_is_not_mlflows(server, path, response, part):
+    server.scripted[("GET", path)] = [response]
+    assert part in mlflow_problems(server.url)[0]
+
+
+def test_a_hidden_version_is_none(server):
+    server.scripted[("GET", "/version")] = [(200, b"<html>")]
+    assert read_server(server.url)["version"] is None
+
+
+def test_read_server_raises(server):
+    server.scripted[("GET", "/health")] = [(400, {"error_code": "X", "message": "y"})]
+    with pytest.raises(MlflowError, match="X: y"):
+        read_server(server.url)

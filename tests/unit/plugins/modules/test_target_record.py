@@ -1,0 +1,50 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The module target_record by its arguments."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+SCHEMAS = str(Path(__file__).resolve().parents[4] / "files" / "schemas")
+
+
+@pytest.fixture(name="merge")
+def fixture_merge(run_module, tmp_path):
+    def call(part, check=False):
+        return run_module("target_record", {"path": str(tmp_path / "target.json"), "part": part, "schema_directory": SCHEMAS}, check)
+
+    return call
+
+
+def test_parts_of_several_roles_are_merged(merge, tmp_path):
+    merge({"components": {"mlflow": "mlflow"}, "factors": {"workers": 1}})
+    answer = merge({"components": {"postgresql": "postgresql"}, "generator": {"kind": "process"}})
+    assert answer["changed"]
+    assert answer["target"] == {
+        "schema_version": 1,
+        "components": {"mlflow": "mlflow", "postgresql": "postgresql"},
+        "factors": {"workers": 1},
+        "generator": {"kind": "process"},
+    }
+    assert json.loads((tmp_path / "target.json").read_text(encoding="utf-8")) == answer["target"]
+
+
+def test_the_same_part_changes_nothing(merge):
+    merge({"factors": {"workers": 1}})
+    assert not merge({"factors": {"workers": 1}})["changed"]
+
+
+def test_check_mode_writes_nothing(merge, tmp_path):
+    assert merge({"factors": {}}, check=True)["changed"]
+    assert not (tmp_path / "target.json").exists()
+
+
+def test_a_part_against_the_schema_is_refused(merge):
+    answer = merge({"generator": {"kind": "magic"}})
+    assert answer["failed"]
+    assert "at generator/kind" in answer["msg"]
