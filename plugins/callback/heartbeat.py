@@ -36,7 +36,7 @@ import time
 from ansible.plugins.callback import CallbackBase
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.console.progress import ProgressLine
-from ansible_collections.perfscale.mlflow.plugins.module_utils.console.task_label import task_label
+from ansible_collections.perfscale.mlflow.plugins.module_utils.console.task_result import task_label
 
 PRINT_THEIR_OWN = ("perfscale.mlflow.k6_wait", "ansible.builtin.pause")
 

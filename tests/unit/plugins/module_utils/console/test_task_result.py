@@ -10,7 +10,16 @@ from types import SimpleNamespace
 
 import pytest
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.console.result_text import HIDDEN, error_lines, lines, one_line, plain, warning_text
+from ansible_collections.perfscale.mlflow.plugins.module_utils.console.task_result import (
+    HIDDEN,
+    error_lines,
+    lines,
+    one_line,
+    plain,
+    task_label,
+    task_location,
+    warning_text,
+)
 
 
 class Unprintable:
@@ -83,3 +92,24 @@ def test_a_long_result_is_cut():
 def test_plain_never_raises():
     assert plain({"a": {"b": Unprintable()}}) == "a:\n  b: (Unprintable, cannot be shown)"
     assert plain(None) == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [("perfscale.mlflow.local_stack : Start MLflow", "Start MLflow"), ("other.role : Start it", "other.role : Start it"), (" Start it ", "Start it")],
+)
+def test_a_task_is_called_by_its_name(name, label):
+    assert task_label(name) == label
+
+
+@pytest.mark.parametrize(
+    ("path", "location"),
+    [
+        ("/x/.collections/y/roles/report/tasks/main.yml:4", "roles/report/tasks/main.yml:4"),
+        ("/x/playbooks/tasks/describe.yml:12", "playbooks/tasks/describe.yml:12"),
+        ("/tmp/play.yml:3", "play.yml:3"),
+        (None, ":"),
+    ],
+)
+def test_a_task_has_a_place(path, location):
+    assert task_location(path) == location

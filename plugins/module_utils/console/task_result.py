@@ -1,11 +1,12 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Task results as text: the sentences that a person needs on the console, and everything, as one line, for the log."""
+"""Tasks and their results as text: the sentences that a person needs on the console, and everything, as one line, for the log."""
 
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -23,6 +24,7 @@ _PREFIX = re.compile(r"\A(?:Task failed: |Module failed: |Action failed: )+")
 # Where ansible-core shows the lines of YAML around an error.
 _FRAME = re.compile(r"\n(?:Origin: |<<< caused by >>>|The error was: )")
 _LONGEST_LINE = 4000
+_ROLE = re.compile(r"\Aperfscale\.mlflow\.\w+ : ")
 
 
 def plain(value: Any) -> str:
@@ -112,3 +114,18 @@ def _printable(value: Any) -> Any:
 
 def _once(texts: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(texts))
+
+
+def task_label(name: str) -> str:
+    """Return the name of a task without the role that ansible-core puts before it."""
+    return _ROLE.sub("", name.strip())
+
+
+def task_location(path: str | None) -> str:
+    """Return file and line of a task, the file from its role or playbook on."""
+    file, _colon, line = (path or "").rpartition(":")
+    parts = file.split(os.sep)
+    for room in ("roles", "playbooks"):
+        if room in parts:
+            return f"{'/'.join(parts[parts.index(room) :])}:{line}"
+    return f"{os.path.basename(file)}:{line}"
