@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,8 @@ ENV_LOOKUP = re.compile(
     r"""(?:,\s*default\s*=\s*(?P<default>'[^']*'|"[^"]*"|[^\s,)]+)\s*(?:\|\s*\w+\s*)?)?\)"""
 )
 PLAYBOOK_VARIABLE = re.compile(r"^\{\{\s*\(?\s*([a-z][a-z0-9_]*)\s*\|\s*default\(")
+SHARED_ROLE = "common"
+SHARED_VARIABLE = re.compile(rf"\b({SHARED_ROLE}_[a-z0-9_]+)\b")
 MARKUP = re.compile(r"\b[BCEIMOPRV]\(((?:[^()\\]|\\.)*)\)")
 LINK = re.compile(r"\bL\(([^,]*),\s*([^)]*)\)")
 INTRODUCTION = """\
@@ -69,6 +71,8 @@ class Variable:
     name: str
     default: Any
     spec: dict[str, Any]
+    shared: Variable | None = None
+    """The variable of role common from which the default is taken."""
 
     @property
     def template(self) -> str:
@@ -78,13 +82,14 @@ class Variable:
     @property
     def environment(self) -> dict[str, str]:
         """Environment variables the default reads, each with what it falls back to."""
-        return {found["name"]: (found["default"] or "''").strip("'\"") for found in ENV_LOOKUP.finditer(self.template)}
+        own = {found["name"]: (found["default"] or "''").strip("'\"") for found in ENV_LOOKUP.finditer(self.template)}
+        return {**(self.shared.environment if self.shared else {}), **own}
 
     @property
     def playbook_variable(self) -> str:
         """The short name by which playbooks set this variable, or empty."""
         found = PLAYBOOK_VARIABLE.match(self.template)
-        return found[1] if found else ""
+        return found[1] if found else (self.shared.playbook_variable if self.shared else "")
 
 
 def variables(root: Path = ROOT) -> list[Variable]:
@@ -96,7 +101,14 @@ def variables(root: Path = ROOT) -> list[Variable]:
         for entry in entry_points(role).values():
             options = {**(entry.get("options") or {}), **options}
         result += [Variable(role.name, name, default, options.get(name, {})) for name, default in _load(defaults).items()]
-    return result
+    shared = {variable.name: variable for variable in result if variable.role == SHARED_ROLE}
+    return [replace(variable, shared=_shared_by(variable, shared)) for variable in result]
+
+
+def _shared_by(variable: Variable, shared: dict[str, Variable]) -> Variable | None:
+    """Return the variable of role common that the default of another role's variable reads first."""
+    read = SHARED_VARIABLE.findall(variable.template) if variable.role != SHARED_ROLE else []
+    return shared.get(read[0]) if read else None
 
 
 def entry_points(role: Path) -> dict[str, dict[str, Any]]:
@@ -170,7 +182,7 @@ def _playbook_section(found: list[Variable]) -> list[str]:
             short.setdefault(variable.playbook_variable, []).append(variable)
     rows = []
     for name, readers in sorted(short.items()):
-        namesake = min(readers, key=lambda reader, name=name: not reader.name.endswith(f"_{name}"))
+        namesake = min(readers, key=lambda reader, name=name: (reader.role != SHARED_ROLE, not reader.name.endswith(f"_{name}")))
         rows.append((f"`{name}`", _names(readers), _description(namesake.spec)))
     text = "\n## Short names\n\nExtra variables that reach several roles under their own prefixes.\n"
     return [text, _table(("extra variable", "sets", "meaning"), rows)] if rows else []

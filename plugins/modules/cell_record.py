@@ -57,9 +57,19 @@ options:
     type: dict
     default: {}
   attempt:
-    description: Number and start (epoch seconds) of the attempt.
+    description:
+      - The attempt of the load as the module that started it returned it, with its number C(n) and its start C(started) in epoch seconds.
+      - With O(phase=failed) it may be empty, or one of an earlier cell or attempt, where the cell failed before its load was started. It needs
+        C(directory) to be distinguished from those.
+      - Required with O(phase=measured).
     type: dict
-    default: {n: 1}
+  cell_begun:
+    description: When this execution began the cell, in epoch seconds, required with O(phase=failed).
+    type: float
+  is_retryable:
+    description: Whether the cell failed with O(phase=failed) because its load generator was lost, and not because of what is measured.
+    type: bool
+    default: false
   parts:
     description: What the stages measured (result, resources, exit, generator, controller, rows_before, notes, timings).
     type: dict
@@ -99,6 +109,7 @@ EXAMPLES = r"""
     run_directory: /results/run-1
     schema_directory: /collection/files/schemas
     cell: "{{ plan.cells[0] }}"
+    cell_begun: 1764412345.6
     reason: MLflow did not answer.
 """
 
@@ -106,8 +117,9 @@ RETURN = r"""
 record:
   description:
     - With O(phase=compare) nothing.
-    - With O(phase=begin) the keys resumed, todo and done.
-    - With O(phase=measured) and O(phase=failed) the keys id, verdict and n (samples of the window).
+    - With O(phase=begin) the keys resumed, todo, done, and remaining_s, the seconds of load that come after each cell to run, by its id.
+    - With O(phase=measured) and O(phase=failed) the keys id, verdict, n (samples of the window) and retry, whether to measure the cell once more.
+    - With O(phase=failed) also is_started, whether the load of the cell was started and may still be running.
     - With O(phase=finish) and O(phase=outcome) the keys ok, reasons and counts.
   returned: success
   type: dict
@@ -121,7 +133,7 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow import database_rows
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors import MlflowError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.cell import write_failed, write_measured
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.cell import assess_failure, write_failed, write_measured
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.fingerprint import controller_fingerprint
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.lock import RunLockedError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.run import PlanMismatchError, Run, outcome_of
@@ -136,8 +148,8 @@ else:
 
 
 def summary_of(record: dict[str, Any]) -> dict[str, Any]:
-    """Return the few keys of a cell's record that a playbook prints."""
-    return {"id": record["id"], "verdict": record["verdict"], "n": record.get("total", {}).get("n", 0)}
+    """Return the few keys of a cell's record that a playbook reads."""
+    return {"id": record["id"], "verdict": record["verdict"], "n": record.get("total", {}).get("n", 0), "retry": False}
 
 
 def with_rows(parts: dict[str, Any], database: dict[str, Any]) -> dict[str, Any]:
@@ -163,7 +175,9 @@ def write(params: dict[str, Any]) -> dict[str, Any]:
     if params["phase"] == "measured":
         return summary_of(write_measured(run, cell, factors, with_rows(params["parts"], params["database"]), attempt, params["rules"]))
     if params["phase"] == "failed":
-        return summary_of(write_failed(run, cell, factors, params["reason"], attempt, params["parts"].get("notes", {})))
+        failure = assess_failure(run.cell_directory(cell["id"]), attempt or {}, params["cell_begun"], params["is_retryable"])
+        record = write_failed(run, cell, factors, params["reason"], failure.attempt, params["parts"].get("notes", {}))
+        return {**summary_of(record), "retry": failure.retry, "is_started": failure.is_started}
     if params["phase"] == "outcome":
         return outcome_of(run.load())
     return run.finish(params["objectives"], params["reason"])
@@ -181,7 +195,9 @@ def main() -> None:
             "scripts_directory": {"type": "path"},
             "cell": {"type": "dict"},
             "factors": {"type": "dict", "default": {}},
-            "attempt": {"type": "dict", "default": {"n": 1}},
+            "attempt": {"type": "dict"},
+            "cell_begun": {"type": "float"},
+            "is_retryable": {"type": "bool", "default": False},
             "parts": {"type": "dict", "default": {}},
             "database": {"type": "dict", "default": {}},
             "rules": {"type": "list", "elements": "dict", "default": []},
@@ -191,8 +207,8 @@ def main() -> None:
         required_if=[
             ("phase", "compare", ["plan"]),
             ("phase", "begin", ["plan", "scripts_directory"]),
-            ("phase", "measured", ["cell"]),
-            ("phase", "failed", ["cell", "reason"]),
+            ("phase", "measured", ["cell", "attempt"]),
+            ("phase", "failed", ["cell", "cell_begun", "reason"]),
         ],
         supports_check_mode=True,
     )

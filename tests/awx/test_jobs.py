@@ -116,7 +116,7 @@ def test_cancelled_between_two_cells(place):
 def test_cancelled_while_it_reports(place):
     first, done = place.record(CELLS[0]), len(place.done())
     job = place.launch("full_suite", {"resume": "latest"}, settings={"idle_timeout": 25})
-    job.until("report", lambda: "Say the verdict" in job.tasks() or job.tasks().count("Write the report") > len(CELLS) - done)
+    job.until("report", lambda: "Print the verdict" in job.tasks() or job.tasks().count("Write the report") > len(CELLS) - done)
     assert job.cancel() == 254
     assert said_done(job, done)
     assert place.done() == CELLS

@@ -102,7 +102,8 @@ class Role:
             "workspaces_namespace": self.own.home,
             "workspaces_service_account": "other",
             "workspaces_state_dir": str(self.directory),
-            "workspaces_teardown_namespaces": [self.own.home],
+            "cluster_cleanup_run_id": self.own.run_id,
+            "cluster_cleanup_namespaces": [self.own.home],
             "workspaces_visible_timeout_s": 20,
             **variables,
         }
@@ -152,7 +153,7 @@ def test_the_role_from_identity_to_teardown(cluster: Cluster, own: Own, role: Ro
     assert "changed=0 " in unbound.stdout
     assert re.findall(r"Workspace ([^:]+): not ready after 20 s \(1 of 3", " ".join(unbound.stdout.split()))[:1] == [tenants[1]]
 
-    torn = role("teardown")
+    torn = role(role_name="cluster_cleanup")
     assert torn.returncode == 0
     assert not (tmp_path / "load.token").exists()
     assert until("tenants are gone", lambda: all(cluster.get(f"{NS}/{name}") is None for name in tenants))

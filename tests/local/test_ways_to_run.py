@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
 import subprocess
 
 import pytest
@@ -79,12 +81,21 @@ def test_the_token_is_in_no_result_and_no_output(existing):
     assert token_files and {path.stat().st_mode & 0o777 for path in token_files} == {0o600}
 
 
-def test_the_open_profile(smoke, suite_in):
+OPEN = {"test_matrix_tenants": 2, "test_matrix_rate": "1.5", "test_matrix_duration": "40s", "test_matrix_warmup": "2s", "run_id": "open"}
+
+
+@pytest.fixture(name="open_profile", scope="module")
+def fixture_open_profile(smoke, suite_in):
+    """A run of the open profile, whose tenants have another prefix than the default, torn down before its verdict as make suite asks."""
     suite = suite_in("open")
-    variables = {"test_matrix_tenants": 2, "test_matrix_rate": "1.5", "test_matrix_duration": "40s", "test_matrix_warmup": "2s", "run_id": "open"}
     pending = suite.directory / "pending"
     pending.touch()
-    finished = suite.play("full_suite", {**variables, "teardown_pending_file": str(pending)})
+    finished = suite.play("full_suite", {**OPEN, "tenant_prefix": "team-", "teardown_pending_file": str(pending)})
+    return suite, finished, pending
+
+
+def test_the_open_profile(open_profile):
+    suite, finished, pending = open_profile
     assert finished.returncode == 0
     assert not pending.exists()
     assert not suite.processes(), "as make suite asks, everything was stopped before the verdict"
@@ -93,6 +104,26 @@ def test_the_open_profile(smoke, suite_in):
     started = sum(journey["started"] + journey["dropped"] for journey in cell["journeys"].values())
     assert started == pytest.approx(60, abs=4)
     assert (suite.results / "open" / "cells" / "t2-q1.5-r1" / "summary_tenants-2_rate_1.5.json").is_file()
+
+
+def test_one_input_names_the_tenants_everywhere(open_profile):
+    """Tenants, data set and load have the same prefix: each tenant is loaded, and none beside them exists."""
+    suite = open_profile[0]
+    directory = suite.results / "open" / "cells" / "t2-q1.5-r1"
+    assert suite.target("open")["tenants"] == {"prefix": "team-"}
+    with gzip.open(directory / "samples.csv.gz", "rt", encoding="utf-8") as stream:
+        assert {row["tenant"] for row in csv.DictReader(stream)} == {"team-1", "team-2"}
+    cell = suite.cell("t2-q1.5-r1", "open")
+    assert cell["total"]["failed"] == 0
+    assert cell["notes"]["foreign_workspaces"] == []
+
+
+def test_a_run_cannot_go_on_with_other_tenants(open_profile):
+    suite = open_profile[0]
+    refused = suite.play("full_suite", OPEN)
+    assert refused.returncode != 0
+    assert "Run open: was planned differently (context.tenants" in " ".join(refused.stdout.split())
+    assert suite.target("open")["tenants"] == {"prefix": "team-"}, "it is refused before anything is deployed"
 
 
 def test_an_installed_build_runs_by_name_with_no_inventory(suite_in):

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from collections import Counter
 from types import ModuleType
 
 import pytest
 
-from checkout import ROOT, load_yaml
+from checkout import ROOT, files, load_yaml
 
 OLD_VARIABLES = """
     RESULTS_DIR NAMESPACE K6_POD_NAME MLFLOW_NAMESPACE MLFLOW_POD_LABEL MLFLOW_URL MLFLOW_TOKEN TEST_DURATION DB_BACKEND
@@ -49,6 +50,20 @@ def test_readers_of_one_environment_variable_agree_on_its_default(generator: Mod
     wired = generator.wiring(generator.variables())
     found = {name: {reader.environment[name] for reader in readers} for name, readers in wired.items()}
     assert {name: values for name, values in found.items() if len(values) > 1} == {}
+
+
+def test_each_environment_variable_is_looked_up_once(generator: ModuleType) -> None:
+    text = "\n".join(path.read_text(encoding="utf-8") for path in files("roles/*/*/*.yml", "roles/*/templates/*", "playbooks/*.yml", "inventories/**"))
+    found = Counter(match["name"] for match in generator.ENV_LOOKUP.finditer(text))
+    assert found
+    assert {name: count for name, count in found.items() if count > 1} == {}
+
+
+def test_a_variable_is_set_by_what_sets_the_shared_one_it_is_taken_from(generator: ModuleType) -> None:
+    shared = generator.Variable("common", "common_x", "{{ x | default(lookup('ansible.builtin.env', 'X', default='1')) }}", {})
+    taken = generator.Variable("role", "role_x", "{{ common_x ~ '/a' }}", {}, shared)
+    assert taken.environment == {"X": "1"}
+    assert taken.playbook_variable == "x"
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import pytest
 
 from checkout import ROOT, load_yaml
 
-ROLES = sorted(path.parents[1] for path in ROOT.glob("roles/*/tasks/main.yml"))
+ROLES = sorted(path.parents[1] for path in ROOT.glob("roles/*/meta/main.yml"))
 PYTHON_TYPES: dict[str, tuple[type, ...]] = {
     "bool": (bool,),
     "dict": (dict,),
@@ -72,7 +72,16 @@ def test_every_variable_is_described(role: Path) -> None:
 def test_every_entry_point_is_documented(role: Path) -> None:
     documented = {"main", *entry_points(role)}
     assert [name for name, entry in entry_points(role).items() if not entry.get("short_description")] == []
-    assert [name for name in documented if not (role / "tasks" / f"{name}.yml").is_file()] == []
+    if (role / "tasks").is_dir():
+        assert [name for name in documented if not (role / "tasks" / f"{name}.yml").is_file()] == []
+
+
+@each_role
+def test_roles_take_shared_inputs_from_one_role(role: Path) -> None:
+    """Role common has defaults and no tasks, so depending on it costs a run nothing."""
+    dependencies = load_yaml(role / "meta" / "main.yml")["dependencies"]
+    assert dependencies == ([] if role.name == "common" else [{"role": "perfscale.mlflow.common"}])
+    assert (role / "tasks" / "main.yml").is_file() == (role.name != "common")
 
 
 @each_role

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError, explain, file_digest, read_json, write_json
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.schema import check
@@ -89,6 +89,30 @@ def write_measured(
     accept_attempt(directory, attempt["n"])
     record["files"] = {path.name: file_digest(path) for path in sorted(directory.iterdir()) if path.is_file() and path.name not in UNLISTED}
     return _save(run, record)
+
+
+class Failure(NamedTuple):
+    """What follows from the failure of a cell."""
+
+    attempt: dict[str, Any]
+    is_started: bool
+    retry: bool
+
+
+def assess_failure(directory: Path, latest: dict[str, Any], cell_begun: float, is_retryable: bool) -> Failure:
+    """Return the attempt that failed, whether its load was started, and whether the cell is to be measured once more.
+
+    `latest` is the latest attempt whose load was started by this execution ({n, directory, started}), which may be one of an earlier cell or an
+    attempt that is recorded already; then the cell failed before its load was started. `cell_begun` is when this execution began the cell (epoch
+    seconds). Only a retryable failure is retried, and only once in an execution.
+    """
+    recorded = _previous(directory)
+    numbers = [entry["n"] for entry in recorded]
+    is_of_cell = bool(latest) and directory in Path(latest["directory"]).parents
+    is_started = is_of_cell and latest["n"] not in numbers
+    attempt = {key: latest[key] for key in ("n", "started")} if is_started else {"n": max([0, *numbers]) + 1, "started": cell_begun}
+    is_second = any((entry.get("ended") or 0) >= cell_begun for entry in recorded)
+    return Failure(attempt, is_started, is_retryable and not is_second)
 
 
 def write_failed(run: Run, planned: dict[str, Any], factors: dict[str, Any], reason: str, attempt: dict[str, Any], notes: dict[str, Any]) -> dict[str, Any]:

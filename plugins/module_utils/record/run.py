@@ -51,7 +51,8 @@ class Run:
     def begin(self, plan: dict[str, Any], config: dict[str, Any], fingerprint: dict[str, Any]) -> dict[str, Any]:
         """Create run.json, or resume the existing one.
 
-        Returns {resumed, todo: ids to run, done: ids that stay}. A cell stays when its verdict is valid and its files are unchanged.
+        Returns {resumed, todo: ids to run, done: ids that stay, remaining_s: load after each cell to run, by its id}. A cell stays when its verdict
+        is valid and its files are unchanged.
         Raises PlanMismatchError when the same run_id was planned differently, and lock.RunLockedError when another process works on it.
         """
         check(plan, "plan", self.schema_dir)
@@ -65,8 +66,8 @@ class Run:
         document.update({"status": "incomplete", "fingerprint": fingerprint, "ended": None, "abort_reason": None})
         self.save(document)
         self._point_latest()
-        todo = [cell["id"] for cell in plan["cells"] if cell["id"] not in done]
-        return {"resumed": resumed, "todo": todo, "done": done}
+        left = [cell for cell in plan["cells"] if cell["id"] not in done]
+        return {"resumed": resumed, "todo": [cell["id"] for cell in left], "done": done, "remaining_s": remaining_load_s(left)}
 
     def add_cell(self, cell_id: str, verdict: dict[str, Any]) -> dict[str, Any]:
         """Set the verdict of a cell in run.json, in the order of the plan, and return the document."""
@@ -135,6 +136,12 @@ class Run:
         if link.is_symlink() or not link.exists():
             temporary.symlink_to(self.directory.name)
             temporary.replace(link)
+
+
+def remaining_load_s(cells: list[dict[str, Any]]) -> dict[str, float]:
+    """Return by cell id the seconds of load (warm-ups and windows) of the cells that come after it."""
+    seconds = [cell["warmup_s"] + cell["duration_s"] for cell in cells]
+    return {cell["id"]: sum(seconds[number:]) for number, cell in enumerate(cells, start=1)}
 
 
 def outcome_of(document: dict[str, Any]) -> dict[str, Any]:

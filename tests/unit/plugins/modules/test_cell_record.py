@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -34,13 +35,26 @@ def fixture_record(run_module, tmp_path):
 
 def test_a_run_from_begin_to_finish(record, tmp_path):
     assert record("begin", plan=PLAN)["record"]["todo"] == [cell["id"] for cell in PLAN["cells"]]
-    failed = record("failed", cell=PLAN["cells"][0], reason="MLflow did not answer.")
+    failed = record("failed", cell=PLAN["cells"][0], cell_begun=1.0, reason="MLflow did not answer.")
     assert failed["record"]["verdict"]["status"] == "failed"
+    assert failed["record"]["retry"] is False
     finished = record("finish", reason="stopped")
     assert finished["record"]["counts"]["missing"] == 3
     fingerprint = json.loads((tmp_path / "run-1" / "run.json").read_text(encoding="utf-8"))["fingerprint"]
     assert len(fingerprint["script_digest"]) == 12
     assert fingerprint["packages"]["pandas"].startswith("3.")
+
+
+def test_a_cell_is_retried_once_if_its_generator_was_lost(record, tmp_path):
+    record("begin", plan=PLAN)
+    cell = PLAN["cells"][0]
+    directory = tmp_path / "run-1" / "cells" / cell["id"]
+    lost = {"cell": cell, "cell_begun": time.time(), "reason": "Wait for k6: lost its pod", "is_retryable": True}
+    first, second = (record("failed", attempt={"n": n, "started": 5.0, "directory": str(directory / "attempts" / str(n))}, **lost) for n in (1, 2))
+    assert (first["record"]["retry"], first["record"]["is_started"]) == (True, True)
+    assert (second["record"]["retry"], second["record"]["is_started"]) == (False, True)
+    attempts = json.loads((directory / "cell.json").read_text(encoding="utf-8"))["attempts"]
+    assert [(entry["n"], entry["outcome"], entry["started"]) for entry in attempts] == [(1, "failed", 5.0), (2, "failed", 5.0)]
 
 
 def test_another_job_can_ask_how_the_run_ended(record, tmp_path):
@@ -76,6 +90,7 @@ def test_another_plan_is_refused_before_anything_is_written(record, tmp_path, ch
         pytest.param("begin", {"plan": {"cells": []}}, "Document plan", id="not-a-plan"),
         pytest.param("finish", {}, "cannot be read", id="finish-before-begin"),
         pytest.param("failed", {"cell": PLAN["cells"][0]}, "reason", id="failed-without-reason"),
+        pytest.param("measured", {"cell": PLAN["cells"][0]}, "attempt", id="measured-without-attempt"),
     ],
 )
 def test_refusals(record, phase, arguments, sentence):

@@ -9,8 +9,8 @@ import json
 
 import pytest
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import read_json
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.cell import generator_of
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import read_json, write_json
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.cell import assess_failure, generator_of
 
 
 def test_a_measured_cell_moves_up_and_lists_its_files(run, plan, measure):
@@ -50,3 +50,44 @@ def test_generator_numbers_fall_back_to_the_accounting_of_the_process(parts):
     assert block["cpu_cores_mean"] == pytest.approx(1 / 32)
     assert block["cpu_share"] == pytest.approx(1 / 64)
     assert block["memory_bytes_max"] == 7e7
+
+
+@pytest.mark.parametrize(
+    ("recorded", "latest", "attempt", "is_started"),
+    [
+        pytest.param([], None, {"n": 1, "started": 100.0}, False, id="nothing-started"),
+        pytest.param([], (0, 1), {"n": 1, "started": 105.0}, True, id="started"),
+        pytest.param([], (1, 1), {"n": 1, "started": 100.0}, False, id="started-for-an-earlier-cell"),
+        pytest.param([(1, 110.0)], (0, 1), {"n": 2, "started": 100.0}, False, id="started-for-the-attempt-before"),
+        pytest.param([(1, 110.0)], (0, 2), {"n": 2, "started": 105.0}, True, id="second-attempt-started"),
+        pytest.param([(1, 50.0), (2, 60.0)], None, {"n": 3, "started": 100.0}, False, id="attempts-of-an-earlier-execution-keep-their-numbers"),
+    ],
+)
+def test_the_attempt_that_failed(run, plan, recorded, latest, attempt, is_started):
+    record_attempts(run, plan, recorded)
+    directories = [run.cell_directory(cell["id"]) for cell in plan["cells"]]
+    started = {"n": latest[1], "directory": str(directories[latest[0]] / "attempts" / "1"), "started": 105.0, "handle": {}} if latest else {}
+    failure = assess_failure(directories[0], started, 100.0, is_retryable=False)
+    assert failure.attempt == attempt
+    assert failure.is_started is is_started
+
+
+@pytest.mark.parametrize(
+    ("recorded", "is_retryable", "retry"),
+    [
+        pytest.param([], False, False, id="a-failure-of-what-is-measured"),
+        pytest.param([], True, True, id="a-lost-generator"),
+        pytest.param([(1, 110.0)], True, False, id="lost-a-second-time"),
+        pytest.param([(1, 50.0), (2, 60.0)], True, True, id="lost-twice-in-an-earlier-execution"),
+        pytest.param([(1, None)], True, True, id="an-earlier-attempt-without-record"),
+    ],
+)
+def test_only_a_lost_generator_is_retried_and_only_once(run, plan, recorded, is_retryable, retry):
+    record_attempts(run, plan, recorded)
+    assert assess_failure(run.cell_directory(plan["cells"][0]["id"]), {}, 100.0, is_retryable).retry is retry
+
+
+def record_attempts(run, plan, recorded):
+    """Write a cell.json of the first cell that knows only attempts, given as pairs of number and end."""
+    if recorded:
+        write_json(run.cell_directory(plan["cells"][0]["id"]) / "cell.json", {"attempts": [{"n": n, "ended": ended} for n, ended in recorded]})

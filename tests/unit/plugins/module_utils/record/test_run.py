@@ -22,7 +22,8 @@ OBJECTIVES = [{"name": "requests succeed", "select": "total", "metric": "error_r
 
 def test_begin_creates_the_run_and_points_latest_to_it(run, plan):
     begun = run.begin(plan, {"preset": "smoke"}, {})
-    assert begun == {"resumed": False, "todo": [cell["id"] for cell in plan["cells"]], "done": []}
+    todo = [cell["id"] for cell in plan["cells"]]
+    assert begun == {"resumed": False, "todo": todo, "done": [], "remaining_s": dict(zip(todo, (120.0, 80.0, 40.0, 0), strict=True))}
     assert (run.directory.parent / "latest").resolve() == run.directory
     assert run.load()["status"] == "incomplete"
 
@@ -39,7 +40,8 @@ def test_resume_keeps_valid_cells_and_repeats_the_others(run, plan, measure):
     run.begin(plan, {}, {})
     measure(0)
     write_failed(run, plan["cells"][1], {}, "MLflow did not answer.", {"n": 1}, {})
-    assert run.begin(plan, {}, {}) == {"resumed": True, "todo": [cell["id"] for cell in plan["cells"][1:]], "done": [plan["cells"][0]["id"]]}
+    done, *todo = (cell["id"] for cell in plan["cells"])
+    assert run.begin(plan, {}, {}) == {"resumed": True, "todo": todo, "done": [done], "remaining_s": dict(zip(todo, (80.0, 40.0, 0), strict=True))}
 
 
 @pytest.mark.parametrize("damage", ["flip", "truncate", "remove", "record"])
