@@ -7,7 +7,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Options of module_utils/kubernetes/connection.py, which are those of kubernetes.core.
+    """Options of module_utils/kubernetes/options.py, which are those of kubernetes.core.
 
     Its own fragment would be enough, were it not that a Galaxy or Automation Hub reads documentation where no other collection is installed.
     """
@@ -17,7 +17,7 @@ options:
   kubeconfig:
     description:
       - Path of a kubeconfig, or its content as a dictionary. E(K8S_AUTH_KUBECONFIG) sets it too.
-      - Without it and without O(host) the client looks for C(~/.kube/config), and in a pod for the service account.
+      - Without it and without O(host) the client uses the service account of its pod, or else E(KUBECONFIG) or C(~/.kube/config).
     type: raw
   context:
     description: Context of the kubeconfig. E(K8S_AUTH_CONTEXT) sets it too.
@@ -39,7 +39,7 @@ options:
     type: bool
     aliases: [verify_ssl]
   ca_cert:
-    description: PEM file with the whole chain of authorities to trust. E(K8S_AUTH_SSL_CA_CERT) sets it too.
+    description: PEM file with the CA certificates to trust. E(K8S_AUTH_SSL_CA_CERT) sets it too.
     type: path
     aliases: [ssl_ca_cert]
   client_cert:
@@ -51,7 +51,7 @@ options:
     type: path
     aliases: [key_file]
   proxy:
-    description: URL of an HTTP proxy; C(HTTP_PROXY) is not looked at. E(K8S_AUTH_PROXY) sets it too.
+    description: URL of an HTTP proxy. E(K8S_AUTH_PROXY) sets it too. Without it the proxy of E(HTTPS_PROXY) and E(NO_PROXY) is used.
     type: str
   no_proxy:
     description: Hosts, domains and networks that are reached without O(proxy), separated by commas. E(K8S_AUTH_NO_PROXY) sets it too.

@@ -159,10 +159,9 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible.module_utils.urls import open_url
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import manifests
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.apply import apply_all, remove_all
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import LIBRARIES, MISSING, cluster_from
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.objects import UNMANAGED, Objects
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.objects import UNMANAGED, Objects, apply_all, remove_all
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.options import connection_spec
 
 FETCH_TIMEOUT_S = 30

@@ -158,7 +158,6 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import LIBRARIES, MISSING, cluster_from
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.options import connection_spec
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.permissions import granted
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.preflight import prometheus_problems
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client import connection_spec as prometheus_spec
 
@@ -216,7 +215,7 @@ def inspect(options, cluster):
         if not options["rbac_file"]:
             return []
         roles = manifests.read([options["rbac_file"]], str)
-        required = granted(roles, options["namespaces"], options["rbac_parts"] or None)
+        required = preflight.granted_permissions(roles, options["namespaces"], options["rbac_parts"] or None)
         remedy = f"Let an administrator apply {options['rbac_file']} (docs/kubernetes_permissions.md), or log in as a user who has them."
         return preflight.permission_problems(cluster, facts["user"], required, remedy, PARALLELISM)
 

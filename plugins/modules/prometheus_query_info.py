@@ -193,13 +193,19 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError, write_json, write_text
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http import URLLIB3_ERROR
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client import PrometheusError, client_from, connection_spec
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.collection import Collection, Request, TemplateError, collect
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.collection import (
+    Collection,
+    Request,
+    TemplateError,
+    WindowError,
+    collect,
+    parse_window,
+)
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.files import documents, series_csv, summary_csv
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.profile import ProfileError, load_profile
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.resources import blank, not_requested
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.response import ResponseError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.selector import SelectorError, outside
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.window import WindowError, parse_window
 
 try:
     import yaml  # noqa: F401 # pylint: disable=unused-import

@@ -81,9 +81,8 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish import restoration, sinks
-from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.settings import SettingsError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink import SinkError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sinks import LIBRARY, MISSING, cluster_options, sink_spec
+from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sinks import LIBRARY, MISSING, SettingsError, cluster_options, sink_spec
 
 
 def argument_spec():

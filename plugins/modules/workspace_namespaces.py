@@ -109,7 +109,7 @@ workspaces:
   type: dict
   contains:
     requested:
-      description: How many tenants were asked for.
+      description: Number of requested tenants.
       type: int
       sample: 500
     created:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.permissions import Permission
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.preflight import Permission
 
 # Verbs that the API server checks when a binding is written: they appear in no request of their own.
 _IMPLIED = ("bind", "escalate")

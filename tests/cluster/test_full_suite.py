@@ -16,7 +16,7 @@ import re
 import pytest
 
 import administrator
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.permissions import granted
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.preflight import granted_permissions
 from audit_log import compare, used_permissions
 from cluster_suite import MANAGED, ClusterSuite, nothing_left, settings_for
 from fake_gateway import service
@@ -192,6 +192,7 @@ def test_teardown_removes_what_its_run_made_and_nothing_else(suite, cluster):
 
 def test_the_runs_used_exactly_the_rights_that_they_have(suite, node):
     """Against the audit log of the API server, over everything above."""
-    found = compare(granted(administrator.SHIPPED, {}), used_permissions(node.audit_log.read_text(encoding="utf-8").splitlines(), administrator.USER))
-    assert {str(right) for right in found["unused"]} - ELSEWHERE == set()
-    assert [str(right) for right in found["uncovered"]] == []
+    used = used_permissions(node.audit_log.read_text(encoding="utf-8").splitlines(), administrator.USER)
+    found = compare(granted_permissions(administrator.SHIPPED, {}), used)
+    assert set(map(str, found["unused"])) - ELSEWHERE == set()
+    assert [str(permission) for permission in found["uncovered"]] == []

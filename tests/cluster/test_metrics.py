@@ -20,10 +20,9 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.certificates import issue
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client import PrometheusClient
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.collection import Request, collect
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.collection import Request, Window, collect
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.files import series_csv
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.profile import load_profile
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.window import Window
 from fake_querier import Querier, querier
 
 ROOT = Path(__file__).resolve().parents[2]

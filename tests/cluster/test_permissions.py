@@ -18,8 +18,14 @@ import yaml
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.lease import acquire, release
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.permissions import PART, Permission, granted, missing
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.preflight import cluster_facts, permission_problems
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.preflight import (
+    PART,
+    Permission,
+    cluster_facts,
+    granted_permissions,
+    missing_permissions,
+    permission_problems,
+)
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.teardown import tear_down
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tenants import ensure_tenants
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tokens import request_token
@@ -44,7 +50,7 @@ class Granted:
 
     def __init__(self, cluster: Cluster, namespace: str, role: str, without: Permission | None = None) -> None:
         self.cluster, self.namespace = cluster, namespace
-        self.permissions = granted(SHIPPED, {"generator": namespace, "mlflow": namespace})
+        self.permissions = granted_permissions(SHIPPED, {"generator": namespace, "mlflow": namespace})
         cluster.request("POST", f"/api/v1/namespaces/{namespace}/serviceaccounts", {"metadata": {"name": CONTROLLER}})
         self.paths = [self._make(copy.deepcopy(manifest), role, without) for manifest in SHIPPED if manifest["kind"] in PLURALS]
         self.user = log_in(cluster, namespace, CONTROLLER, Path())
@@ -78,7 +84,7 @@ def test_with_the_shipped_roles_nothing_is_missing(cluster: Cluster, own: Own) -
     try:
         asked = [permission for permission in given.permissions if permission.verb != "bind"]
         # The authorizer hears of new roles a moment later.
-        assert until("the roles count", lambda: not missing(given.user, asked, PARALLELISM), 20)
+        assert until("the roles count", lambda: not missing_permissions(given.user, asked, PARALLELISM), 20)
         assert permission_problems(given.user, cluster_facts(given.user)["user"], asked, "Ask.", PARALLELISM) == []
     finally:
         given.remove()
@@ -95,7 +101,7 @@ def test_one_rule_less_is_named(cluster: Cluster, own: Own, without: Permission)
         removed = (without.group, without.resource, without.verb)
         lacking = [permission for permission in given.permissions if (permission.group, permission.resource, permission.verb) == removed]
         requested = [permission for permission in given.permissions if permission.verb != "bind"]
-        assert until("the other roles to take effect", lambda: missing(given.user, requested, PARALLELISM) == lacking, 20)
+        assert until("the other roles to take effect", lambda: missing_permissions(given.user, requested, PARALLELISM) == lacking, 20)
         problems = permission_problems(given.user, "me", requested, "Ask.", PARALLELISM)
         assert problems == [f"Permissions of me: {len(lacking)} of {len(requested)} missing ({', '.join(map(str, lacking))}). Ask."]
     finally:
@@ -127,8 +133,9 @@ def test_tenants_tokens_and_lease_use_exactly_their_rights(cluster: Cluster, own
     given = Granted(cluster, own.home, own.role)
     try:
         parts = ("tenants", "tenant_accounts", "teardown")
-        wanted = granted(SHIPPED, {}, parts)
-        until("the roles count", lambda: not missing(given.user, [permission for permission in wanted if permission.verb != "bind"], PARALLELISM), 20)
+        wanted = granted_permissions(SHIPPED, {}, parts)
+        requested = [permission for permission in wanted if permission.verb != "bind"]
+        until("the roles count", lambda: not missing_permissions(given.user, requested, PARALLELISM), 20)
         ensure_tenants(given.user, own.spec(3, own="load"), PARALLELISM)
         ensure_tenants(given.user, own.spec(1, shared=(own.home, "other")), PARALLELISM)
         ensure_tenants(given.user, own.spec(1, roles=()), PARALLELISM)

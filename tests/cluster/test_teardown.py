@@ -15,7 +15,7 @@ import pytest
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import ownership
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.lease import acquire
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.permissions import Permission, missing
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.preflight import Permission, missing_permissions
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.teardown import tear_down
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tenants import ensure_tenants
 from tenants.accounts import PARALLELISM, RBAC, Own, log_in, own_names, until
@@ -122,7 +122,7 @@ def test_what_may_not_be_listed_keeps_a_namespace(cluster: Cluster, own: Own, tm
     try:
         ensure_tenants(cluster, own.spec(1), PARALLELISM)
         user = log_in(cluster, own.home, "load", tmp_path)
-        until("the role counts", lambda: not missing(user, [Permission("", "namespaces", "list")]), 20)
+        until("the role counts", lambda: not missing_permissions(user, [Permission("", "namespaces", "list")]), 20)
         done = tear_down(user, own.run_id, [], kinds=["Namespace"], selector=own.selector, parallelism=PARALLELISM)
         assert [entry["object"] for entry in done["remaining"]] == [f"Namespace {own.prefix}1"]
         assert "Grant the part `teardown` of rbac.yml" in done["remaining"][0]["why"]

@@ -12,10 +12,9 @@ from typing import Any
 import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client import PrometheusClient
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.collection import Collection, Request, collect
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.collection import Collection, Request, Window, collect
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.files import series_csv
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.profile import load_profile
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.window import Window
 from ansible_collections.perfscale.mlflow.tests.prometheus.synthetic_cluster import COMPONENTS, MIB, MLFLOW_CORES_MEAN, MLFLOW_CORES_PEAK, RESTART_S, WINDOW_S
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -17,10 +17,9 @@ from typing import Any
 import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client import PrometheusClient
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.collection import Collection, Request, collect
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.collection import Collection, Request, Window, collect
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.files import documents, series_csv
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.profile import load_profile
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.window import Window
 from ansible_collections.perfscale.mlflow.tests.prometheus.synthetic import PROCESS_WINDOW_S
 
 ROOT = Path(__file__).resolve().parents[2]

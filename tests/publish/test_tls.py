@@ -11,8 +11,8 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.certif
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish import sinks
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.publication import publish
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.restoration import restore
-from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.settings import SettingsError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink import SinkError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sinks import SettingsError
 from fakes.publish_servers import SCHEMAS, TOKEN
 
 ADDRESS = {"s3": "endpoint", "http": "url"}

@@ -56,9 +56,18 @@ def write_atomic(path: Path | str, write: Callable[[IO[bytes]], None], mode: int
             os.unlink(temporary)
 
 
+def write_bytes(path: Path | str, content: bytes, mode: int = 0o644) -> None:
+    """Write a file with this content atomically."""
+
+    def write(stream: IO[bytes]) -> None:
+        stream.write(content)
+
+    write_atomic(path, write, mode)
+
+
 def write_text(path: Path | str, text: str, mode: int = 0o644) -> None:
     """Write a text file atomically as UTF-8."""
-    write_atomic(path, lambda stream: stream.write(text.encode("utf-8")) and None, mode)
+    write_bytes(path, text.encode("utf-8"), mode)
 
 
 def write_json(path: Path | str, document: Any, mode: int = 0o644) -> None:

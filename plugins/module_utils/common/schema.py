@@ -13,7 +13,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files impo
 try:
     import jsonschema
 except ImportError:  # the module that uses this reports the missing library
-    jsonschema = None
+    jsonschema = None  # type: ignore[assignment]
 
 
 def check(document: Any, name: str, schema_dir: Path | str) -> None:

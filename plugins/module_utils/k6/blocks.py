@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Any
 
@@ -38,8 +38,8 @@ def block(pools: Pools, seconds: float) -> dict[str, Any]:
     causes = {kind: failure(kind.status, kind.error_code) for kind in pools}
     failed_by: Counter[str] = Counter()
     for kind, latencies in pools.items():
-        if causes[kind]:
-            failed_by[causes[kind]] += len(latencies)
+        if cause := causes[kind]:
+            failed_by[cause] += len(latencies)
     every = sorted(chain.from_iterable(pools.values()))
     successful = sorted(chain.from_iterable(latencies for kind, latencies in pools.items() if not causes[kind])) if failed_by else every
     overall = summarize(every)
@@ -72,12 +72,12 @@ def milliseconds(values: dict[str, float | None]) -> dict[str, float | None]:
 def operation_blocks(pools: Pools, required: Iterable[str], seconds: float) -> dict[str, dict[str, Any]]:
     """Return a block for each required operation, sampled or not, then for any other that was seen."""
     names = list(dict.fromkeys(chain(required, sorted({kind.operation for kind in pools}))))
-    return {name: block(_select(pools, lambda kind, name=name: kind.operation == name), seconds) for name in names}
+    return {name: block(_select(pools, (name,)), seconds) for name in names}
 
 
 def category_blocks(pools: Pools, seconds: float) -> dict[str, dict[str, Any]]:
     """Return a block for each category, over the pooled requests of its operations."""
-    return {name: block(_select(pools, lambda kind, members=members: kind.operation in members), seconds) for name, members in CATEGORIES.items()}
+    return {name: block(_select(pools, members), seconds) for name, members in CATEGORIES.items()}
 
 
 def tenant_blocks(pools: Pools, seconds: float) -> dict[str, dict[str, Any]]:
@@ -126,11 +126,11 @@ def longest_outage_s(raw: Raw, order: list[int], window: Window) -> float:
     return longest / 1000
 
 
-def _select(pools: Pools, wanted: Callable[[Kind], bool]) -> Pools:
-    return {kind: latencies for kind, latencies in pools.items() if wanted(kind)}
+def _select(pools: Pools, operations: Sequence[str]) -> Pools:
+    return {kind: latencies for kind, latencies in pools.items() if kind.operation in operations}
 
 
-def _natural(name: str) -> Sequence[Any]:
+def _natural(name: str) -> tuple[str, int]:
     head = name.rstrip("0123456789")
     digits = name[len(head):]
     return head, int(digits) if digits else -1

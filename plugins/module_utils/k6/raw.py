@@ -77,10 +77,10 @@ class Row(NamedTuple):
 class Raw:
     """What a raw file holds; one entry per request in starts (epoch ms), durations, waitings (1/100 ms), kinds."""
 
-    starts: array = field(default_factory=lambda: array("q"))
-    durations: array = field(default_factory=lambda: array("q"))
-    waitings: array = field(default_factory=lambda: array("q"))
-    kinds: array = field(default_factory=lambda: array("l"))
+    starts: array[int] = field(default_factory=lambda: array("q"))
+    durations: array[int] = field(default_factory=lambda: array("q"))
+    waitings: array[int] = field(default_factory=lambda: array("q"))
+    kinds: array[int] = field(default_factory=lambda: array("l"))
     kind_table: list[Kind] = field(default_factory=list)
     journeys: list[Journey] = field(default_factory=list)
     heartbeats: list[Row] = field(default_factory=list)
@@ -266,7 +266,7 @@ def _chunks(path: Path, raw: Raw) -> Iterator[bytes]:
             while block:
                 yield inflate.decompress(block) if inflate else block
                 block = stream.read(_BLOCK)
-            raw.is_truncated = bool(inflate) and not inflate.eof
+            raw.is_truncated = inflate is not None and not inflate.eof
     except zlib.error:
         raw.is_truncated = True
     except FileNotFoundError as error:

@@ -63,19 +63,21 @@ def parse_summary(document: Any) -> Summary | None:
     """Return a parsed summary of either shape as a Summary, or None when it is neither."""
     if not isinstance(document, dict):
         return None
-    data = document["data"] if isinstance(document.get("data"), dict) else document
+    data = _mapping(document, "data") or document
     envelope = {key: value for key, value in document.items() if key != "data"} if data is not document else {}
     results = data.get("results")
     if isinstance(results, dict) and isinstance(results.get("metrics"), list):
-        config = data.get("config") if isinstance(data.get("config"), dict) else {}
         named = {metric.get("name"): metric for metric in results["metrics"] if isinstance(metric, dict)}
-        return Summary(_values(named), _number(config.get("duration")), envelope=envelope)
+        return Summary(_values(named), _number(_mapping(data, "config").get("duration")), envelope=envelope)
     if isinstance(data.get("metrics"), dict):
-        state = data.get("state") if isinstance(data.get("state"), dict) else {}
-        duration_ms = _number(state.get("testRunDurationMs"))
-        setup_data = data.get("setup_data") if isinstance(data.get("setup_data"), dict) else {}
-        return Summary(_values(data["metrics"]), None if duration_ms is None else duration_ms / 1000, setup_data, envelope)
+        duration_ms = _number(_mapping(data, "state").get("testRunDurationMs"))
+        return Summary(_values(data["metrics"]), None if duration_ms is None else duration_ms / 1000, _mapping(data, "setup_data"), envelope)
     return None
+
+
+def _mapping(document: dict[str, Any], key: str) -> dict[str, Any]:
+    value = document.get(key)
+    return value if isinstance(value, dict) else {}
 
 
 def _values(metrics: dict[Any, Any]) -> dict[str, dict[str, float]]:

@@ -42,7 +42,7 @@ class Cluster:
         self._headers = [(name, value) for name, values in (headers or {}).items() for value in ([values] if isinstance(values, str) else values)]
         self.host = configuration.host.rstrip("/")
         configuration.connection_pool_maxsize = connections
-        # Any method: the API server refuses to create an object twice, and every other request here may be repeated.
+        # Any method: the API server does not create an object twice, and every other request here may be repeated.
         configuration.retries = RetryPolicy(allowed_methods=None, status_forcelist=RETRY_STATUSES | {403}, is_final=_is_final)
         self._pool = kubernetes.client.rest.RESTClientObject(configuration).pool_manager
 

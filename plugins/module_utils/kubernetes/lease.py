@@ -81,7 +81,7 @@ def acquire(cluster: Cluster, namespace: str, run_id: str, seconds: int, name: s
         lease = renewed(found, namespace, name, run_id, seconds, now)
         try:
             if not check_mode:
-                # The version that was read makes the write fail after a concurrent one.
+                # With the resourceVersion that was read the write fails after a concurrent one.
                 lease = cluster.request("PUT", f"{path}/{name}", body=lease) if found else cluster.request("POST", path, body=lease)
         except ClusterError as error:
             if error.status != 409 or attempt == _ATTEMPTS:

@@ -1,12 +1,14 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Short commands that run to their end: their output, or an error in one sentence."""
+"""Short commands that run to their end (their output, or an error in one sentence), and the unprivileged accounts that run them."""
 
 from __future__ import annotations
 
 import os
+import pwd
 import re
+import stat
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -35,7 +37,7 @@ def run(
     """
     limit = limit_s or COMMAND_LIMIT_S
     try:
-        done = subprocess.run(
+        done: subprocess.CompletedProcess[str] = subprocess.run(
             argv,
             cwd=chdir,
             env={**os.environ, **(env or {})},
@@ -74,3 +76,40 @@ def at_least(version: str, minimum: str) -> bool:
     from packaging.version import Version
 
     return Version(version) >= Version(minimum)
+
+
+def unprivileged(names: tuple[str, ...] = ("postgres", "nobody")) -> pwd.struct_passwd | None:
+    """Return the first of these accounts that exists, or None when we are not root and can stay who we are.
+
+    Raises KeyError when we are root and none exists.
+    """
+    if os.geteuid() != 0:
+        return None
+    for name in names:
+        try:
+            return pwd.getpwnam(name)
+        except KeyError:
+            continue
+    raise KeyError(" or ".join(names))
+
+
+def identity(account: pwd.struct_passwd | None) -> dict[str, Any]:
+    """Return the arguments that make subprocess run as an account; none for the present one."""
+    return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []} if account else {}
+
+
+def reaches(account: pwd.struct_passwd | None, path: Path) -> bool:
+    """Return whether an account may enter every existing directory of a path."""
+    if account is None:
+        return True
+    for directory in (path, *path.parents):
+        if directory.is_dir():
+            facts = directory.stat()
+            bit = stat.S_IXOTH
+            if facts.st_uid == account.pw_uid:
+                bit = stat.S_IXUSR
+            elif facts.st_gid == account.pw_gid:
+                bit = stat.S_IXGRP
+            if not facts.st_mode & bit:
+                return False
+    return True

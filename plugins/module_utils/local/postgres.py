@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import write_text
-from ansible_collections.perfscale.mlflow.plugins.module_utils.local import accounts
+from ansible_collections.perfscale.mlflow.plugins.module_utils.local import commands
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.commands import ToolError, run
 
 ROLE = "perfscale"
@@ -85,7 +85,7 @@ class Cluster:
 
     def _account(self) -> Any:
         try:
-            return accounts.unprivileged()
+            return commands.unprivileged()
         except KeyError as error:
             raise ToolError(f"{WHAT}: root may not run it, and no user {error.args[0]} exists. Create one of them, or choose DB_BACKEND=sqlite.") from error
 
@@ -94,7 +94,7 @@ class Cluster:
         self.remove()
         self.state_dir.mkdir(parents=True, exist_ok=True)
         home = self.state_dir / "cluster"
-        if accounts.reaches(account, self.state_dir):
+        if commands.reaches(account, self.state_dir):
             shutil.rmtree(home, ignore_errors=True)
             home.mkdir(mode=0o700)
         else:
@@ -103,7 +103,7 @@ class Cluster:
             os.chown(home, account.pw_uid, account.pw_gid)
         # Remembered before anything is in it, so that an interrupted start leaves nothing behind that is not known.
         write_text(self.pointer, f"{home}\n", mode=0o600)
-        if not accounts.reaches(account, self.bin_dir):
+        if not commands.reaches(account, self.bin_dir):
             shutil.copytree(self.bin_dir.parent, self._copied_to(home), symlinks=True)
             libraries = self._libraries()
             if libraries.is_dir():
@@ -121,7 +121,7 @@ class Cluster:
 
     def _initialize(self, home: Path) -> None:
         account = self._account()
-        identity = accounts.identity(account)
+        identity = commands.identity(account)
         programs = Path(self.details(home)["bin_dir"])
         remedy = "Check the programs in " + str(programs) + ", or choose DB_BACKEND=sqlite"
         password = secrets.token_urlsafe(24)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common import process_handle as handles
-from ansible_collections.perfscale.mlflow.plugins.module_utils.local import accounts, cache, state_lock, tools
+from ansible_collections.perfscale.mlflow.plugins.module_utils.local import cache, commands, state_lock, tools
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.commands import ToolError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors import MlflowError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.server import mlflow_problems, read_server
@@ -92,7 +92,7 @@ def program_problems(settings: dict[str, Any]) -> tuple[list[str], dict[str, Any
         problems += [tools.monitor_remedy(name) for name in monitors if not tools.find_monitor(settings["cache"], settings["paths"], name)]
     if "postgres" in settings["names"]:
         try:
-            accounts.unprivileged()
+            commands.unprivileged()
         except KeyError as error:
             problems.append(f"PostgreSQL: root may not run it, and no user {error.args[0]} exists. Create one of them, or choose DB_BACKEND=sqlite.")
     return problems, facts

@@ -14,10 +14,10 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common import process_handle as handles
-from ansible_collections.perfscale.mlflow.plugins.module_utils.local import accounts, readiness, watcher
+from ansible_collections.perfscale.mlflow.plugins.module_utils.local import commands, readiness, watcher
 
 try:
     import psutil
@@ -110,7 +110,7 @@ class DetachedProcess:
             running = self.running()
             if started:
                 self.stop(stop_timeout_s, number)
-            if running or not (started and self.free_port and not readiness.is_free(port)):
+            if running or not (started and self.free_port and not readiness.is_free(int(port or 0))):
                 break
         raise ProcessError(self._unready(seen, running, (ready or {}).get("timeout_s") or 60))
 
@@ -164,10 +164,11 @@ class DetachedProcess:
             close_fds=True,
             start_new_session=True,
         ) as parent:
-            parent.stdin.write(source.encode("utf-8"))
-            parent.stdin.close()
-            line = parent.stdout.readline()
-            parent.stdout.close()
+            stdin, stdout = cast(IO[bytes], parent.stdin), cast(IO[bytes], parent.stdout)
+            stdin.write(source.encode("utf-8"))
+            stdin.close()
+            line = stdout.readline()
+            stdout.close()
             report = json.loads(line) if line else {"error": "its watcher ended without a report"}
             # The watcher outlives us on purpose: leaving the block must not wait for it.
             parent.returncode = 0
@@ -185,7 +186,7 @@ class DetachedProcess:
             "argv": argv,
             "env": {**_inherited(), **home, **env, handles.MARK: str(self.handle_file)},
             "chdir": self.command.get("chdir") or str(self.directory),
-            "identity": accounts.identity(account),
+            "identity": commands.identity(account),
             "log_file": str(self.log_file),
             "handle_file": str(self.handle_file),
             "exit_file": str(self.exit_file),

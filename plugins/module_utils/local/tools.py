@@ -81,7 +81,7 @@ def find_monitor(cache: Path, paths: dict[str, str], name: str) -> str | None:
     """Return the named, found or already cached Prometheus or process-exporter, or None."""
     names, package = MONITORS[name]
     cached = tool_cache.debian_package(cache, package)
-    return paths.get(name) or next((path for path in map(shutil.which, names) if path), None) or (cached and str(cached / "usr/bin" / package))
+    return paths.get(name) or next((path for path in map(shutil.which, names) if path), None) or (str(cached / "usr/bin" / package) if cached else None)
 
 
 def monitor_remedy(name: str) -> str:

@@ -114,7 +114,7 @@ def _single(value: Any, name: str, minimum: int, problems: list[str]) -> int:
     if found or len(numbers) != 1:
         problems.append(f"Setting {name}: {value!r} is not allowed. Give one whole number from {minimum} up.")
         return minimum
-    return numbers[0]
+    return int(numbers[0])
 
 
 def _seconds(value: Any, name: str, minimum: float, problems: list[str]) -> float:

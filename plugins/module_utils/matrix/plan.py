@@ -140,4 +140,4 @@ def _format_bytes(count: float) -> str:
 
 def _requests(cell: dict[str, Any]) -> float:
     per_second = cell["rate"] * REQUESTS_PER_JOURNEY if cell["profile"] == "open" else cell["concurrency"] * REQUESTS_PER_USER_SECOND
-    return per_second * (cell["warmup_s"] + cell["duration_s"])
+    return float(per_second * (cell["warmup_s"] + cell["duration_s"]))

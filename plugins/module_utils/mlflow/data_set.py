@@ -81,7 +81,10 @@ def inspect(
         return TenantReader(client, name, digest).counts(full=number in deep)
 
     result: dict[str, Any] = {"complete": [], "missing": [], "partial": []}
-    shortfalls, incomplete, totals, surplus = [], [], {}, 0
+    shortfalls: list[dict[str, Any]] = []
+    incomplete: list[int] = []
+    totals: dict[str, int] = {}
+    surplus = 0
     for name, number, found in zip(tenant_names(prefix, chosen), chosen, in_parallel(read, chosen, parallelism), strict=True):
         expected = expected_counts(shape, full=number in deep)
         differences = compare(name, expected, found) if name in present else compare(name, {"workspace": 1}, {"workspace": 0})

@@ -17,7 +17,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors imp
 try:
     import psycopg
 except ImportError:  # only PostgreSQL needs it; the module reports it
-    psycopg = None
+    psycopg = None  # type: ignore[assignment]
     PSYCOPG_ERROR: str | None = traceback.format_exc()
 else:
     PSYCOPG_ERROR = None
@@ -31,7 +31,8 @@ def count_rows(database: Mapping[str, Any] | None) -> dict[str, int] | None:
     `database` is the part of target.json: {kind: sqlite, path} or {kind: postgres, dsn_file}; any other kind and a
     missing path or dsn_file give None. Raises MlflowError.
     """
-    kind = (database or {}).get("kind")
+    database = database or {}
+    kind = database.get("kind")
     if kind == "sqlite" and database.get("path"):
         return sqlite_rows(database["path"])
     if kind == "postgres" and database.get("dsn_file"):

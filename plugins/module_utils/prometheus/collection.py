@@ -8,6 +8,7 @@ Queries may use variables, the `{{.elapsed}}` of kube-burner's profiles and ours
 
 from __future__ import annotations
 
+import datetime
 import math
 import re
 import time
@@ -21,7 +22,6 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.profil
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.resources import resources
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.response import ResponseError, Series, check_shape, read_series
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.selector import cut_down, matchers, normalize
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.window import Window, remaining_wait
 
 # Prometheus refuses range queries of more points per series (web/api/v1: 11,000).
 _MOST_POINTS = 11_000
@@ -34,6 +34,63 @@ _CLOCK_TOLERANCE_S = 2.0
 # kube-burner renders profiles with Go's text/template; a field access is all that its published profiles use.
 _ACTION = re.compile(r"\{\{-?\s*(.*?)\s*-?\}\}", re.DOTALL)
 _FIELD = re.compile(r"\.([A-Za-z_]\w*)")
+# A clock of this machine read twice may step a little; more than this is a window that is not over.
+_CLOCK_SLACK_S = 1.0
+
+
+class WindowError(ValueError):
+    """A window that cannot be measured; the text is one sentence."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """A closed interval of epoch seconds."""
+
+    start: float
+    end: float
+
+    @property
+    def seconds(self) -> float:
+        """Length in seconds."""
+        return self.end - self.start
+
+
+def parse_time(value: Any, name: str) -> float:
+    """Return epoch seconds.
+
+    Accepts epoch seconds (number or text), ISO 8601 (with `T` or a space, with or without zone; `Z` too).
+    A time without a zone is local time of this machine, as `date` reads it. Raises WindowError.
+    """
+    text = str(value).strip()
+    if not isinstance(value, bool):
+        try:
+            number = float(text)
+            if math.isfinite(number) and number > 0:
+                return number
+        except ValueError:
+            pass
+        try:
+            return datetime.datetime.fromisoformat(text).timestamp()
+        except (ValueError, OverflowError):
+            pass
+    raise WindowError(f"Window {name} {value!r}: not a time. Write epoch seconds, 2026-11-23T18:11:36Z, or '2026-11-23 18:11:36' (local time).")
+
+
+def parse_window(start: Any, end: Any, now: float) -> Window:
+    """Return the window between two times. Raises WindowError when it is empty, reversed, or not over at `now`."""
+    window = Window(parse_time(start, "start"), parse_time(end, "end"))
+    if window.seconds <= 0:
+        raise WindowError(f"Window {start} to {end}: ends before it starts, or is empty. Give an end that is later than the start.")
+    if window.end > now + _CLOCK_SLACK_S:
+        raise WindowError(
+            f"Window {start} to {end}: ends {window.end - now:.0f} s in the future. Collect a window after it is over, or check the clock of this machine."
+        )
+    return window
+
+
+def remaining_wait(window: Window, wait_after: float, now: float) -> float:
+    """Return the seconds (0 or more) left until `wait_after` seconds have passed since the end of the window."""
+    return max(0.0, window.end + wait_after - now)
 
 
 class TemplateError(ValueError):

@@ -11,8 +11,8 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.collection import Window
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.measurement import Measurement, Row, merge
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.window import Window
 
 # (metric, aggregation, unit, key of the resources, factor)
 _SUMMARY_ROWS = (

@@ -215,7 +215,7 @@ def _is_filled(value: Any) -> bool:
     """Whether a text is not empty, and a list holds such texts and nothing else."""
     if isinstance(value, list):
         return bool(value) and all(isinstance(item, str) and item for item in value)
-    return value != ""
+    return bool(value != "")
 
 
 def _check_choices(values: Mapping[str, Any], where: str, problems: list[str]) -> None:

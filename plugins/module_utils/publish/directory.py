@@ -61,7 +61,7 @@ class DirectorySink(FileSink):
 
     def put(self, key: str, data: bytes) -> None:
         try:
-            write_atomic(self._base / key, lambda stream: stream.write(data) and None)
+            write_atomic(self._base / key, lambda stream: stream.writelines([data]))
         except FileWriteError as error:
             raise self.error(str(error)) from error
 

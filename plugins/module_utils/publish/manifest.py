@@ -47,7 +47,7 @@ def read(sink: FileSink, run_id: str, schema_dir: Path | str, name: str = NAME) 
         return None
     where = f"{sink.location(run_id)}/{name}"
     try:
-        found = json.loads(data)
+        found: dict[str, Any] = json.loads(data)
         check(found, "publication_manifest", schema_dir)
     except ValueError as error:
         raise sink.error(f"{where}: damaged or not a manifest ({error}). Remove it there, and publish the run again.") from error

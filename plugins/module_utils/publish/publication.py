@@ -216,7 +216,8 @@ class RunFiles:
 
     def memory(self, sink: str) -> dict[str, Any]:
         """Return the memory of a sink, to be changed in place."""
-        return self._state.setdefault("sinks", {}).setdefault(sink, {})
+        memory: dict[str, Any] = self._state.setdefault("sinks", {}).setdefault(sink, {})
+        return memory
 
     def save(self) -> None:
         """Write the state file; without it all checksums are computed again next time."""

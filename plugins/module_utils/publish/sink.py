@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import builtins
 import hashlib
 import os
 from abc import ABC, abstractmethod
@@ -58,7 +59,7 @@ class Upload(NamedTuple):
         """Whether this is a record that names other files, and so has to come after them."""
         return self.path.rsplit("/", 1)[-1] in RECORDS
 
-    def read(self) -> bytes:
+    def read(self) -> builtins.bytes:
         """Return the content. Raises FileChangedError when it is no longer what was summed."""
         try:
             data = self.file.read_bytes()

@@ -155,9 +155,10 @@ def history(directory: Path, attempt: dict[str, Any], verdict: dict[str, Any]) -
 
 def _previous(directory: Path) -> list[dict[str, Any]]:
     try:
-        return read_json(directory / "cell.json")["attempts"]
+        attempts: list[dict[str, Any]] = read_json(directory / "cell.json")["attempts"]
     except (ValueError, KeyError):
         return []
+    return attempts
 
 
 def accept_attempt(directory: Path, n: int) -> None:

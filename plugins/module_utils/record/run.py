@@ -34,7 +34,7 @@ class Run:
 
     def load(self) -> dict[str, Any]:
         """Return run.json. Raises ValueError with one sentence when it is absent or damaged."""
-        document = read_json(self.path)
+        document: dict[str, Any] = read_json(self.path)
         check(document, "run", self.schema_dir)
         return document
 

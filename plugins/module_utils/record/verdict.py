@@ -129,13 +129,17 @@ def _evaluate_objective(objective: dict[str, Any], cell: dict[str, Any]) -> dict
 
 def _measured_value(objective: dict[str, Any], cell: dict[str, Any]) -> float | None:
     select, metric = objective["select"], objective["metric"]
+    value: float | None
     blocks = {"total": cell["total"], **cell["operations"]}
     if select in cell["journeys"] and metric in ("mean_ms", "p50_ms", "p95_ms", "max_ms"):
-        return cell["journeys"][select]["duration_ms"].get(metric.removesuffix("_ms"))
+        value = cell["journeys"][select]["duration_ms"].get(metric.removesuffix("_ms"))
+        return value
     if select not in blocks or metric not in METRICS:
         allowed = ", ".join([*blocks, *cell["journeys"]])
         raise ValueError(f"Objective {objective['name']}: {select}.{metric} is not measured. Select one of {allowed} and a metric of {', '.join(METRICS)}.")
     block = blocks[select]
     if metric == "error_ratio":
-        return block["failed"] / block["n"] if block["n"] else None
-    return block["latency_ms"][metric.removesuffix("_ms")] if metric.endswith("_ms") else block[metric]
+        value = block["failed"] / block["n"] if block["n"] else None
+    else:
+        value = block["latency_ms"][metric.removesuffix("_ms")] if metric.endswith("_ms") else block[metric]
+    return value

@@ -112,7 +112,7 @@ class _Bars:
     def draw(self) -> Axes:
         for (colour, is_valid), bars in self.alike.items():
             places, heights, bottoms = zip(*bars, strict=True)
-            edge = {} if is_valid else {"edgecolor": style.INK, "hatch": style.HATCH, "linewidth": 0.5}
+            edge: dict[str, Any] = {} if is_valid else {"edgecolor": style.INK, "hatch": style.HATCH, "linewidth": 0.5}
             self.ax.bar(places, heights, self.slots.width * 0.92, bottom=bottoms, color=colour, **edge)
             self.seen.marks |= set() if is_valid else {"hatched"}
         return self.ax

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report import style
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.bars import Slots, label_slots, stack_counts
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.heat_map import draw_heat_map, limits_of
-from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import CATEGORY_OF, Model
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import CATEGORY_OF, Load, Model
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.panels import (
     Axis,
     Seen,
@@ -28,11 +28,12 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.report.views impo
 try:
     from matplotlib.patches import Patch
 except ImportError:
-    Patch = None
+    Patch = None  # type: ignore[assignment,misc]
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.gridspec import GridSpecBase
     from pandas import DataFrame
 
 _COLUMNS = 4
@@ -100,6 +101,7 @@ def response_times_p95_heatmap(model: Model) -> Figure:
         f"P95 in milliseconds (lower is better, darker is slower). Above: all requests of a cell pooled. Below: each operation. {outcomes_text(model)}",
     )
     grid = axes[0].get_subplotspec()
+    assert grid is not None
     axes[0].remove()
     outer = grid.subgridspec(2, 1, height_ratios=(top, bottom), hspace=0.85 / ((top + bottom) / 2))
     seen = Seen()
@@ -122,7 +124,7 @@ def response_times_p95_heatmap(model: Model) -> Figure:
     return figure
 
 
-def _pooled(figure: Figure, grid: object, model: Model, x: Axis, y: Axis, seen: Seen) -> None:
+def _pooled(figure: Figure, grid: GridSpecBase, model: Model, x: Axis, y: Axis, seen: Seen) -> None:
     limits = limits_of([model.cells], "p95")
     for i, group in enumerate(model.groups):
         ax = figure.add_subplot(grid[0, i])
@@ -134,12 +136,12 @@ def _pooled(figure: Figure, grid: object, model: Model, x: Axis, y: Axis, seen: 
             ax.set_ylabel(y.label)
 
 
-def _cell_order(model: Model) -> list[tuple]:
+def _cell_order(model: Model) -> list[tuple[int, Load, str]]:
     cells = model.cells.sort_values(["tenants", "load", "group"], kind="stable")
     return list(zip(cells["tenants"], cells["load"], cells["group"], strict=True))
 
 
-def _name_columns(ax: Axes, columns: list[tuple], with_groups: bool) -> None:
+def _name_columns(ax: Axes, columns: list[tuple[int, Load, str]], with_groups: bool) -> None:
     """Write the tenants below each block of columns, and separates the blocks."""
     tenants = [column[0] for column in columns]
     for level in dict.fromkeys(tenants):

@@ -26,7 +26,7 @@ try:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 except ImportError:
-    Line2D = Patch = None
+    Line2D = Patch = None  # type: ignore[assignment,misc]
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

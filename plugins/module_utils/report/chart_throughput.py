@@ -25,6 +25,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.report.text impor
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.views import category_goodput, goodput_text
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 # The width of a heat map of two in a row.
@@ -64,7 +65,7 @@ def _rates(model: Model, x: Axis, by: Axis) -> Figure:
     return figure
 
 
-def _operations_of_categories(ax: object) -> None:
+def _operations_of_categories(ax: Axes) -> None:
     ax.axis("off")
     lines = ["Categories"]
     for name, operations in CATEGORIES.items():

@@ -133,5 +133,6 @@ def draw_all(model: Model, processes: int | None = None) -> dict[str, bytes]:
 
 
 def _draw(name: str) -> bytes:
+    assert _model is not None
     with style.applied():
         return style.png_bytes(CHARTS[name].draw(_model))

@@ -20,7 +20,7 @@ try:
     import numpy as np
     from matplotlib.patches import Rectangle
 except ImportError:
-    mpl = None
+    mpl = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

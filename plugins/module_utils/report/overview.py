@@ -82,7 +82,7 @@ def _ends(values: Iterable[float]) -> str:
 def marked(row: Any, statistic: str, fall_back: bool = False) -> str:
     """Return a latency with a tilde where it rests on few samples, and a dash where there are too few."""
     value = getattr(row, statistic)
-    names = (statistic,)
+    names: tuple[str, ...] = (statistic,)
     if fall_back and math.isnan(value) and math.isnan(row.mean):
         value, names = getattr(row, f"ok_{statistic}"), (f"ok_{statistic}", statistic)
     return number(value) + (" ~" if not math.isnan(value) and any(name in row.low_n for name in names) else "")

@@ -21,7 +21,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.report.views impo
 try:
     import jinja2
 except ImportError:
-    jinja2 = None
+    jinja2 = None  # type: ignore[assignment]
 
 
 def page_html(model: Model, verdict: Verdict, pictures: dict[str, bytes], files: list[str], templates: Path) -> str:
@@ -33,12 +33,13 @@ def page_html(model: Model, verdict: Verdict, pictures: dict[str, bytes], files:
     environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
     environment.filters["number"] = number
     resource_columns, resources = overview.resource_table(model.resources)
-    return _template(environment, templates).render(
+    page: str = _template(environment, templates).render(
         verdict=verdict, runs=[_run(run) for run in model.runs], findings=key_findings(model), warnings=model.warnings,
         cell_columns=overview.CELL_COLUMNS, cells=overview.cell_rows(model), several_runs=len(model.runs) > 1, grouped=len(model.groups) > 1,
         operation_columns=overview.OPERATION_COLUMNS, operations=_operations(model), outcomes=outcomes_text(model), goodput=goodput_text(model),
         resource_columns=resource_columns, resources=resources, sections=_sections(pictures), files=files,
     )
+    return page
 
 
 def _template(environment: jinja2.Environment, templates: Path) -> jinja2.Template:

@@ -23,7 +23,7 @@ try:
     from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator
     from matplotlib.transforms import blended_transform_factory
 except ImportError:
-    np = None
+    np = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

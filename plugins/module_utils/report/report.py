@@ -6,11 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import write_atomic, write_json, write_text
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import write_bytes, write_json, write_text
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.inputs import VERDICT_FILE
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.markdown import summary_markdown
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import Model, build_model
@@ -68,9 +67,5 @@ def _write_tables(model: Model, output: Path) -> list[str]:
 
 def _write_pictures(pictures: dict[str, bytes], output: Path) -> list[str]:
     for name, picture in pictures.items():
-        write_atomic(output / f"{name}.png", partial(_put, picture))
+        write_bytes(output / f"{name}.png", picture)
     return [f"{name}.png" for name in pictures]
-
-
-def _put(content: bytes, stream: IO[bytes]) -> None:
-    stream.write(content)

@@ -94,7 +94,7 @@ def read_run_folder(folder: Path, inputs: ReportInputs) -> None:
     run = ReportedRun(run_id, str(folder), {**document, "run_id": run_id})
     records, unreadable = _records(folder, inputs)
     planned = document.get("plan", {}).get("cells", [])
-    factors = next((record["spec"].get("factors", {}) for record in records.values()), {})
+    factors: dict[str, Any] = next((record["spec"].get("factors", {}) for record in records.values()), {})
     for cell in planned:
         if cell["id"] not in records:
             status = "failed" if cell["id"] in unreadable else MISSING

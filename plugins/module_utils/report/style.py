@@ -9,7 +9,7 @@ import io
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 try:
     import matplotlib as mpl
@@ -17,7 +17,7 @@ try:
     from matplotlib.figure import Figure
     from PIL import Image
 except ImportError:
-    mpl = None
+    mpl = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,7 +30,8 @@ ABSENT_EDGE = "#C9CED4"
 VERDICT_COLOURS = {"valid": GOOD, "invalid": DOUBTFUL, "failed": BAD, "missing": ABSENT, "not_judged": "#B8BEC6"}
 # More is better: blue; less is better: orange. Dark always means much.
 MORE_IS_BETTER, LESS_IS_BETTER = "Blues", "Oranges"
-GROUP_MARKERS, GROUP_LINES = ("o", "s", "^", "D"), ("-", "--", "-.", ":")
+GROUP_MARKERS = ("o", "s", "^", "D")
+GROUP_LINES: tuple[Literal["-", "--", "-.", ":"], ...] = ("-", "--", "-.", ":")
 GROUP_COLOURS = (GOOD, "#CC79A7", "#009E73", "#8C6D1F")
 HATCH, HATCH_ABSENT = "////", "...."
 DPI = 120
@@ -41,7 +42,7 @@ _LINE = 150
 _CHARACTER_IN, _TITLE_LINE_IN = 0.085, 0.17
 _COLOURS_OF_A_CHART = 128
 
-_SETTINGS: dict[str, Any] = {
+_SETTINGS: dict[Any, Any] = {
     "font.family": "DejaVu Sans", "font.size": 9, "text.color": INK, "axes.labelcolor": FAINT, "axes.labelsize": 9,
     "axes.edgecolor": "#9AA0A6", "axes.linewidth": 0.8, "axes.titlesize": 10, "axes.titleweight": "bold", "axes.titlelocation": "left",
     # A fixed place: searching one costs a third of the drawing.
@@ -123,8 +124,9 @@ def level_colours(count: int) -> list[Any]:
 
 def png_bytes(figure: Figure) -> bytes:
     """Draw a figure as a PNG with a palette: a fifth of the size, with no visible difference."""
-    figure.canvas.draw()
-    picture = Image.frombytes("RGBA", figure.canvas.get_width_height(), figure.canvas.buffer_rgba().tobytes()).convert("RGB")
+    canvas: Any = figure.canvas  # of create_figure: an Agg canvas, whose methods have no types
+    canvas.draw()
+    picture = Image.frombytes("RGBA", canvas.get_width_height(), canvas.buffer_rgba().tobytes()).convert("RGB")
     out = io.BytesIO()
     picture.quantize(_COLOURS_OF_A_CHART, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(out, "png", optimize=False, compress_level=6)
     return out.getvalue()

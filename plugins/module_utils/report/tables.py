@@ -155,7 +155,7 @@ def csv_text(frame: DataFrame) -> str:
     rounded = frame.copy()
     for name in rounded.select_dtypes("float").columns:
         rounded[name] = rounded[name].round(DECIMALS if not name.endswith(("_ratio", "_rate", "coverage")) else 6)
-    return rounded.to_csv(index=False, lineterminator="\n")
+    return str(rounded.to_csv(index=False, lineterminator="\n"))
 
 
 def _pairs(counts: dict[str, int]) -> str:

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.permissions import Permission
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.preflight import Permission
 from audit_log import compare, used_permissions
 
 

@@ -49,7 +49,7 @@ def read_legacy_summary(path: str | Path) -> dict[str, Any]:
 
 
 def _axis(summary: Summary, path: str | Path, name: str) -> int:
-    value = summary.envelope.get(name)
+    value: Any = summary.envelope.get(name)
     match = _FILE_NAME.match(Path(path).name)
     if value is None and match:
         value = match[name]

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The module cell_record: each phase by its arguments, and its refusals."""
+"""The module cell_record: each phase by its arguments, and its failures."""
 
 from __future__ import annotations
 
@@ -72,14 +72,14 @@ def test_check_mode_writes_nothing(record, tmp_path):
 
 
 @pytest.mark.parametrize("check", [False, True])
-def test_another_plan_is_refused_before_anything_is_written(record, tmp_path, check):
+def test_another_plan_fails_before_anything_is_written(record, tmp_path, check):
     assert record("compare", check, plan=PLAN)["changed"] is False
     record("begin", plan=PLAN)
     before = (tmp_path / "run-1" / "run.json").read_bytes()
     assert record("compare", check, plan=PLAN)["changed"] is False
-    refused = record("compare", check, plan=OTHER)
-    assert refused["failed"]
-    assert "was planned differently (duration_s: 35.0 -> 7.0)" in refused["msg"]
+    result = record("compare", check, plan=OTHER)
+    assert result["failed"]
+    assert "was planned differently (duration_s: 35.0 -> 7.0)" in result["msg"]
     assert (tmp_path / "run-1" / "run.json").read_bytes() == before
 
 
@@ -93,7 +93,7 @@ def test_another_plan_is_refused_before_anything_is_written(record, tmp_path, ch
         pytest.param("measured", {"cell": PLAN["cells"][0]}, "attempt", id="measured-without-attempt"),
     ],
 )
-def test_refusals(record, phase, arguments, sentence):
+def test_failures(record, phase, arguments, sentence):
     answer = record(phase, **arguments)
     assert answer["failed"]
     assert sentence in answer["msg"]

@@ -25,11 +25,11 @@ GOOD = Kind("get_run", "browsing", "tenant-10", 200, "")
 BAD = Kind("get_run", "browsing", "tenant-2", 500, "1500")
 OUTAGE_START_MS = 1_800_000_000_000
 OUTAGE_WINDOW = Window(OUTAGE_START_MS, OUTAGE_START_MS + 10_000, {})
-REFUSED = Kind("create_run", "training", "tenant-2", 0, "1212")
+NO_CONNECTION = Kind("create_run", "training", "tenant-2", 0, "1212")
 
 
 def test_block_counts_every_outcome():
-    result = block({GOOD: [100 * n for n in range(1, 21)], BAD: [9000, 9100], REFUSED: [0]}, 10)
+    result = block({GOOD: [100 * n for n in range(1, 21)], BAD: [9000, 9100], NO_CONNECTION: [0]}, 10)
     assert {name: result[name] for name in ("n", "ok", "failed", "failed_by", "rate_per_s", "goodput_per_s", "ci95")} == {
         "n": 23,
         "ok": 20,
@@ -59,18 +59,18 @@ def test_block_of_nothing():
 
 
 def test_every_required_operation_is_present_and_others_follow():
-    blocks = operation_blocks({GOOD: [100], REFUSED: [0]}, ("search_runs", "get_run"), 10)
+    blocks = operation_blocks({GOOD: [100], NO_CONNECTION: [0]}, ("search_runs", "get_run"), 10)
     assert {name: entry["n"] for name, entry in blocks.items()} == {"search_runs": 0, "get_run": 1, "create_run": 1}
 
 
 def test_categories_pool_their_operations():
-    blocks = category_blocks({GOOD: [100, 300], BAD: [500], REFUSED: [0]}, 10)
+    blocks = category_blocks({GOOD: [100, 300], BAD: [500], NO_CONNECTION: [0]}, 10)
     assert {name: entry["n"] for name, entry in blocks.items()} == {"read": 3, "search": 0, "write": 1}
     assert blocks["read"]["latency_ms"]["mean"] == 3
 
 
 def test_tenants_come_in_natural_order():
-    blocks = tenant_blocks({GOOD: [100], BAD: [200], REFUSED: [0], Kind("x", "", "", 200, ""): [1]}, 10)
+    blocks = tenant_blocks({GOOD: [100], BAD: [200], NO_CONNECTION: [0], Kind("x", "", "", 200, ""): [1]}, 10)
     assert {tenant: entry["n"] for tenant, entry in blocks.items()} == {"": 1, "tenant-2": 2, "tenant-10": 1}
 
 

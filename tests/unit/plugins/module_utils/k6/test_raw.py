@@ -129,9 +129,9 @@ def test_garbage_between_rows_is_passed_over(tmp_path):
 
 def test_requests_without_a_connection_are_charged_their_wait(tmp_path):
     hung = request(duration=0, waiting=0, status=0, error_code="1050")
-    refused = request(duration=0, waiting=0, status=0, error_code="1212")
+    no_connection = request(duration=0, waiting=0, status=0, error_code="1212")
     slow = request(duration=150, waiting=0, status=0, error_code="1050")
-    raw = read(tmp_path, HEADER + hung + refused + slow)
+    raw = read(tmp_path, HEADER + hung + no_connection + slow)
     assert list(raw.durations) == [6_000_000, 0, 15_000]
     assert list(raw.starts) == [END - 60_000, END, END - 150]
 

@@ -98,10 +98,10 @@ def test_raw_file_survives_a_failure(directory, monkeypatch, damage):
 
 
 def test_raw_file_that_cannot_be_removed_is_named(directory, monkeypatch):
-    def refuse(self):
+    def fail(self):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(result_module.Path, "unlink", refuse)
+    monkeypatch.setattr(result_module.Path, "unlink", fail)
     with pytest.raises(FileWriteError, match=r"raw\.csv: permission denied"):
         build(directory, remove_raw=True)
 

@@ -9,9 +9,8 @@ import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import objects as objects_module
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import ownership
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.apply import apply_all, remove_all
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.objects import Objects, deletion_blocker
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.objects import Objects, apply_all, deletion_blocker, remove_all
 from fakes.fake_cluster import FakeCluster
 
 SECRET = "/api/v1/namespaces/here/secrets/one"

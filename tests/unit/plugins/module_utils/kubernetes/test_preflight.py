@@ -8,7 +8,7 @@ import pytest
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import preflight
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.lease import acquire
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.permissions import Permission
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.preflight import Permission
 
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 CLASSES = "/apis/storage.k8s.io/v1/storageclasses"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.local import accounts
+from ansible_collections.perfscale.mlflow.plugins.module_utils.local import commands
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.commands import ToolError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.postgres import Cluster
 
@@ -21,7 +21,7 @@ POSTGRES = 'cat > "$3/statements"'
 
 @pytest.fixture
 def programs(program: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(accounts, "unprivileged", lambda: None)
+    monkeypatch.setattr(commands, "unprivileged", lambda: None)
     program("libpq.so", "", tmp_path / "site-packages/package.libs")
     program("initdb", INITDB, tmp_path / "site-packages/package/install/bin")
     return program("postgres", POSTGRES, tmp_path / "site-packages/package/install/bin").parent
@@ -80,9 +80,9 @@ def test_a_half_made_cluster_is_made_again(program: Callable[..., Path], program
 
 def test_who_cannot_reach_the_state_directory_gets_a_home_elsewhere(programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     me = pwd.getpwuid(Path(tmp_path).stat().st_uid)
-    monkeypatch.setattr(accounts, "unprivileged", lambda: me)
-    monkeypatch.setattr(accounts, "identity", lambda _account: {})
-    monkeypatch.setattr(accounts, "reaches", lambda _account, _path: False)
+    monkeypatch.setattr(commands, "unprivileged", lambda: me)
+    monkeypatch.setattr(commands, "identity", lambda _account: {})
+    monkeypatch.setattr(commands, "reaches", lambda _account, _path: False)
     cluster = Cluster(str(tmp_path / "state"), str(programs))
     made, _new = cluster.ensure("15.18")
     home = Path(made["home"])
@@ -103,7 +103,7 @@ def test_root_without_an_account_is_a_sentence(programs: Path, tmp_path: Path, m
     def none() -> None:
         raise KeyError("postgres or nobody")
 
-    monkeypatch.setattr(accounts, "unprivileged", none)
+    monkeypatch.setattr(commands, "unprivileged", none)
     with pytest.raises(ToolError, match="PostgreSQL: root may not run it, and no user postgres or nobody exists"):
         Cluster(str(tmp_path), str(programs)).ensure("15.18")
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.local import accounts, preflight, readiness, state_lock
+from ansible_collections.perfscale.mlflow.plugins.module_utils.local import commands, preflight, readiness, state_lock
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors import MlflowError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client import PrometheusClient
 
@@ -80,7 +80,7 @@ def test_programs_that_are_missing(only_these: Callable[..., Path], tmp_path: Pa
     def none() -> None:
         raise KeyError("postgres or nobody")
 
-    monkeypatch.setattr(accounts, "unprivileged", none)
+    monkeypatch.setattr(commands, "unprivileged", none)
     settings = {"cache": tmp_path, "paths": {"k6": str(only_these("k6", "echo k6 v0.40.0"))}, "names": ["prometheus", "process_exporter", "postgres"]}
     problems, facts = preflight.program_problems(settings)
     assert [problem.split(":")[0] for problem in problems] == ["k6", "prometheus", "process-exporter", "PostgreSQL"]

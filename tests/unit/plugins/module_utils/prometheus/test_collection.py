@@ -14,15 +14,19 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.collection import (
     Request,
     TemplateError,
+    Window,
+    WindowError,
     check,
     collect,
     names_in,
+    parse_time,
+    parse_window,
     promql_duration,
+    remaining_wait,
     render,
 )
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.profile import load_profile
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.response import ResponseError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.window import Window
 from fakes.fake_prometheus import success
 
 CPU = {"metricName": "cpu_mean", "query": "rate(cpu{ {{.selector}} }[{{.elapsed}}])", "instant": True, "field": "cpu_cores_mean", "component_label": "group"}
@@ -175,3 +179,50 @@ def test_what_cannot_be_rendered_is_named_with_what_can(query):
 @pytest.mark.parametrize(("seconds", "text"), [(20, "20s"), (20.5, "20500ms"), (3600.0, "3600s"), (0.25, "250ms"), (25.2287, "25229ms")])
 def test_durations_are_promql(seconds, text):
     assert promql_duration(seconds) == text
+
+
+@pytest.fixture(autouse=True)
+def fixture_zone(monkeypatch):
+    monkeypatch.setenv("TZ", "Europe/Prague")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1795457496", 1795457496, 1795457496.0, "2026-11-23T18:11:36Z", "2026-11-23 18:11:36+00:00", "2026-11-23T19:11:36", "2026-11-23 19:11:36"],
+)
+def test_a_time_is_written_in_many_ways(text):
+    assert parse_time(text, "start") == 1795457496.0
+
+
+@pytest.mark.parametrize("text", ["", "now", "yesterday", "2026-13-01", "nan", "inf", "-5", "0", True, None, "18:11:36"])
+def test_other_texts_are_no_time(text):
+    with pytest.raises(WindowError, match=r"Window start .*: not a time"):
+        parse_time(text, "start")
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "problem"),
+    [
+        pytest.param(200, 100, "ends before it starts", id="reversed"),
+        pytest.param(100, 100, "or is empty", id="empty"),
+        pytest.param(100, 1060, "ends 60 s in the future", id="future"),
+    ],
+)
+def test_windows_that_cannot_be_measured(start, end, problem):
+    with pytest.raises(WindowError, match=problem):
+        parse_window(start, end, now=1000)
+
+
+def test_a_window_that_ended_just_now_is_over():
+    window = parse_window(100, "1000.4", now=1000)
+    assert window == Window(100, 1000.4)
+    assert window.seconds == pytest.approx(900.4)
+
+
+@pytest.mark.parametrize(("now", "wait"), [pytest.param(100, 30, id="at its end"), pytest.param(120, 10, id="later"), pytest.param(200, 0, id="long ago")])
+def test_only_the_remaining_time_is_waited(now, wait):
+    assert remaining_wait(Window(0, 100), 30, now) == wait

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.collection import Window
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.files import documents, series_csv, summary_csv
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.measurement import Measurement, Row
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.profile import Entry
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.resources import blank
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.response import Series
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.window import Window
 
 WINDOW = Window(1795457496.0, 1795457539.0)
 

@@ -13,9 +13,8 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.collection import Request, check
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.collection import Request, Window, check
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.profile import load_profile
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.window import Window
 
 ROOT = Path(__file__).resolve().parents[5]
 PROFILES = [pytest.param(path, id=path.stem) for path in sorted(ROOT.glob("files/metrics_profiles/*.yml"))]

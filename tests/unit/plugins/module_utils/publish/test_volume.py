@@ -12,7 +12,7 @@ import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pod_exec import CommandResult, Container
-from ansible_collections.perfscale.mlflow.plugins.module_utils.publish import volume, volume_pod
+from ansible_collections.perfscale.mlflow.plugins.module_utils.publish import volume
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.restoration import restore
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink import SinkError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.volume import VolumeSink, archives, sums_in
@@ -31,7 +31,7 @@ class Shell:
         self.spoil = lambda command, response: response
 
     def __call__(self, cluster, container, argv, stdin=b"", timeout_s=30.0):
-        here = [word.replace(volume_pod.MOUNT, str(self.directory), 1) if at == 7 else word for at, word in enumerate(argv)]
+        here = [word.replace(volume.MOUNT, str(self.directory), 1) if at == 7 else word for at, word in enumerate(argv)]
         self.commands.append(argv[6])
         problem = subprocess.run(here, input=stdin, capture_output=True, check=False, timeout=30)
         return self.spoil(argv[6], CommandResult(problem.returncode, problem.stdout, problem.stderr.decode()))
@@ -43,8 +43,8 @@ def fixture_shell(tmp_path, monkeypatch):
     shell.directory.mkdir()
     monkeypatch.setattr(volume, "run", shell)
     monkeypatch.setattr(volume, "PAUSE_S", 0)
-    monkeypatch.setattr(volume_pod, "ensure_pvc", lambda *arguments: None)
-    monkeypatch.setattr(volume_pod, "present", lambda *arguments: Container("perf", "pod", "volume"))
+    monkeypatch.setattr(volume, "ensure_pvc", lambda *arguments: None)
+    monkeypatch.setattr(volume, "ensure_pod", lambda *arguments: Container("perf", "pod", "volume"))
     return shell
 
 
@@ -136,14 +136,14 @@ def test_a_pod_that_does_not_start_is_named(store, monkeypatch):
     def fail(*arguments):
         raise ClusterError("Pod perf/pod: did not start.")
 
-    monkeypatch.setattr(volume_pod, "present", fail)
+    monkeypatch.setattr(volume, "ensure_pod", fail)
     with pytest.raises(SinkError, match="did not start"):
         store.open()
 
 
 def test_the_pod_goes_only_for_good(store, monkeypatch):
     gone = []
-    monkeypatch.setattr(volume_pod, "absent", lambda cluster, namespace, claim, timeout_s: gone.append((namespace, claim)))
+    monkeypatch.setattr(volume, "delete_pod", lambda cluster, namespace, claim, timeout_s: gone.append((namespace, claim)))
     store.close()
     assert gone == []
     store.close(for_good=True)
@@ -154,7 +154,7 @@ def test_a_pod_that_stays_is_named(store, monkeypatch):
     def fail(*arguments):
         raise ClusterError("Pod perf/pod: is still there.")
 
-    monkeypatch.setattr(volume_pod, "absent", fail)
+    monkeypatch.setattr(volume, "delete_pod", fail)
     with pytest.raises(SinkError, match="is still there"):
         store.close(for_good=True)
 
@@ -169,10 +169,10 @@ def test_sums_are_read():
 
 
 def test_the_pod_is_restricted_and_has_no_token():
-    pod = volume_pod.pod("perf", "results", {"image": "busybox", "run_as_user": "1000", "fs_group": "2000", "image_pull_secrets": ["pull"]})
+    pod = volume.volume_pod("perf", "results", {"image": "busybox", "run_as_user": "1000", "fs_group": "2000", "image_pull_secrets": ["pull"]})
     spec, container = pod["spec"], pod["spec"]["containers"][0]
     assert (spec["automountServiceAccountToken"], spec["enableServiceLinks"]) == (False, False)
     assert spec["securityContext"] == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}, "runAsUser": 1000, "fsGroup": 2000}
     assert container["securityContext"] == {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
     assert spec["imagePullSecrets"] == [{"name": "pull"}]
-    assert len(volume_pod.pod_name("x" * 80)) <= 63
+    assert len(volume.pod_name("x" * 80)) <= 63

@@ -94,7 +94,7 @@ def test_findings_name_failures(tmp_path):
     assert any(text.startswith("Failures: ") and "http_503" in text for text in findings_of(write_run(tmp_path / "run", errors=0.5)))
 
 
-def test_no_findings_without_a_sound_cell(tmp_path):
+def test_no_findings_without_a_valid_cell(tmp_path):
     run = write_run(tmp_path / "run", tenants=(1,), concurrency=(5,), verdicts={"t1-c5-r1": "failed"})
     assert findings_of(run) == []
     assert not any("CPU" in text for text in findings_of(write_run(tmp_path / "other", metrics="missing")))

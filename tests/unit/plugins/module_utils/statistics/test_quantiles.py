@@ -36,7 +36,7 @@ def test_quantile_agrees_with_the_standard_library():
 
 
 @pytest.mark.parametrize(("ordered", "percent"), [pytest.param([], 50, id="no samples"), pytest.param([1], 101, id="no percentage")])
-def test_quantile_refuses(ordered, percent):
+def test_quantile_fails(ordered, percent):
     with pytest.raises(ValueError, match="at least one sample"):
         quantile(ordered, percent)
 
@@ -52,14 +52,14 @@ def test_limits_of_small_samples(percent, least, trusted):
     assert not is_low(trusted, percent)
 
 
-def test_describe_names_what_it_withholds():
+def test_summarize_names_what_it_suppresses():
     summary = summarize([float(n) for n in range(1, 13)])
     assert summary["values"] == {"mean": 6.5, "p50": 6.5, "p90": pytest.approx(10.9), "p95": None, "p99": None, "max": 12}
     assert summary["low_n"] == ["p50", "p90"]
     assert summary["suppressed"] == {"p95": "n=12: p95 needs n(1-0.95) >= 1", "p99": "n=12: p99 needs n(1-0.99) >= 1"}
 
 
-def test_describe_of_nothing_has_no_numbers():
+def test_summarize_without_samples_has_no_numbers():
     summary = summarize([])
     assert set(summary["values"].values()) == {None}
     assert set(summary["suppressed"]) == {"p50", "p90", "p95", "p99"}

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.settings import KINDS, SettingsError, checked
-from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sinks import create_sinks
+from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sinks import KINDS, SettingsError, checked, create_sinks
 
 S3 = {"kind": "s3", "bucket": "b"}
 

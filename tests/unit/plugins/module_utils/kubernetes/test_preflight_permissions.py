@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.permissions import NAMESPACE_OF, PART, Permission, granted, missing
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.preflight import (
+    NAMESPACE_OF,
+    PART,
+    Permission,
+    granted_permissions,
+    missing_permissions,
+)
 
 ROOT = Path(__file__).resolve().parents[5]
 REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
@@ -47,18 +53,18 @@ def rule(verbs, resources=("pods",), groups=("",), **more):
     ],
 )
 def test_a_role_grants(manifest, expected):
-    assert granted([manifest, manifest], {"generator": "here"}) == expected
+    assert granted_permissions([manifest, manifest], {"generator": "here"}) == expected
 
 
 def test_only_the_parts_that_are_used_count():
     manifests = [role("ClusterRole", [rule(["get"])], **{PART: "tenants"}), role("ClusterRole", [rule(["list"])], **{PART: "other"})]
-    assert granted(manifests, {}, ["tenants"]) == [Permission("", "pods", "get")]
+    assert granted_permissions(manifests, {}, ["tenants"]) == [Permission("", "pods", "get")]
 
 
 def test_checks_each_permission_and_returns_the_missing_ones(server, cluster):
     permissions = [Permission("apps", "deployments/scale", "get", "a", "x"), Permission("", "namespaces", "create")]
     server.hook = lambda _method, _path, body: (201, {"status": {"allowed": body["spec"]["resourceAttributes"]["verb"] == "get"}})
-    assert missing(cluster, permissions) == [permissions[1]]
+    assert missing_permissions(cluster, permissions) == [permissions[1]]
     reviewed = [body["spec"]["resourceAttributes"] for _method, path, body in server.requests if path == REVIEWS]
     assert {"group": "apps", "resource": "deployments", "subresource": "scale", "verb": "get", "namespace": "a", "name": "x"} in reviewed
     assert {"resource": "namespaces", "verb": "create"} in reviewed
@@ -77,7 +83,7 @@ def test_permissions_are_readable(permission, text):
 
 def test_the_shipped_roles_name_every_verb_and_resource():
     """A star would make the test against the audit log, and the list that preflight returns, worthless."""
-    permissions = granted(SHIPPED, {})
+    permissions = granted_permissions(SHIPPED, {})
     assert permissions
     # Teardown has to see objects of every kind; nothing else has a star, and this one is for lists.
     starred = [permission for permission in permissions if "*" in (permission.group, permission.resource, permission.verb)]
@@ -86,7 +92,7 @@ def test_the_shipped_roles_name_every_verb_and_resource():
 
 def test_the_shipped_roles_allow_commands_in_pods_only_where_the_generator_is():
     namespaces = {"generator": "here", "mlflow": "there"}
-    assert {permission.namespace for permission in granted(SHIPPED, namespaces) if permission.resource == "pods/exec"} == {"here"}
+    assert {permission.namespace for permission in granted_permissions(SHIPPED, namespaces) if permission.resource == "pods/exec"} == {"here"}
 
 
 def test_every_shipped_role_has_its_annotations():
