@@ -13,9 +13,9 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.console.progress import ProgressLine
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.backend import ERRORS, Backend, Status, create_backend
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.options import connection_spec
-from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.duration import format_duration
 
 try:
     import psutil
@@ -39,15 +39,6 @@ def controller_cpu_seconds() -> float:
     """Return CPU seconds used so far by this worker and by the ansible-playbook above it."""
     here = psutil.Process()
     return sum(sum(process.cpu_times()[:2]) for process in (here, here.parent()) if process is not None)
-
-
-def progress_line(label: str, left_s: float | None, remaining_s: float, rate: float, requests: int, failures: int) -> str:
-    """Return the line of progress; times in seconds (left_s None when unknown), rate in requests per second since the last line."""
-    times = ""
-    if left_s is not None:
-        left = max(0.0, left_s)
-        times = f"{format_duration(left)} left in the cell, {format_duration(left + remaining_s)} of load left in the run, "
-    return f"{label}: {times}{rate:.0f} requests/s, {requests} requests so far, {failures} failed"
 
 
 class ActionModule(ActionBase):
@@ -93,8 +84,16 @@ class ActionModule(ActionBase):
             left = arguments["expected_s"] - (now - began) if arguments["expected_s"] else None
             if is_due and status.is_running:
                 rate = since_line / (now - counted)
-                line = progress_line(arguments["label"], left, arguments["remaining_s"], rate, requests, failures)
-                Display().display(f"{arguments['label']}: not reachable, which the load does not need. {status.note}" if status.note else line)
+                line = ProgressLine.of_load(
+                    arguments["label"],
+                    f"{rate:.0f} requests/s, {requests} requests so far, {failures} failed",
+                    arguments["expected_s"],
+                    left,
+                    arguments["remaining_s"],
+                )
+                if status.note:
+                    line = ProgressLine.of_load(arguments["label"], f"not reachable, which the load does not need. {status.note}")
+                Display().display(line)
                 last_line = now
                 if not status.note:
                     counted, since_line = now, 0
@@ -128,10 +127,7 @@ def _explain_delay(arguments: Mapping[str, Any], load: Mapping[str, Any], stop_e
     """Return the error for a load that is still running when its time is over."""
     name, limit = f"k6 of {arguments['label']}", f"{arguments['time_limit_s']:.0f} s"
     if load["note"]:
-        return (
-            f"{name}: not reachable when its {limit} were over. {load['note']} "
-            "What it measured stays in its pod: start the run again with the same run_id."
-        )
+        return f"{name}: not reachable when its {limit} were over. {load['note']} What it measured stays in its pod: start the run again with the same run_id."
     if stop_error:
         return f"{name}: still running after {limit}, and not stopped. {stop_error}"
     return (

@@ -1,14 +1,14 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Callback plugin: says that a long task still runs. Modules cannot print, and who watches a job takes silence for its death."""
+"""Callback plugin: lines that a long task still runs. Modules cannot print, and a job without output looks dead."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: heartbeat
 type: notification
-short_description: Say that a long task still runs
+short_description: Print that a long task still runs
 version_added: 0.2.0
 description:
   - Shows a line whenever a task has run for another while, so that the output of a job never falls silent for long.
@@ -35,11 +35,14 @@ import time
 
 from ansible.plugins.callback import CallbackBase
 
-SHOW_THEIR_OWN = ("perfscale.mlflow.k6_wait", "ansible.builtin.pause")
+from ansible_collections.perfscale.mlflow.plugins.module_utils.console.progress import ProgressLine
+from ansible_collections.perfscale.mlflow.plugins.module_utils.console.task_result import task_label
+
+PRINT_THEIR_OWN = ("perfscale.mlflow.k6_wait", "ansible.builtin.pause")
 
 
 class CallbackModule(CallbackBase):
-    """Watches from a thread of its own which task runs; the display's own lock keeps it apart from the forks of the playbook."""
+    """Watch from a thread of its own which task runs; the display's own lock keeps it apart from the forks of the playbook."""
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "notification"
@@ -50,34 +53,34 @@ class CallbackModule(CallbackBase):
         super().__init__()
         self._over = threading.Event()
         self._task = ""
-        self._since = self._said = 0.0
+        self._since = self._reported = 0.0
 
     def v2_playbook_on_start(self, playbook):
-        """Begins to watch."""
+        """Begin to watch."""
         threading.Thread(target=self._watch, args=(self.get_option("interval"),), name="heartbeat", daemon=True).start()
 
     def v2_runner_on_start(self, host, task):
-        """Remembers which task runs, and since when."""
-        self._since = self._said = time.monotonic()
-        self._task = "" if task.action in SHOW_THEIR_OWN else task.get_name().strip()
+        """Set which task runs, and since when."""
+        self._since = self._reported = time.monotonic()
+        self._task = "" if task.action in PRINT_THEIR_OWN else task_label(task.get_name())
 
     def v2_runner_on_ok(self, result):
-        """Forgets a task that ended."""
+        """Reset the task that ended."""
         self._task = ""
 
     v2_runner_on_skipped = v2_runner_on_unreachable = v2_runner_on_ok
 
     def v2_runner_on_failed(self, result, ignore_errors=False):
-        """Forgets a task that ended badly."""
+        """Reset the task that failed."""
         self._task = ""
 
     def v2_playbook_on_stats(self, stats):
-        """Ends the watch."""
+        """End the watch."""
         self._over.set()
 
     def _watch(self, interval):
         while not self._over.wait(interval / 4):
             now, task = time.monotonic(), self._task
-            if task and now - self._said >= interval:
-                self._said = now
-                self._display.display(f"{task}: still runs after {now - self._since:.0f} s")
+            if task and now - self._reported >= interval:
+                self._reported = now
+                self._display.display(ProgressLine(f"{task}: still runs after {now - self._since:.0f} s"))

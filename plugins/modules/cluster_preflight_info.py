@@ -140,6 +140,10 @@ problems:
   returned: always
   type: list
   elements: str
+checks:
+  description: How many things were checked, 0 when the cluster does not respond.
+  returned: always
+  type: int
 facts:
   description: C(version) of Kubernetes, name of the C(user) and C(clock_offset_s) of the API server; empty when it does not respond.
   returned: always
@@ -228,17 +232,23 @@ def inspect(options, cluster):
     return preflight.problems_of(checks, permissions), facts
 
 
+def count(options):
+    """Return how many checks the options request, with the one for a connection: each CRD and pull secret is one."""
+    named = ("oldest_version", "clock_limit", "rbac_file", "storage_class", "token", "lease", "prometheus")
+    return 1 + sum(bool(options[name]) for name in named) + len(options["crds"]) + len(options["image_pull_secrets"])
+
+
 def run(options):
     """Return the module's result for its options."""
     try:
         cluster = cluster_from(options, PARALLELISM)
     except ClusterError as error:
-        return {"changed": False, "problems": [str(error)], "facts": {}}
+        return {"changed": False, "problems": [str(error)], "checks": 0, "facts": {}}
     try:
         problems, facts = inspect(options, cluster)
     finally:
         cluster.close()
-    return {"changed": False, "problems": problems, "facts": facts}
+    return {"changed": False, "problems": problems, "checks": count(options) if facts else 0, "facts": facts}
 
 
 def main():

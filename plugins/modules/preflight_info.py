@@ -120,6 +120,10 @@ problems:
   returned: always
   type: list
   elements: str
+checks:
+  description: How many things were checked.
+  returned: always
+  type: int
 facts:
   description: What was seen, C(k6) (path, version) and C(mlflow) (version, workspaces_enabled, store_type), as far as asked for and found.
   returned: always
@@ -192,11 +196,18 @@ def find_problems(params):
     return problems, facts
 
 
+def count(params):
+    """Return how many things are asked for: packages and programs one by one."""
+    programs = params["programs"]
+    asked = [params[name] for name in ("settings", "results_dir", "state_dir", "mlflow", "prometheus")]
+    return len(params["packages"]) + sum(map(bool, asked)) + (len({"k6", *programs["names"]}) if programs else 0)
+
+
 def main():
     """Run the module."""
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     problems, facts = find_problems(module.params)
-    module.exit_json(changed=False, problems=problems, facts=facts)
+    module.exit_json(changed=False, problems=problems, checks=count(module.params), facts=facts)
 
 
 if __name__ == "__main__":

@@ -45,7 +45,9 @@ def play(playbook: str | Path, *arguments: str, variables: dict[str, Any] | None
     """Runs a playbook; only the environment given here tells it where AWX is."""
     clean = {name: value for name, value in os.environ.items() if not OURS.match(name)}
     command = [str(TOOLS / "ansible-playbook"), str(playbook), "-e", json.dumps(variables or {}), *arguments]
-    return subprocess.run(command, cwd=ROOT, env={**clean, "ANSIBLE_NOCOLOR": "1", **environment}, capture_output=True, text=True, timeout=900, check=False)
+    # Its recap counts the changes.
+    settings = {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default"}
+    return subprocess.run(command, cwd=ROOT, env={**clean, **settings, **environment}, capture_output=True, text=True, timeout=900, check=False)
 
 
 def said(result: subprocess.CompletedProcess[str]) -> str:

@@ -104,6 +104,8 @@ def playbook(kubeconfig: str, tmp_path: Path) -> Callable[..., Played]:
         command = [str(ANSIBLE_PLAYBOOK), str(ROOT / path), "-e", json.dumps(variables or {}), *options]
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE_")}
         settings = {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1", "K8S_AUTH_KUBECONFIG": kubeconfig, "PWD": str(tmp_path)}
+        # The recap of the default callback counts the changes.
+        settings["ANSIBLE_STDOUT_CALLBACK"] = "ansible.builtin.default"
         environment = {**inherited, "PATH": f"{ANSIBLE_PLAYBOOK.parent}{os.pathsep}{inherited['PATH']}", **settings, **(env or {})}
         played = subprocess.run(
             command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=PLAYBOOK_LIMIT_S, check=False

@@ -111,7 +111,7 @@ def test_orchestration_asks_prometheus_once_for_each_query(sqlite):
 
 def test_a_later_run_uses_what_an_earlier_one_made(sqlite):
     suite, _finished = sqlite
-    again = suite.play("deploy", {"run_id": "gateway"})
+    again = suite.play("deploy", {"run_id": "gateway"}, env={"ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default"})
     assert again.returncode == 0
     changed = re.findall(r"TASK \[perfscale\.mlflow\.\w+ : ([^\]]+)\] \*+\n(?:.*\n)?changed: ", again.stdout)
     # The directory of the run is written anew, and the Secret of the pod gets the fresh token.

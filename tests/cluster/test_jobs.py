@@ -116,7 +116,7 @@ def test_cancelled_between_two_cells(controller):
 def test_cancelled_while_it_reports(controller):
     first = (controller.sink / RUN / "cells" / CELLS[0] / "cell.json").read_bytes()
     job = controller.launch("full_suite", TWO_CELLS)
-    job.until("report", lambda: "Say the verdict" in job.tasks() or job.tasks().count("Write the report") > 1)
+    job.until("report", lambda: "Print the verdict" in job.tasks() or job.tasks().count("Write the report") > 1)
     assert job.cancel() == 254
     assert "1 of 2 cells to run" in job.output
     assert starts(job) == {CELLS[1]: False}

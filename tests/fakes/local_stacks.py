@@ -34,10 +34,12 @@ class Stack:
         """Runs a playbook to its end; pytest shows what it problem when the test fails."""
         path = playbook if isinstance(playbook, Path) else ROOT / "playbooks" / f"{playbook}.yml"
         inherited = {key: value for key, value in os.environ.items() if key not in STEERING}
+        # The recap of the default callback counts the changes.
+        settings = {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1", "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default"}
         done = subprocess.run(
             [str(Path(sys.executable).with_name("ansible-playbook")), str(path), "-e", json.dumps({"run_id": "run", **variables})],
             cwd=self.directory,
-            env={**inherited, "PWD": str(self.directory), "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1", **self.env},
+            env={**inherited, "PWD": str(self.directory), **settings, **self.env},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

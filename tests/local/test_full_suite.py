@@ -117,6 +117,27 @@ def test_progress_is_shown(smoke):
     assert "of load left in the run" in smoke[1].stdout
 
 
+def test_the_console_has_few_lines_and_ends_with_the_verdict(smoke):
+    suite, finished = smoke
+    lines = finished.stdout.rstrip("\n").splitlines()
+    assert len(lines) <= 60
+    assert [line for line in lines if "RETRYING" in line or "TASK" in line or "Origin" in line] == []
+    assert "  No problems found (" in finished.stdout
+    assert f"  MLflow: {suite.target()['mlflow']['url']}" in lines
+    assert len([line for line in lines if line.startswith("  Plan smoke: 4 cells, 2 min 40 s of load, about ")]) == 1
+    assert "  Run smoke: passed, 4 of 4 cells are valid." in lines[-5:]
+    assert lines[-1] == f"    Report: {suite.results / 'smoke' / 'report' / 'index.html'}"
+
+
+def test_the_log_has_every_task(smoke):
+    log = smoke[0].results / "smoke" / "ansible.log"
+    assert log.stat().st_mode & 0o777 == 0o600
+    text = log.read_text(encoding="utf-8")
+    assert " PLAYBOOK full_suite.yml\n" in text
+    assert text.count(" TASK ") > 200
+    assert " RECAP localhost " in text
+
+
 def test_the_same_run_id_has_nothing_left_to_do(smoke):
     suite, _finished = smoke
     before = suite.cell("t5-c10-r1")

@@ -74,6 +74,7 @@ def test_an_existing_mlflow_without_metrics(existing):
 
 def test_the_token_is_in_no_result_and_no_output(existing):
     suite, env = existing
+    assert (suite.results / "existing" / "ansible.log").is_file()
     found = [path for path in suite.results.rglob("*") if path.is_file() and env["MLFLOW_TOKEN"].encode() in path.read_bytes()]
     assert found == []
     token_files = [path for path in suite.directory.rglob("*") if path.is_file() and env["MLFLOW_TOKEN"].encode() in path.read_bytes()]
@@ -85,14 +86,20 @@ OPEN = {"test_matrix_tenants": 2, "test_matrix_rate": "1.5", "test_matrix_durati
 
 @pytest.fixture(name="open_profile", scope="module")
 def fixture_open_profile(smoke, suite_in):
-    """A run of the open profile, whose tenants have another prefix than the default."""
+    """A run of the open profile, whose tenants have another prefix than the default, torn down before its verdict as make suite asks."""
     suite = suite_in("open")
-    return suite, suite.play("full_suite", {**OPEN, "tenant_prefix": "team-"})
+    pending = suite.directory / "pending"
+    pending.touch()
+    finished = suite.play("full_suite", {**OPEN, "tenant_prefix": "team-", "teardown_pending_file": str(pending)})
+    return suite, finished, pending
 
 
 def test_the_open_profile(open_profile):
-    suite, finished = open_profile
+    suite, finished, pending = open_profile
     assert finished.returncode == 0
+    assert not pending.exists()
+    assert not suite.processes(), "as make suite asks, everything was stopped before the verdict"
+    assert "  Run open: passed, 1 of 1 cells are valid." in finished.stdout.splitlines()[-5:]
     cell = suite.cell("t2-q1.5-r1")
     started = sum(journey["started"] + journey["dropped"] for journey in cell["journeys"].values())
     assert started == pytest.approx(60, abs=4)
@@ -101,7 +108,7 @@ def test_the_open_profile(open_profile):
 
 def test_one_input_names_the_tenants_everywhere(open_profile):
     """Tenants, data set and load have the same prefix: each tenant is loaded, and none beside them exists."""
-    suite, _finished = open_profile
+    suite = open_profile[0]
     directory = suite.results / "open" / "cells" / "t2-q1.5-r1"
     assert suite.target("open")["tenants"] == {"prefix": "team-"}
     with gzip.open(directory / "samples.csv.gz", "rt", encoding="utf-8") as stream:
@@ -112,7 +119,7 @@ def test_one_input_names_the_tenants_everywhere(open_profile):
 
 
 def test_a_run_cannot_go_on_with_other_tenants(open_profile):
-    suite, _finished = open_profile
+    suite = open_profile[0]
     refused = suite.play("full_suite", OPEN)
     assert refused.returncode != 0
     assert "Run open: was planned differently (context.tenants" in " ".join(refused.stdout.split())

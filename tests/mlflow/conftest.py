@@ -36,8 +36,9 @@ def playbook():
 
     def run(name: str, **variables: object) -> tuple[int, str]:
         command = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", "localhost,", str(Path(__file__).parent / name), "-e", json.dumps(variables)]
-        environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
-        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600, check=False)
+        # The recap of the default callback counts the changes.
+        settings = {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1", "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default"}
+        done = subprocess.run(command, cwd=ROOT, env={**os.environ, **settings}, capture_output=True, text=True, timeout=600, check=False)
         return done.returncode, done.stdout + done.stderr
 
     return run

@@ -22,9 +22,10 @@ POSTGRES = {"namespace": "odh", "pod": "postgresql-.*", "container": "postgresql
 def play(playbook: str, directory: Path, environment: dict[str, str] | None = None, **variables: Any) -> tuple[int, str]:
     """Returns exit code and output of a playbook."""
     (directory / "variables.json").write_text(json.dumps({"monitoring_run_dir": str(directory), **variables}), encoding="utf-8")
+    settings = {"ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default"}
     ended = subprocess.run(
         [sys.executable, "-m", "ansible", "playbook", playbook, "-e", f"@{directory}/variables.json"],
-        cwd=ROOT, env={**os.environ, "ANSIBLE_FORCE_COLOR": "0", **(environment or {})}, capture_output=True, text=True, timeout=120, check=False,
+        cwd=ROOT, env={**os.environ, **settings, **(environment or {})}, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     return ended.returncode, " ".join((ended.stdout + ended.stderr).split())
 

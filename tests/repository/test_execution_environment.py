@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import configparser
 import re
 import sys
 from pathlib import Path
@@ -110,3 +111,11 @@ def test_all_code_can_be_imported_in_it(installed: Path) -> None:
     python = execution_environment(installed) / "python"
     done = run(python, "-c", IMPORT_ALL, installed, ",".join(sorted(imported_packages())), cwd=installed, env=environment(PYTHONPATH=""))
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_the_image_has_the_callbacks_of_the_repository(context: Path) -> None:
+    configured = configparser.ConfigParser()
+    configured.read(ROOT / "ansible.cfg", encoding="utf-8")
+    page = (context / "Containerfile").read_text(encoding="utf-8")
+    assert f"ENV ANSIBLE_STDOUT_CALLBACK={configured['defaults']['stdout_callback']}\n" in page
+    assert f"ENV ANSIBLE_CALLBACKS_ENABLED={configured['defaults']['callbacks_enabled'].replace(' ', '')}\n" in page

@@ -17,7 +17,7 @@ AREAS = ROOT / "plugins" / "module_utils"
 FLOORS = (
     ("common",),
     ("matrix", "statistics"),
-    ("k6", "mlflow", "prometheus"),
+    ("console", "k6", "mlflow", "prometheus"),
     ("record",),
     ("local", "kubernetes"),
     ("platform",),

@@ -34,10 +34,10 @@ def _sentence(name: str, value: Any) -> str:
 
 
 def format_duration(seconds: float) -> str:
-    """Return a short text such as `1h 5m`, `2m 10s` or `45s`."""
+    """Return a short text such as `1 h 5 min`, `2 min 10 s` or `45 s`."""
     whole = round(seconds)
     hours, rest = divmod(whole, 3600)
     minutes, left = divmod(rest, 60)
     if hours:
-        return f"{hours}h {minutes}m"
-    return f"{minutes}m {left}s" if minutes else f"{left}s"
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {left} s" if minutes else f"{left} s"

@@ -16,6 +16,7 @@ from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError, file_digest, read_json, write_json
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.parallel import in_parallel
+from ansible_collections.perfscale.mlflow.plugins.module_utils.console.run_directory import LOG
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish import manifest
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink import (
     RECORDS,
@@ -229,7 +230,7 @@ class RunFiles:
 
 
 def listed(directory: Path, only: Sequence[str], exclude: Sequence[str]) -> list[str]:
-    """Return the paths of the regular files below a directory that are wanted; hidden ones, links and temporary files are not."""
+    """Return the paths of the regular files below a directory that are wanted; hidden ones, links and the log of Ansible never are."""
     found = []
     for root, folders, names in os.walk(directory):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
@@ -237,7 +238,7 @@ def listed(directory: Path, only: Sequence[str], exclude: Sequence[str]) -> list
             file = Path(root) / name
             if not name.startswith(".") and file.is_file() and not file.is_symlink():
                 found.append(file.relative_to(directory).as_posix())
-    return [path for path in found if (not only or _matches(path, only)) and not _matches(path, exclude)]
+    return [path for path in found if path != LOG and (not only or _matches(path, only)) and not _matches(path, exclude)]
 
 
 def _matches(path: str, patterns: Iterable[str]) -> bool:

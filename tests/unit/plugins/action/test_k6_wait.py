@@ -12,7 +12,7 @@ import pytest
 from ansible.utils.display import Display
 
 from ansible_collections.perfscale.mlflow.plugins.action import k6_wait
-from ansible_collections.perfscale.mlflow.plugins.action.k6_wait import ActionModule, progress_line
+from ansible_collections.perfscale.mlflow.plugins.action.k6_wait import ActionModule
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.backend import Failure, Status
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.process import DetachedProcess
@@ -134,12 +134,3 @@ def test_a_load_that_cannot_be_stopped_is_named(watched):
     answer = watched(FakeBackend(Status(True, 59.5), stop_error=ClusterError("Pod a/b: incomplete response to stop.")), time_limit_s=59)
     assert answer["failed"]
     assert "still running after 59 s, and not stopped. Pod a/b: incomplete response to stop." in answer["msg"]
-
-
-def test_a_line_without_an_expected_end():
-    assert progress_line("prefill of 4 tenants", None, 0, 24, 240, 0) == "prefill of 4 tenants: 24 requests/s, 240 requests so far, 0 failed"
-
-
-def test_a_line_of_progress():
-    line = progress_line("cell 2 of 4 t1-c10-r1", 65, 100, 86.4, 900, 3)
-    assert line == "cell 2 of 4 t1-c10-r1: 1m 5s left in the cell, 2m 45s of load left in the run, 86 requests/s, 900 requests so far, 3 failed"

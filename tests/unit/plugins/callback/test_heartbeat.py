@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The heartbeat in a real playbook: long tasks are told, short ones and the time after the end are not."""
+"""The heartbeat in a real playbook: long tasks are reported, short ones and the time after the end are not."""
 
 from __future__ import annotations
 
@@ -51,16 +51,18 @@ def beats(lines, task):
     return [line for line in lines if line.startswith(f"{task}: still runs after ")]
 
 
-def test_a_long_task_is_told_while_it_runs(lines):
-    assert len(beats(lines, "Wait for nothing")) in (2, 3)
+def test_a_long_task_is_reported_while_it_runs(lines):
+    assert len(beats(lines, "Wait for nothing")) >= 2
     where = [lines.index(line) for line in beats(lines, "Wait for nothing")]
     assert lines.index(next(line for line in lines if "TASK [Wait for nothing]" in line)) < min(where)
     assert max(where) < lines.index(next(line for line in lines if "TASK [Fail after a while]" in line))
 
 
-def test_a_task_that_failed_is_told_no_more(lines):
-    assert len(beats(lines, "Fail after a while")) in (1, 2)
+def test_a_task_that_failed_is_not_reported(lines):
+    failed = next(number for number, line in enumerate(lines) if line.startswith("fatal: "))
+    assert beats(lines, "Fail after a while")
+    assert beats(lines[failed:], "Fail after a while") == []
 
 
-def test_short_tasks_are_not_told(lines):
+def test_short_tasks_are_not_reported(lines):
     assert beats(lines, "Say something") == []

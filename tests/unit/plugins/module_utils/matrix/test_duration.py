@@ -34,6 +34,6 @@ def test_parse_duration_fails_with_the_name(text):
         parse_duration(text, "window")
 
 
-@pytest.mark.parametrize(("seconds", "text"), [(5, "5s"), (65, "1m 5s"), (3900, "1h 5m"), (0, "0s")])
+@pytest.mark.parametrize(("seconds", "text"), [(5, "5 s"), (65, "1 min 5 s"), (3900, "1 h 5 min"), (0, "0 s")])
 def test_format_duration(seconds, text):
     assert format_duration(seconds) == text

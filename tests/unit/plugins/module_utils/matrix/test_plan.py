@@ -9,7 +9,8 @@ from pathlib import Path
 
 import yaml
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.plan import differences, expand
+from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.plan import differences, expand, summary
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.shape import DEFAULTS
 
 MATRICES = Path(__file__).resolve().parents[5] / "files" / "matrices"
 SMOKE = yaml.safe_load((MATRICES / "smoke.yml").read_text(encoding="utf-8"))
@@ -69,3 +70,14 @@ def test_the_estimate_counts_load_and_disk():
     estimate = expand(SMOKE)["estimate"]
     assert estimate["load_s"] == 160
     assert estimate["disk_bytes_max"] > 1e6
+
+
+def test_a_plan_is_summarized_in_one_line():
+    context = {"data_set": {**dict.fromkeys(("experiments_per_tenant", "runs_per_experiment", "metrics_per_run", "params_per_run"), 2)}}
+    assert summary(expand(SMOKE, context=context)) == "Plan smoke: 4 cells, 2 min 40 s of load, about 1 s of prefill, at most 29 MB on disk."
+    assert summary(expand(SMOKE, {"tenants": 1, "concurrency": 5})).startswith("Plan smoke: 1 cell, 40 s of load, about 0 s of prefill")
+
+
+def test_a_long_plan_is_summarized_in_hours_and_gigabytes():
+    plan = expand(yaml.safe_load((MATRICES / "seed.yml").read_text(encoding="utf-8")), context={"data_set": DEFAULTS})
+    assert summary(plan) == "Plan seed: 16 cells, 2 h 48 min of load, about 26 min 40 s of prefill, at most 2.4 GB on disk."

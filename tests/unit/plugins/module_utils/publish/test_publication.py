@@ -182,3 +182,13 @@ def test_odd_paths_are_not_safe(path):
 @pytest.mark.parametrize("path", ["run.json", "cells/t1-c4-r1/cell.json", "report/chart_x.png"])
 def test_plain_paths_are_safe(path):
     assert manifest.is_safe(path)
+
+
+def test_the_log_of_ansible_stays_on_the_controller(tmp_path):
+    for name in ("run.json", "ansible.log", "cells/t1/k6.log", "diagnosis/ansible.log"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("{}", encoding="utf-8")
+    uploads, findings = publication.RunFiles(tmp_path).uploads([], [], lambda _path: None)
+    assert [upload.path for upload in uploads] == ["cells/t1/k6.log", "diagnosis/ansible.log", "run.json"]
+    assert findings == {}
+    assert publication.RunFiles(tmp_path).uploads(["ansible.log"], [], lambda _path: None) == ([], {})

@@ -1,0 +1,44 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The filter that says in one line what a plan costs."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: plan_summary
+version_added: 0.2.0
+short_description: Summarize a plan in one line
+author:
+  - perfscale.mlflow contributors (@perfscale)
+description:
+  - Names the cells, the time of the load, about how long the prefill of all tenants takes, and the disk space that is needed at most.
+options:
+  _input:
+    description: A plan, as P(perfscale.mlflow.expand_matrix#filter) returns it.
+    type: dict
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Print "Plan smoke, 4 cells, 2 min 40 s of load, about 9 s of prefill, at most 27 MB on disk."
+  ansible.builtin.debug:
+    msg: "{{ plan | perfscale.mlflow.plan_summary }}"
+"""
+
+RETURN = r"""
+_value:
+  description: One sentence.
+  type: str
+"""
+
+from typing import Any
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.plan import summary
+
+
+class FilterModule:
+    """Ansible's entry point of the filter."""
+
+    def filters(self) -> dict[str, Any]:
+        return {"plan_summary": summary}
