@@ -44,8 +44,15 @@ from datetime import UTC, datetime
 from ansible import context
 from ansible.plugins.callback import CallbackBase
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.console.run_directory import LOG, run_directory
-from ansible_collections.perfscale.mlflow.plugins.module_utils.console.task_result import HIDDEN, error_lines, one_line, task_location, warning_text
+from ansible_collections.perfscale.mlflow.plugins.module_utils.console.task_result import (
+    HIDDEN,
+    LOG,
+    error_lines,
+    one_line,
+    run_directory,
+    task_location,
+    warning_text,
+)
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.secret_scan import secrets_of_run
 
 MASK = "********"

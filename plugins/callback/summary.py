@@ -48,8 +48,16 @@ from ansible.playbook.block import Block
 from ansible.plugins.callback.default import CallbackModule as DefaultCallback
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.console.progress import ProgressLine, StatusLine, encodes, is_terminal
-from ansible_collections.perfscale.mlflow.plugins.module_utils.console.run_directory import LOG, run_directory
-from ansible_collections.perfscale.mlflow.plugins.module_utils.console.task_result import error_lines, lines, sentence, task_label, task_location, warning_text
+from ansible_collections.perfscale.mlflow.plugins.module_utils.console.task_result import (
+    LOG,
+    error_lines,
+    lines,
+    run_directory,
+    sentence,
+    task_label,
+    task_location,
+    warning_text,
+)
 from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.duration import format_duration
 
 REFRESH_S = 1.0

@@ -71,8 +71,8 @@ summary:
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.publish import summary
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sinks import LIBRARY, MISSING
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.run import summarize
 
 
 def argument_spec():
@@ -86,7 +86,7 @@ def main():
     if MISSING:
         module.fail_json(msg=missing_required_lib(LIBRARY), exception=MISSING)
     try:
-        found = summary.of_run(module.params["run_directory"], module.params["schema_directory"])
+        found = summarize(module.params["run_directory"], module.params["schema_directory"])
     except ValueError as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=False, summary=found)

@@ -1,7 +1,8 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tasks and their results as text: the sentences that a person needs on the console, and everything, as one line, for the log."""
+"""Tasks and their results as text: the sentences that a person needs on the console, and everything, as one line, for the log;
+and the run that they are about."""
 
 from __future__ import annotations
 
@@ -13,6 +14,9 @@ from typing import Any
 
 import yaml
 
+LOG = "ansible.log"
+FACT = "test_matrix_run_dir"
+MODULES = "perfscale.mlflow."
 HIDDEN = "The result is hidden (no_log)."
 # What a task that failed has to say, the best first.
 _MESSAGE_KEYS = ("msg", "reason", "module_stderr", "stderr", "module_stdout", "stdout", "rc")
@@ -129,3 +133,18 @@ def task_location(path: str | None) -> str:
         if room in parts:
             return f"{'/'.join(parts[parts.index(room) :])}:{line}"
     return f"{os.path.basename(file)}:{line}"
+
+
+def run_directory(action: str, result: Mapping[str, Any]) -> str | None:
+    """Return the run directory that the result of a task names: as the fact of the roles, or as an argument of a module of this collection."""
+    facts = result.get("ansible_facts")
+    if isinstance(facts, Mapping) and isinstance(facts.get(FACT), str):
+        return str(facts[FACT])
+    invocation = result.get("invocation")
+    arguments = invocation.get("module_args") if isinstance(invocation, Mapping) else None
+    if not action.startswith(MODULES) or not isinstance(arguments, Mapping):
+        return None
+    named, target = arguments.get("run_directory"), arguments.get("path")
+    if isinstance(named, str):
+        return named
+    return os.path.dirname(target) if isinstance(target, str) and os.path.basename(target) == "target.json" else None

@@ -16,7 +16,7 @@ from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError, file_digest, read_json, write_json
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.parallel import in_parallel
-from ansible_collections.perfscale.mlflow.plugins.module_utils.console.run_directory import LOG
+from ansible_collections.perfscale.mlflow.plugins.module_utils.console.task_result import LOG
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish import manifest
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink import (
     RECORDS,

@@ -1,12 +1,15 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""run.json: the record of a run, its plan and the verdicts of its cells."""
+"""run.json: the record of a run, its plan, the verdicts of its cells, and the controller's part of its fingerprint."""
 
 from __future__ import annotations
 
+import hashlib
 import os
+import platform
 import time
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,9 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.common.schema imp
 from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.plan import differences
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record import lock
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.verdict import evaluate_objectives
+
+# The packages that shape a figure or a file; the rest of the environment follows from requirements.txt.
+PACKAGES = ("ansible-core", "jinja2", "jsonschema", "k6", "kubernetes", "matplotlib", "numpy", "pandas", "psutil", "urllib3")
 
 
 class PlanMismatchError(Exception):
@@ -168,3 +174,65 @@ def outcome_of(document: dict[str, Any]) -> dict[str, Any]:
     if document.get("abort_reason"):
         reasons.append(f"Run {document['run_id']}: ended early: {document['abort_reason']}")
     return {"ok": not reasons, "reasons": reasons, "counts": counts}
+
+
+def summarize(directory: Path | str, schema_dir: Path | str) -> dict[str, Any]:
+    """Return {run_id, verdict, cells_valid, cells_planned, goodput_per_s_max, p95_ms_at_max, error_ratio_max} of a run.
+
+    The best cell is the valid one with the highest goodput (successful requests per second), and p95_ms_at_max is its 95th percentile over all
+    outcomes; error_ratio_max is the highest share of failed requests of any valid cell. None without a valid cell. Raises ValueError without
+    a record of the run.
+    """
+    run = Run(directory, schema_dir)
+    document = run.load()
+    outcome = outcome_of(document)
+    totals = [
+        read_json(run.cell_directory(cell["id"]) / "cell.json")["total"] for cell in document["cells"] if cell["verdict"]["status"] == "valid"
+    ]
+    best = max(totals, key=lambda total: total["goodput_per_s"] or 0.0, default=None)
+    return {
+        "run_id": document["run_id"],
+        "verdict": _verdict_of(document, outcome),
+        "cells_valid": outcome["counts"]["valid"],
+        "cells_planned": outcome["counts"]["planned"],
+        "goodput_per_s_max": best["goodput_per_s"] if best else None,
+        "p95_ms_at_max": best["latency_ms"]["p95"] if best else None,
+        "error_ratio_max": max((total["failed"] / total["n"] for total in totals if total["n"]), default=None),
+    }
+
+
+def _verdict_of(document: dict[str, Any], outcome: dict[str, Any]) -> str:
+    """Return one word: incomplete (cells have no record), failed (a cell has no measurement), invalid (a cell is invalid or an objective is missed), valid."""
+    counts = outcome["counts"]
+    if document["status"] != "complete" or counts["missing"]:
+        return "incomplete"
+    if counts["failed"]:
+        return "failed"
+    return "valid" if outcome["ok"] else "invalid"
+
+
+
+def script_digest(directory: Path | str) -> str:
+    """Return the first 12 hex digits of the SHA-256 over names and contents of all scripts below a directory."""
+    root = Path(directory)
+    digest = hashlib.sha256()
+    for path in sorted(root.rglob("*.js")):
+        digest.update(f"{path.relative_to(root)}\0".encode())
+        digest.update(path.read_bytes() + b"\0")
+    return digest.hexdigest()[:12]
+
+
+def package_versions(names: tuple[str, ...] = PACKAGES) -> dict[str, str | None]:
+    """Return the installed versions by package, None where one is not installed."""
+    found: dict[str, str | None] = {}
+    for name in names:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = None
+    return found
+
+
+def controller_fingerprint(scripts: Path | str) -> dict[str, Any]:
+    """Return {script_digest, controller_python, packages}."""
+    return {"script_digest": script_digest(scripts), "controller_python": platform.python_version(), "packages": package_versions()}

@@ -16,6 +16,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.console.task_resu
     lines,
     one_line,
     plain,
+    run_directory,
     task_label,
     task_location,
     warning_text,
@@ -113,3 +114,25 @@ def test_a_task_is_called_by_its_name(name, label):
 )
 def test_a_task_has_a_place(path, location):
     assert task_location(path) == location
+
+
+def invoked(**arguments):
+    return {"invocation": {"module_args": arguments}}
+
+
+@pytest.mark.parametrize(
+    ("action", "result", "directory"),
+    [
+        pytest.param("ansible.builtin.set_fact", {"ansible_facts": {"test_matrix_run_dir": "/r/1"}}, "/r/1", id="fact"),
+        pytest.param("perfscale.mlflow.cell_record", invoked(run_directory="/r/1"), "/r/1", id="record"),
+        pytest.param("perfscale.mlflow.target_record", invoked(path="/r/1/target.json"), "/r/1", id="target"),
+        pytest.param("perfscale.mlflow.target_record", invoked(path="/r/1/other.json"), None, id="other file"),
+        pytest.param("ansible.builtin.copy", invoked(run_directory="/r/1", path="/r/1/target.json"), None, id="module of somebody else"),
+        pytest.param("perfscale.mlflow.cell_record", {"invocation": None}, None, id="no invocation"),
+        pytest.param("perfscale.mlflow.cell_record", {"invocation": {"module_args": "hidden"}}, None, id="odd arguments"),
+        pytest.param("ansible.builtin.set_fact", {"ansible_facts": {"test_matrix_run_dir": None}}, None, id="odd fact"),
+        pytest.param("ansible.builtin.set_fact", {}, None, id="nothing"),
+    ],
+)
+def test_the_directory_is_seen(action, result, directory):
+    assert run_directory(action, result) == directory

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import write_json
 from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.plan import expand
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.cell import write_measured
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.run import Run
@@ -61,3 +62,23 @@ def fixture_measure(run, plan, parts, rules, attempt):
         return write_measured(run, cell, {"db_backend": "sqlite"}, {**parts, **changed}, attempt(run, cell, n, f"samples {n}"), rules)
 
     return measure
+
+
+@pytest.fixture(name="recorded")
+def fixture_recorded(tmp_path):
+    """Writes the record of a run with some cells, each (status, total), of which `planned` were planned."""
+
+    def write(*cells, planned=None, status="complete", objectives=()):
+        plan = expand(yaml.safe_load((SCHEMAS.parent / "matrices" / "smoke.yml").read_text(encoding="utf-8")))
+        entries = [{**plan["cells"][0], "id": f"c{number}"} for number in range(planned if planned is not None else len(cells))]
+        run = Run(tmp_path / "recorded" / "run-1", SCHEMAS)
+        document = run._new({**plan, "cells": entries}, {}, {})
+        verdicts = [{"status": state, "reasons": [] if state == "valid" else ["why"], "warnings": []} for state, _total in cells]
+        document["cells"] = [{"id": f"c{number}", "verdict": verdict} for number, verdict in enumerate(verdicts)]
+        document.update({"status": status, "objectives": list(objectives)})
+        run.save(document)
+        for number, (state, numbers) in enumerate(cells):
+            write_json(run.cell_directory(f"c{number}") / "cell.json", {"total": numbers} if state != "failed" else {})
+        return run.directory
+
+    return write

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import psutil
 import pytest
@@ -15,8 +16,16 @@ import pytest
 from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.plan import expand
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.cell import write_failed
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.lock import LOCK_NAME, RunLockedError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.run import PlanMismatchError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.run import (
+    PlanMismatchError,
+    controller_fingerprint,
+    package_versions,
+    script_digest,
+    summarize,
+)
 
+SCHEMAS = Path(__file__).resolve().parents[5] / "files" / "schemas"
+MISSED = {"name": "x", "cell": "c0", "metric": "p95_ms", "value": 1.0, "limit": "at most 0", "status": "missed", "severity": "error"}
 OBJECTIVES = [{"name": "requests succeed", "select": "total", "metric": "error_ratio", "max": 0.01, "severity": "error"}]
 
 
@@ -100,3 +109,73 @@ def test_finish_is_ok_only_if_every_cell_is_valid_and_every_objective_holds(run,
     assert outcome["reasons"] == ["Objective requests succeed: missed in cell t5-c10-r1 (total.error_ratio 0.05, limit <= 0.01)."]
     assert run.finish([])["ok"]
     assert run.load()["status"] == "complete"
+
+
+def test_the_digest_knows_every_script_and_its_name(tmp_path):
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "a.js").write_text("1", encoding="utf-8")
+    before = script_digest(tmp_path)
+    (tmp_path / "notes.md").write_text("no script", encoding="utf-8")
+    assert script_digest(tmp_path) == before
+    (tmp_path / "lib" / "a.js").rename(tmp_path / "lib" / "b.js")
+    renamed = script_digest(tmp_path)
+    (tmp_path / "lib" / "b.js").write_text("2", encoding="utf-8")
+    assert len({before, renamed, script_digest(tmp_path)}) == 3
+
+
+def test_a_package_that_is_not_there_has_no_version():
+    versions = package_versions(("pandas", "no-such-package-anywhere"))
+    assert versions["pandas"].startswith("3.")
+    assert versions["no-such-package-anywhere"] is None
+
+
+def test_the_whole_has_three_parts(tmp_path):
+    assert set(controller_fingerprint(tmp_path)) == {"script_digest", "controller_python", "packages"}
+
+
+def numbers(n=100, failed=0, goodput=10.0, p95=100.0):
+    return {"n": n, "failed": failed, "goodput_per_s": goodput, "latency_ms": {"p95": p95}}
+
+
+def test_the_best_valid_cell_gives_the_numbers(recorded):
+    cells = [("valid", numbers(goodput=10.0, p95=90.0)), ("valid", numbers(goodput=30.0, p95=150.0, failed=1)), ("invalid", numbers(goodput=99.0, failed=50))]
+    cells += [("valid", numbers(goodput=20.0, failed=4)), ("failed", None)]
+    assert summarize(recorded(*cells), SCHEMAS) == {
+        "run_id": "run-1",
+        "verdict": "failed",
+        "cells_valid": 3,
+        "cells_planned": 5,
+        "goodput_per_s_max": 30.0,
+        "p95_ms_at_max": 150.0,
+        "error_ratio_max": 0.04,
+    }
+
+
+@pytest.mark.parametrize(
+    ("statuses", "arguments", "expected"),
+    [
+        pytest.param(["valid", "valid"], {}, "valid", id="valid"),
+        pytest.param(["valid", "invalid"], {}, "invalid", id="invalid"),
+        pytest.param(["invalid", "failed"], {}, "failed", id="failed"),
+        pytest.param(["valid", "failed"], {"planned": 3, "status": "incomplete"}, "incomplete", id="incomplete"),
+        pytest.param(["valid"], {"status": "incomplete"}, "incomplete", id="not closed"),
+        pytest.param(["valid"], {"objectives": [MISSED]}, "invalid", id="an objective missed"),
+    ],
+)
+def test_one_word_for_the_verdict(recorded, statuses, arguments, expected):
+    assert summarize(recorded(*[(status, numbers()) for status in statuses], **arguments), SCHEMAS)["verdict"] == expected
+
+
+def test_without_a_valid_cell_there_are_no_numbers(recorded):
+    found = summarize(recorded(("failed", None)), SCHEMAS)
+    assert [found[key] for key in ("goodput_per_s_max", "p95_ms_at_max", "error_ratio_max")] == [None, None, None]
+
+
+def test_what_was_not_seen_is_none(recorded):
+    found = summarize(recorded(("valid", numbers(n=0, goodput=0.0, p95=None))), SCHEMAS)
+    assert (found["goodput_per_s_max"], found["p95_ms_at_max"], found["error_ratio_max"]) == (0.0, None, None)
+
+
+def test_a_run_without_a_record_is_named(tmp_path):
+    with pytest.raises(ValueError, match=r"run\.json: cannot be read"):
+        summarize(tmp_path, SCHEMAS)
