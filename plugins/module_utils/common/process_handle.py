@@ -13,7 +13,7 @@ from typing import Any
 try:
     import psutil
 except ImportError:
-    psutil = None
+    psutil = None  # type: ignore[assignment]
 
 # The start time comes from the boot time, which follows small corrections of the clock.
 START_TOLERANCE_S = 2.0

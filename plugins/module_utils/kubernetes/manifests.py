@@ -20,7 +20,7 @@ except ImportError:  # the modules report it with missing_required_lib
 try:
     import yaml
 except ImportError:  # the modules report it with missing_required_lib
-    yaml = None
+    yaml = None  # type: ignore[assignment]
     YAML_ERROR: str | None = traceback.format_exc()
 else:
     YAML_ERROR = None

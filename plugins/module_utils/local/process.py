@@ -22,7 +22,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.local import comm
 try:
     import psutil
 except ImportError:
-    psutil = None
+    psutil = None  # type: ignore[assignment]
 
 # What a process inherits; everything else (tokens above all) stays behind.
 INHERITED = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")

@@ -130,7 +130,7 @@ def _prefill_s(tenants: int, shape: dict[str, Any]) -> float:
     """Return seconds for tenants of a data set's shape."""
     run = 1 + sum(shape.get(name, 0) for name in ("metrics_per_run", "params_per_run", "artifacts_per_run"))
     experiment = 1 + shape.get("runs_per_experiment", 0) * run + 2 * shape.get("prompts_per_experiment", 0)
-    return tenants * shape.get("experiments_per_tenant", 0) * experiment * PREFILL_S_PER_ITEM
+    return float(tenants * shape.get("experiments_per_tenant", 0) * experiment * PREFILL_S_PER_ITEM)
 
 
 def _format_bytes(count: float) -> str:

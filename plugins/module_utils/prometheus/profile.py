@@ -17,7 +17,7 @@ from typing import Any
 try:
     import yaml
 except ImportError:
-    yaml = None
+    yaml = None  # type: ignore[assignment]
 
 SHAPES = ("scalar", "vector", "matrix")
 

@@ -40,7 +40,7 @@ try:
     import botocore.exceptions
     import botocore.session
 except ImportError:  # the module reports it with missing_required_lib
-    botocore = None
+    botocore = None  # type: ignore[assignment]
     BOTOCORE_ERROR: str | None = traceback.format_exc()
 else:
     BOTOCORE_ERROR = None
@@ -102,7 +102,7 @@ class S3Sink(FileSink):
             response_checksum_validation="when_required",
         )
         with self._sentences("the bucket"):
-            self._client = botocore.session.get_session().create_client(
+            self._client: Any = botocore.session.get_session().create_client(
                 "s3",
                 endpoint_url=endpoint or None,
                 region_name=region,
