@@ -93,7 +93,7 @@ class Variable:
 
 
 def variables(root: Path = ROOT) -> list[Variable]:
-    """Returns the variables of every role in the order of its defaults file."""
+    """Return the variables of every role in the order of its defaults file."""
     result = []
     for defaults in sorted(root.glob("roles/*/defaults/main.yml")):
         role = defaults.parents[1]
@@ -112,18 +112,18 @@ def _shared_by(variable: Variable, shared: dict[str, Variable]) -> Variable | No
 
 
 def entry_points(role: Path) -> dict[str, dict[str, Any]]:
-    """Returns the entry points that a role's argument specs describe, by name."""
+    """Return the entry points that a role's argument specs describe, by name."""
     specs = role / "meta" / "argument_specs.yml"
     return (_load(specs).get("argument_specs") or {}) if specs.is_file() else {}
 
 
 def old_variables(root: Path = ROOT) -> list[dict[str, str]]:
-    """Returns the variables of the old suite, each with its name and meaning."""
+    """Return the variables of the old suite, each with its name and meaning."""
     return list(yaml.safe_load((root / "docs" / "old_variables.yml").read_text(encoding="utf-8")))
 
 
 def wiring(found: list[Variable]) -> dict[str, list[Variable]]:
-    """Returns, for each environment variable, the role variables whose default reads it."""
+    """Return, for each environment variable, the role variables whose default reads it."""
     result: dict[str, list[Variable]] = {}
     for variable in found:
         for name in variable.environment:
@@ -132,13 +132,13 @@ def wiring(found: list[Variable]) -> dict[str, list[Variable]]:
 
 
 def pages(root: Path = ROOT) -> dict[str, str]:
-    """Returns the text of every page by its path in the repository."""
+    """Return the text of every page by its path in the repository."""
     roles = sorted(specs.parents[1] for specs in root.glob("roles/*/meta/argument_specs.yml"))
     return {PAGE: inputs_page(root), **{f"roles/{role.name}/README.md": role_page(role) for role in roles}}
 
 
 def role_page(role: Path) -> str:
-    """Returns the text of a role's README.md."""
+    """Return the text of a role's README.md."""
     described = entry_points(role)
     rows = [(f"`{name}`", _plain(entry["short_description"]), _description(entry)) for name, entry in described.items() if name != "main"]
     others = f"Further entry points, for `tasks_from`:\n\n{_table(('entry point', 'does', 'more'), rows)}" if rows else "It has no further entry point."
@@ -149,7 +149,7 @@ def role_page(role: Path) -> str:
 
 
 def inputs_page(root: Path = ROOT) -> str:
-    """Returns the text of docs/inputs.md."""
+    """Return the text of docs/inputs.md."""
     found = variables(root)
     wired = wiring(found)
     old = old_variables(root)
@@ -217,7 +217,7 @@ def _description(spec: dict[str, Any]) -> str:
 
 
 def _plain(text: str) -> str:
-    """Returns Ansible's documentation markup as Markdown."""
+    """Return Ansible's documentation markup as Markdown."""
     return MARKUP.sub(r"`\1`", LINK.sub(r"[\1](\2)", " ".join(text.split())))
 
 
@@ -236,7 +236,7 @@ def _load(path: Path) -> dict[str, Any]:
 
 
 def main(arguments: list[str]) -> int:
-    """Writes the pages, or checks them; returns the exit code."""
+    """Write the pages, or check them; return the exit code."""
     made = {ROOT / name: text for name, text in pages().items()}
     stale = [path for path, text in made.items() if not path.is_file() or path.read_text(encoding="utf-8") != text]
     if "--check" in arguments:

@@ -34,7 +34,7 @@ WHOLE = ("awx", "local")
 
 
 def built_by_go(directory: Path, name: str, version: str, package: str) -> str:
-    """Returns the path of a program, built from the Go module proxy once. Raises ToolError."""
+    """Return the path of a program, built from the Go module proxy once. Raises ToolError."""
 
     def build(target: Path) -> None:
         go = shutil.which("go")
@@ -46,12 +46,12 @@ def built_by_go(directory: Path, name: str, version: str, package: str) -> str:
 
 
 def nginx(directory: Path) -> str:
-    """Returns the path of nginx: from PATH, or from a Debian package that is unpacked and not installed. Raises ToolError."""
+    """Return the path of nginx: from PATH, or from a Debian package that is unpacked and not installed. Raises ToolError."""
     return shutil.which("nginx") or str(cache.ensure_debian_package(directory, "nginx")[0] / "usr/sbin/nginx")
 
 
 def opensearch(directory: Path) -> str:
-    """Returns the directory with the jars of OpenSearch, from Maven's repository once, or an empty text without Java and Maven. Raises ToolError."""
+    """Return the directory with the jars of OpenSearch, from Maven's repository once, or an empty text without Java and Maven. Raises ToolError."""
     maven, java = shutil.which("mvn"), shutil.which("java")
     if not maven or not java:
         return ""
@@ -65,7 +65,7 @@ def opensearch(directory: Path) -> str:
 
 
 def programs() -> dict[str, str]:
-    """Returns the environment variables that name the programs. Raises ToolError."""
+    """Return the environment variables that name the programs. Raises ToolError."""
     directory = cache.default_directory()
     settings = tools.Settings(cache=directory, mlflow_requirements=(ROOT / "requirements-mlflow.txt").read_text(encoding="utf-8"))
     prometheus = tools.ensure_monitor(settings, "prometheus")["path"]
@@ -84,17 +84,17 @@ def programs() -> dict[str, str]:
 
 
 def paths(groups: tuple[str, ...]) -> list[str]:
-    """Returns the folders of groups of tests."""
+    """Return the folders of groups of tests."""
     return [f"tests/{group}" for group in groups]
 
 
 def pytest(arguments: list[str], environment: dict[str, str]) -> int:
-    """Runs pytest and returns its exit code."""
+    """Run pytest and return its exit code."""
     return subprocess.run([sys.executable, "-m", "pytest", *arguments], cwd=ROOT, env=environment, check=False).returncode
 
 
 def main(arguments: list[str]) -> int:
-    """Runs pytest or the benchmarks and returns the exit code."""
+    """Run pytest or the benchmarks and return the exit code."""
     try:
         environment = {**os.environ, **programs(), "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     except ToolError as error:

@@ -162,7 +162,7 @@ def with_rows(parts: dict[str, Any], database: dict[str, Any]) -> dict[str, Any]
 
 
 def write(params: dict[str, Any]) -> dict[str, Any]:
-    """Write the record of the phase, if it has one, and returns its summary."""
+    """Write the record of the phase, if it has one, and return its summary."""
     run = Run(params["run_directory"], params["schema_directory"])
     cell, factors, attempt = params["cell"], params["factors"], params["attempt"]
     if params["phase"] == "compare":

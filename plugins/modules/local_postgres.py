@@ -62,7 +62,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.local.postgres im
 
 
 def apply(cluster, params, dry):
-    """Fetch the cluster into the wanted state; returns (description or None, changed). Raises ToolError."""
+    """Bring the cluster into the wanted state; return (description or None, changed). Raises ToolError."""
     if params["state"] == "absent":
         return None, cluster.pointer.exists() if dry else cluster.remove()
     if dry and not cluster.home():

@@ -182,7 +182,7 @@ def argument_spec():
 
 
 def apply(process, params):
-    """Fetch the process into the wanted state and returns whether something changed. Raises ProcessError."""
+    """Bring the process into the wanted state and return whether something changed. Raises ProcessError."""
     number = signal.Signals[f"SIG{params['stop_signal']}"]
     changed = process.stop(params["stop_timeout_s"], number) if params["state"] != "started" else False
     if params["state"] != "stopped":

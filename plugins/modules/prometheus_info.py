@@ -114,7 +114,7 @@ DEFAULT_INTERVAL_S = 30.0
 
 
 def argument_spec():
-    """Returns the argument spec of the module."""
+    """Return the argument spec of the module."""
     return {
         **connection_spec(),
         "tenancy_namespace": {"type": "str"},

@@ -216,7 +216,7 @@ else:
 
 
 def argument_spec():
-    """Returns the argument spec of the module."""
+    """Return the argument spec of the module."""
     return {
         **connection_spec(),
         "tenancy_namespace": {"type": "str"},
@@ -241,7 +241,7 @@ def argument_spec():
 
 
 def check_numbers(params):
-    """Raises WindowError for a number that must be positive and is not."""
+    """Raise WindowError for a number that must be positive and is not."""
     for name in ("scrape_interval", "step", "timeout", "time_limit"):
         if params[name] is not None and params[name] <= 0:
             raise WindowError(f"Option {name} {params[name]:g}: not positive. Give seconds above 0.")
@@ -251,7 +251,7 @@ def check_numbers(params):
 
 
 def write_files(params, found, request):
-    """Writes the requested files and returns their paths. Raises FileWriteError."""
+    """Write the requested files and return their paths. Raises FileWriteError."""
     window = request.window
     texts = {
         "series_file": lambda: series_csv(found.measurements),

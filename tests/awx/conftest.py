@@ -17,7 +17,7 @@ from jobs import Job
 
 @pytest.fixture(name="launch", scope="module")
 def fixture_launch(tmp_path_factory):
-    """Launches jobs; one that still runs at the end is cancelled."""
+    """Launch jobs; one that still runs at the end is cancelled."""
     jobs = []
 
     def launch(playbook, answers=None, **more):

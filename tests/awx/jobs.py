@@ -36,7 +36,7 @@ POLL_S = 0.2
 
 
 def synced(destination: Path) -> None:
-    """Copies the project as a sync leaves it: what git knows or would take in, nothing else."""
+    """Copy the project as a sync leaves it: what git knows or would take in, nothing else."""
     listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, check=True, capture_output=True)
     for name in filter(None, listed.stdout.decode().split("\0")):
         source = ROOT / name
@@ -48,21 +48,21 @@ def synced(destination: Path) -> None:
 
 @functools.cache
 def imported(inventory: str) -> str:
-    """Returns the inventory as a controller imports and hands it on: a program that prints it."""
+    """Return the inventory as a controller imports and hands it on: a program that prints it."""
     command = [str(BIN / "ansible-inventory"), "-i", str(ROOT / "inventories" / inventory), "--list", "--export"]
     listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
     return f"#!{sys.executable}\nprint({listed.stdout!r})\n"
 
 
 def unanswered(playbook: str) -> dict[str, str]:
-    """Returns every question that the job template of a playbook asks, each answered by an empty text."""
+    """Return every question that the job template of a playbook asks, each answered by an empty text."""
     templates = yaml.safe_load((ROOT / "files" / "awx" / "job_templates.yml").read_text(encoding="utf-8"))["job_templates"]
     [survey] = [template["survey"] for template in templates if template["playbook"] == f"playbooks/{playbook}.yml"]
     return dict.fromkeys(survey, "")
 
 
 def credentials() -> dict[str, str]:
-    """Returns the environment of a credential in which nobody filled anything in."""
+    """Return the environment of a credential in which nobody filled anything in."""
     [kind] = yaml.safe_load((ROOT / "files" / "awx" / "credential_types.yml").read_text(encoding="utf-8"))["credential_types"]
     return dict.fromkeys(kind["injectors"]["env"], "")
 
@@ -140,7 +140,7 @@ class Job:
         return told["artifact_data"]
 
     def until(self, what: str, seen: Callable[[], Any], limit_s: float = 240) -> Any:
-        """Waits until something can be seen while the job runs, and returns it."""
+        """Wait until something can be seen while the job runs, and return it."""
         deadline = time.monotonic() + limit_s
         while not (found := seen()):
             assert self.process.poll() is None, f"the job ended before {what}: {self.output[-3000:]}"
@@ -149,7 +149,7 @@ class Job:
         return found
 
     def cancel(self) -> int:
-        """Cancels the job as a controller does, first kindly; then its container is ended. Returns ansible-runner's exit code."""
+        """Cancel the job as a controller does, first kindly; then its container is ended. Returns ansible-runner's exit code."""
         self.process.send_signal(signal.SIGTERM)
         try:
             self.process.wait(END_LIMIT_S)
@@ -158,7 +158,7 @@ class Job:
         return self.end()
 
     def end(self) -> int:
-        """Waits for the end of the job, then ends what survived it and throws its place away, as the end of a container does."""
+        """Wait for the end of the job, then end what survived it and throw its place away, as the end of a container does."""
         deadline = time.monotonic() + JOB_LIMIT_S
         while self.process.poll() is None and time.monotonic() < deadline:
             time.sleep(POLL_S)
@@ -170,7 +170,7 @@ class Job:
         return code
 
     def reap(self) -> list[int]:
-        """Kills, by process id, the tasks that outlived their ansible-playbook, and returns their ids. Loads and servers are no tasks: they stay."""
+        """Kill, by process id, the tasks that outlived their ansible-playbook, and returns their ids. Loads and servers are no tasks: they stay."""
         orphans = []
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error):

@@ -23,17 +23,17 @@ OURS = re.compile(r"^(CONTROLLER_|TOWER_|K8S_AUTH_|MLFLOW_|PROMETHEUS_|PERFSCALE
 
 
 def load(path: Path) -> Any:
-    """Returns the content of a YAML file."""
+    """Return the content of a YAML file."""
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
 def described() -> dict[str, list[dict[str, Any]]]:
-    """Returns the objects of files/awx by kind, templates as they are written."""
+    """Return the objects of files/awx by kind, templates as they are written."""
     return {kind: objects for path in sorted((ROOT / "files" / "awx").glob("*.yml")) for kind, objects in load(path).items()}
 
 
 def tasks() -> list[dict[str, Any]]:
-    """Returns the tasks of the role, those of blocks included."""
+    """Return the tasks of the role, those of blocks included."""
 
     def flat(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return [inner for task in found for inner in [task, *flat(task.get("block", []))]]
@@ -42,7 +42,7 @@ def tasks() -> list[dict[str, Any]]:
 
 
 def play(playbook: str | Path, *arguments: str, variables: dict[str, Any] | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Runs a playbook; only the environment given here tells it where AWX is."""
+    """Run a playbook; only the environment given here tells it where AWX is."""
     clean = {name: value for name, value in os.environ.items() if not OURS.match(name)}
     command = [str(TOOLS / "ansible-playbook"), str(playbook), "-e", json.dumps(variables or {}), *arguments]
     # Its recap counts the changes.
@@ -51,10 +51,10 @@ def play(playbook: str | Path, *arguments: str, variables: dict[str, Any] | None
 
 
 def said(result: subprocess.CompletedProcess[str]) -> str:
-    """Returns what a playbook printed, with its wrapped lines put together."""
+    """Return what a playbook printed, with its wrapped lines put together."""
     return " ".join((result.stdout + result.stderr).split())
 
 
 def changed(result: subprocess.CompletedProcess[str]) -> int:
-    """Returns how many tasks changed something."""
+    """Return how many tasks changed something."""
     return int(re.findall(r"changed=(\d+)", result.stdout)[-1])

@@ -35,7 +35,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def api(method: str, path: str, body: dict[str, Any] | None = None, **query: str) -> Any:
-    """Asks the controller and returns its answer."""
+    """Ask the controller and return its answer."""
     url = f"{HOST}/api/v2/{path}/?{urllib.parse.urlencode(query)}"
     headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
     request = urllib.request.Request(url, json.dumps(body).encode() if body else None, headers, method=method)
@@ -44,7 +44,7 @@ def api(method: str, path: str, body: dict[str, Any] | None = None, **query: str
 
 
 def one(kind: str, name: str) -> dict[str, Any]:
-    """Returns the object of that name."""
+    """Return the object of that name."""
     (found,) = api("GET", kind, name=name)["results"]
     return found
 

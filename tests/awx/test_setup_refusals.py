@@ -19,7 +19,7 @@ SETUP = "playbooks/awx_setup.yml"
 
 @contextmanager
 def awx_stand_in(version: str, product: str) -> Iterator[tuple[str, list[str]]]:
-    """Answers ping with a version and every list with nothing; yields its URL and what it was asked to change."""
+    """Answer ping with a version and every list with nothing; yield its URL and what it was asked to change."""
     changes: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -40,7 +40,7 @@ def awx_stand_in(version: str, product: str) -> Iterator[tuple[str, list[str]]]:
             self.answer()
 
         def log_message(self, *_args: object) -> None:
-            """Tests print nothing."""
+            """Print nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()

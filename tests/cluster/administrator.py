@@ -25,7 +25,7 @@ DAY_S = 86400
 
 
 def operator(image: str) -> list[dict[str, Any]]:
-    """Returns the objects of the fake operator, complete: it and MLflow are of one image."""
+    """Return the objects of the fake operator, complete: it and MLflow are of one image."""
     found = manifests.objects(NAMESPACE)
     values = {"MLFLOW_IMAGE": image, "SUPPORTED_MLFLOW_VERSION": image.rpartition(":")[2]}
     for manifest in found:
@@ -39,7 +39,7 @@ def operator(image: str) -> list[dict[str, Any]]:
 
 @contextmanager
 def prepared(cluster: Cluster, images: Mapping[str, str]) -> Iterator[dict[str, str]]:
-    """Applies the operator and the shipped roles, and gives the environment of a controller that logs in with nothing but these.
+    """Apply the operator and the shipped roles, and give the environment of a controller that logs in with nothing but these.
 
     The environment is what an automation controller's credential for Kubernetes injects. All that was made goes afterwards.
     """

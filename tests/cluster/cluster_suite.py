@@ -57,7 +57,7 @@ class ClusterSuite(Suite):
         return path.read_text(encoding="utf-8")[self._said_before :] if path.exists() else ""
 
     def wait_for_load(self, run_id: str, cell_id: str, requests: int = 50, limit_s: float = 300) -> dict[str, Any]:
-        """Waits until a line of progress says that k6 of the cell has made some requests, and returns its state.json."""
+        """Wait until a line of progress says that k6 of the cell has made some requests, and return its state.json."""
         deadline = time.monotonic() + limit_s
         while time.monotonic() < deadline:
             seen = re.findall(rf"{re.escape(cell_id)}: .* (\d+) requests so far", self.said())
@@ -68,7 +68,7 @@ class ClusterSuite(Suite):
 
 
 def settings_for(directory: Path, images: Mapping[str, str], prometheus: Mapping[str, str]) -> dict[str, Any]:
-    """Returns the variables that make the roles fit a node of two cores: images, small requests, short waits."""
+    """Return the variables that make the roles fit a node of two cores: images, small requests, short waits."""
     small = {"requests": {"cpu": "100m", "memory": "256Mi"}}
     return {
         "mlflow_operator_manifests": [str(manifests.write(directory, "opendatahub"))],

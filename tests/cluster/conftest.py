@@ -97,7 +97,7 @@ def namespace(cluster: Cluster) -> Iterator[str]:
 
 @pytest.fixture
 def playbook(kubeconfig: str, tmp_path: Path) -> Callable[..., Played]:
-    """Runs a playbook (a name, or a path below the repository) to its end in an empty directory; pytest shows its output when a test fails."""
+    """Run a playbook (a name, or a path below the repository) to its end in an empty directory; pytest shows its output when a test fails."""
 
     def play(name: str, variables: dict[str, Any] | None = None, *options: str, env: dict[str, str] | None = None) -> Played:
         path = name if name.endswith(".yml") else f"playbooks/{name}.yml"

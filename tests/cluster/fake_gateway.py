@@ -64,7 +64,7 @@ class Gateway:
 
 @contextlib.contextmanager
 def service(cluster: Cluster, directory: Path, behind: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yields (URL, CA file) of a Service of the cluster that leads through the gateway to the MLflow of a target.json; it is gone at the end."""
+    """Yield (URL, CA file) of a Service of the cluster that leads through the gateway to the MLflow of a target.json; it is gone at the end."""
     host, server = f"{NAME}.{NAME}.svc", urlsplit(behind["url"])
     with Gateway(directory, host, (server.hostname, server.port), behind["ca_file"], layout.ADDRESS) as gateway:
         port = {"name": "https", "port": gateway.port, "protocol": "TCP"}

@@ -62,7 +62,7 @@ class Querier:
 
 @contextmanager
 def querier(cluster: Cluster, prometheus: dict[str, str], address: str, certificate: dict[str, bytes], directory: Path, tenancy: bool = False) -> Iterator[Any]:
-    """Yields (querier, port) of a running fake at a free port of the address."""
+    """Yield (querier, port) of a running fake at a free port of the address."""
     known = Querier(cluster, prometheus, tenancy)
 
     class Handler(BaseHTTPRequestHandler):
@@ -87,7 +87,7 @@ def querier(cluster: Cluster, prometheus: dict[str, str], address: str, certific
             self.wfile.write(text)
 
         def log_message(self, *_arguments: Any) -> None:
-            """Says nothing."""
+            """Say nothing."""
 
     for name in ("tls.crt", "tls.key"):
         file = directory / name

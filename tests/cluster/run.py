@@ -53,7 +53,7 @@ def enter(arguments: list[str]) -> int:
 
 
 def programs(_arguments: list[str]) -> int:
-    """Builds what Go compiles, which `up` then finds; continuous integration does it beside other tests."""
+    """Build what Go compiles, which `up` then finds; continuous integration does it beside other tests."""
     places = layout.default()
     for module in go_programs.ALL:
         go_programs.ensure(places.cache, module)
@@ -61,14 +61,14 @@ def programs(_arguments: list[str]) -> int:
 
 
 def images(_arguments: list[str]) -> int:
-    """Builds the images and prints where they are; `up` runs this beside the Go compiler."""
+    """Build the images and print where they are; `up` runs this beside the Go compiler."""
     entries = catalogue.build(layout.default().cache, Stages())
     print(json.dumps({name: str(path) for name, path in entries.items()}))
     return 0
 
 
 def test(arguments: list[str]) -> int:
-    """Runs pytest inside the node's network, on the node or on the cluster of KUBECONFIG, and returns its exit code."""
+    """Run pytest inside the node's network, on the node or on the cluster of KUBECONFIG, and return its exit code."""
     pytest = (sys.executable, "-m", "pytest", *arguments)
     paths = any((ROOT / argument.split("::")[0]).exists() for argument in arguments)
     # Without paths everything: what may share the cluster side by side, then what stops it for a while.
@@ -84,7 +84,7 @@ def test(arguments: list[str]) -> int:
 
 
 def _worst(codes: Iterable[int]) -> int:
-    """Returns the highest exit code; a step in which the arguments left no test counts only if all are like that."""
+    """Return the highest exit code; a step in which the arguments left no test counts only if all are like that."""
     return max((code for code in codes if code != NO_TESTS), default=NO_TESTS)
 
 
@@ -96,7 +96,7 @@ COMMANDS = {"up": up, "down": down, "enter": enter, "programs": programs, "image
 
 
 def main(arguments: list[str]) -> int:
-    """Runs one of the commands and returns the exit code."""
+    """Run one of the commands and return the exit code."""
     if not arguments or arguments[0] not in COMMANDS:
         print(f"Command {' '.join(arguments[:1]) or '(none)'}: unknown. Choose one of {', '.join(COMMANDS)}.", file=sys.stderr)
         return 2

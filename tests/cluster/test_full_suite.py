@@ -180,7 +180,7 @@ def test_postgresql_with_two_replicas_and_both_databases_in_one_report(sqlite, s
 
 
 def test_teardown_removes_what_its_run_made_and_nothing_else(suite, cluster):
-    """Runs last but one. The operator, which somebody else installed, stays too."""
+    """Run last but one. The operator, which somebody else installed, stays too."""
     with nothing_left(cluster, MADE_HERE):
         another = suite.play("teardown", {"run_id": "gateway"})
         assert another.returncode == 0

@@ -67,7 +67,7 @@ def fixture_controller(cluster, images, prometheus, tmp_path_factory):
 
 
 def until_loaded(job, cell_id):
-    """Waits until a line of progress tells of requests of the cell."""
+    """Wait until a line of progress tells of requests of the cell."""
     job.until(f"load of {cell_id}", lambda: re.search(rf"{cell_id}: .* [1-9]\d* requests so far", job.output))
 
 

@@ -102,13 +102,13 @@ def variables(images: dict[str, str], manifests_directory: Path, tmp_path: Path)
 
 @pytest.fixture
 def deploy(playbook: Callable[..., Any], variables: dict[str, Any]) -> Deploy:
-    """Runs the roles with changed variables."""
+    """Run the roles with changed variables."""
     return lambda *options, **changes: playbook("tests/cluster/deploy_mlflow.yml", {**variables, **changes}, *options)
 
 
 @pytest.fixture
 def remove(playbook: Callable[..., Any], variables: dict[str, Any]) -> Deploy:
-    """Runs the teardown of the roles."""
+    """Run the teardown of the roles."""
     return lambda **changes: playbook("tests/cluster/remove_mlflow.yml", {**variables, **changes})
 
 

@@ -37,7 +37,7 @@ def pod(name: str, image: str, script: str, **spec: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def run(cluster: Cluster, namespace: str, images: dict[str, str]) -> Callable[..., str]:
-    """Runs a script in a pod without rights to its end and returns what it printed."""
+    """Run a script in a pod without rights to its end and return what it printed."""
 
     def run_script(name: str, script: str, **spec: Any) -> str:
         pods = f"/api/v1/namespaces/{namespace}/pods"

@@ -40,7 +40,7 @@ def fixture_api(cluster: Cluster, node: object) -> Cluster:
 
 @pytest.fixture(name="clean", autouse=True)
 def fixture_clean(api: Cluster) -> Iterator[None]:
-    """Removes what a test left: definitions with their objects, namespaces, the webhook."""
+    """Remove what a test left: definitions with their objects, namespaces, the webhook."""
     yield
     fake = FakeOpenDataHub(api, OPERATOR_NAMESPACE)
     fake.uninstall()
@@ -81,7 +81,7 @@ class Role:
         return self
 
     def tells(self, *texts: str) -> None:
-        """Asserts that the last run said something; its line breaks do not matter."""
+        """Assert that the last run said something; its line breaks do not matter."""
         flat = " ".join(self.said.split())
         assert [text for text in texts if text not in flat] == []
 
@@ -92,7 +92,7 @@ class Role:
 
 @pytest.fixture(name="role")
 def fixture_role(playbook: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path) -> Role:
-    """Runs the role."""
+    """Run the role."""
     return Role(playbook, tmp_path / "run-1")
 
 
@@ -120,7 +120,7 @@ def labels(found: dict[str, Any] | None) -> dict[str, str]:
 
 
 def existing(fake: FakeOpenDataHub, components: dict[str, str]) -> None:
-    """Makes what a user has: a DSCInitialization and a DataScienceCluster under names of his own."""
+    """Make what a user has: a DSCInitialization and a DataScienceCluster under names of his own."""
     fake.make(DSCIS, {"apiVersion": "dscinitialization.opendatahub.io/v2", "kind": "DSCInitialization", "metadata": {"name": "mine"}, "spec": DSCI_SPEC})
     spec = {"components": {name: {"managementState": state} for name, state in components.items()}}
     fake.make(DSCS, {"apiVersion": "datasciencecluster.opendatahub.io/v2", "kind": "DataScienceCluster", "metadata": {"name": "mine"}, "spec": spec})
@@ -130,7 +130,7 @@ DSCI_SPEC = {"applicationsNamespace": APPLICATIONS}
 
 
 def until(seen: Any, what: str) -> None:
-    """Waits until a question is answered with yes."""
+    """Wait until a question is answered with yes."""
     assert FakeOpenDataHub.eventually(seen), what
 
 

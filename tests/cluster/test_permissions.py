@@ -74,7 +74,7 @@ class Granted:
         return path
 
     def remove(self) -> None:
-        """Takes the roles away again."""
+        """Take the roles away again."""
         for path in reversed(self.paths):
             self.cluster.request("DELETE", path)
 

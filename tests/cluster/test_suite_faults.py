@@ -122,7 +122,7 @@ def test_a_prometheus_that_is_down_is_named_before_anything_is_made(stack):
 
 
 def test_a_teardown_of_all_runs_removes_ours_and_nothing_else(stack, cluster, images):
-    """Runs last, over what the runs above left. Alone, since it would take the tenants of other tests as well."""
+    """Run last, over what the runs above left. Alone, since it would take the tenants of other tests as well."""
     assert cluster.items("/api/v1/namespaces", selector=MANAGED)
     pod = {"metadata": {"name": "colleague"}, "spec": {"containers": [{"name": "main", "image": images["busybox"], "command": ["sleep", "600"]}]}}
     unmanaged = [cluster.request("POST", f"{NAMESPACE}/pods", pod), cluster.request("POST", f"{NAMESPACE}/secrets", {"metadata": {"name": "colleague"}})]

@@ -30,7 +30,7 @@ def own(cluster: Cluster, namespace: str) -> Iterator[Own]:
 
 
 def make(cluster: Cluster, path: str, name: str, run_id: str | None, **parts: object) -> None:
-    """Makes an object, ours if a run is named."""
+    """Make an object, ours if a run is named."""
     metadata = {"name": name, "labels": ownership.labels(run_id) if run_id else {}, **parts.pop("metadata", {})}  # type: ignore[dict-item]
     cluster.request("POST", path, {"metadata": metadata, **parts})
 

@@ -52,7 +52,7 @@ class FakeApiServer:
         self._thread.join()
 
     def put(self, path: str, labels: dict[str, str] | None = None, **parts: Any) -> dict[str, Any]:
-        """Stores an object under its path, such as /api/v1/namespaces/a, and returns it."""
+        """Store an object under its path, such as /api/v1/namespaces/a, and return it."""
         collection, name = path.rsplit("/", 1)
         metadata = {"name": name, "uid": f"uid-{name}", "resourceVersion": self._next(), "labels": labels or {}, **parts.pop("metadata", {})}
         namespaced = _NAMESPACED.fullmatch(collection)
@@ -62,16 +62,16 @@ class FakeApiServer:
         return self.objects[(collection, name)]
 
     def get(self, path: str) -> dict[str, Any] | None:
-        """Returns what is stored under a path."""
+        """Return what is stored under a path."""
         collection, name = path.rsplit("/", 1)
         return self.objects.get((collection, name))
 
     def writes(self) -> list[tuple[str, str, Any]]:
-        """Returns the requests that could change something."""
+        """Return the requests that could change something."""
         return [request for request in self.requests if request[0] != "GET"]
 
     def answer(self, method: str, target: str, body: Any, headers: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
-        """Returns (status, headers, body) of one request."""
+        """Return (status, headers, body) of one request."""
         parts = urlsplit(target)
         with self._lock:
             self.requests.append((method, target, body))
@@ -203,6 +203,6 @@ def _handler(fake: FakeApiServer) -> Callable[..., BaseHTTPRequestHandler]:
         do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve
 
         def log_message(self, *_unused: object) -> None:
-            """Keeps the tests' output clean."""
+            """Keep the tests' output clean."""
 
     return Handler

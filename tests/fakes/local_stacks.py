@@ -31,7 +31,7 @@ class Stack:
         self.env: dict[str, str] = {}
 
     def play(self, playbook: str | Path, **variables: Any) -> subprocess.CompletedProcess[str]:
-        """Runs a playbook to its end; pytest shows what it problem when the test fails."""
+        """Run a playbook to its end; pytest shows what it problem when the test fails."""
         path = playbook if isinstance(playbook, Path) else ROOT / "playbooks" / f"{playbook}.yml"
         inherited = {key: value for key, value in os.environ.items() if key not in STEERING}
         # The recap of the default callback counts the changes.
@@ -50,7 +50,7 @@ class Stack:
         return done
 
     def deploy(self, **variables: Any) -> dict[str, Any]:
-        """Deploys and returns target.json."""
+        """Deploy and return target.json."""
         assert self.play("deploy", **variables).returncode == 0
         return self.target()
 
@@ -58,7 +58,7 @@ class Stack:
         return json.loads((self.directory / "results" / run_id / "target.json").read_text())
 
     def processes(self) -> list[psutil.Process]:
-        """Returns every living process that names the working directory in its command line or carries our mark for it."""
+        """Return every living process that names the working directory in its command line or carries our mark for it."""
         found = []
         for process in psutil.process_iter():
             try:
@@ -70,12 +70,12 @@ class Stack:
         return found
 
     def listening(self) -> set[tuple[str, int]]:
-        """Returns the addresses on which our processes listen."""
+        """Return the addresses on which our processes listen."""
         sockets = [item for process in self.processes() for item in process.net_connections(kind="tcp") if item.status == psutil.CONN_LISTEN]
         return {(item.laddr.ip, item.laddr.port) for item in sockets}
 
 
 def fetch(url: str, **query: str) -> Any:
-    """Returns the JSON that a URL responses."""
+    """Return the JSON that a URL responses."""
     with urllib.request.urlopen(f"{url}?{urllib.parse.urlencode(query)}", timeout=10) as response:
         return json.load(response)

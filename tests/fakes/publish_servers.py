@@ -30,26 +30,26 @@ START_S = 120.0
 
 
 def program(variable: str, name: str) -> str:
-    """Returns a program that tests/run.py has found or fetched; without it these tests are an error."""
+    """Return a program that tests/run.py has found or fetched; without it these tests are an error."""
     found = os.environ.get(variable) or shutil.which(name)
     return found or pytest.fail(f"Program {name}: not found. Put it on PATH, or name it in {variable}.", pytrace=False)
 
 
 def free_port() -> int:
-    """Returns a port that nobody uses."""
+    """Return a port that nobody uses."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
 
 
 def address(port: int, tls: Path | None) -> str:
-    """Returns where a server answers on a port."""
+    """Return where a server answers on a port."""
     return f"https://localhost:{port}" if tls else f"http://127.0.0.1:{port}"
 
 
 @contextlib.contextmanager
 def running(argv: list[str], log: Path, answers: Callable[[], bool], end_s: float = 30.0, **options: object) -> Iterator[None]:
-    """Runs a server until the context ends; fails when it ends early or does not answer in time. One that takes longer than `end_s` to end is killed."""
+    """Run a server until the context ends; fail when it ends early or does not answer in time. One that takes longer than `end_s` to end is killed."""
     with log.open("wb") as stream, subprocess.Popen(argv, stdout=stream, stderr=stream, **options) as process:
         try:
             deadline = time.monotonic() + START_S
@@ -67,7 +67,7 @@ def running(argv: list[str], log: Path, answers: Callable[[], bool], end_s: floa
 
 
 def gives(url: str, tls: Path | None = None) -> bool:
-    """Returns whether a server answers, whatever it says."""
+    """Return whether a server answers, whatever it says."""
     context = ssl.create_default_context(cafile=str(tls / "ca.crt")) if tls else None
     try:
         with urllib.request.urlopen(url, timeout=5, context=context):
@@ -174,7 +174,7 @@ def opensearch(directory: Path) -> Iterator[str]:
 
 
 def _lay_out(home: Path, jars: Path) -> None:
-    """Lays the jars out as a distribution does: the HTTP server is a module with a class loader of its own."""
+    """Lay the jars out as a distribution does: the HTTP server is a module with a class loader of its own."""
     module = home / "modules" / "transport-netty4"
     for folder in (home / "config", home / "plugins", home / "data", home / "logs", home / "lib", module):
         folder.mkdir(parents=True)

@@ -35,7 +35,7 @@ def write_run(
     directory: Path, tenants: Iterable[int] = (1, 10), concurrency: Iterable[int] = (5, 10), rates: Iterable[float] = (), repeats: int = 1,
     backend: str = "sqlite", verdicts: dict[str, str] | None = None, metrics: str = "ok", errors: float = 0.0, seed: int = 1,
 ) -> Path:
-    """Write run.json and cells/<id>/cell.json and returns the directory.
+    """Write run.json and cells/<id>/cell.json and return the directory.
 
     `verdicts` maps cell ids to invalid, failed or missing (planned, not run); `metrics` is ok, missing, not_requested, or cluster (pods on OpenShift);
     `errors` is the share of search_prompts and create_run requests that fail.

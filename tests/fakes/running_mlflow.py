@@ -29,7 +29,7 @@ class RunningMlflow:
 
 
 def executable(name: str) -> str:
-    """Returns the path of a program from PERFSCALE_<NAME> or PATH; a missing one is an error, not a reason to skip."""
+    """Return the path of a program from PERFSCALE_<NAME> or PATH; a missing one is an error, not a reason to skip."""
     variable = f"PERFSCALE_{name.upper()}"
     found = os.environ.get(variable) or shutil.which(name)
     if not found:
@@ -39,7 +39,7 @@ def executable(name: str) -> str:
 
 @contextmanager
 def running_mlflow(directory: Path, *arguments: str):
-    """Starts `mlflow server` with SQLite in the directory, yields it once /health answers, and stops it."""
+    """Start `mlflow server` with SQLite in the directory, yields it once /health answers, and stops it."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -15,7 +15,7 @@ SMOKE = {"run_id": "smoke"}
 
 @pytest.fixture(name="suite_in", scope="session")
 def fixture_suite_in(tmp_path_factory):
-    """Makes suites and tears each down at the end of the session."""
+    """Make suites and tear each down at the end of the session."""
     suites = []
 
     def make(name: str) -> Suite:

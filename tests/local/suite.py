@@ -44,7 +44,7 @@ class Suite:
     def play(
         self, playbook: str, variables: dict[str, Any] | None = None, *options: str, env: dict[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Runs a playbook to its end and returns it with its whole output; pytest shows the output when a test fails."""
+        """Run a playbook to its end and return it with its whole output; pytest shows the output when a test fails."""
         finished = subprocess.run(
             self.command(playbook, variables, *options),
             cwd=self.directory,
@@ -59,7 +59,7 @@ class Suite:
         return finished
 
     def start(self, playbook: str, variables: dict[str, Any] | None = None, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
-        """Starts a playbook in a session of its own, its output in play.log."""
+        """Start a playbook in a session of its own, its output in play.log."""
         with open(self.directory / "play.log", "a", encoding="utf-8") as log:
             return subprocess.Popen(
                 self.command(playbook, variables),
@@ -81,7 +81,7 @@ class Suite:
         return json.loads((self.results / run_id / "target.json").read_text(encoding="utf-8"))
 
     def processes(self) -> list[psutil.Process]:
-        """Returns the living processes whose command line names this directory."""
+        """Return the living processes whose command line names this directory."""
         found = []
         for process in psutil.process_iter():
             try:
@@ -92,7 +92,7 @@ class Suite:
         return found
 
     def wait_for_load(self, run_id: str, cell_id: str, requests: int = 50, limit_s: float = 300) -> dict[str, Any]:
-        """Waits until k6 of the cell has made some requests, and returns its state.json."""
+        """Wait until k6 of the cell has made some requests, and return its state.json."""
         state_file = self.results / run_id / "cells" / cell_id / "state.json"
         deadline = time.monotonic() + limit_s
         while time.monotonic() < deadline:

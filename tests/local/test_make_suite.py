@@ -28,7 +28,7 @@ esac
 
 @pytest.fixture(name="made")
 def fixture_made(tmp_path):
-    """Starts `make suite`; returns the running make and what reads the calls of its program."""
+    """Start `make suite`; return the running make and what reads the calls of its program."""
     program = tmp_path / "fake-ansible-playbook"
     program.write_text(PROGRAM, encoding="utf-8")
     program.chmod(0o755)

@@ -15,7 +15,7 @@ from fakes.local_stacks import Stack
 
 @pytest.fixture
 def make_stack(tmp_path: Path) -> Iterator[Callable[[str], Stack]]:
-    """Makes stacks by name; each is stopped at the end, with its data."""
+    """Make stacks by name; each is stopped at the end, with its data."""
     made: list[Stack] = []
 
     def make(name: str) -> Stack:

@@ -24,7 +24,7 @@ RECAP = "changed=0"
 
 
 def groups(target: dict) -> dict[str, int]:
-    """Returns the living processes of each group that Prometheus knows, once it has scraped."""
+    """Return the living processes of each group that Prometheus knows, once it has scraped."""
     deadline = time.monotonic() + 30
     while True:
         response = fetch(f"{target['prometheus']['url']}/api/v1/query", query="namedprocess_namegroup_num_procs")
@@ -40,7 +40,7 @@ def workspaces(target: dict) -> set[str]:
 
 
 def create(target: dict, name: str) -> None:
-    """Creates a workspace."""
+    """Create a workspace."""
     request = urllib.request.Request(
         f"{target['mlflow']['url']}/api/3.0/mlflow/workspaces", json.dumps({"name": name}).encode(), {"Content-Type": "application/json"}
     )

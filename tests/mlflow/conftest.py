@@ -32,7 +32,7 @@ def mlflow_without_workspaces(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def playbook():
-    """Runs a playbook of this directory; returns (exit code, output)."""
+    """Run a playbook of this directory; return (exit code, output)."""
 
     def run(name: str, **variables: object) -> tuple[int, str]:
         command = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", "localhost,", str(Path(__file__).parent / name), "-e", json.dumps(variables)]

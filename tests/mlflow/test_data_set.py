@@ -31,7 +31,7 @@ class Filling:
         self._k6 = k6
 
     def role(self, tenants, entry="main", k6=None):
-        """Returns (exit code, changed tasks, output) of the roles workspaces and data_set."""
+        """Return (exit code, changed tasks, output) of the roles workspaces and data_set."""
         code, text = self._playbook(
             "fill.yml",
             fill_url=self.mlflow.url,

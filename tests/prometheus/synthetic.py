@@ -34,7 +34,7 @@ class Truth:
 
 
 def load_curve(randomness: random.Random) -> Callable[[float], float]:
-    """Returns CPU seconds used up to second t: a wandering load with bursts, in closed form."""
+    """Return CPU seconds used up to second t: a wandering load with bursts, in closed form."""
     base = randomness.uniform(0.3, 1.2)
     swing, period, shift = base * randomness.uniform(0.2, 0.6), randomness.uniform(70, 400), randomness.uniform(0, 6)
 
@@ -45,7 +45,7 @@ def load_curve(randomness: random.Random) -> Callable[[float], float]:
 
 
 def pods(seed: int, origin: float) -> tuple[Samples, Truth]:
-    """Returns samples of four replicas with one counter reset and a gap of two minutes, and the truth."""
+    """Return samples of four replicas with one counter reset and a gap of two minutes, and the truth."""
     randomness = random.Random(seed)
     phase = randomness.uniform(0, SCRAPE_S)
     reset_at = RESET_S + randomness.uniform(-SCRAPE_S, SCRAPE_S)
@@ -69,7 +69,7 @@ def pods(seed: int, origin: float) -> tuple[Samples, Truth]:
 
 
 def processes(origin: float) -> Samples:
-    """Returns what process-exporter shows of groups in a window of 30 s from `origin` on.
+    """Return what process-exporter shows of groups in a window of 30 s from `origin` on.
 
     `mlflow` uses 1.25 cores; `k6_benchmark` uses half a core and ends in the middle; `ended` did so a minute before;
     of `postgresql`, which restarts before the first sample of the window, no proportional set size is gathered.
@@ -101,7 +101,7 @@ def processes(origin: float) -> Samples:
 
 
 def write_openmetrics(path: Path, parts: list[Samples]) -> None:
-    """Writes samples grouped by metric and by series, as OpenMetrics demands."""
+    """Write samples grouped by metric and by series, as OpenMetrics demands."""
     with path.open("w", encoding="utf-8") as stream:
         for metric in dict.fromkeys(name for part in parts for name in part):
             kind = "counter" if metric.endswith("_total") else "gauge"

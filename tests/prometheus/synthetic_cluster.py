@@ -41,7 +41,7 @@ MLFLOW_CORES_PEAK = 0.7 + 0.4 + 0.3 + 0.6
 
 
 def cluster(origin: float) -> Samples:
-    """Returns all samples of a window of WINDOW_S seconds from `origin` on."""
+    """Return all samples of a window of WINDOW_S seconds from `origin` on."""
     samples: Samples = {}
 
     def add(metric: str, labels: dict[str, str], value: float, stamp: float) -> None:

@@ -20,7 +20,7 @@ POSTGRES = {"namespace": "odh", "pod": "postgresql-.*", "container": "postgresql
 
 
 def play(playbook: str, directory: Path, environment: dict[str, str] | None = None, **variables: Any) -> tuple[int, str]:
-    """Returns exit code and output of a playbook."""
+    """Return exit code and output of a playbook."""
     (directory / "variables.json").write_text(json.dumps({"monitoring_run_dir": str(directory), **variables}), encoding="utf-8")
     settings = {"ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default"}
     ended = subprocess.run(
@@ -31,7 +31,7 @@ def play(playbook: str, directory: Path, environment: dict[str, str] | None = No
 
 
 def access(directory: Path, environment: dict[str, str] | None = None, **variables: Any) -> tuple[int, str]:
-    """Returns exit code and output of the entry point `access`."""
+    """Return exit code and output of the entry point `access`."""
     return play("tests/prometheus/access.yml", directory, environment, **variables)
 
 

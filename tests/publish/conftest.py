@@ -82,5 +82,5 @@ def login_url(tmp_path_factory, opensearch_url, tls):
 
 @pytest.fixture
 def record(run):
-    """Returns a record of the run by its path."""
+    """Return a record of the run by its path."""
     return lambda path: json.loads((run / path).read_text(encoding="utf-8"))

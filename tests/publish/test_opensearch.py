@@ -30,7 +30,7 @@ def send(run, settings):
 
 @pytest.fixture
 def found(opensearch_url, settings):
-    """Returns the documents of the run that have some fields."""
+    """Return the documents of the run that have some fields."""
     client = OpenSearch(opensearch_url)
 
     def search(**fields):

@@ -22,22 +22,22 @@ TOOLS = Path(sys.executable).parent
 
 
 def tool(name: str) -> str:
-    """Returns the path of a command of the environment that runs the tests."""
+    """Return the path of a command of the environment that runs the tests."""
     return str(TOOLS / name)
 
 
 def environment(**changes: str) -> dict[str, str]:
-    """Returns this process' environment with the tools of its Python first on PATH."""
+    """Return this process' environment with the tools of its Python first on PATH."""
     return {**os.environ, "PATH": f"{TOOLS}{os.pathsep}{os.environ.get('PATH', os.defpath)}", **changes}
 
 
 def run(*argv: str | Path, cwd: Path, env: dict[str, str] | None = None, timeout_s: float = 120.0) -> subprocess.CompletedProcess[str]:
-    """Runs a command to its end and returns what it said; raises TimeoutExpired after timeout_s seconds."""
+    """Run a command to its end and return what it said; raise TimeoutExpired after timeout_s seconds."""
     return subprocess.run([str(arg) for arg in argv], cwd=cwd, env=env or environment(), capture_output=True, text=True, timeout=timeout_s, check=False)
 
 
 def copy_dependencies(directory: Path) -> None:
-    """Copies the collections that ours imports below a directory: tools that look into .venv see files which git ignores."""
+    """Copy the collections that ours imports below a directory: tools that look into .venv see files which git ignores."""
     bundled = find_spec("ansible_collections.kubernetes.core")
     if bundled is None:
         raise RuntimeError("Collection kubernetes.core: is not in this Python's environment. Run `make venv`.")
@@ -46,7 +46,7 @@ def copy_dependencies(directory: Path) -> None:
 
 
 def files(*patterns: str) -> list[Path]:
-    """Returns the files that belong to the repository (tracked, or new and not ignored) and match one of the glob patterns."""
+    """Return the files that belong to the repository (tracked, or new and not ignored) and match one of the glob patterns."""
     listed = run("git", "ls-files", "--cached", "--others", "--exclude-standard", "-z", "--", *(f":(glob){pattern}" for pattern in patterns), cwd=ROOT)
     if listed.returncode:
         raise RuntimeError(f"git ls-files: {listed.stderr.strip()}. Run the repository tests in a git checkout.")
@@ -55,17 +55,17 @@ def files(*patterns: str) -> list[Path]:
 
 
 def relative(path: Path) -> str:
-    """Returns a path as people write it: from the top of the repository."""
+    """Return a path as people write it: from the top of the repository."""
     return path.relative_to(ROOT).as_posix()
 
 
 def load_yaml(path: Path) -> Any:
-    """Returns the content of a YAML file, an empty dictionary when it says nothing."""
+    """Return the content of a YAML file, an empty dictionary when it says nothing."""
     return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
 
 
 def build(directory: Path, source: Path = ROOT) -> Path:
-    """Builds the archive of a checkout into a directory and returns its path."""
+    """Build the archive of a checkout into a directory and return its path."""
     built = run(tool("ansible-galaxy"), "collection", "build", "--force", "--output-path", directory, source, cwd=directory)
     archives = sorted(directory.glob(f"{NAMESPACE}-{NAME}-*.tar.gz"))
     if built.returncode or len(archives) != 1:
@@ -74,7 +74,7 @@ def build(directory: Path, source: Path = ROOT) -> Path:
 
 
 def unpack(archive: Path, collections: Path) -> Path:
-    """Unpacks an archive as a collection under `<collections>/ansible_collections` and returns the collection's directory."""
+    """Unpack an archive as a collection under `<collections>/ansible_collections` and return the collection's directory."""
     target = collections / "ansible_collections" / NAMESPACE / NAME
     target.mkdir(parents=True)
     with tarfile.open(archive) as tar:

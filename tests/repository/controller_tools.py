@@ -24,19 +24,19 @@ HUB = f"galaxy-importer==0.4.44\nansible-lint>=26,<27\nansible-builder>=3.2,<4\n
 
 
 def hub() -> Path:
-    """Returns the directory with the programs of a hub."""
+    """Return the directory with the programs of a hub."""
     return cache.ensure_environment(cache.default_directory(), "hub", HUB)[0] / "bin"
 
 
 def collections(archive: Path, directory: Path) -> Path:
-    """Lays the archive's collection and what it depends on below a directory, as in an image, and returns that directory."""
+    """Lay the archive's collection and what it depends on below a directory, as in an image, and return that directory."""
     unpack(archive, directory)
     copy_dependencies(directory)
     return directory
 
 
 def introspect(directory: Path) -> dict[str, list[str]]:
-    """Returns what ansible-builder would install for the collections of a directory: `python` and `system`, each line with its origin."""
+    """Return what ansible-builder would install for the collections of a directory: `python` and `system`, each line with its origin."""
     excluded = directory / "exclude-bindep.txt"
     excluded.write_text("\n".join(load_yaml(ROOT / "execution-environment.yml")["dependencies"]["exclude"]["system"]), encoding="utf-8")
     told = run(hub() / "ansible-builder", "introspect", "--sanitize", "--exclude-bindep-reqs", excluded, directory, cwd=directory)
@@ -47,13 +47,13 @@ def introspect(directory: Path) -> dict[str, list[str]]:
 
 
 def execution_environment(directory: Path) -> Path:
-    """Returns the directory with the programs of a Python that has what an image built for these collections has, and nothing else."""
+    """Return the directory with the programs of a Python that has what an image built for these collections has, and nothing else."""
     wanted = sorted({line.split("#")[0].strip() for line in introspect(directory)["python"]})
     return cache.ensure_environment(cache.default_directory(), "execution-environment", "\n".join([CORE, *wanted]))[0] / "bin"
 
 
 def lint(archive: Path, place: Path) -> str:
-    """Runs ansible-lint on an archive as the importer of a hub does, and returns its findings.
+    """Run ansible-lint on an archive as the importer of a hub does, and return its findings.
 
     The importer stops it after three minutes, which a busy machine may need; and it calls a playbook wrong whose module defaults name a group that it
     cannot find, so the dependencies lie beside.
@@ -71,7 +71,7 @@ def lint(archive: Path, place: Path) -> str:
 
 
 def import_archive(archive: Path, place: Path) -> tuple[list[str], dict[str, Any]]:
-    """Runs the importer as a hub that wants released, tagged collections; returns the warnings and errors it logs, and its result.
+    """Run the importer as a hub that wants released, tagged collections; return the warnings and errors it logs, and its result.
 
     Without ansible-lint, see `lint`, and where no other collection is installed.
     """

@@ -36,12 +36,12 @@ sys.exit(subprocess.call([sys.executable, "-m", "pip", "install", *arguments]))
 
 
 def cache_directory() -> Path:
-    """Returns where ansible-test's environments are kept between runs."""
+    """Return where ansible-test's environments are kept between runs."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "perfscale.mlflow" / "ansible-test"
 
 
 def prepare_home(home: Path) -> None:
-    """Writes the bootstrap script and the user's pip settings, which ansible-test takes from HOME only."""
+    """Write the bootstrap script and the user's pip settings, which ansible-test takes from HOME only."""
     versions = {"24.2"} | _pip_versions()
     scripts = home / ".ansible" / "test" / "cache"
     scripts.mkdir(parents=True, exist_ok=True)
@@ -61,7 +61,7 @@ def prepare_home(home: Path) -> None:
 
 
 def _pip_versions() -> set[str]:
-    """Returns the pip versions this ansible-test pins."""
+    """Return the pip versions this ansible-test pins."""
     code = "from ansible_test._internal.python_requirements import get_venv_packages as f; import types; "
     code += f"print(f(types.SimpleNamespace(version='{PYTHON}'))['pip'])"
     said = run(sys.executable, "-c", code, cwd=Path.cwd())
@@ -69,7 +69,7 @@ def _pip_versions() -> set[str]:
 
 
 def _merged(text: str) -> str:
-    """Returns pip settings with each section once; of a setting given twice the later one stays."""
+    """Return pip settings with each section once; of a setting given twice the later one stays."""
     sections: dict[str, dict[str, str]] = {}
     current = sections.setdefault("[global]", {})
     for line in text.splitlines():
@@ -82,7 +82,7 @@ def _merged(text: str) -> str:
 
 
 def prepare_tree(archive: Path, directory: Path) -> Path:
-    """Unpacks the archive as a git work tree, with the collections it imports beside it; returns the collection's directory."""
+    """Unpack the archive as a git work tree, with the collections it imports beside it; return the collection's directory."""
     tree = unpack(archive, directory)
     copy_dependencies(directory)
     for argv in (["init", "--quiet"], ["add", "--all", "--force"], ["-c", "user.name=t", "-c", "user.email=t@t", "commit", "--quiet", "-m", "built"]):
@@ -91,7 +91,7 @@ def prepare_tree(archive: Path, directory: Path) -> Path:
 
 
 def sanity(archive: Path, *options: str) -> int:
-    """Runs the sanity tests on an archive with their output on stdout; returns ansible-test's exit code."""
+    """Run the sanity tests on an archive with their output on stdout; return ansible-test's exit code."""
     home = cache_directory()
     prepare_home(home)
     with tempfile.TemporaryDirectory(prefix="perfscale-sanity-") as directory:
@@ -103,7 +103,7 @@ def sanity(archive: Path, *options: str) -> int:
 
 
 def main() -> int:
-    """Runs the sanity tests on the archive given, or on one built now; returns ansible-test's exit code."""
+    """Run the sanity tests on the archive given, or on one built now; return ansible-test's exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--archive", type=Path, help="the collection's archive; without it one is built")
     known, options = parser.parse_known_args()

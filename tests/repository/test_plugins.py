@@ -124,7 +124,7 @@ def calls() -> Iterator[tuple[str, dict[str, ast.expr]]]:
 
 
 def test_every_connection_has_a_time_limit() -> None:
-    """Calls that open a connection pass a timeout; a wait without a limit is a hang."""
+    """Call that open a connection pass a timeout; a wait without a limit is a hang."""
     assert [where for where, words in calls() if where.rsplit(" ", 1)[1] in CONNECTING and "timeout" not in words] == []
 
 

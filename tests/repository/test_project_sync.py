@@ -41,7 +41,7 @@ def surroundings(place: Path, *paths: str) -> dict[str, str]:
 
 
 def sync(project: Path) -> Path:
-    """Installs what the project asks for, as a sync does, and returns where to."""
+    """Install what the project asks for, as a sync does, and return where to."""
     target = project.parent / "requirements_collections"
     env = surroundings(project.parent, str(target))
     own = run(tool("ansible-galaxy"), "collection", "install", "-r", project / "collections" / "requirements.yml", cwd=project, env=env)
@@ -52,7 +52,7 @@ def sync(project: Path) -> Path:
 
 
 def job(project: Path, *paths: str) -> subprocess.CompletedProcess[str]:
-    """Prints a plan, which takes a role, a filter and data of the collection."""
+    """Print a plan, which takes a role, a filter and data of the collection."""
     command = (tool("ansible-playbook"), "playbooks/run_matrix.yml", "--check", "-e", "test_matrix_preset=smoke")
     return run(*command, cwd=project, env=surroundings(project.parent, *paths))
 

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.mark.skipif(not (TOOLS / "ansible-test").exists(), reason="ansible-test is not in this Python's environment")
 def test_sanity_finds_nothing(archive: Path) -> None:
-    """Runs in a process of its own, as by hand."""
+    """Run in a process of its own, as by hand."""
     command = [sys.executable, ROOT / "tests/repository/sanity.py", "--archive", archive]
     finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     findings = [line for line in finished.stdout.splitlines() if line.startswith(("ERROR", "FATAL"))]

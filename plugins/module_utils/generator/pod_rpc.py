@@ -30,7 +30,7 @@ class PodRpc:
     """Calls the script in one container. Every command may be called again, so a lost response does no harm."""
 
     def __init__(self, cluster: Cluster, container: Container, attempts: int = ATTEMPTS) -> None:
-        """`attempts` is how often a call is tried when no complete response comes."""
+        """Prepare calls that are tried `attempts` times when no complete response comes."""
         self.cluster = cluster
         self.container = container
         self.attempts = attempts

@@ -113,7 +113,7 @@ class Objects:
                 time.sleep(POLL_S)
 
     def _are_served(self, spec: Mapping[str, Any]) -> bool:
-        """The condition comes before discovery shows the kind, and a request in between fails."""
+        """Return whether discovery shows the kind, which comes after the condition; a request in between fails."""
         versions = [f"{spec['group']}/{version['name']}" for version in spec["versions"] if version.get("served")]
         return all(spec["names"]["kind"] in self._kinds(version, fresh=True) for version in versions)
 

@@ -92,7 +92,7 @@ class DetachedProcess:
         return "\n".join(text.splitlines()[-lines:]) or "(empty log)"
 
     def start(self, ready: dict[str, Any] | None = None, stop_timeout_s: float = 20, number: int = signal.SIGTERM, may_end: bool = False) -> bool:
-        """Start the process unless it runs with the same command, and waits until it is ready; returns whether it was started.
+        """Start the process unless it runs with the same command, and wait until it is ready; return whether it was started.
 
         A process of ours that runs with another command is stopped first. One that does not become ready is stopped again.
         With `may_end` it is a job, which may have ended before it is checked; a server that ended was never ready.
@@ -115,7 +115,7 @@ class DetachedProcess:
         raise ProcessError(self._unready(seen, running, (ready or {}).get("timeout_s") or 60))
 
     def stop(self, timeout_s: float = 20, number: int = signal.SIGTERM) -> bool:
-        """Stop the process, what descends from it and its orphans; returns whether there was something to stop.
+        """Stop the process, what descends from it and its orphans; return whether there was something to stop.
 
         The signal goes to all of them; what is still running after `timeout_s` seconds is killed. Raises ProcessError if one survives.
         """

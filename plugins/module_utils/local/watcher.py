@@ -72,7 +72,7 @@ def end_group(group: int, limit_s: float = GROUP_LIMIT_S) -> None:
 
 
 def launch(spec: dict[str, Any]) -> tuple[subprocess.Popen[bytes], float]:
-    """Start the process in its own session and returns it with its start time. Raises OSError."""
+    """Start the process in its own session and return it with its start time. Raises OSError."""
     with open(spec["log_file"], "ab") as log:
         child = subprocess.Popen(  # pylint: disable=consider-using-with
             spec["argv"],

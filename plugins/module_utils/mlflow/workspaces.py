@@ -66,7 +66,7 @@ def ensure_workspaces(
     adopt: bool = False,
     check_mode: bool = False,
 ) -> dict[str, Any]:
-    """Create the missing workspaces and waits until every one of `names` responds.
+    """Create the missing workspaces and wait until every one of `names` responds.
 
     Returns {requested, created[], existing[], extra[], ready, seconds}: `extra` are visible ones that were not asked
     for (without MLflow's own `default`), `ready` is true only if each name was listed and responded to a request.

@@ -122,7 +122,7 @@ def _is_same_store(spec: Mapping[str, Any], variable: Mapping[str, Any]) -> bool
 
 
 def _are_same_quantities(spec: Any, found: Any) -> bool:
-    """The API server normalizes quantities: 1000m becomes 1."""
+    """Compare as the API server does, which normalizes quantities: 1000m becomes 1."""
     if not isinstance(spec, Mapping) or not isinstance(found, Mapping):
         return bool(spec == found)
     return {name: quantity(value) for name, value in spec.items()} == {name: quantity(value) for name, value in found.items()}

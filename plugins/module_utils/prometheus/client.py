@@ -45,7 +45,7 @@ class PrometheusClient:
         retries: int = 4,
         time_limit: float = 120.0,
     ) -> None:
-        """Times are in seconds. Raises PrometheusError for a URL, token file or CA file that cannot be used. Nothing is sent yet."""
+        """Take times in seconds. Raises PrometheusError for a URL, token file or CA file that cannot be used. Nothing is sent yet."""
         parts = urllib.parse.urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise PrometheusError(f"Prometheus {url!r}: not a URL. Give something like http://127.0.0.1:9090 or https://host/prefix.")

@@ -48,7 +48,7 @@ def _amount(key: str) -> ResourceField:
 
 
 def _worst(key: str) -> ResourceField:
-    """A ratio cannot be added up; the worst part of the worst instance is what matters."""
+    """Return the worst part of the worst instance: a ratio cannot be added up."""
     return ResourceField(True, {"value": key}, "max", "max")
 
 

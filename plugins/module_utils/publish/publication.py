@@ -44,7 +44,7 @@ def publish(
     only: Sequence[str] = (),
     exclude: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Send a run's files to every sink, and returns {run_id, files, sinks [{name, kind, location, status, sent, …}], problems []}.
+    """Send a run's files to every sink, and return {run_id, files, sinks [{name, kind, location, status, sent, …}], problems []}.
 
     A sink that fails is a problem and no exception, so that the other sinks get the run; nothing is sent while a file holds a secret.
     `only` limits what is sent to some patterns and leaves the rest of an earlier publication as it is.
@@ -105,7 +105,7 @@ def _once(
 def _update(
     sink: Sink, directory: Path, uploads: Sequence[Upload], is_part: bool, schema_dir: Path | str, memory: dict[str, Any]
 ) -> dict[str, Any]:
-    """Send what one sink does not have, and returns {sent, bytes, unchanged, verified}."""
+    """Send what one sink does not have, and return {sent, bytes, unchanged, verified}."""
     if isinstance(sink, RecordSink):
         return sink.index(directory.name, uploads, memory)
     if isinstance(sink, FileSink):

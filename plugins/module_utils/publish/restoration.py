@@ -17,7 +17,7 @@ NOT_FOUND = {"found": False, "run_id": "", "directory": "", "sink": "", "locatio
 
 
 def restore(wanted: str, results: Path | str, sinks: Sequence[Sink], schema_dir: Path | str) -> dict[str, Any]:
-    """Fetch a run (`wanted` is its id, or latest) below `results`; returns {found, run_id, directory, sink, location, restored, unchanged, warnings}.
+    """Bring back a run (`wanted` is its id, or latest) below `results`; return {found, run_id, directory, sink, location, restored, unchanged, warnings}.
 
     `found` is false when no sink has the run. Files that are present and the same are not fetched. Raises SinkError when a
     sink could not be read and no other one has the run, and when a local file differs from the published one.

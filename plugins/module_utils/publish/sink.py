@@ -136,7 +136,7 @@ class FileSink(Sink):
 
     @abstractmethod
     def send(self, run_id: str, uploads: Sequence[Upload]) -> list[str]:
-        """Send files and returns how each of them was verified. Raises SinkError and FileChangedError; what arrived before stays."""
+        """Send files and return how each of them was verified. Raises SinkError and FileChangedError; what arrived before stays."""
 
     @abstractmethod
     def put(self, key: str, data: bytes) -> None:
@@ -148,7 +148,7 @@ class FileSink(Sink):
 
     @abstractmethod
     def fetch(self, key: str, destination: Path) -> bool:
-        """Write one file to the controller, and returns whether the sink has it. Raises SinkError and FileWriteError."""
+        """Write one file to the controller, and return whether the sink has it. Raises SinkError and FileWriteError."""
 
 
 class RecordSink(Sink):
@@ -156,7 +156,7 @@ class RecordSink(Sink):
 
     @abstractmethod
     def index(self, run_id: str, uploads: Sequence[Upload], memory: dict[str, Any]) -> dict[str, Any]:
-        """Send the documents of the records among the files, and returns {sent, bytes, unchanged, verified}. Raises SinkError and FileChangedError.
+        """Send the documents of the records among the files, and return {sent, bytes, unchanged, verified}. Raises SinkError and FileChangedError.
 
         `memory` is kept from one publication to the next, to tell what is new.
         """

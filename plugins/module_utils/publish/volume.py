@@ -41,7 +41,7 @@ class VolumeSink(FileSink):
     kind = "pvc"
 
     def __init__(self, name: str, cluster: Cluster, run_id: str, pod: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
-        """`settings` are the sink's: namespace, claim, prefix, create, size, storage_class, image, timeout_s.
+        """Take the settings of the sink: namespace, claim, prefix, create, size, storage_class, image, timeout_s.
 
         `pod` are those of its pod, with the path of the shell `script` that runs there. Nothing is created yet.
         """

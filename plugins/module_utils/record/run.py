@@ -49,7 +49,7 @@ class Run:
         write_json(self.path, document)
 
     def compare(self, plan: dict[str, Any]) -> None:
-        """Raise PlanMismatchError when there is such a run and it was planned differently; writes nothing."""
+        """Raise PlanMismatchError when there is such a run and it was planned differently; write nothing."""
         check(plan, "plan", self.schema_dir)
         if self.path.exists():
             self._verify_plan(self.load(), plan)

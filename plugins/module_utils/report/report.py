@@ -23,7 +23,7 @@ FORMATS = ("csv", "markdown", "charts", "html")
 def create_report(
     sources: Sequence[str], output_dir: str | Path, formats: Sequence[str], template_directory: str | Path = "", write: bool = True
 ) -> dict[str, Any]:
-    """Write the report and returns {files: names in output_dir, cells: their number, status, summary, warnings}.
+    """Write the report and return {files: names in output_dir, cells: their number, status, summary, warnings}.
 
     verdict.json is always written; without `write` nothing is. `template_directory` holds the template and style sheet of the page
     (files/report). Raises ReportError when nothing usable is found or a template is missing, and FileWriteError when a file

@@ -101,7 +101,7 @@ class FakeController:
         return now - self._since.setdefault(what, now)
 
     def forget(self, what: str) -> None:
-        """Lets a time begin anew."""
+        """Let a time begin anew."""
         self._since.pop(what, None)
 
     def listed(self, path: str) -> list[dict[str, Any]]:
@@ -114,7 +114,7 @@ class FakeController:
             raise
 
     def make(self, path: str, manifest: dict[str, Any]) -> None:
-        """Creates an object unless it is there."""
+        """Create an object unless it is there."""
         try:
             self.cluster.request("POST", path, body=manifest)
         except ClusterError as error:
@@ -122,23 +122,23 @@ class FakeController:
                 raise
 
     def define(self, manifests: list[dict[str, Any]]) -> None:
-        """Creates definitions and waits until they are served."""
+        """Create definitions and wait until they are served."""
         for manifest in manifests:
             self.make(CRDS, manifest)
         self.objects.wait_established([manifest["metadata"]["name"] for manifest in manifests])
 
     def patch(self, path: str, body: Mapping[str, Any]) -> None:
-        """Merges into an object."""
+        """Merge into an object."""
         self.cluster.request("PATCH", path, body=body, content_type=MERGE_PATCH)
 
     def write_status(self, path: str, found: Mapping[str, Any], status: Mapping[str, Any]) -> None:
-        """Replaces a status, if it differs."""
+        """Replace a status, if it differs."""
         if found.get("status") != status:
             body = {**found, "status": status}
             self.cluster.request("PUT", f"{path}/status", body=body)
 
     def remove(self, path: str) -> None:
-        """Deletes an object, if it is there."""
+        """Delete an object, if it is there."""
         try:
             self.cluster.request("DELETE", path)
         except ClusterError as error:

@@ -38,7 +38,7 @@ class FakeOlm(FakeController):
         self.define(definitions("olm.yml"))
 
     def offer(self, namespace: str, channel: str = "fast-3", csv: str = "opendatahub-operator.v3.5.0") -> None:
-        """Puts Open Data Hub into a catalog; called again, a newer version of it."""
+        """Put Open Data Hub into a catalog; called again, a newer version of it."""
         path = PACKAGES.format(namespace)
         status = {
             "catalogSource": "community-operators",
@@ -93,7 +93,7 @@ class FakeOlm(FakeController):
             self.write_status(path, fresh, {**fresh["status"], "installedCSV": wanted, "state": "AtLatestKnown", "conditions": [healthy]})
 
     def _install(self, place: str, name: str) -> None:
-        """Makes the version with its definitions, its operator and its webhook."""
+        """Make the version with its definitions, its operator and its webhook."""
         owned = [{"kind": kind} for kind in ("DataScienceCluster", "DSCInitialization")]
         spec = {
             "version": name.rpartition(".v")[2],

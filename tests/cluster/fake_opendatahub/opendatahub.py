@@ -62,14 +62,14 @@ class FakeOpenDataHub(FakeController):
         self.webhook.stop()
 
     def install(self) -> None:
-        """Puts the operator there without OLM."""
+        """Put the operator there without OLM."""
         self.make("/api/v1/namespaces", namespace(self.namespace))
         self.define(definitions("opendatahub.yml"))
         self.make(f"/apis/apps/v1/namespaces/{self.namespace}/deployments", deployment(OPERATOR))
         self.make(WEBHOOKS, webhook_configuration())
 
     def uninstall(self) -> None:
-        """Leaves nothing of the operator and of its kinds behind; called when the fake has stopped."""
+        """Leave nothing of the operator and of its kinds behind; called when the fake has stopped."""
         self.remove(f"{WEBHOOKS}/{NAME}")
         for found in self.listed(OPERATORS):
             self.patch(f"{OPERATORS}/{found['metadata']['name']}", {"metadata": {"finalizers": None}})

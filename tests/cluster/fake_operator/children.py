@@ -32,19 +32,19 @@ except Exception as error:
 
 
 def migration_name(version: str, generation: int) -> str:
-    """Returns the name of the migration Job of a version and a generation of the resource."""
+    """Return the name of the migration Job of a version and a generation of the resource."""
     return f"{NAME}-mg-{version.replace('.', '')}-g{generation}"
 
 
 def owned(kind: str, api_version: str, name: str, resource: dict[str, Any], namespace: str | None, **content: Any) -> dict[str, Any]:
-    """Returns a manifest that the garbage collector removes with the resource."""
+    """Return a manifest that the garbage collector removes with the resource."""
     owner = {"apiVersion": resource["apiVersion"], "kind": resource["kind"], "name": NAME, "uid": resource["metadata"]["uid"], "controller": True}
     metadata = {"name": name, "labels": LABELS, "ownerReferences": [{**owner, "blockOwnerDeletion": True}]}
     return {"apiVersion": api_version, "kind": kind, "metadata": metadata | ({"namespace": namespace} if namespace else {}), **content}
 
 
 def environment(spec: dict[str, Any]) -> list[dict[str, Any]]:
-    """Returns the variables of the server and of its migration."""
+    """Return the variables of the server and of its migration."""
     store = {"valueFrom": {"secretKeyRef": spec["backendStoreUriFrom"]}} if "backendStoreUriFrom" in spec else {"value": spec["backendStoreUri"]}
     labels = (spec.get("workspaceLabelSelector") or {}).get("matchLabels") or {}
     selector = [{"name": "MLFLOW_K8S_WORKSPACE_LABEL_SELECTOR", "value": ",".join(f"{key}={value}" for key, value in labels.items())}] if labels else []
@@ -61,7 +61,7 @@ def environment(spec: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def pod(spec: dict[str, Any], image: str, container: dict[str, Any]) -> dict[str, Any]:
-    """Returns the pod spec that server and migration share."""
+    """Return the pod spec that server and migration share."""
     stores = bool(spec.get("storage"))
     mounts = [{"name": "tmp", "mountPath": "/tmp"}, {"name": "mlflow-tls", "mountPath": "/etc/tls/private", "readOnly": True}]
     volumes = [{"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}}, {"name": "mlflow-tls", "secret": {"secretName": "mlflow-tls"}}]
@@ -91,7 +91,7 @@ def pod(spec: dict[str, Any], image: str, container: dict[str, Any]) -> dict[str
 
 
 def server_arguments(spec: dict[str, Any], exposes_metrics: bool) -> list[str]:
-    """Returns the arguments of the server, in the real one's order."""
+    """Return the arguments of the server, in the real one's order."""
     artifacts = ["--serve-artifacts", f"--artifacts-destination={spec.get('artifactsDestination', 'file:///mlflow/artifacts')}"]
     return [
         "server",
@@ -111,7 +111,7 @@ def server_arguments(spec: dict[str, Any], exposes_metrics: bool) -> list[str]:
 
 
 def deployment(resource: dict[str, Any], namespace: str, image: str, exposes_metrics: bool, replicas: int) -> dict[str, Any]:
-    """Returns the server's Deployment."""
+    """Return the server's Deployment."""
     spec = resource["spec"]
 
     def probe(path: str, **timing: int) -> dict[str, Any]:
@@ -138,7 +138,7 @@ def deployment(resource: dict[str, Any], namespace: str, image: str, exposes_met
 
 
 def migration(resource: dict[str, Any], namespace: str, image: str, version: str, backoff_limit: int) -> dict[str, Any]:
-    """Returns the Job that brings the store to the version's schema."""
+    """Return the Job that brings the store to the version's schema."""
     variables = [*environment(resource["spec"]), {"name": "SUPPORTED_MLFLOW_VERSION", "value": version}, {"name": "PROGRAM", "value": MIGRATION_PROGRAM}]
     container = {"name": "db-migrate", "command": ["/bin/sh", "-ec"], "args": ['exec python3.12 -c "$PROGRAM"'], "env": variables}
     labels = {"component": NAME, MIGRATION: "true"}
@@ -150,7 +150,7 @@ def migration(resource: dict[str, Any], namespace: str, image: str, version: str
 
 
 def surroundings(resource: dict[str, Any], namespace: str) -> list[dict[str, Any]]:
-    """Returns what server and migration need."""
+    """Return what server and migration need."""
     storage = resource["spec"].get("storage")
     rules = [
         {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get", "list", "watch"]},

@@ -37,7 +37,7 @@ class Server:
         self._pool = kubernetes.client.rest.RESTClientObject(self._configuration).pool_manager
 
     def request(self, method: str, path: str, body: Any = None, content_type: str = "application/json", **query: str) -> dict[str, Any] | None:
-        """Returns an answer, or None for what does not exist (or exists already). Raises RuntimeError."""
+        """Return an answer, or None for what does not exist (or exists already). Raises RuntimeError."""
         login = {setting["key"]: setting["value"] for setting in self._configuration.auth_settings().values() if setting["in"] == "header"}
         url = self._configuration.host.rstrip("/") + path + ("?" + urlencode(query) if query else "")
         answer = self._pool.request(
@@ -50,12 +50,12 @@ class Server:
         return json.loads(answer.data)
 
     def apply(self, manifest: dict[str, Any]) -> dict[str, Any] | None:
-        """Makes an object as the manifest says."""
+        """Make an object as the manifest says."""
         return self.request("PATCH", path_of(manifest), manifest, "application/apply-patch+yaml", fieldManager="mlflow-operator", force="true")
 
 
 def path_of(manifest: dict[str, Any]) -> str:
-    """Returns the path of an object of the kinds in children.py."""
+    """Return the path of an object of the kinds in children.py."""
     version, kind, metadata = manifest["apiVersion"], manifest["kind"], manifest["metadata"]
     root = f"/apis/{version}" if "/" in version else f"/api/{version}"
     place = f"/namespaces/{metadata['namespace']}" if "namespace" in metadata else ""
@@ -75,7 +75,7 @@ class Operator:
         self.applied: tuple[Any, ...] = ()
 
     def step(self) -> None:
-        """Looks once and does what is missing."""
+        """Look once and do what is missing."""
         resource = self.server.request("GET", RESOURCE)
         if resource is None or resource["metadata"].get("deletionTimestamp"):
             self.applied = ()
@@ -98,7 +98,7 @@ class Operator:
         self.tell(resource, before, status.steps(found, resource["metadata"]["generation"], migrated))
 
     def look(self, resource: dict[str, Any]) -> status.Seen:
-        """Returns how migration and Deployment are."""
+        """Return how migration and Deployment are."""
         name = children.migration_name(self.version, resource["metadata"]["generation"])
         job = self.server.request("GET", f"/apis/batch/v1/namespaces/{self.namespace}/jobs/{name}")
         ended = {entry["type"] for entry in ((job or {}).get("status") or {}).get("conditions") or [] if entry["status"] == "True"}
@@ -111,13 +111,13 @@ class Operator:
         return status.Seen(migration, exit_code, counts.get("readyReplicas", 0), replicas, bool(replicas) and now and whole)
 
     def exit_code(self, job: str) -> int | None:
-        """Returns how the last pod of a Job ended."""
+        """Return how the last pod of a Job ended."""
         pods = self.server.request("GET", f"/api/v1/namespaces/{self.namespace}/pods", labelSelector=f"job-name={job}") or {"items": []}
         states = [entry.get("state") or {} for pod in pods["items"] for entry in (pod.get("status") or {}).get("containerStatuses") or []]
         return next((state["terminated"]["exitCode"] for state in reversed(states) if "terminated" in state), None)
 
     def tell(self, resource: dict[str, Any], before: dict[str, Any], steps: list[list[dict[str, Any]]]) -> None:
-        """Writes each step into the status, if it says something new."""
+        """Write each step into the status, if it says something new."""
         address = {"url": f"https://{children.NAME}.{self.namespace}.svc:{children.PORT}{children.PREFIX}"}
         known = {entry["type"]: entry for entry in before.get("conditions") or []}
         for conditions in steps:
@@ -131,12 +131,12 @@ class Operator:
 
 
 def same(one: dict[str, Any] | None, other: dict[str, Any]) -> bool:
-    """Returns whether two conditions say the same, whenever they began."""
+    """Return whether two conditions say the same, whenever they began."""
     return {**(one or {}), "lastTransitionTime": ""} == {**other, "lastTransitionTime": ""}
 
 
 def main() -> None:
-    """Works until it is killed; what fails is said and tried again."""
+    """Work until it is killed; what fails is said and tried again."""
     operator = Operator(Server(), dict(os.environ))
     while True:
         try:

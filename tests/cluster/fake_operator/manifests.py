@@ -15,7 +15,7 @@ PROGRAM = ("main.py", "children.py", "status.py")
 
 
 def objects(namespace: str) -> list[dict[str, Any]]:
-    """Returns the fake's objects for a namespace, its program among them."""
+    """Return the fake's objects for a namespace, its program among them."""
     program = {name: (HERE / name).read_text(encoding="utf-8") for name in PROGRAM}
     found: list[dict[str, Any]] = [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "fake-operator"}, "data": program}]
     for path in sorted((HERE / "manifests").glob("*.yml")):
@@ -27,7 +27,7 @@ def objects(namespace: str) -> list[dict[str, Any]]:
 
 
 def write(directory: Path, namespace: str) -> Path:
-    """Writes the manifests into a directory and returns it. Images and version stay for the role to set, as with the real ones."""
+    """Write the manifests into a directory and return it. Images and version stay for the role to set, as with the real ones."""
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "operator.yml").write_text(yaml.safe_dump_all(objects(namespace), sort_keys=False), encoding="utf-8")
     return directory

@@ -24,13 +24,13 @@ class Seen:
 
 
 def condition(kind: str, status: str, reason: str, message: str = "", **more: Any) -> dict[str, Any]:
-    """Returns a condition as the API wants it."""
+    """Return a condition as the API wants it."""
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     return {"type": kind, "status": status, "reason": reason, "message": message, "lastTransitionTime": now, **more}
 
 
 def migrating(reason: str, message: str, generation: int) -> list[dict[str, Any]]:
-    """Returns the conditions while the store is migrated."""
+    """Return the conditions while the store is migrated."""
     return [
         condition("Available", "False", reason, message),
         condition("Progressing", "True", reason, message),
@@ -39,7 +39,7 @@ def migrating(reason: str, message: str, generation: int) -> list[dict[str, Any]
 
 
 def gave_up(message: str, generation: int) -> list[dict[str, Any]]:
-    """Returns the conditions after a migration that will not be tried again."""
+    """Return the conditions after a migration that will not be tried again."""
     return [
         condition("Available", "False", "MigrationFailed", message),
         condition("Progressing", "False", "MigrationFailed", message),
@@ -48,18 +48,18 @@ def gave_up(message: str, generation: int) -> list[dict[str, Any]]:
 
 
 def rolling_out(ready: int, replicas: int) -> list[dict[str, Any]]:
-    """Returns the conditions while pods are missing."""
+    """Return the conditions while pods are missing."""
     message = f"{ready}/{replicas} replicas ready"
     return [condition("Available", "False", "DeploymentNotReady", message), condition("Progressing", "True", "DeploymentProgressing", message)]
 
 
 def ready() -> list[dict[str, Any]]:
-    """Returns the conditions of a server that serves."""
+    """Return the conditions of a server that serves."""
     return [condition("Available", "True", "DeploymentReady"), condition("Progressing", "False", "ReconcileComplete")]
 
 
 def steps(seen: Seen, generation: int, migrated: bool) -> list[list[dict[str, Any]]]:
-    """Returns the conditions to write, in order; each step is a write of its own, as watchers saw them."""
+    """Return the conditions to write, in order; each step is a write of its own, as watchers saw them."""
     if not migrated and seen.migration in ("absent", "running"):
         return [migrating("MigrationRunning", "the store is being migrated", generation)]
     if not migrated and seen.migration == "failed":

@@ -28,13 +28,13 @@ class Detour:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def cut(self) -> None:
-        """Breaks every connection, and the next ones too."""
+        """Break every connection, and the next ones too."""
         self.is_cut = True
         for connection in list(self._open):
             _break(connection)
 
     def mend(self) -> None:
-        """Lets connections through again."""
+        """Let connections through again."""
         self.is_cut = False
 
     def close(self) -> None:
@@ -71,7 +71,7 @@ def _break(connection: socket.socket) -> None:
 
 @contextmanager
 def detour(kubeconfig: str, directory: Path) -> Iterator[tuple[Detour, str]]:
-    """Yields the way and a kubeconfig that takes it; certificates are still checked against the real name."""
+    """Yield the way and a kubeconfig that takes it; certificates are still checked against the real name."""
     document = yaml.safe_load(Path(kubeconfig).read_text(encoding="utf-8"))
     cluster = document["clusters"][0]["cluster"]
     address = urlsplit(cluster["server"])

@@ -25,7 +25,7 @@ REMEDY = "Read the message of kubeadm"
 
 
 def configuration(places: layout.Layout, version: str) -> list[dict[str, Any]]:
-    """Returns kubeadm's configuration (kubeadm.k8s.io/v1beta4)."""
+    """Return kubeadm's configuration (kubeadm.k8s.io/v1beta4)."""
     api = "kubeadm.k8s.io/v1beta4"
     return [
         {
@@ -48,7 +48,7 @@ def configuration(places: layout.Layout, version: str) -> list[dict[str, Any]]:
 
 
 def ensure(places: layout.Layout, kubeadm: Path, version: str) -> None:
-    """Makes what is missing. Raises ToolError."""
+    """Make what is missing. Raises ToolError."""
     config = places.config / "kubeadm.yaml"
     config.write_text("\n---\n".join(json.dumps(document) for document in configuration(places, version)) + "\n", encoding="utf-8")
     if not (places.pki / "sa.key").exists():

@@ -21,7 +21,7 @@ WEIGHTS = {"cpu.shares": 16384, "cpu.weight": 1600}
 
 
 def hierarchies() -> list[Path]:
-    """Returns the mounted hierarchies: one directory for each controller (version 1), or the single one (version 2)."""
+    """Return the mounted hierarchies: one directory for each controller (version 1), or the single one (version 2)."""
     found = []
     with open("/proc/self/mounts", encoding="utf-8") as stream:
         for line in stream:
@@ -34,7 +34,7 @@ def hierarchies() -> list[Path]:
 
 
 def ensure(name: str) -> None:
-    """Makes the group in every hierarchy. Raises ToolError."""
+    """Make the group in every hierarchy. Raises ToolError."""
     for hierarchy in hierarchies():
         group = hierarchy / name
         try:
@@ -51,14 +51,14 @@ def ensure(name: str) -> None:
 
 
 def _groups(name: str) -> Iterator[Path]:
-    """Yields our groups, children before their parents."""
+    """Yield our groups, children before their parents."""
     for hierarchy in hierarchies():
         for directory, _folders, _files in os.walk(hierarchy / name, topdown=False):
             yield Path(directory)
 
 
 def members(name: str) -> set[int]:
-    """Returns the process ids of everything that runs in a pod."""
+    """Return the process ids of everything that runs in a pod."""
     found: set[int] = set()
     for group in _groups(name):
         with suppress(OSError):
@@ -67,7 +67,7 @@ def members(name: str) -> set[int]:
 
 
 def remove(name: str) -> None:
-    """Kills what still runs in a pod and removes the groups. Raises ToolError."""
+    """Kill what still runs in a pod and remove the groups. Raises ToolError."""
     deadline = time.monotonic() + LIMIT_S
     while True:
         for pid in members(name):

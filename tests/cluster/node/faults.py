@@ -13,7 +13,7 @@ from node import control_plane, go_programs, layout
 
 @contextmanager
 def api_server_down(places: layout.Layout) -> Iterator[None]:
-    """Kills the API server; when the block is left it serves again. What runs in pods goes on."""
+    """Kill the API server; when the block is left it serves again. What runs in pods goes on."""
     server = control_plane.api_server(places, go_programs.ensure(places.cache, go_programs.KUBERNETES))
     server.kill(places)
     try:

@@ -46,7 +46,7 @@ ALL = (KUBERNETES, LOCAL_PATH, COREDNS, PAUSE)
 
 
 def ensure(directory: Path, module: Module) -> Path:
-    """Returns the directory that holds a module's programs. Raises ToolError."""
+    """Return the directory that holds a module's programs. Raises ToolError."""
     source = SOURCES / module.folder
     key = cache.key_of(*(path.read_text(encoding="utf-8") for path in sorted(source.iterdir())), *module.packages, module.ldflags, _go_version())
 

@@ -31,7 +31,7 @@ class Image:
     directory: str = "/"
 
     def configuration(self, digests: Iterable[str]) -> dict[str, Any]:
-        """Returns the image configuration for layers with these SHA-256 digests."""
+        """Return the image configuration for layers with these SHA-256 digests."""
         config = {
             "Entrypoint": self.entrypoint or None,
             "Cmd": self.command or None,
@@ -44,7 +44,7 @@ class Image:
 
 
 def write(image: Image, target: Path) -> None:
-    """Writes the archive of an image."""
+    """Write the archive of an image."""
     with tarfile.open(target, "w") as archive:
         digests = []
         for number, directory in enumerate(image.layers):
@@ -62,7 +62,7 @@ def write(image: Image, target: Path) -> None:
 
 
 def _pack(directory: Path, layer: Path) -> str:
-    """Writes a directory as a layer and returns its digest. Owners are dropped: the files of an image belong to root."""
+    """Write a directory as a layer and return its digest. Owners are dropped: the files of an image belong to root."""
 
     def owned_by_root(entry: tarfile.TarInfo) -> tarfile.TarInfo:
         entry.uid = entry.gid = 0

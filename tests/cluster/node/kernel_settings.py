@@ -15,14 +15,14 @@ ROOT = Path("/proc/sys")
 
 
 def save(file: Path) -> None:
-    """Writes the present values, unless they were written before."""
+    """Write the present values, unless they were written before."""
     if not file.exists():
         values = {name: (ROOT / name).read_text(encoding="ascii").strip() for name in NAMES if (ROOT / name).exists()}
         file.write_text(json.dumps(values), encoding="utf-8")
 
 
 def restore(file: Path) -> None:
-    """Sets what was saved; what the machine does not let us set stays."""
+    """Set what was saved; what the machine does not let us set stays."""
     if file.exists():
         for name, value in json.loads(file.read_text(encoding="utf-8")).items():
             with suppress(OSError):

@@ -52,7 +52,7 @@ class Layout:
 
     @property
     def processes(self) -> Path:
-        """Handles and logs."""
+        """Handle and log."""
         return self.state / "processes"
 
     @property
@@ -93,5 +93,5 @@ class Layout:
 
 
 def default() -> Layout:
-    """Returns the layout in the user's cache directory; XDG_CACHE_HOME moves it."""
+    """Return the layout in the user's cache directory; XDG_CACHE_HOME moves it."""
     return Layout(cache.default_directory())

@@ -47,7 +47,7 @@ IMAGES_LIMIT_S = 1200.0
 
 
 def refuse() -> None:
-    """Raises ToolError where no node can be made."""
+    """Raise ToolError where no node can be made."""
     if platform.system() != "Linux" or os.geteuid() != 0:
         who = f"{platform.system()} as user {os.geteuid()}"
         remedy = "Run it as root (in a container: --privileged), or set KUBECONFIG to a cluster that exists"
@@ -55,7 +55,7 @@ def refuse() -> None:
 
 
 def programs(places: layout.Layout, binaries: dict[str, Path]) -> list[Program]:
-    """Returns the node's programs in the order of their start."""
+    """Return the node's programs in the order of their start."""
     kubernetes = binaries["kubernetes"]
     return [
         container_runtime.containerd(places),
@@ -71,7 +71,7 @@ def programs(places: layout.Layout, binaries: dict[str, Path]) -> list[Program]:
 
 
 def up(places: layout.Layout) -> Stages:
-    """Makes the node or what is missing of it, and returns how long the stages took. Raises ToolError, ProcessError, ClusterError."""
+    """Make the node or what is missing of it, and return how long the stages took. Raises ToolError, ProcessError, ClusterError."""
     refuse()
     stages = Stages()
     with stages.stage("Debian packages"):
@@ -119,7 +119,7 @@ class ImageBuild:
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
     def entries(self) -> dict[str, Path]:
-        """Waits for its end and returns the cache entries by name. Raises ToolError."""
+        """Wait for its end and return the cache entries by name. Raises ToolError."""
         try:
             said, _none = self.process.communicate(timeout=IMAGES_LIMIT_S)
         except subprocess.TimeoutExpired as error:
@@ -131,7 +131,7 @@ class ImageBuild:
 
 
 def prepare(places: layout.Layout, kubernetes: Path) -> None:
-    """Writes everything that the programs read. Raises ToolError."""
+    """Write everything that the programs read. Raises ToolError."""
     for directory in (places.config, places.processes, places.volumes):
         directory.mkdir(parents=True, exist_ok=True)
     places.state.chmod(0o700)
@@ -146,19 +146,19 @@ def prepare(places: layout.Layout, kubernetes: Path) -> None:
 
 
 def living(program: Program, places: layout.Layout) -> int | None:
-    """Returns the process id of a program that runs, or None."""
+    """Return the process id of a program that runs, or None."""
     described = program.process(places).describe()
     return described["pid"] if described["running"] else None
 
 
 def _served(places: layout.Layout) -> str:
-    """Returns an empty text once containerd answers on its socket."""
+    """Return an empty text once containerd answers on its socket."""
     said = subprocess.run(["ctr", "--address", str(places.containerd_socket), "version"], capture_output=True, text=True, check=False)
     return "" if said.returncode == 0 else said.stderr.strip().splitlines()[-1]
 
 
 def apply(cluster: Cluster, manifest: dict) -> None:
-    """Makes an object what its manifest says, by server-side apply. Raises ClusterError."""
+    """Make an object what its manifest says, by server-side apply. Raises ClusterError."""
     group, _slash, version = manifest["apiVersion"].rpartition("/")
     base = f"/apis/{group}/{version}" if group else f"/api/{version}"
     namespace = manifest["metadata"].get("namespace")
@@ -168,7 +168,7 @@ def apply(cluster: Cluster, manifest: dict) -> None:
 
 
 def node_state(cluster: Cluster) -> str:
-    """Returns an empty text once the node is ready and may be scheduled to, else what is missing."""
+    """Return an empty text once the node is ready and may be scheduled to, else what is missing."""
     try:
         node = cluster.get(f"/api/v1/nodes/{layout.NODE}", attempts=1)
     except ClusterError as error:
@@ -181,7 +181,7 @@ def node_state(cluster: Cluster) -> str:
 
 
 def down(places: layout.Layout) -> None:
-    """Stops and removes everything. Raises ToolError, ProcessError."""
+    """Stop and remove everything. Raises ToolError, ProcessError."""
     refuse()
     # containerd last: killing its shims before their containers would leave these to nobody.
     names = [path.stem for path in places.processes.glob("*.json") if not path.name.endswith(".exit.json")]

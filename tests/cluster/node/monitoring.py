@@ -29,7 +29,7 @@ URL = f"https://{layout.ADDRESS}:{layout.PROMETHEUS_PORT}"
 
 
 def credentials(places: layout.Layout) -> dict[str, str]:
-    """Writes the client certificate of the monitoring user as files, for TLS settings; returns these."""
+    """Write the client certificate of the monitoring user as files, for TLS settings; return these."""
     user = yaml.safe_load(places.kubeconfig_of("monitoring").read_text(encoding="utf-8"))["users"][0]["user"]
     files = {}
     for setting, name, key in (("cert_file", "monitoring.crt", "client-certificate-data"), ("key_file", "monitoring.key", "client-key-data")):
@@ -41,7 +41,7 @@ def credentials(places: layout.Layout) -> dict[str, str]:
 
 
 def configuration(places: layout.Layout) -> dict[str, Any]:
-    """Returns the configuration of Prometheus."""
+    """Return the configuration of Prometheus."""
     client = credentials(places)
     # The kubelet's own certificate is self-signed.
     kubelet_tls = {**client, "insecure_skip_verify": True}
@@ -93,7 +93,7 @@ def prometheus(places: layout.Layout, program: str) -> Program:
 
 
 def ensure(directory: Path) -> dict[str, str]:
-    """Returns the paths of Prometheus and node-exporter, found or fetched. Raises ToolError."""
+    """Return the paths of Prometheus and node-exporter, found or fetched. Raises ToolError."""
     exporter = "prometheus-node-exporter"
     return {
         "prometheus": tools.ensure_monitor(tools.Settings(directory), "prometheus")["path"],
@@ -106,7 +106,7 @@ def programs(places: layout.Layout, paths: dict[str, str]) -> list[Program]:
 
 
 def pod_facts(places: layout.Layout) -> Program:
-    """Restarts, limits and reasons, which no kubelet tells, and which pods to scrape."""
+    """Restart, limit and reasons, which no kubelet tells, and which pods to scrape."""
     script = Path(__file__).with_name("pod_server.py")
     argv = [sys.executable, str(script), str(places.kubeconfig_of("monitoring")), str(POD_SERVER_PORT)]
     return Program("pod-server", argv, f"http://127.0.0.1:{POD_SERVER_PORT}{pod_server.HEALTH}", {"PYTHONPATH": MODULES})

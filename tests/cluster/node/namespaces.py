@@ -30,7 +30,7 @@ def _libc(name: str, *arguments: int) -> None:
 
 
 def join(file: Path | str, kind: int) -> None:
-    """Moves this process (of one thread) into a namespace. Raises ToolError."""
+    """Move this process (of one thread) into a namespace. Raises ToolError."""
     try:
         descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
@@ -42,13 +42,13 @@ def join(file: Path | str, kind: int) -> None:
 
 
 def mounted(path: Path) -> bool:
-    """Tells whether something is mounted on a path in this mount namespace."""
+    """Tell whether something is mounted on a path in this mount namespace."""
     with open("/proc/self/mounts", encoding="utf-8") as stream:
         return any(line.split(" ")[1] == str(path) for line in stream)
 
 
 def ensure_network(places: layout.Layout) -> None:
-    """Makes the network namespace unless it is there, and enters it. Raises ToolError."""
+    """Make the network namespace unless it is there, and enters it. Raises ToolError."""
     if not mounted(places.netns):
         places.netns.touch()
         run(["unshare", f"--net={places.netns}", "true"], "Network namespace", REMEDY)
@@ -59,7 +59,7 @@ def ensure_network(places: layout.Layout) -> None:
 
 
 def _configure() -> None:
-    """Gives the namespace loopback, the node's address on a pair of virtual cables, a default route, and forwarding."""
+    """Give the namespace loopback, the node's address on a pair of virtual cables, a default route, and forwarding."""
     for arguments in (
         "link set lo up",
         "link add node type veth peer name node-peer",
@@ -77,7 +77,7 @@ def _configure() -> None:
 
 
 def ensure_mounts(places: layout.Layout, living: int | None) -> None:
-    """Enters the mount namespace of a living process of the node, or makes one for the first. Raises ToolError.
+    """Enter the mount namespace of a living process of the node, or make one for the first. Raises ToolError.
 
     It ends with its last process, and whatever pods have mounted ends with it.
     """
@@ -95,7 +95,7 @@ def ensure_mounts(places: layout.Layout, living: int | None) -> None:
 
 
 def make_mount_points() -> list[str]:
-    """Makes the directories of PRIVATE on the machine itself and returns those that were not there."""
+    """Make the directories of PRIVATE on the machine itself and return those that were not there."""
     made: list[str] = []
     for path in PRIVATE:
         for directory in (*reversed(Path(path).parents), Path(path)):
@@ -106,7 +106,7 @@ def make_mount_points() -> list[str]:
 
 
 def enter(places: layout.Layout) -> None:
-    """Moves this process into the node's network; service names resolve there, for this process and its children only. Raises ToolError."""
+    """Move this process into the node's network; service names resolve there, for this process and its children only. Raises ToolError."""
     join(places.netns, CLONE_NEWNET)
     _libc("unshare", CLONE_NEWNS)
     run(["mount", "--make-rprivate", "/"], "Mount namespace", REMEDY)
@@ -114,6 +114,6 @@ def enter(places: layout.Layout) -> None:
 
 
 def remove_network(places: layout.Layout) -> None:
-    """Lets the network namespace go; it ends with the last process in it. Raises ToolError."""
+    """Let the network namespace go; it ends with the last process in it. Raises ToolError."""
     if mounted(places.netns):
         run(["umount", str(places.netns)], "Network namespace", "Look with lsns which process holds it")

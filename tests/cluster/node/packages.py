@@ -29,12 +29,12 @@ POLICY = Path("/usr/sbin/policy-rc.d")
 
 
 def missing() -> dict[str, str]:
-    """Returns the part of NEEDED that this machine lacks."""
+    """Return the part of NEEDED that this machine lacks."""
     return {what: package for what, package in NEEDED.items() if not (Path(what).exists() if what.startswith("/") else shutil.which(what))}
 
 
 def ensure() -> list[str]:
-    """Installs what is missing and returns the packages. Raises ToolError."""
+    """Install what is missing and return the packages. Raises ToolError."""
     absent = missing()
     if not absent:
         return []
@@ -56,7 +56,7 @@ def ensure() -> list[str]:
 
 @contextmanager
 def services_stay_stopped() -> Iterator[None]:
-    """Keeps installed packages from starting their services: ours run with our own configuration and state."""
+    """Keep installed packages from starting their services: ours run with our own configuration and state."""
     if POLICY.exists():
         yield
         return

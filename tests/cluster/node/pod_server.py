@@ -24,7 +24,7 @@ ANSWERS = {
 
 
 def serve(kubeconfig: str, port: int) -> None:
-    """Answers until the process is stopped."""
+    """Answer until the process is stopped."""
     cluster = connect({"kubeconfig": kubeconfig})
 
     class Handler(BaseHTTPRequestHandler):

@@ -14,7 +14,7 @@ ANNOTATIONS = "prometheus.io/"
 
 
 def mlflow(pods: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Returns the servers of MLflow: label app=mlflow, and a port named https."""
+    """Return the servers of MLflow: label app=mlflow, and a port named https."""
     return [
         _target(pod, port["containerPort"], container["name"])
         for pod in pods
@@ -26,7 +26,7 @@ def mlflow(pods: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def annotated(pods: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Returns the pods that say how they want to be scraped, by the usual annotations prometheus.io/{scrape,port,path}."""
+    """Return the pods that say how they want to be scraped, by the usual annotations prometheus.io/{scrape,port,path}."""
     found = []
     for pod in pods:
         wishes = {name.removeprefix(ANNOTATIONS): value for name, value in (pod["metadata"].get("annotations") or {}).items() if name.startswith(ANNOTATIONS)}
@@ -38,7 +38,7 @@ def annotated(pods: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _container(pod: dict[str, Any], port: int) -> str:
-    """Returns the container that declares a port, the first one when none does."""
+    """Return the container that declares a port, the first one when none does."""
     containers = pod["spec"]["containers"]
     return next((item["name"] for item in containers for declared in item.get("ports", []) if declared["containerPort"] == port), containers[0]["name"])
 

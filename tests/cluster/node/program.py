@@ -34,7 +34,7 @@ class Program:
         return DetachedProcess(self.name, str(places.processes), {"argv": self.argv, "env": self.env})
 
     def start(self, places: layout.Layout, limit_s: float = READY_LIMIT_S) -> bool:
-        """Starts it in this process' namespaces unless it runs, and waits until it serves; returns whether it was started. Raises ProcessError."""
+        """Start it in this process' namespaces unless it runs, and wait until it serves; return whether it was started. Raises ProcessError."""
         process = self.process(places)
         started = process.start()
         authority = places.pki / "ca.crt"
@@ -42,7 +42,7 @@ class Program:
         return started
 
     def kill(self, places: layout.Layout) -> bool:
-        """Ends it as a crash would; returns whether it ran. Raises ProcessError."""
+        """End it as a crash would; return whether it ran. Raises ProcessError."""
         return self.process(places).stop(number=signal.SIGKILL)
 
     def _seen(self, process: DetachedProcess, authority: Path) -> str:
@@ -52,7 +52,7 @@ class Program:
 
 
 def answers(url: str, authority: Path) -> str:
-    """Returns an empty text when a URL answers 200, else what was seen."""
+    """Return an empty text when a URL answers 200, else what was seen."""
     trust = ssl.create_default_context(cafile=str(authority)) if url.startswith("https:") and authority.exists() else None
     handlers = [urllib.request.ProxyHandler({}), *([urllib.request.HTTPSHandler(context=trust)] if trust else [])]
     try:
@@ -65,7 +65,7 @@ def answers(url: str, authority: Path) -> str:
 
 
 def until(what: str, seen: Callable[[], str], limit_s: float, details: Callable[[], str] = str) -> None:
-    """Waits until `seen` returns an empty text, at most limit_s seconds. Raises ProcessError with what it last said."""
+    """Wait until `seen` returns an empty text, at most limit_s seconds. Raises ProcessError with what it last said."""
     deadline = time.monotonic() + limit_s
     while True:
         last = seen()

@@ -22,7 +22,7 @@ APPLETS = (
 
 
 def debian(root: Path, suite: str, *packages: str) -> Path:
-    """Unpacks packages with all they need, without running their scripts, and returns the root. Raises ToolError."""
+    """Unpack packages with all they need, without running their scripts, and return the root. Raises ToolError."""
     command = ["mmdebstrap", "--mode=root", "--variant=extract", "--quiet", f"--include={','.join(packages)}"]
     command += ['--aptopt=APT::Install-Recommends "false"', suite, str(root)]
     run(command, f"Debian {suite} {' '.join(packages)}", "Check the connection to the package mirror")
@@ -35,7 +35,7 @@ def debian(root: Path, suite: str, *packages: str) -> Path:
 
 
 def add_busybox(root: Path) -> Path:
-    """Adds a static busybox, and a link for each applet that is not there as a program; returns the root."""
+    """Add a static busybox, and a link for each applet that is not there as a program; return the root."""
     for name in ("bin", "etc", "tmp"):
         (root / name).mkdir(parents=True, exist_ok=True)
     (root / "tmp").chmod(0o1777)
@@ -48,7 +48,7 @@ def add_busybox(root: Path) -> Path:
 
 
 def add_account(root: Path, name: str, uid: int, gid: int) -> None:
-    """Names a user; programs that ask who they are want an entry."""
+    """Name a user; programs that ask who they are want an entry."""
     (root / "etc").mkdir(exist_ok=True)
     (root / "etc" / "passwd").write_text(f"root:x:0:0:root:/root:/bin/sh\n{name}:x:{uid}:{gid}:{name}:/tmp:/bin/sh\n", encoding="ascii")
     (root / "etc" / "group").write_text(f"root:x:0:\n{f'{name}:x:{gid}:' if gid else ''}\n", encoding="ascii")
@@ -56,7 +56,7 @@ def add_account(root: Path, name: str, uid: int, gid: int) -> None:
 
 
 def add_program(root: Path, path: str, text: str) -> None:
-    """Writes an executable text file."""
+    """Write an executable text file."""
     file = root / path
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text, encoding="utf-8")
@@ -64,7 +64,7 @@ def add_program(root: Path, path: str, text: str) -> None:
 
 
 def prune(root: Path, *patterns: str) -> None:
-    """Removes the files and directories that match glob patterns below a root."""
+    """Remove the files and directories that match glob patterns below a root."""
     for pattern in patterns:
         for path in list(root.glob(pattern)):
             if path.is_dir() and not path.is_symlink():

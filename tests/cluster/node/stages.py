@@ -21,7 +21,7 @@ class Stages:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Times what happens inside and says so."""
+        """Time what happens inside and says so."""
         started = time.monotonic()
         yield
         self.seconds[name] = round(time.monotonic() - started, 1)

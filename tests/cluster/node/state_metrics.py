@@ -16,7 +16,7 @@ UNITS = {"cpu": "core", "memory": "byte"}
 
 
 def samples(pods: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, str], Decimal | int]]:
-    """Yields (name, labels, value) for pods as the API returns them."""
+    """Yield (name, labels, value) for pods as the API returns them."""
     for pod in pods:
         where = {"namespace": pod["metadata"]["namespace"], "pod": pod["metadata"]["name"], "uid": pod["metadata"]["uid"]}
         node = {"node": pod["spec"].get("nodeName", "")}
@@ -43,7 +43,7 @@ def samples(pods: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, str], D
 
 
 def exposition(pods: list[dict[str, Any]]) -> str:
-    """Returns the text that Prometheus reads (https://prometheus.io/docs/instrumenting/exposition_formats/)."""
+    """Return the text that Prometheus reads (https://prometheus.io/docs/instrumenting/exposition_formats/)."""
     lines = []
     for name, labels, value in sorted(samples(pods), key=lambda sample: sample[0]):
         shown = ",".join(f'{label}="{text}"' for label, text in labels.items())

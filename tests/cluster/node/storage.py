@@ -31,7 +31,7 @@ def configuration(places: layout.Layout) -> dict[str, Any]:
 
 
 def objects(places: layout.Layout) -> list[dict[str, Any]]:
-    """Returns the ConfigMap that the provisioner reads; its other objects are in manifests/."""
+    """Return the ConfigMap that the provisioner reads; its other objects are in manifests/."""
     data = {"config.json": json.dumps(configuration(places)), "setup": SETUP, "teardown": TEARDOWN, "helperPod.yaml": json.dumps(HELPER_POD)}
     return [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": NAME, "namespace": NAMESPACE}, "data": data}]
 

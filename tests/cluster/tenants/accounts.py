@@ -39,14 +39,14 @@ class Own:
     home: str
 
     def spec(self, count: int, **changes: Any) -> TenantSpec:
-        """Returns so many tenants of the test's own."""
+        """Return so many tenants of the test's own."""
         given = {"selector": self.selector, "roles": (self.role,), "shared": (self.home, "load"), **changes}
         return TenantSpec([f"{self.prefix}{number}" for number in range(1, count + 1)], self.run_id, **given)
 
 
 @contextmanager
 def own_names(cluster: Cluster, home: str) -> Iterator[Own]:
-    """Gives names of a test's own, with the role behind them, and removes everything that carries the run afterwards."""
+    """Give names of a test's own, with the role behind them, and remove everything that carries the run afterwards."""
     word = f"e{uuid.uuid4().hex[:6]}"
     own = Own(f"run-{word}", f"{word}-tenant-", {f"perfscale.mlflow/{word}": "true"}, f"{word}-integration", home)
     cluster.request("POST", f"{RBAC}/clusterroles", {"metadata": {"name": own.role}, "rules": INTEGRATION})
@@ -59,18 +59,18 @@ def own_names(cluster: Cluster, home: str) -> Iterator[Own]:
 
 
 def log_in(cluster: Cluster, namespace: str, name: str, directory: Path, seconds: int = 3600) -> Cluster:
-    """Returns a client of the same cluster with a token of a service account."""
+    """Return a client of the same cluster with a token of a service account."""
     token = request_token(cluster, namespace, name, seconds).text
     return connect(login(cluster, token))
 
 
 def login(cluster: Cluster, token: str) -> dict[str, Any]:
-    """Returns the options by which a module logs in with a token."""
+    """Return the options by which a module logs in with a token."""
     return {"host": cluster.host, "api_key": token, "ca_cert": cluster.configuration.ssl_ca_cert}
 
 
 def until(what: str, is_so: Callable[[], Any], limit_s: float = 60.0) -> Any:
-    """Returns what `is_so` does as soon as it is true."""
+    """Return what `is_so` does as soon as it is true."""
     deadline = time.monotonic() + limit_s
     while time.monotonic() < deadline:
         if found := is_so():
@@ -80,6 +80,6 @@ def until(what: str, is_so: Callable[[], Any], limit_s: float = 60.0) -> Any:
 
 
 def apply(cluster: Cluster, path: str, manifest: Mapping[str, Any]) -> None:
-    """Makes an object as a manifest says."""
+    """Make an object as a manifest says."""
     query = {"fieldManager": "test", "force": "true"}
     cluster.request("PATCH", path, body=manifest, query=query, content_type="application/apply-patch+yaml")

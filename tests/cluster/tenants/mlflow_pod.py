@@ -29,7 +29,7 @@ ARGUMENTS = [
 
 
 def start(cluster: Cluster, namespace: str, image: str, selector: dict[str, str], cache_s: int = 300) -> str:
-    """Starts MLflow in a namespace and returns its URL once it answers; it takes namespaces with the selector and keeps decisions for `cache_s`."""
+    """Start MLflow in a namespace and return its URL once it answers; it takes namespaces with the selector and keeps decisions for `cache_s`."""
     variables = {
         "MLFLOW_K8S_WORKSPACE_LABEL_SELECTOR": ",".join(f"{key}={value}" for key, value in selector.items()),
         "MLFLOW_K8S_AUTH_AUTHORIZATION_MODE": "self_subject_access_review",
@@ -72,6 +72,6 @@ def start(cluster: Cluster, namespace: str, image: str, selector: dict[str, str]
 
 
 def forget(cluster: Cluster, namespace: str) -> None:
-    """Removes what MLflow has outside its namespace."""
+    """Remove what MLflow has outside its namespace."""
     for kind in ("clusterrolebindings", "clusterroles"):
         cluster.request("DELETE", f"{RBAC}/{kind}/{namespace}-mlflow")

@@ -19,7 +19,7 @@ NAME = "name"
 
 
 def ensure(directory: Path, name: str, key: str, make: Callable[[Path], Image]) -> Path:
-    """Returns the cache entry of an image, which `make` lays out below the directory that it gets, once for each key. Raises ToolError."""
+    """Return the cache entry of an image, which `make` lays out below the directory that it gets, once for each key. Raises ToolError."""
 
     def build(target: Path) -> None:
         work = target / "work"
@@ -33,7 +33,7 @@ def ensure(directory: Path, name: str, key: str, make: Callable[[Path], Image]) 
 
 
 def load(places: layout.Layout, entry: Path) -> str:
-    """Makes containerd know an image, unless it has the same already, and returns its name. Raises ToolError."""
+    """Make containerd know an image, unless it has the same already, and return its name. Raises ToolError."""
     known = places.state / "loaded" / entry.name
     if not known.exists():
         command = ["ctr", "--address", str(places.containerd_socket), "--namespace", "k8s.io", "images", "import", str(entry / ARCHIVE)]

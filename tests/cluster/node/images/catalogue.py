@@ -19,7 +19,7 @@ K6_NEW = "k6-1.8.1"
 
 
 def build(directory: Path, stages: Stages) -> dict[str, Path]:
-    """Returns the cache entries of all images by name, building what is missing. Raises ToolError."""
+    """Return the cache entries of all images by name, building what is missing. Raises ToolError."""
     entries = {}
     for name, make in _makers(directory):
         with stages.stage(f"image {name}"):

@@ -19,7 +19,7 @@ AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
 def k6(directory: Path, program: Path) -> Path:
-    """Returns the image of one k6 (a static program), tagged with its version. Raises ToolError."""
+    """Return the image of one k6 (a static program), tagged with its version. Raises ToolError."""
     version = version_of(program, f"k6 {program}", "k6")
 
     def make(work: Path) -> Image:

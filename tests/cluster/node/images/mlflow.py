@@ -32,7 +32,7 @@ UNUSED = ("**/tests", "pyarrow/include", "pyarrow/src", "kubernetes/docs", "bin"
 
 
 def mlflow(directory: Path) -> Path:
-    """Returns the image, tagged with the version of MLflow. Raises ToolError."""
+    """Return the image, tagged with the version of MLflow. Raises ToolError."""
     key = cache.key_of(REQUIREMENTS.read_text(encoding="utf-8"), PLUGINS, SUITE, PYTHON, ENTRY, *PACKAGES, *UNUSED)
     return archive.ensure(directory, "mlflow", key, _make)
 
@@ -59,7 +59,7 @@ def _make(work: Path) -> Image:
 
 
 def _compile(root: Path, packages: Path) -> None:
-    """Tries the packages with the image's own Python and compiles them: a server that cannot write would do so at every start. Raises ToolError."""
+    """Try the packages with the image's own Python and compiles them: a server that cannot write would do so at every start. Raises ToolError."""
     shown = root / PLACE
     shown.mkdir(parents=True)
     run(["mount", "--bind", str(packages), str(shown)], "Image of MLflow", "Run as root")

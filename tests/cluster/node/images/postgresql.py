@@ -24,7 +24,7 @@ EXPORTER = "prometheus-postgres-exporter"
 
 
 def postgresql(directory: Path) -> Path:
-    """Returns the image of the server. Raises ToolError."""
+    """Return the image of the server. Raises ToolError."""
 
     def make(work: Path) -> Image:
         root = root_filesystem.debian(work / "root", SUITE, f"postgresql-{VERSION}", "libnss-wrapper", "dash")
@@ -44,7 +44,7 @@ def postgresql(directory: Path) -> Path:
 
 
 def exporter(directory: Path) -> Path:
-    """Returns the image of the exporter of Debian's version; it reads DATA_SOURCE_URI, DATA_SOURCE_USER and DATA_SOURCE_PASS_FILE. Raises ToolError."""
+    """Return the image of the exporter of Debian's version; it reads DATA_SOURCE_URI, DATA_SOURCE_USER and DATA_SOURCE_PASS_FILE. Raises ToolError."""
 
     def make(work: Path) -> Image:
         root = root_filesystem.debian(work / "root", SUITE, EXPORTER)

@@ -23,7 +23,7 @@ ROWS = "metric_name,timestamp,metric_value\\nhttp_reqs,1,1\\nhttp_req_failed,1,0
 
 @pytest.fixture(name="load")
 def fixture_load(tmp_path):
-    """Starts a fake k6 that writes two requests, one failed, and then runs a command."""
+    """Start a fake k6 that writes two requests, one failed, and then runs a command."""
     started = []
 
     def start(then):
@@ -41,7 +41,7 @@ def fixture_load(tmp_path):
 
 @pytest.fixture(name="wait")
 def fixture_wait(tmp_path):
-    """Runs the action plugin with the arguments of a task."""
+    """Run the action plugin with the arguments of a task."""
 
     def run(handle, check_mode=False, **arguments):
         common = {"directory": str(tmp_path), "kind": "process", "expected_s": 60, "time_limit_s": 60, "label": "cell 1 of 4 t1-c5-r1"}
@@ -97,7 +97,7 @@ def test_check_mode_is_skipped(wait):
 
 @pytest.fixture(name="watched")
 def fixture_watched(wait, monkeypatch):
-    """Waits for the load of a fake backend."""
+    """Wait for the load of a fake backend."""
 
     def watched(backend, **arguments):
         monkeypatch.setattr(k6_wait, "create_backend", lambda _kind, _arguments: backend)

@@ -22,7 +22,7 @@ PLAN, OTHER = expand(SMOKE), expand({**SMOKE, "duration": "7s"})
 
 @pytest.fixture(name="record")
 def fixture_record(run_module, tmp_path):
-    """Calls the module on one run."""
+    """Call the module on one run."""
 
     def call(phase, check=False, **arguments):
         common = {"phase": phase, "run_directory": str(tmp_path / "run-1"), "schema_directory": str(ROOT / "files" / "schemas")}

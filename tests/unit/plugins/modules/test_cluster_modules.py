@@ -31,7 +31,7 @@ def server(monkeypatch, tmp_path):
 
 @pytest.fixture
 def run(run_module, server):
-    """Runs a module against the fake server."""
+    """Run a module against the fake server."""
     return lambda name, /, check=False, **arguments: run_module(name, {"host": server.url, "api_key": "key-of-the-tests", **arguments}, check)
 
 

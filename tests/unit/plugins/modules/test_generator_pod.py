@@ -14,7 +14,7 @@ PRESENT = {"name": "k6-benchmark", "namespace": "bench", "run_id": "run-1", "scr
 
 @pytest.fixture(name="replace")
 def fixture_replace(monkeypatch):
-    """Puts a fake in the place of a function that the module calls, and returns its calls; the cluster is a text."""
+    """Put a fake in the place of a function that the module calls, and return its calls; the cluster is a text."""
 
     def replace(function_name, result):
         calls = []

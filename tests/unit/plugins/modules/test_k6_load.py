@@ -40,7 +40,7 @@ class Backend:
 
 @pytest.fixture(name="fake")
 def fixture_fake(monkeypatch):
-    """Puts a fake backend in the place of every kind."""
+    """Put a fake backend in the place of every kind."""
 
     def fake(result):
         backend = Backend(result)

@@ -24,7 +24,7 @@ def directory(tmp_path):
 
 
 def run(capsys, **options):
-    """Run the module; returns its exit code and answer."""
+    """Run the module; return its exit code and answer."""
     with patch_module_args(options), pytest.raises(SystemExit) as ended:
         k6_result.main()
     return ended.value.code, json.loads(capsys.readouterr().out)

@@ -10,7 +10,7 @@ import pytest
 
 @pytest.fixture(name="sleeper")
 def fixture_sleeper(run_module, tmp_path):
-    """Calls local_process on one process, which is stopped at the end."""
+    """Call local_process on one process, which is stopped at the end."""
 
     def call(state, check=False, **more):
         argv = {"argv": ["sleep", "300"]} if state != "stopped" else {}

@@ -55,7 +55,7 @@ class Cluster(postgres.Cluster):
 
 @pytest.fixture(name="cluster")
 def fixture_cluster(run_module, monkeypatch, tmp_path):
-    """Calls local_postgres on one state directory."""
+    """Call local_postgres on one state directory."""
     monkeypatch.setattr("ansible_collections.perfscale.mlflow.plugins.modules.local_postgres.Cluster", Cluster)
 
     def call(state, check=False, version="15.1"):

@@ -19,7 +19,7 @@ FAILING = OperatorState(True, "odh", subscription("", conditions=[{"type": "Inst
 
 @pytest.fixture(name="info")
 def fixture_info(run_module, monkeypatch):
-    """Runs the module against what `read` is told to see."""
+    """Run the module against what `read` is told to see."""
 
     def run(seen, **options):
         def look(_cluster, _wanted):

@@ -27,7 +27,7 @@ def fixture_server():
 
 @pytest.fixture(name="ask")
 def fixture_ask(run_module, server):
-    """Calls the module on a window long ago."""
+    """Call the module on a window long ago."""
 
     def ask(check=False, **arguments):
         common = {"url": server.url, "profile": [ENTRY], "start": "1000", "end": "1060", "components": {"mlflow": "mlflow"}, "retries": 0}

@@ -39,7 +39,7 @@ class Clock:
 
 @pytest.fixture
 def clock(monkeypatch):
-    """Pauses are noted and not waited for."""
+    """Pause are noted and not waited for."""
     fake = Clock()
     monkeypatch.setattr(http.time, "sleep", fake.sleep)
     monkeypatch.setattr(http.time, "monotonic", fake.monotonic)

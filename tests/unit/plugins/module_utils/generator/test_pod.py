@@ -60,7 +60,7 @@ def stop(pod, directory):
 
 @pytest.fixture(name="start")
 def fixture_start(pod, tmp_path):
-    """Starts a load of so many seconds; whatever still runs at the end is stopped."""
+    """Start a load of so many seconds; whatever still runs at the end is stopped."""
     cell = tmp_path / CELL
 
     def start(seconds, digest="abc", reusable=True, **config):

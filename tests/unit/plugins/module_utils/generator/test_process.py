@@ -52,7 +52,7 @@ def fixture_binary(tmp_path):
 
 @pytest.fixture(name="start")
 def fixture_start(binary):
-    """Starts the fake and stops whatever still runs at the end."""
+    """Start the fake and stop whatever still runs at the end."""
     directories = []
 
     def start(directory, seconds, code=0, **changes):

@@ -20,7 +20,7 @@ FAILURE = json.dumps({"status": "Failure", "reason": "NonZeroExitCode", "details
 
 @pytest.fixture(name="ask")
 def fixture_ask():
-    """Runs a command against a fake server; returns the result and the server."""
+    """Run a command against a fake server; return the result and the server."""
     made = []
 
     def ask(frames, stdin=b"", timeout_s=5.0, **options):

@@ -28,7 +28,7 @@ BUSY = ClusterError("GET /: 503", 503)
 
 
 def waited(observations, timeout_s=20.0, patience=3):
-    """Runs a wait over observations, the last one repeated, with a clock that only its pauses move."""
+    """Run a wait over observations, the last one repeated, with a clock that only its pauses move."""
     now = [0.0]
     remaining = itertools.chain(observations[:-1], itertools.repeat(observations[-1]))
 

@@ -13,7 +13,7 @@ import pytest
 
 @pytest.fixture
 def program(tmp_path: Path) -> Callable[..., Path]:
-    """Makes an executable shell script: program(name, body, folder) returns its path."""
+    """Make an executable shell script: program(name, body, folder) returns its path."""
 
     def make(name: str, body: str, folder: Path | None = None) -> Path:
         path = (folder or tmp_path / "programs") / name

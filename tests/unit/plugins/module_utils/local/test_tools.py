@@ -18,7 +18,7 @@ OLD, NEW = "echo k6 v0.57.0", "echo 'k6 v1.8.1 (go1.26)'"
 
 @pytest.fixture
 def beside(program: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], Path]:
-    """Makes programs in the directory of the running interpreter."""
+    """Make programs in the directory of the running interpreter."""
     monkeypatch.setattr(cache.sys, "executable", str(tmp_path / "beside" / "python"))
     return lambda name, body: program(name, body, tmp_path / "beside")
 

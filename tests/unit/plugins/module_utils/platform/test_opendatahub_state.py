@@ -44,7 +44,7 @@ class StandInCluster:
 
 
 def look(objects, **wanted):
-    """Reads from a table; returns the state and what was asked."""
+    """Read from a table; return the state and what was asked."""
     cluster = StandInCluster(objects)
     return read(cluster, replace(REQUEST, **wanted)), cluster.asked
 

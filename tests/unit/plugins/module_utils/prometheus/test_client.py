@@ -23,7 +23,7 @@ LIMITS = {"tenancy_namespace": None, "timeout": 3.0, "retries": 1, "time_limit":
 
 @pytest.fixture(name="clock")
 def fixture_clock(monkeypatch):
-    """Pauses are noted and not waited for; the clock goes on by them."""
+    """Pause are noted and not waited for; the clock goes on by them."""
     clock = SimpleNamespace(now=1000.0, pauses=[])
 
     def sleep(seconds):
@@ -37,7 +37,7 @@ def fixture_clock(monkeypatch):
 
 @pytest.fixture(name="ask")
 def fixture_ask(server, clock, tmp_path):
-    """Sends one instant query, without really sleeping."""
+    """Send one instant query, without really sleeping."""
 
     def ask(*responses, token=None, **options):
         server.responses = list(responses)

@@ -43,7 +43,7 @@ def request(*entries, window=WINDOW, **more):
 
 @pytest.fixture(name="run")
 def fixture_run(server):
-    """Collects from the server with a clock that stands at second 1021; sleeping is only noted."""
+    """Collect from the server with a clock that stands at second 1021; sleeping is only noted."""
 
     def run(request, *responses, wait_after=1.0, spacing=0.0):
         server.responses = list(responses)

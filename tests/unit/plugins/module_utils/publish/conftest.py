@@ -51,7 +51,7 @@ def fixture_sink(shelf):
 
 @pytest.fixture(name="send")
 def fixture_send(run, sink):
-    """Publishes the run to the sink."""
+    """Publish the run to the sink."""
 
     def send(*sinks, inspect=lambda path: None, **arguments):
         return publish(run, sinks or (sink,), inspect, SCHEMAS, **{"exclude": ["*/raw.csv"], **arguments})

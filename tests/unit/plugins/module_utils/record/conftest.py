@@ -42,7 +42,7 @@ def fixture_run(tmp_path):
 
 @pytest.fixture(name="attempt")
 def fixture_attempt():
-    """Creates the directory of an attempt with a file of samples in it."""
+    """Create the directory of an attempt with a file of samples in it."""
 
     def create(run, cell, n=1, text="samples"):
         directory = run.cell_directory(cell["id"]) / "attempts" / str(n)
@@ -55,7 +55,7 @@ def fixture_attempt():
 
 @pytest.fixture(name="measure")
 def fixture_measure(run, plan, parts, rules, attempt):
-    """Records the cell at an index as measured."""
+    """Record the cell at an index as measured."""
 
     def measure(index, n=1, **changed):
         cell = plan["cells"][index]
@@ -66,7 +66,7 @@ def fixture_measure(run, plan, parts, rules, attempt):
 
 @pytest.fixture(name="recorded")
 def fixture_recorded(tmp_path):
-    """Writes the record of a run with some cells, each (status, total), of which `planned` were planned."""
+    """Write the record of a run with some cells, each (status, total), of which `planned` were planned."""
 
     def write(*cells, planned=None, status="complete", objectives=()):
         plan = expand(yaml.safe_load((SCHEMAS.parent / "matrices" / "smoke.yml").read_text(encoding="utf-8")))

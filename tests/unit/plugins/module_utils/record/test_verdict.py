@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[5]
 
 
 def change(parts, path, value):
-    """Sets a value deep in the parts; the path is dotted."""
+    """Set a value deep in the parts; the path is dotted."""
     *above, last = path.split(".")
     for key in above:
         parts = parts[key]
