@@ -86,7 +86,7 @@ options:
     type: float
     default: 120
   csv_file:
-    description: File to write in the metrics CSV format of the former suite.
+    description: File to write in the metrics CSV format of the legacy suite.
     type: path
   csv_header:
     description: Further comment lines of O(csv_file), by name.

@@ -82,7 +82,7 @@ def test_no_metrics_need_no_prometheus(tmp_path: Path) -> None:
     assert sorted(found["components"]) == ["k6_benchmark", "mlflow"]
 
 
-def test_a_past_window_of_a_cluster_needs_the_old_variables_only(real_prometheus: Any, tmp_path: Path) -> None:
+def test_a_past_window_of_a_cluster_needs_the_legacy_variables_only(real_prometheus: Any, tmp_path: Path) -> None:
     environment = {"PROMETHEUS_URL": real_prometheus.url, "MLFLOW_NAMESPACE": "opendatahub", "MLFLOW_POD_LABEL": "mlflow.*"}
     window = {"monitoring_window_start": real_prometheus.cluster_start, "monitoring_window_end": real_prometheus.cluster_start + 600}
     code, text = play(

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The generated pages are what the roles say, and no variable of the old suite is forgotten."""
+"""The generated pages are up to date, and no variable of the legacy suite is missing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 from checkout import ROOT, files, load_yaml
 
-OLD_VARIABLES = """
+LEGACY_VARIABLES = """
     RESULTS_DIR NAMESPACE K6_POD_NAME MLFLOW_NAMESPACE MLFLOW_POD_LABEL MLFLOW_URL MLFLOW_TOKEN TEST_DURATION DB_BACKEND
     EXPERIMENTS_PER_TENANT RUNS_PER_EXPERIMENT METRICS_PER_RUN PARAMS_PER_RUN ARTIFACTS_PER_RUN PROMPTS_PER_EXPERIMENT MAX_DURATION CONCURRENCY
 """.split()  # noqa: SIM905 - a list of names, one after another
@@ -36,12 +36,12 @@ def test_the_pages_are_up_to_date(generator: ModuleType) -> None:
     assert stale == [], "Run `make docs` and commit the pages."
 
 
-def test_every_old_variable_is_listed() -> None:
-    assert sorted(entry["name"] for entry in load_yaml(ROOT / "docs" / "old_variables.yml")) == sorted(OLD_VARIABLES)
+def test_every_legacy_variable_is_listed() -> None:
+    assert sorted(entry["name"] for entry in load_yaml(ROOT / "docs" / "legacy_variables.yml")) == sorted(LEGACY_VARIABLES)
 
 
-@pytest.mark.parametrize("name", OLD_VARIABLES)
-def test_every_old_variable_is_read_by_a_role(generator: ModuleType, name: str) -> None:
+@pytest.mark.parametrize("name", LEGACY_VARIABLES)
+def test_every_legacy_variable_is_read_by_a_role(generator: ModuleType, name: str) -> None:
     wired = generator.wiring(generator.variables())
     assert name in wired, f"Variable {name}: no role default reads it. Read it with lookup('ansible.builtin.env', '{name}', default=…)."
 
