@@ -178,9 +178,13 @@ def _environment_section(wired: dict[str, list[Variable]], legacy: set[str]) -> 
 
 def _playbook_section(found: list[Variable]) -> list[str]:
     short: dict[str, list[Variable]] = {}
+    names = {variable.name for variable in found}
+    prefixes = tuple(f"{variable.role}_" for variable in found)
     for variable in found:
-        if variable.playbook_variable:
-            short.setdefault(variable.playbook_variable, []).append(variable)
+        name = variable.playbook_variable
+        # A name with the prefix of a role that is none of its variables is a fact that the role sets.
+        if name and (name in names or not name.startswith(prefixes)):
+            short.setdefault(name, []).append(variable)
     rows = []
     for name, readers in sorted(short.items()):
         own = [variable for variable in found if variable.name == name]
