@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: cell_file_names
-version_added: 0.1.0
+version_added: 0.2.0
 short_description: Name the summary and metrics file of a cell
 author:
   - perfscale.mlflow contributors (@perfscale)
