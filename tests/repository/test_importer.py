@@ -69,7 +69,7 @@ def test_a_hub_shows_every_module_and_role(imported: tuple[list[str], dict[str, 
     documented = {page["content_name"] for page in pages if page["content_type"] == "module" and page["doc_strings"]["doc"]}
     described = {page["content_name"] for page in pages if page["content_type"] == "role" and page["readme_html"]}
     assert documented == {path.stem for path in ROOT.glob("plugins/modules/*.py")}
-    assert described == {path.parents[1].name for path in ROOT.glob("roles/*/tasks/main.yml")}
+    assert described == {path.parents[1].name for path in ROOT.glob("roles/*/meta/main.yml")}
 
 
 def test_a_hub_knows_what_it_needs_to_know(imported: tuple[list[str], dict[str, Any]]) -> None:
