@@ -136,8 +136,8 @@ class Job:
 
     def stats(self) -> dict[str, Any]:
         """What the job hands on to its controller (set_stats)."""
-        [told] = [event["event_data"] for event in self.events() if event["event"] == "playbook_on_stats"]
-        return told["artifact_data"]
+        [event_data] = [event["event_data"] for event in self.events() if event["event"] == "playbook_on_stats"]
+        return event_data["artifact_data"]
 
     def until(self, what: str, seen: Callable[[], Any], limit_s: float = 240) -> Any:
         """Wait until something can be seen while the job runs, and return it."""

@@ -50,7 +50,7 @@ def play(playbook: str | Path, *arguments: str, variables: dict[str, Any] | None
     return subprocess.run(command, cwd=ROOT, env={**clean, **settings, **environment}, capture_output=True, text=True, timeout=900, check=False)
 
 
-def said(result: subprocess.CompletedProcess[str]) -> str:
+def output(result: subprocess.CompletedProcess[str]) -> str:
     """Return what a playbook printed, with its wrapped lines put together."""
     return " ".join((result.stdout + result.stderr).split())
 

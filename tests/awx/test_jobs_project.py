@@ -16,7 +16,7 @@ def test_the_embedded_environment_needs_no_other_collection(launch):
     assert job.end() == 0
 
 
-def test_a_cluster_without_its_collection_is_told_in_a_sentence(launch):
+def test_a_cluster_without_its_collection_fails_with_one_sentence(launch):
     job = launch("preflight", environment=BARE, inventory="kubernetes")
     assert job.end() != 0
     assert "Collection kubernetes.core: not installed. Let the controller install what the project's requirements.yml names" in job.output

@@ -237,8 +237,8 @@ def test_credentials_have_the_fields_of_their_type(filled: dict[str, Any]) -> No
     assert access["inputs"]["mlflow_token"] == "canary-mlflow"
     assert cluster["inputs"]["verify_ssl"] is True
     assert cluster["inputs"]["ssl_ca_cert"].startswith("-----BEGIN")
-    assert [refusal["says"] for refusal in cluster["refusals"] if refusal["holds"]] == []
-    assert [refusal["says"] for refusal in access["refusals"] if refusal["holds"]] == ["MLFLOW_URL: is not set, but MLFLOW_TOKEN is. Give both or none."]
+    assert [problem["says"] for problem in cluster["refusals"] if problem["holds"]] == []
+    assert [problem["says"] for problem in access["refusals"] if problem["holds"]] == ["MLFLOW_URL: is not set, but MLFLOW_TOKEN is. Give both or none."]
 
 
 def test_secrets_are_secret() -> None:

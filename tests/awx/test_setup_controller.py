@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from setups import changed, described, play, said
+from setups import changed, described, output, play
 
 HOST, TOKEN, SCM_URL = (os.environ.get(name, "") for name in ("CONTROLLER_HOST", "CONTROLLER_OAUTH_TOKEN", "PERFSCALE_AWX_SCM_URL"))
 ACCESS = {
@@ -56,7 +56,7 @@ def prefix() -> Iterator[str]:
     variables = {"awx_prefix": name, "awx_scm_url": SCM_URL, "awx_image": "registry.invalid/perfscale/ee:1"}
     result = play(SETUP, variables=variables, **ACCESS)
     try:
-        assert result.returncode == 0, said(result)
+        assert result.returncode == 0, output(result)
         assert changed(result) > 0
         yield name
     finally:
@@ -72,7 +72,7 @@ def settings(prefix: str) -> dict[str, str]:
 @pytest.mark.parametrize("arguments", [pytest.param((), id="again"), pytest.param(("--check",), id="in check mode")])
 def test_a_second_time_changes_nothing(settings: dict[str, str], arguments: tuple[str, ...]) -> None:
     result = play(SETUP, *arguments, variables=settings, **ACCESS)
-    assert result.returncode == 0, said(result)
+    assert result.returncode == 0, output(result)
     assert changed(result) == 0
 
 
@@ -108,8 +108,8 @@ def test_teardown_removes_exactly_what_was_made(prefix: str, settings: dict[str,
     theirs = api("POST", "inventories", {"name": f"{prefix} local", "organization": one("organizations", "Default")["id"]})
     try:
         result = play(TEARDOWN, variables=settings | {"awx_environments": ["openshift", "kubernetes", "local"]}, **ACCESS)
-        assert result.returncode == 0, said(result)
-        assert f"inventory {prefix} local: not managed by this collection, remains." in said(result)
+        assert result.returncode == 0, output(result)
+        assert f"inventory {prefix} local: not managed by this collection, remains." in output(result)
         left = {
             kind: [found["name"] for found in api("GET", kind, name__startswith=prefix)["results"]]
             for kind in ("job_templates", "workflow_job_templates", "inventories", "projects", "credentials", "credential_types", "schedules")

@@ -12,13 +12,13 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from setups import play, said
+from setups import output, play
 
 SETUP = "playbooks/awx_setup.yml"
 
 
 @contextmanager
-def awx_stand_in(version: str, product: str) -> Iterator[tuple[str, list[str]]]:
+def fake_awx(version: str, product: str) -> Iterator[tuple[str, list[str]]]:
     """Answer ping with a version and every list with nothing; yield its URL and what it was asked to change."""
     changes: list[str] = []
 
@@ -66,8 +66,8 @@ def awx_stand_in(version: str, product: str) -> Iterator[tuple[str, list[str]]]:
 def test_a_place_that_cannot_be_reached(environment: dict[str, str], sentence: str) -> None:
     result = play(SETUP, **environment)
     assert result.returncode != 0
-    assert sentence in said(result)
-    assert "canary" not in said(result)
+    assert sentence in output(result)
+    assert "canary" not in output(result)
 
 
 @pytest.mark.parametrize(
@@ -81,15 +81,15 @@ def test_a_place_that_cannot_be_reached(environment: dict[str, str], sentence: s
     ],
 )
 def test_an_awx_that_is_too_old(version: str, product: str, sentence: str) -> None:
-    with awx_stand_in(version, product) as (url, changes):
+    with fake_awx(version, product) as (url, changes):
         result = play(SETUP, CONTROLLER_HOST=url, CONTROLLER_OAUTH_TOKEN="canary")
     assert result.returncode != 0
-    assert sentence in said(result)
+    assert sentence in output(result)
     assert changes == []
 
 
-def test_everything_that_is_missing_is_told_at_once() -> None:
-    with awx_stand_in("24.6.1", "AWX") as (url, changes):
+def test_everything_that_is_missing_is_reported_at_once() -> None:
+    with fake_awx("24.6.1", "AWX") as (url, changes):
         result = play(
             SETUP,
             variables={"awx_scm_type": "manual"},
@@ -109,6 +109,6 @@ def test_everything_that_is_missing_is_told_at_once() -> None:
         "PERFSCALE_S3_ACCESS_KEY and PERFSCALE_S3_SECRET_KEY: only one is set.",
         "PROMETHEUS_URL: is not set, but PROMETHEUS_TOKEN is.",
     ):
-        assert sentence in said(result)
-    assert "canary" not in said(result)
+        assert sentence in output(result)
+    assert "canary" not in output(result)
     assert changes == []

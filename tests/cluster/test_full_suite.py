@@ -102,8 +102,8 @@ def test_the_record_says_what_was_measured(sqlite):
 
 
 def test_orchestration_asks_prometheus_once_for_each_query(sqlite):
-    said = sqlite[1].stdout
-    assert "Traceback" not in said
+    output = sqlite[1].stdout
+    assert "Traceback" not in output
     with (sqlite[0].results / "sqlite" / "cells" / "t1-c5-r1" / "metrics_1_concurrency_5.csv").open(encoding="utf-8") as stream:
         rows = list(csv.DictReader(line for line in stream if not line.startswith("#")))
     assert {"mlflow", "k6_benchmark"} <= {row["component"] for row in rows}
@@ -132,7 +132,7 @@ def test_no_token_is_anywhere(sqlite, cluster, node):
         assert secret not in json.dumps(cluster.items(path)), path
 
 
-def test_a_diagnosis_needs_no_other_rights(sqlite):
+def test_a_diagnosis_needs_no_other_permissions(sqlite):
     suite, _finished = sqlite
     assert suite.play("diagnose", {"run_id": "sqlite"}).returncode == 0
     found = {path.name: path.read_text(encoding="utf-8") for path in (suite.results / "sqlite" / "diagnosis").iterdir()}
@@ -190,7 +190,7 @@ def test_teardown_removes_what_its_run_made_and_nothing_else(suite, cluster):
     assert cluster.get("/apis/apps/v1/namespaces/opendatahub/deployments/mlflow-operator-controller-manager")
 
 
-def test_the_runs_used_exactly_the_rights_that_they_have(suite, node):
+def test_the_runs_used_exactly_the_permissions_that_they_have(suite, node):
     """Against the audit log of the API server, over everything above."""
     used = used_permissions(node.audit_log.read_text(encoding="utf-8").splitlines(), administrator.USER)
     found = compare(granted_permissions(administrator.SHIPPED, {}), used)

@@ -34,16 +34,16 @@ SILENCE_S = 8
 class Controller:
     """Launches jobs that log in as their credential tells, and knows the place of results outside of them."""
 
-    def __init__(self, settings, login, make_directory):
-        self.settings, self.login, self._make_directory = settings, login, make_directory
-        self.sink = make_directory("sink")
+    def __init__(self, settings, login, create_directory):
+        self.settings, self.login, self._create_directory = settings, login, create_directory
+        self.sink = create_directory("sink")
         self.jobs = []
 
     def launch(self, playbook, answers, with_sink=True, heartbeat_s=30, **more):
         sinks = [{"name": "shared", "kind": "directory", "path": str(self.sink)}] if with_sink else []
         variables = {**self.settings, "publish_sinks": sinks, "test_matrix_tenants": "1", "test_matrix_concurrency": "5", **answers}
         environment = {**self.login, "PERFSCALE_HEARTBEAT_S": str(heartbeat_s)}
-        directory = self._make_directory(f"job-{len(self.jobs) + 1}-")
+        directory = self._create_directory(f"job-{len(self.jobs) + 1}-")
         self.jobs.append(Job(directory, playbook, variables, environment, inventory="kubernetes", **more))
         return self.jobs[-1]
 

@@ -84,9 +84,9 @@ def seen(prometheus: dict[str, str], query: str) -> int:
 
 def cpu_seconds(cluster: Cluster, namespace: str, name: str) -> float:
     """What the kernel has counted for the first process of a container, the shell that never rests."""
-    said = pod_exec.run(cluster, pod_exec.Container(namespace, name, "mlflow"), ["cat", "/proc/1/stat"])
-    assert said.code == 0, said.stderr
-    user, system = said.stdout.decode().rpartition(")")[2].split()[11:13]
+    result = pod_exec.run(cluster, pod_exec.Container(namespace, name, "mlflow"), ["cat", "/proc/1/stat"])
+    assert result.code == 0, result.stderr
+    user, system = result.stdout.decode().rpartition(")")[2].split()[11:13]
     return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
@@ -213,7 +213,7 @@ def test_openshifts_monitoring_is_found_trusted_and_asked(
         if way == "route":
             routes(cluster, stack, namespace, host, certificate)
         else:
-            cluster.request("POST", f"{NAMESPACES}/{namespace}/configmaps", authorities("openshift-service-ca.crt", "service-ca.crt", certificate))
+            cluster.request("POST", f"{NAMESPACES}/{namespace}/configmaps", ca_config_map("openshift-service-ca.crt", "service-ca.crt", certificate))
         assert playbook("tests/prometheus/access.yml", variables).returncode == 0
         _check_openshift(asked, tmp_path, namespace, methods)
         again = playbook("tests/prometheus/access.yml", variables)
@@ -221,12 +221,12 @@ def test_openshifts_monitoring_is_found_trusted_and_asked(
         labels = cluster.request("GET", binding)["metadata"]["labels"]
         assert labels == {"app.kubernetes.io/managed-by": "perfscale.mlflow", "perfscale.mlflow/run-id": "run"}
         cluster.request("DELETE", binding)
-        refused = playbook("tests/prometheus/describe.yml", variables)
-        assert refused.returncode == 2
-        assert "token without permission to query (403)" in " ".join(refused.stdout.split())
+        rejected = playbook("tests/prometheus/describe.yml", variables)
+        assert rejected.returncode == 2
+        assert "token without permission to query (403)" in " ".join(rejected.stdout.split())
 
 
-def authorities(name: str, key: str, certificate: dict[str, bytes]) -> dict[str, Any]:
+def ca_config_map(name: str, key: str, certificate: dict[str, bytes]) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {key: certificate["ca.crt"].decode()}}
 
 
@@ -238,7 +238,7 @@ def routes(cluster: Cluster, stack: ExitStack, namespace: str, host: str, certif
     route = {"apiVersion": "route.openshift.io/v1", "kind": "Route", "metadata": {"name": "thanos-querier"}, "status": {"ingress": [{"host": host}]}}
     cluster.request("POST", path, route)
     stack.enter_context(present(cluster, NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "openshift-config-managed"}}))
-    cluster.request("POST", f"{NAMESPACES}/openshift-config-managed/configmaps", authorities("default-ingress-cert", "ca-bundle.crt", certificate))
+    cluster.request("POST", f"{NAMESPACES}/openshift-config-managed/configmaps", ca_config_map("default-ingress-cert", "ca-bundle.crt", certificate))
 
 
 def _check_openshift(asked: Querier, directory: Path, namespace: str, methods: set[str]) -> None:

@@ -62,7 +62,7 @@ def stranger(cluster: Cluster, kubeconfig: str, namespace: str) -> Cluster:
     return connect({"host": cluster.host, "api_key": token, "ca_cert": cluster.configuration.ssl_ca_cert})
 
 
-def test_a_pod_without_rights_runs(run: Callable[..., str]) -> None:
+def test_a_pod_without_permissions_runs(run: Callable[..., str]) -> None:
     assert run("hello", "id -u; echo done").split() == ["12345", "done"]
 
 
@@ -76,16 +76,16 @@ def test_a_claim_is_bound_and_keeps_what_is_written(cluster: Cluster, namespace:
 
 def test_names_of_services_resolve_and_lead_somewhere(run: Callable[..., str]) -> None:
     """kube-proxy translates the service's address; the API server's answer to a stranger is a sign of life."""
-    said = run("asks", "nslookup kubernetes.default.svc.cluster.local; echo | nc -w 5 kubernetes.default.svc 443; echo code $?")
-    assert "10.202.0.1" in said or "Address" in said
-    assert "code 0" in said
+    output = run("asks", "nslookup kubernetes.default.svc.cluster.local; echo | nc -w 5 kubernetes.default.svc 443; echo code $?")
+    assert "10.202.0.1" in output or "Address" in output
+    assert "code 0" in output
 
 
 def test_names_of_services_resolve_for_the_controller(node: layout.Layout) -> None:
     assert socket.gethostbyname("kubernetes.default.svc.cluster.local") == socket.gethostbyname("kubernetes.default.svc")
 
 
-def test_rights_are_enforced(stranger: Cluster, namespace: str) -> None:
+def test_permissions_are_enforced(stranger: Cluster, namespace: str) -> None:
     with pytest.raises(ClusterError, match="403"):
         stranger.request("GET", f"/api/v1/namespaces/{namespace}/pods")
 

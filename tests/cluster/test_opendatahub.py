@@ -55,11 +55,11 @@ def fixture_clean(api: Cluster) -> Iterator[None]:
 
 
 class Role:
-    """Runs entry points of the role as run-1; `changed` and `said` tell about the last run."""
+    """Runs entry points of the role as run-1; `changed` and `output` are those of the last run."""
 
     def __init__(self, playbook: Callable[..., subprocess.CompletedProcess[str]], run_dir: Path) -> None:
         self.playbook, self.run_dir = playbook, run_dir
-        self.changed, self.said = -1, ""
+        self.changed, self.output = -1, ""
 
     def __call__(self, entry: str = "main", fails: bool = False, **variables: Any) -> Role:
         given = {
@@ -74,15 +74,15 @@ class Role:
             **variables,
         }
         ran = self.playbook("tests/cluster/fake_opendatahub/role.yml", given)
-        self.said = ran.stdout
-        assert bool(ran.returncode) == fails, "\n".join(line for line in self.said.splitlines() if "ERROR" in line)
-        recap = re.search(r"changed=(\d+)", self.said)
+        self.output = ran.stdout
+        assert bool(ran.returncode) == fails, "\n".join(line for line in self.output.splitlines() if "ERROR" in line)
+        recap = re.search(r"changed=(\d+)", self.output)
         self.changed = int(recap[1]) if recap else -1
         return self
 
     def tells(self, *texts: str) -> None:
         """Assert that the last run said something; its line breaks do not matter."""
-        flat = " ".join(self.said.split())
+        flat = " ".join(self.output.split())
         assert [text for text in texts if text not in flat] == []
 
     @property
@@ -191,7 +191,7 @@ def test_a_failure_of_olm_ends_the_wait(olm: FakeOlm, role: Role) -> None:
     role.tells("Subscription opendatahub-operator: InstallPlanFailed=True (no rights)")
 
 
-def test_what_cannot_be_installed_is_refused_before_anything_is_made(api: Cluster, olm: FakeOlm, role: Role) -> None:
+def test_what_cannot_be_installed_is_rejected_before_anything_is_created(api: Cluster, olm: FakeOlm, role: Role) -> None:
     role(fails=True, opendatahub_channel="stable")
     role.tells("has no channel stable. Allowed for opendatahub_channel: fast-3 (default fast-3).")
     assert api.get(f"/api/v1/namespaces/{OPERATOR_NAMESPACE}") is None
@@ -254,7 +254,7 @@ def test_an_operator_that_never_reports_is_named_and_can_be_accepted(api: Cluste
 
 def test_what_the_operator_makes_itself_is_ours_with_it(api: Cluster, olm: FakeOlm, role: Role) -> None:
     made = {"apiVersion": "dscinitialization.opendatahub.io/v2", "kind": "DSCInitialization", "metadata": {"name": "own-dsci"}, "spec": DSCI_SPEC}
-    with FakeOpenDataHub(api, OPERATOR_NAMESPACE, makes=made):
+    with FakeOpenDataHub(api, OPERATOR_NAMESPACE, creates=made):
         role(opendatahub_dsci_grace_s=30)
         assert [found["metadata"]["name"] for found in api.items(DSCIS)] == ["own-dsci"]
         assert labels(api.items(DSCIS)[0]) == OURS

@@ -58,9 +58,9 @@ def test_every_problem_comes_at_once_and_in_time(cluster: Cluster, playbook: Cal
         seconds = time.monotonic() - started
     finally:
         cluster.request("DELETE", f"{crds}/{CRD['metadata']['name']}")
-    said = " ".join(played.stdout.split())
+    output = " ".join(played.stdout.split())
     assert played.returncode != 0
-    assert "7 problems before anything was started" in said
+    assert "7 problems before anything was started" in output
     for part in (
         "older than 9.9",
         "CRD nothings.perfscale.example: not installed. Install it.",
@@ -70,7 +70,7 @@ def test_every_problem_comes_at_once_and_in_time(cluster: Cluster, playbook: Cal
         f"Lease {namespace}/perfscale-mlflow: held by run another until",
         "Prometheus http://127.0.0.1:1: cannot be reached",
     ):
-        assert part in said
+        assert part in output
     assert seconds < LIMIT_S, "ansible-playbook included"
     assert cluster.items(f"/api/v1/namespaces/{namespace}/configmaps", "app.kubernetes.io/managed-by=perfscale.mlflow") == []
 
@@ -92,7 +92,7 @@ def test_a_wrong_kubeconfig_is_one_problem(playbook: Callable[..., Any], tmp_pat
         )
     variables = {"deploy_environment": "kubernetes", "results_dir": str(tmp_path / "results")}
     played = playbook("preflight", variables, env={"K8S_AUTH_KUBECONFIG": str(file), "KUBECONFIG": str(file)})
-    said = " ".join(played.stdout.split())
+    output = " ".join(played.stdout.split())
     assert played.returncode != 0
-    assert "1 problem before anything was started" in said
-    assert part in said
+    assert "1 problem before anything was started" in output
+    assert part in output

@@ -95,7 +95,7 @@ def test_a_pod_that_was_deleted_is_made_again(cluster, namespace, run, sink):
         pytest.param({"storage_class": "nothing", "timeout_s": 6}, r"did not start within \d+ s \(.*unbound immediate", id="no storage class"),
     ],
 )
-def test_what_keeps_the_volume_away_is_told(run, sink, changes, words):
+def test_what_keeps_the_volume_away_is_reported(run, sink, changes, words):
     volume = sink(**changes)
     problem = publish(run, [volume], lambda path: None, SCHEMAS)["problems"][0]
     assert re.search(words, problem), problem

@@ -29,7 +29,7 @@ def own(cluster: Cluster, namespace: str) -> Iterator[Own]:
         yield names
 
 
-def make(cluster: Cluster, path: str, name: str, run_id: str | None, **parts: object) -> None:
+def create(cluster: Cluster, path: str, name: str, run_id: str | None, **parts: object) -> None:
     """Make an object, ours if a run is named."""
     metadata = {"name": name, "labels": ownership.labels(run_id) if run_id else {}, **parts.pop("metadata", {})}  # type: ignore[dict-item]
     cluster.request("POST", path, {"metadata": metadata, **parts})
@@ -40,14 +40,14 @@ def test_exactly_the_run_goes(cluster: Cluster, own: Own) -> None:
     ensure_tenants(cluster, own.spec(3), PARALLELISM)
     acquire(cluster, own.home, own.run_id, 600)
     for name, run_id in (("ours", own.run_id), ("another-runs", "run-of-somebody"), ("foreign", None)):
-        make(cluster, f"{home}/configmaps", name, run_id)
-        make(cluster, f"{home}/secrets", name, run_id)
+        create(cluster, f"{home}/configmaps", name, run_id)
+        create(cluster, f"{home}/secrets", name, run_id)
     stranger = f"{own.prefix}foreign"
-    make(cluster, NS, stranger, None)
+    create(cluster, NS, stranger, None)
     try:
-        told = tear_down(cluster, own.run_id, [own.home], selector=own.selector, parallelism=PARALLELISM, check_mode=True)
+        planned = tear_down(cluster, own.run_id, [own.home], selector=own.selector, parallelism=PARALLELISM, check_mode=True)
         done = tear_down(cluster, own.run_id, [own.home], selector=own.selector, parallelism=PARALLELISM)
-        assert done["deleted"] == told["deleted"]
+        assert done["deleted"] == planned["deleted"]
         assert done["remaining"] == []
         other = "created by run run-of-somebody"
         assert [entry for entry in done["others"] if own.home in entry["object"]] == [
@@ -96,7 +96,7 @@ def test_a_namespace_with_unmanaged_objects_stays(cluster: Cluster, own: Own) ->
     for tenant, kind in tenants.items():
         root, plural, parts = OF_A_COLLEAGUE[kind]
         until(f"account of {tenant}", lambda tenant=tenant: cluster.get(f"{NS}/{tenant}/serviceaccounts/default"))
-        make(cluster, f"{root}/namespaces/{tenant}/{plural}", "colleague", None, **copy.deepcopy(parts))
+        create(cluster, f"{root}/namespaces/{tenant}/{plural}", "colleague", None, **copy.deepcopy(parts))
     done = tear_down(cluster, own.run_id, [own.home], selector=own.selector, parallelism=PARALLELISM)
     assert done["deleted"]["Namespace"] == [f"{own.prefix}{len(OF_A_COLLEAGUE) + 1}"]
     assert cluster.get(f"{NS}/{own.prefix}{len(OF_A_COLLEAGUE) + 1}") is None
@@ -134,9 +134,9 @@ def test_what_may_not_be_listed_keeps_a_namespace(cluster: Cluster, own: Own, tm
 
 def test_what_stays_is_named_with_its_reason(cluster: Cluster, own: Own) -> None:
     home = f"{NS}/{own.home}"
-    make(cluster, f"{home}/configmaps", "held", own.run_id, metadata={"finalizers": ["perfscale.mlflow/test"]})
+    create(cluster, f"{home}/configmaps", "held", own.run_id, metadata={"finalizers": ["perfscale.mlflow/test"]})
     ensure_tenants(cluster, own.spec(1), PARALLELISM)
-    make(cluster, f"{NS}/{own.prefix}1/configmaps", "held", own.run_id, metadata={"finalizers": ["perfscale.mlflow/test"]})
+    create(cluster, f"{NS}/{own.prefix}1/configmaps", "held", own.run_id, metadata={"finalizers": ["perfscale.mlflow/test"]})
     done = tear_down(cluster, own.run_id, [own.home], selector=own.selector, parallelism=PARALLELISM, timeout_s=8)
     why = {entry["object"]: entry["why"] for entry in done["remaining"]}
     assert why[f"ConfigMap {own.home}/held"] == "waits for its finalizers perfscale.mlflow/test"

@@ -113,7 +113,7 @@ class FakeController:
                 return []
             raise
 
-    def make(self, path: str, manifest: dict[str, Any]) -> None:
+    def create(self, path: str, manifest: dict[str, Any]) -> None:
         """Create an object unless it is there."""
         try:
             self.cluster.request("POST", path, body=manifest)
@@ -124,7 +124,7 @@ class FakeController:
     def define(self, manifests: list[dict[str, Any]]) -> None:
         """Create definitions and wait until they are served."""
         for manifest in manifests:
-            self.make(CRDS, manifest)
+            self.create(CRDS, manifest)
         self.objects.wait_established([manifest["metadata"]["name"] for manifest in manifests])
 
     def patch(self, path: str, body: Mapping[str, Any]) -> None:

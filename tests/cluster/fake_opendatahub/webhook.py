@@ -76,7 +76,7 @@ class Webhook:
             self._server.server_close()
             self._server = None
 
-    def refusal(self, request: dict[str, Any]) -> str:
+    def denial_reason(self, request: dict[str, Any]) -> str:
         """Return why a request is refused, in the words of the real operator, or nothing."""
         group, kind = request["resource"]["group"], request["kind"]["kind"]
         if request["operation"] == "CREATE" and self.count(group):
@@ -91,7 +91,7 @@ class Webhook:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 review = json.loads(self.rfile.read(int(self.headers["content-length"])))
-                why = webhook.refusal(review["request"])
+                why = webhook.denial_reason(review["request"])
                 answer = {"uid": review["request"]["uid"], "allowed": not why, **({"status": {"message": why, "code": 403}} if why else {})}
                 body = json.dumps({**review, "request": None, "response": answer}).encode()
                 self.send_response(200)

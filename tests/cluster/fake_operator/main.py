@@ -82,7 +82,7 @@ class Operator:
             return
         before = resource.get("status") or {}
         migrated = before.get("version") == self.version
-        found = self.look(resource)
+        found = self.inspect(resource)
         image = (resource["spec"].get("image") or {}).get("image") or self.image
         may_run = migrated or found.migration == "succeeded"
         wanted = (resource["metadata"]["uid"], resource["metadata"]["generation"], may_run)
@@ -94,10 +94,10 @@ class Operator:
             if not migrated and found.migration == "absent":
                 self.server.apply(children.migration(resource, self.namespace, image, self.version, self.backoff_limit))
             self.applied = wanted
-            found = self.look(resource)
+            found = self.inspect(resource)
         self.tell(resource, before, status.steps(found, resource["metadata"]["generation"], migrated))
 
-    def look(self, resource: dict[str, Any]) -> status.Seen:
+    def inspect(self, resource: dict[str, Any]) -> status.Seen:
         """Return how migration and Deployment are."""
         name = children.migration_name(self.version, resource["metadata"]["generation"])
         job = self.server.request("GET", f"/apis/batch/v1/namespaces/{self.namespace}/jobs/{name}")

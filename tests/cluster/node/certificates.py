@@ -61,10 +61,10 @@ def ensure(places: layout.Layout, kubeadm: Path, version: str) -> None:
         file = places.kubeconfig_of(name)
         if not file.exists():
             command = [str(kubeadm), "kubeconfig", "user", "--config", str(config), "--client-name", user, *(f"--org={group}" for group in groups)]
-            said = run(command, f"Kubeconfig {name}", REMEDY)
+            output = run(command, f"Kubeconfig {name}", REMEDY)
             file.touch(mode=0o600)
             # kubeadm may warn before it prints the document.
-            file.write_text(said[said.index("apiVersion:") :], encoding="utf-8")
+            file.write_text(output[output.index("apiVersion:") :], encoding="utf-8")
     if not places.kubeconfig.exists():
         places.kubeconfig.touch(mode=0o600)
         places.kubeconfig.write_text(places.kubeconfig_of("super-admin").read_text(encoding="utf-8"), encoding="utf-8")

@@ -94,15 +94,15 @@ def ensure_mounts(places: layout.Layout, living: int | None) -> None:
     run(["mount", "--make-rshared", "/"], "Mount namespace", REMEDY)
 
 
-def make_mount_points() -> list[str]:
+def create_mount_points() -> list[str]:
     """Make the directories of PRIVATE on the machine itself and return those that were not there."""
-    made: list[str] = []
+    created: list[str] = []
     for path in PRIVATE:
         for directory in (*reversed(Path(path).parents), Path(path)):
             if not directory.exists():
                 directory.mkdir()
-                made.append(str(directory))
-    return made
+                created.append(str(directory))
+    return created
 
 
 def enter(places: layout.Layout) -> None:

@@ -18,13 +18,13 @@ ARCHIVE = "image.tar"
 NAME = "name"
 
 
-def ensure(directory: Path, name: str, key: str, make: Callable[[Path], Image]) -> Path:
-    """Return the cache entry of an image, which `make` lays out below the directory that it gets, once for each key. Raises ToolError."""
+def ensure(directory: Path, name: str, key: str, build_image: Callable[[Path], Image]) -> Path:
+    """Return the cache entry of an image, which `build_image` lays out below the directory that it gets, once for each key. Raises ToolError."""
 
     def build(target: Path) -> None:
         work = target / "work"
         work.mkdir()
-        image = make(work)
+        image = build_image(work)
         write(image, target / ARCHIVE)
         (target / NAME).write_text(image.name, encoding="utf-8")
         shutil.rmtree(work)

@@ -18,19 +18,19 @@ def pause(directory: Path) -> Path:
     """The first process of every pod."""
     program = go_programs.ensure(directory, go_programs.PAUSE) / "pause"
 
-    def make(work: Path) -> Image:
+    def build(work: Path) -> Image:
         (work / "root").mkdir()
         shutil.copy2(program, work / "root" / "pause")
         return Image(container_runtime.PAUSE_IMAGE, [work / "root"], entrypoint=["/pause"], user="65535:65535")
 
-    return archive.ensure(directory, "pause", cache.key_of(program.parent.name), make)
+    return archive.ensure(directory, "pause", cache.key_of(program.parent.name), build)
 
 
 def busybox(directory: Path) -> Path:
     """Helper pods of volumes, and tests that need a shell."""
     key = cache.key_of(root_filesystem.APPLETS)
 
-    def make(work: Path) -> Image:
+    def build(work: Path) -> Image:
         return Image(storage.HELPER_IMAGE, [root_filesystem.add_busybox(work / "root")], command=["sleep", "infinity"])
 
-    return archive.ensure(directory, "busybox", key, make)
+    return archive.ensure(directory, "busybox", key, build)

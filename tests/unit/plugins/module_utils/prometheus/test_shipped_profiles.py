@@ -27,7 +27,7 @@ PODS = {
 
 
 @pytest.mark.parametrize("path", PROFILES)
-def test_a_shipped_profile_is_sound(path):
+def test_a_shipped_profile_is_valid(path):
     entries = load_profile(str(path))
     schema = json.loads((ROOT / "files" / "schemas" / "metrics_profile.json").read_text(encoding="utf-8"))
     Draft202012Validator(schema).validate(yaml.safe_load(path.read_text(encoding="utf-8")))
