@@ -16,7 +16,7 @@ import yaml
 
 RUN = "awx-1"
 CELLS = ["t1-c3-r1", "t1-c4-r1", "t1-c5-r1"]
-# Which samples a window of seconds holds is not what is asked.
+# Which samples a window of seconds holds is not what is tested.
 RULES = {"schema_version": 1, "rules": [{"finding": "partial_samples", "effect": "invalid", "remedy": "Run it again."}]}
 
 
@@ -55,7 +55,7 @@ class Place:
         return json.loads((self.sink / "cells" / cell_id / "cell.json").read_text(encoding="utf-8"))
 
     def done(self):
-        """The cells whose records have reached the sink."""
+        """Return the cells whose records have reached the sink."""
         return [cell_id for cell_id in CELLS if (self.sink / "cells" / cell_id / "cell.json").exists()]
 
 
@@ -64,7 +64,7 @@ def results(job):
 
 
 def requests_made(job, cell_id):
-    """How many requests k6 of a cell has made; 0 before it runs."""
+    """Return how many requests k6 of a cell has made; 0 before it runs."""
     raw = next((results(job) / "cells" / cell_id / "attempts").glob("*/raw.csv"), None)
     return raw.read_bytes().count(b"\nhttp_reqs,") if raw else 0
 

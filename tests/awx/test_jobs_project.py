@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Jobs that can begin or are told in a sentence why not: what the execution environment lacks, and answers that cannot be used."""
+"""Jobs that can start, or fail with one sentence: what the execution environment lacks, and survey answers that cannot be used."""
 
 from __future__ import annotations
 

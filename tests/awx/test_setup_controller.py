@@ -102,7 +102,7 @@ def test_what_awx_keeps_is_secret_and_off(prefix: str) -> None:
 
 
 def test_teardown_removes_exactly_what_was_made(prefix: str, settings: dict[str, str]) -> None:
-    """A copy that somebody made, with our description, and an inventory of theirs with one of our names stay."""
+    """A copy made by a user, with our description, and an inventory of a user with one of our names stay."""
     original = one("job_templates", f"{prefix} report")
     copy = api("POST", f"job_templates/{original['id']}/copy", {"name": f"{prefix} report of mine"})
     theirs = api("POST", "inventories", {"name": f"{prefix} local", "organization": one("organizations", "Default")["id"]})

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What stops the set-up of AWX is said in one sentence each, before anything is made. A stand-in answers as an AWX of some version that has nothing."""
+"""Problems of the set-up of AWX are reported in one sentence each, before anything is created. A fake responds as an AWX of some version without objects."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SETUP = "playbooks/awx_setup.yml"
 
 @contextmanager
 def fake_awx(version: str, product: str) -> Iterator[tuple[str, list[str]]]:
-    """Answer ping with a version and every list with nothing; yield its URL and what it was asked to change."""
+    """Respond to ping with a version and to every list with no items; yield the URL and the requests that would change something."""
     changes: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):

@@ -31,7 +31,7 @@ CLUSTER_STEERING = ("KUBECONFIG", "NAMESPACE", "K6_POD_NAME", "MLFLOW_NAMESPACE"
 
 
 class ClusterSuite(Suite):
-    """One working directory whose playbooks work in the cluster of KUBECONFIG, as its user or as the one that `login` (K8S_AUTH_…) tells."""
+    """One working directory whose playbooks work in the cluster of KUBECONFIG, as its user or as the one of `login` (K8S_AUTH_…)."""
 
     def __init__(self, directory: Path, settings: Mapping[str, Any], login: Mapping[str, str] | None = None) -> None:
         super().__init__(directory)
@@ -52,7 +52,7 @@ class ClusterSuite(Suite):
         return super().start(playbook, variables, env)
 
     def output(self) -> str:
-        """What the playbook that was started last has printed so far."""
+        """Return what the playbook that was started last has printed so far."""
         path = self.directory / "play.log"
         return path.read_text(encoding="utf-8")[self._output_before :] if path.exists() else ""
 

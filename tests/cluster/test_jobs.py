@@ -4,7 +4,7 @@
 """Jobs of an automation controller against a cluster: the load outlives the job that is cut, and the next one, in a fresh place, goes on.
 
 The tests stand in the order of the jobs and share one MLflow. Five jobs of one run are ended, each at another point: the first by its
-controller, since it is silent, the others by somebody who cancels them.
+controller, since it is silent, the others by a user who cancels them.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ SILENCE_S = 8
 
 
 class Controller:
-    """Launches jobs that log in as their credential tells, and knows the place of results outside of them."""
+    """Launches jobs that log in with their credential, and knows the place of results outside of them."""
 
     def __init__(self, settings, login, create_directory):
         self.settings, self.login, self._create_directory = settings, login, create_directory
@@ -55,7 +55,7 @@ class Controller:
 
 @pytest.fixture(name="controller", scope="module")
 def fixture_controller(cluster, images, prometheus, tmp_path_factory):
-    """A controller whose jobs have the rights of the shipped roles alone; what they made goes at the end."""
+    """A controller whose jobs have the permissions of the shipped roles alone; what they created is deleted at the end."""
     settings = {**settings_for(tmp_path_factory.mktemp("operator"), images, prometheus), "mlflow_operator_manifests": []}
     with administrator.prepared(cluster, images) as login:
         controller = Controller(settings, login, tmp_path_factory.mktemp)
@@ -67,7 +67,7 @@ def fixture_controller(cluster, images, prometheus, tmp_path_factory):
 
 
 def until_loaded(job, cell_id):
-    """Wait until a line of progress tells of requests of the cell."""
+    """Wait until a line of progress reports requests of the cell."""
     job.until(f"load of {cell_id}", lambda: re.search(rf"{cell_id}: .* [1-9]\d* requests so far", job.output))
 
 

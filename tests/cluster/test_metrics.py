@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What real pods use, as the profile of clusters says, against what their kernel and their limits say; and the way to OpenShift's monitoring."""
+"""What real pods use according to the profile of clusters, compared with their kernel and their limits; and the way to OpenShift's monitoring."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ MIB = 2**20
 # A process that never rests uses what its limit leaves it: a tenth of a core, less on a machine that has no time for it.
 CORES = 0.1
 BUSY = "while true; do :; done"
-# Rests until it is told to, then takes memory until the kernel ends it; the second time it is as the others.
+# Rests until the test signals it, then takes memory until the kernel ends it; the second time it is as the others.
 GREEDY = f"if [ -e /state/killed ]; then {BUSY}; fi; until [ -e /state/go ]; do sleep 1; done; touch /state/killed; exec dd if=/dev/zero of=/dev/null bs=64M"
 ROLE = {
     "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "cluster-monitoring-view"},
@@ -194,7 +194,7 @@ def test_openshifts_monitoring_is_found_trusted_and_asked(
     port: int,
     methods: set[str],
 ) -> None:
-    """The role makes its account, binds it, gets a token for it and the certificates, and is let in; without the binding it is told what is missing."""
+    """The role creates its account, binds it, gets a token and the certificates, and is admitted; without the binding it reports what is missing."""
     host = f"thanos-querier.{namespace}.svc"
     certificate = issue([host], 1)
     variables = {

@@ -50,7 +50,7 @@ def steps(name: str) -> list[dict[str, Any]]:
 
 
 class Watcher:
-    """Keeps each new status of the MLflow resource, in order."""
+    """Collects each new status of the MLflow resource, in order."""
 
     def __init__(self, cluster: Cluster) -> None:
         self.statuses: list[dict[str, Any]] = []
@@ -79,7 +79,7 @@ def manifests_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def variables(images: dict[str, str], manifests_directory: Path, tmp_path: Path) -> dict[str, Any]:
-    """What a user of a small cluster says."""
+    """The variables of a user of a small cluster."""
     return {
         "test_matrix_run_dir": str(tmp_path / "run-b"),
         **{f"{role}_namespace": NAMESPACE for role in ("mlflow_operator", "postgresql", "mlflow_server")},

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The cluster itself: what every other test of this folder takes for granted."""
+"""The cluster itself: what every other test of this folder relies on."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ RESTRICTED = {"runAsNonRoot": True, "runAsUser": 12345, "seccompProfile": {"type
 
 
 def pod(name: str, image: str, script: str, **spec: Any) -> dict[str, Any]:
-    """The manifest of a pod that runs a shell script, with a volume of the claim `data` when `volumes` names it."""
+    """The manifest of a pod that runs a shell script, with a volume of the PersistentVolumeClaim `data` when `volumes` names it."""
     security = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
     container = {"name": "main", "image": image, "imagePullPolicy": "IfNotPresent", "command": ["sh", "-c", script], "securityContext": security}
     if "volumes" in spec:
@@ -37,7 +37,7 @@ def pod(name: str, image: str, script: str, **spec: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def run(cluster: Cluster, namespace: str, images: dict[str, str]) -> Callable[..., str]:
-    """Run a script in a pod without rights to its end and return what it printed."""
+    """Run a script in a pod without permissions to its end and return what it printed."""
 
     def run_script(name: str, script: str, **spec: Any) -> str:
         pods = f"/api/v1/namespaces/{namespace}/pods"
@@ -55,7 +55,7 @@ def run(cluster: Cluster, namespace: str, images: dict[str, str]) -> Callable[..
 
 @pytest.fixture
 def stranger(cluster: Cluster, kubeconfig: str, namespace: str) -> Cluster:
-    """Somebody who may do nothing: a service account without a binding."""
+    """A client without permissions: a service account without a binding."""
     accounts = f"/api/v1/namespaces/{namespace}/serviceaccounts"
     cluster.request("POST", accounts, {"metadata": {"name": "stranger"}})
     token = cluster.request("POST", f"{accounts}/stranger/token", {"spec": {"expirationSeconds": 600}})["status"]["token"]

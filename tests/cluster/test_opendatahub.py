@@ -31,7 +31,7 @@ DASHBOARD = {"type": "DashboardReady", "status": "False", "reason": "DeploymentN
 
 @pytest.fixture(name="api", scope="module")
 def fixture_api(cluster: Cluster, node: object) -> Cluster:
-    """The cluster made here, whose API server reaches the webhook on loopback; nothing of Open Data Hub or OLM may be on it before."""
+    """The test cluster, whose API server reaches the webhook on loopback; nothing of Open Data Hub or OLM may be on it before."""
     for manifest in [*definitions("olm.yml"), *definitions("opendatahub.yml")]:
         if cluster.get(f"{CRDS}/{manifest['metadata']['name']}"):
             pytest.skip(f"{manifest['metadata']['name']} is there already: the fakes would disturb a real one")
@@ -81,7 +81,7 @@ class Role:
         return self
 
     def tells(self, *texts: str) -> None:
-        """Assert that the last run said something; its line breaks do not matter."""
+        """Assert that the last run printed something; its line breaks do not matter."""
         flat = " ".join(self.output.split())
         assert [text for text in texts if text not in flat] == []
 
@@ -98,7 +98,7 @@ def fixture_role(playbook: Callable[..., subprocess.CompletedProcess[str]], tmp_
 
 @pytest.fixture(name="olm")
 def fixture_olm(api: Cluster, request: pytest.FixtureRequest) -> Iterator[FakeOlm]:
-    """OLM with a catalog that offers Open Data Hub; a test's parameter sets how it plays."""
+    """OLM with a catalog that offers Open Data Hub; a test's parameter sets its behaviour."""
     fake = FakeOlm(api, **getattr(request, "param", {}))
     fake.make("/api/v1/namespaces", namespace(CATALOGS))
     fake.offer(CATALOGS)
@@ -120,7 +120,7 @@ def labels(found: dict[str, Any] | None) -> dict[str, str]:
 
 
 def existing(fake: FakeOpenDataHub, components: dict[str, str]) -> None:
-    """Make what a user has: a DSCInitialization and a DataScienceCluster under names of his own."""
+    """Create what a user has: a DSCInitialization and a DataScienceCluster under names of his own."""
     fake.make(DSCIS, {"apiVersion": "dscinitialization.opendatahub.io/v2", "kind": "DSCInitialization", "metadata": {"name": "mine"}, "spec": DSCI_SPEC})
     spec = {"components": {name: {"managementState": state} for name, state in components.items()}}
     fake.make(DSCS, {"apiVersion": "datasciencecluster.opendatahub.io/v2", "kind": "DataScienceCluster", "metadata": {"name": "mine"}, "spec": spec})
@@ -204,7 +204,7 @@ def test_an_existing_data_science_cluster_is_adopted_and_put_back(api: Cluster, 
         until(lambda: odh.webhook.serves, "the webhook serves")
         existing(odh, {"ray": "Managed", "mlflowoperator": "Removed"})
         until(lambda: (dsc(api, "mine").get("status") or {}).get("phase") == "Ready", "the cluster of others is ready")
-        # From here on the first status after a change is late, so that the old one, Ready, is what the next look sees.
+        # From here on the first status after a change is late, so that the next reading sees the old one, Ready.
         odh.lag_s = 4
         role(opendatahub_use_olm=False)
         found = dsc(api, "mine")

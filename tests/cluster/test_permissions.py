@@ -74,7 +74,7 @@ class Granted:
         return path
 
     def remove(self) -> None:
-        """Take the roles away again."""
+        """Delete the roles."""
         for path in reversed(self.paths):
             self.cluster.request("DELETE", path)
 
@@ -83,7 +83,7 @@ def test_with_the_shipped_roles_nothing_is_missing(cluster: Cluster, own: Own) -
     given = Granted(cluster, own.home, own.role)
     try:
         asked = [permission for permission in given.permissions if permission.verb != "bind"]
-        # The authorizer hears of new roles a moment later.
+        # The authorizer sees new roles a moment later.
         assert until("the roles count", lambda: not missing_permissions(given.user, asked, PARALLELISM), 20)
         assert permission_problems(given.user, cluster_facts(given.user)["user"], asked, "Ask.", PARALLELISM) == []
     finally:
@@ -129,7 +129,7 @@ def test_a_user_without_permissions_gets_one_sentence(cluster: Cluster, own: Own
 
 
 def test_tenants_tokens_and_lease_use_exactly_their_permissions(cluster: Cluster, own: Own, node: Any) -> None:
-    """The whole suite is held against the audit log in the same way."""
+    """Compare with the audit log, as for the whole suite."""
     given = Granted(cluster, own.home, own.role)
     try:
         parts = ("tenants", "tenant_accounts", "teardown")

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Preflight against a real cluster: every problem at once, within its time, and nothing is made."""
+"""Preflight against a real cluster: every problem at once, within its time, and nothing is created."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_every_problem_comes_at_once_and_in_time(cluster: Cluster, playbook: Cal
     ("kubeconfig", "part"),
     [
         pytest.param(None, "Kubernetes: no usable configuration", id="none"),
-        pytest.param("https://127.0.0.1:1", "the API server https://127.0.0.1:1 does not respond", id="nobody-there"),
+        pytest.param("https://127.0.0.1:1", "the API server https://127.0.0.1:1 does not respond", id="not-reachable"),
     ],
 )
 def test_a_wrong_kubeconfig_is_one_problem(playbook: Callable[..., Any], tmp_path: Path, kubeconfig: str | None, part: str) -> None:

@@ -39,7 +39,7 @@ def settings(namespace):
 
 @pytest.fixture
 def sink(cluster, namespace, images, kubeconfig, settings):
-    """Make the sink in a namespace that admits only restricted pods; any user id will do."""
+    """Create the sink in a namespace that admits only restricted pods; any user id will do."""
     labels = {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}}
     cluster.request("PATCH", f"/api/v1/namespaces/{namespace}", body=labels, content_type="application/merge-patch+json")
     pod = {"image": images["k6"], "run_as_user": str(USER), "fs_group": str(USER)}

@@ -88,7 +88,7 @@ def test_an_api_server_that_is_gone_for_a_minute_costs_no_sample(stack, node):
 
 @pytest.fixture(name="bound_token")
 def fixture_bound_token(cluster):
-    """A token of somebody's own account that may use every tenant, and what ends it: the Secret that it is bound to."""
+    """A token of another account that may use every tenant, and what ends it: the Secret that it is bound to."""
     cluster.request("POST", f"{NAMESPACE}/serviceaccounts", {"metadata": {"name": "own"}})
     secret = cluster.request("POST", f"{NAMESPACE}/secrets", {"metadata": {"name": "bound"}})
     role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": INTEGRATION}

@@ -30,7 +30,7 @@ def own(cluster: Cluster, namespace: str) -> Iterator[Own]:
 
 
 def create(cluster: Cluster, path: str, name: str, run_id: str | None, **parts: object) -> None:
-    """Make an object, ours if a run is named."""
+    """Create an object, ours if a run is named."""
     metadata = {"name": name, "labels": ownership.labels(run_id) if run_id else {}, **parts.pop("metadata", {})}  # type: ignore[dict-item]
     cluster.request("POST", path, {"metadata": metadata, **parts})
 
@@ -39,10 +39,10 @@ def test_exactly_the_run_goes(cluster: Cluster, own: Own) -> None:
     home = f"{NS}/{own.home}"
     ensure_tenants(cluster, own.spec(3), PARALLELISM)
     acquire(cluster, own.home, own.run_id, 600)
-    for name, run_id in (("ours", own.run_id), ("another-runs", "run-of-somebody"), ("foreign", None)):
+    for name, run_id in (("ours", own.run_id), ("another-runs", "run-of-somebody"), ("unmanaged", None)):
         create(cluster, f"{home}/configmaps", name, run_id)
         create(cluster, f"{home}/secrets", name, run_id)
-    stranger = f"{own.prefix}foreign"
+    stranger = f"{own.prefix}unmanaged"
     create(cluster, NS, stranger, None)
     try:
         planned = tear_down(cluster, own.run_id, [own.home], selector=own.selector, parallelism=PARALLELISM, check_mode=True)
@@ -58,7 +58,7 @@ def test_exactly_the_run_goes(cluster: Cluster, own: Own) -> None:
         assert len(done["deleted"]["Namespace"]) == 3
         assert not any(cluster.get(f"{NS}/{own.prefix}{number}") for number in (1, 2, 3))
         assert cluster.get(f"{NS}/{stranger}")
-        assert cluster.get(f"{home}/configmaps/foreign")
+        assert cluster.get(f"{home}/configmaps/unmanaged")
         assert cluster.get(f"{home}/secrets/another-runs")
         assert not any(tear_down(cluster, own.run_id, [own.home], selector=own.selector)["deleted"].values())
     finally:
@@ -112,7 +112,7 @@ def test_a_namespace_with_unmanaged_objects_stays(cluster: Cluster, own: Own) ->
 
 
 def test_what_may_not_be_listed_keeps_a_namespace(cluster: Cluster, own: Own, tmp_path: Path) -> None:
-    """Somebody who may delete namespaces and see nothing in them deletes none."""
+    """An account that may delete namespaces but see nothing in them deletes none."""
     rules = [{"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get", "list", "delete", "patch"]}]
     name = f"{own.home}-blind"
     cluster.request("POST", f"{RBAC}/clusterroles", {"metadata": {"name": name}, "rules": rules})

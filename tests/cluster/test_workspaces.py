@@ -144,7 +144,7 @@ def test_the_role_from_identity_to_teardown(cluster: Cluster, own: Own, role: Ro
     assert sorted(tokens) == tenants
     assert (tmp_path / "load_tokens.json").stat().st_mode & 0o777 == 0o600
 
-    # One tenant in which the load has no rights: MLflow does not show it, and the role says so.
+    # One tenant in which the load has no permissions: MLflow does not show it, and the role reports it.
     cluster.request("DELETE", f"{RBAC}/namespaces/{tenants[1]}/rolebindings/perfscale-mlflow-{own.role}")
     client = MlflowClient(role.url, token_file=str(tmp_path / "load.token"))
     until("MLflow's kept decision ends", lambda: tenants[1] not in list_workspaces(client))

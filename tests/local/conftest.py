@@ -15,7 +15,7 @@ SMOKE = {"run_id": "smoke"}
 
 @pytest.fixture(name="suite_in", scope="session")
 def fixture_suite_in(tmp_path_factory):
-    """Make suites and tear each down at the end of the session."""
+    """Create suites and tear each down at the end of the session."""
     suites = []
 
     def create(name: str) -> Suite:

@@ -26,7 +26,7 @@ def fixture_suite(suite_in):
 
 
 def output(finished):
-    """The output in one line: Ansible breaks long sentences."""
+    """Return the output in one line: Ansible breaks long sentences."""
     return " ".join(finished.stdout.split())
 
 

@@ -152,7 +152,7 @@ def test_another_plan_under_the_same_run_id_is_rejected(smoke):
     rejected = suite.play("full_suite", {"run_id": "smoke", "test_matrix_duration": "7s"})
     assert rejected.returncode != 0
     assert "was planned differently" in rejected.stdout
-    assert "Acquire the state directory" not in rejected.stdout, "it is refused before anything is deployed"
+    assert "Acquire the state directory" not in rejected.stdout, "it is rejected before anything is deployed"
     assert "duration_s: 35.0 -> 7.0" in " ".join(rejected.stdout.split())
     assert suite.run_json()["status"] == "complete"
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The recipe of `make suite`: which playbooks it runs, whatever becomes of them, and what it ends with. A script takes the place of ansible-playbook."""
+"""The recipe of `make suite`: which playbooks it runs, however they end, and its exit code. A script replaces ansible-playbook."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 
 from .suite import ROOT
 
-# Writes its arguments down, deletes the pending file as a teardown does, and ends with the code that is wanted of its playbook.
+# Logs its arguments, deletes the pending file as a teardown does, and ends with the exit code that the test sets for its playbook.
 PROGRAM = """#!/bin/sh
 echo "$@" >> "$LOG"
 for argument; do case $argument in teardown_pending_file=*) pending=${argument#*=};; esac; done
@@ -28,7 +28,7 @@ esac
 
 @pytest.fixture(name="made")
 def fixture_made(tmp_path):
-    """Start `make suite`; return the running make and what reads the calls of its program."""
+    """Start `make suite`; return the function that starts it and the one that reads the calls of its program."""
     program = tmp_path / "fake-ansible-playbook"
     program.write_text(PROGRAM, encoding="utf-8")
     program.chmod(0o755)

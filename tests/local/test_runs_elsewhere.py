@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Playbooks for a run that another job made, when that job got nowhere: what is left of it is published, and only the verdict is a failure."""
+"""Playbooks for a run of another job that failed early: what is left of it is published, and only the verdict is a failure."""
 
 from __future__ import annotations
 

@@ -123,7 +123,7 @@ def test_a_run_cannot_go_on_with_other_tenants(open_profile):
     rejected = suite.play("full_suite", OPEN)
     assert rejected.returncode != 0
     assert "Run open: was planned differently (context.tenants" in " ".join(rejected.stdout.split())
-    assert suite.target("open")["tenants"] == {"prefix": "team-"}, "it is refused before anything is deployed"
+    assert suite.target("open")["tenants"] == {"prefix": "team-"}, "it is rejected before anything is deployed"
 
 
 def test_an_installed_build_runs_by_name_with_no_inventory(suite_in):
@@ -153,7 +153,7 @@ class Installed(Suite):
 
 def test_a_second_suite_at_the_same_time_is_neither_harmed_nor_confused(smoke, suite_in):
     first, second = suite_in("first"), suite_in("second")
-    # Two servers share the cores here, so a cell may have too few samples; that is not what is asked.
+    # Two servers share the cores here, so a cell may have too few samples; that is not what is tested.
     playing = first.start("full_suite", {**ONE_CELL, "allow_partial": True, "run_id": "one"})
     finished = second.play("full_suite", {**ONE_CELL, "allow_partial": True, "run_id": "two"})
     assert (finished.returncode, playing.wait(timeout=300)) == (0, 0)

@@ -86,7 +86,7 @@ def test_roles_take_shared_inputs_from_one_role(role: Path) -> None:
 
 @each_role
 def test_galaxy_knows_what_the_role_does(role: Path) -> None:
-    """Galaxy and Automation Hub read the description in meta/main.yml, and refuse a collection with a role that has no README."""
+    """Galaxy and Automation Hub read the description in meta/main.yml, and reject a collection with a role that has no README."""
     known = load_yaml(role / "meta" / "main.yml")["galaxy_info"]
     assert known["description"] == entry_points(role)["main"]["short_description"]
     assert (known["license"], known["author"]) == ("GPL-3.0-or-later", "perfscale.mlflow contributors")

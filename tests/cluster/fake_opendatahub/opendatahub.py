@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A fake of Open Data Hub's operator: it plays the status that the real one (v3.5.0) was seen to write, and makes what MLflow's operator consists of.
+"""A fake of Open Data Hub's operator: it writes the status that was recorded from the real one (v3.5.0), and creates what MLflow's operator consists of.
 
 It works while the operator's Deployment is there, as OLM (or a test) puts it.
 """
@@ -62,7 +62,7 @@ class FakeOpenDataHub(FakeController):
         self.webhook.stop()
 
     def install(self) -> None:
-        """Put the operator there without OLM."""
+        """Install the operator without OLM."""
         self.create("/api/v1/namespaces", namespace(self.namespace))
         self.define(definitions("opendatahub.yml"))
         self.create(f"/apis/apps/v1/namespaces/{self.namespace}/deployments", deployment(OPERATOR))
@@ -157,7 +157,7 @@ class FakeOpenDataHub(FakeController):
             self.remove(f"{deployments}/{MLFLOW_OPERATOR_DEPLOYMENT}")
 
     def _play_mlflow_operator(self, operator: dict[str, Any]) -> None:
-        """MLflow's operator reports itself, and lets go of its own object when no MLflow is left."""
+        """Report MLflow's operator, and release its own object when no MLflow is left."""
         path = f"{OPERATORS}/{operator['metadata']['name']}"
         if operator["metadata"].get("deletionTimestamp"):
             if not self.listed("/apis/mlflow.opendatahub.io/v1/mlflows"):

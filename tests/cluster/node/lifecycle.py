@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Up and down: the node made from nothing, completed where something is missing, and removed without a trace."""
+"""Up and down: the node is created, completed where something is missing, and removed completely."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ IMAGES_LIMIT_S = 1200.0
 
 
 def check_platform() -> None:
-    """Raise ToolError where no node can be made."""
+    """Raise ToolError where no node can be created."""
     if platform.system() != "Linux" or os.geteuid() != 0:
         who = f"{platform.system()} as user {os.geteuid()}"
         remedy = "Run it as root (in a container: --privileged), or set KUBECONFIG to a cluster that exists"
@@ -71,7 +71,7 @@ def programs(places: layout.Layout, binaries: dict[str, Path]) -> list[Program]:
 
 
 def up(places: layout.Layout) -> Stages:
-    """Make the node or what is missing of it, and return how long the stages took. Raises ToolError, ProcessError, ClusterError."""
+    """Create the node or what is missing of it, and return how long the stages took. Raises ToolError, ProcessError, ClusterError."""
     check_platform()
     stages = Stages()
     with stages.stage("Debian packages"):
@@ -158,7 +158,7 @@ def _served(places: layout.Layout) -> str:
 
 
 def apply(cluster: Cluster, manifest: dict) -> None:
-    """Make an object what its manifest says, by server-side apply. Raises ClusterError."""
+    """Apply a manifest, by server-side apply. Raises ClusterError."""
     group, _slash, version = manifest["apiVersion"].rpartition("/")
     base = f"/apis/{group}/{version}" if group else f"/api/{version}"
     namespace = manifest["metadata"].get("namespace")
@@ -183,7 +183,7 @@ def node_state(cluster: Cluster) -> str:
 def down(places: layout.Layout) -> None:
     """Stop and remove everything. Raises ToolError, ProcessError."""
     check_platform()
-    # containerd last: killing its shims before their containers would leave these to nobody.
+    # containerd last: killing its shims before their containers would orphan these.
     names = [path.stem for path in places.processes.glob("*.json") if not path.name.endswith(".exit.json")]
     for name in sorted(names, key=lambda name: (name == "containerd", name != "kubelet", name)):
         if name == "containerd":

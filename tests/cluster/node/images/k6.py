@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The load generator: k6 beside a shell and the certificates of public authorities, as a user without rights."""
+"""The load generator: k6 with a shell and the system CA bundle, as an unprivileged user."""
 
 from __future__ import annotations
 

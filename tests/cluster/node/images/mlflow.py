@@ -59,7 +59,7 @@ def _build(work: Path) -> Image:
 
 
 def _compile(root: Path, packages: Path) -> None:
-    """Try the packages with the image's own Python and compiles them: a server that cannot write would do so at every start. Raises ToolError."""
+    """Import the packages with the image's own Python and compile them: a server that cannot write would do so at every start. Raises ToolError."""
     shown = root / PLACE
     shown.mkdir(parents=True)
     run(["mount", "--bind", str(packages), str(shown)], "Image of MLflow", "Run as root")

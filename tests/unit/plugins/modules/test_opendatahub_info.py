@@ -19,7 +19,7 @@ FAILING = OperatorState(True, "odh", subscription("", conditions=[{"type": "Inst
 
 @pytest.fixture(name="info")
 def fixture_info(run_module, monkeypatch):
-    """Run the module against what `read` is told to see."""
+    """Run the module with a fake `read`."""
 
     def run(seen, **options):
         def fake_read(_cluster, _wanted):

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The modules around sinks: their responses, and refusals in one sentence."""
+"""The modules around sinks: their results, and errors in one sentence."""
 
 from __future__ import annotations
 

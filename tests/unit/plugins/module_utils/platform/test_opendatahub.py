@@ -160,7 +160,7 @@ def test_a_silent_operator_counts_only_when_accepted():
             "finalizer a/protection; MLflow mlflow exists",
             id="held",
         ),
-        pytest.param(state(mlflow_deployment=None), "is not Available", id="nobody-to-release-it"),
+        pytest.param(state(mlflow_deployment=None), "is not Available", id="no-deployment-to-release-it"),
     ],
 )
 def test_the_operator_goes(seen, waits):

@@ -76,7 +76,7 @@ def test_what_was_changed_since_stays():
             id="others-use-our-dsc",
         ),
         pytest.param(
-            state(operator=MINE, dscs=[]), "run-1", NOTHING, ["Operator opendatahub-operator: stays, because DSCInitialization default-dsci"], id="foreign-dsci"
+            state(operator=MINE, dscs=[]), "run-1", NOTHING, ["Operator opendatahub-operator: stays, because DSCInitialization default-dsci"], id="others-dsci"
         ),
         pytest.param(
             bare(operator=OperatorState(True, PLACE, csvs=[{**csv(), **named("odh.v3.5.0", OURS)}])),
