@@ -70,7 +70,7 @@ def requests_made(job, cell_id):
 
 
 def loads(job):
-    """The living k6 of a job's results."""
+    """Return the living k6 of a job's results."""
     return [process for process in psutil.process_iter(["cmdline"]) if any(str(results(job)) in part for part in process.info["cmdline"] or [])]
 
 

@@ -39,7 +39,7 @@ def modules() -> dict[str, dict[str, Any]]:
 
 
 def inputs() -> dict[str, dict[str, Any]]:
-    """The spec of every variable that a user may set: those of roles, and the short names that reach them."""
+    """Return the spec of every variable that a user may set: those of roles, and the short names that reach them."""
     specs = {}
     for path in ROOT.glob("roles/*/meta/argument_specs.yml"):
         options = {name: spec for entry in load(path)["argument_specs"].values() for name, spec in (entry.get("options") or {}).items()}

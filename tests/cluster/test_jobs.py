@@ -48,7 +48,7 @@ class Controller:
         return self.jobs[-1]
 
     def done(self):
-        """The cells whose records have reached the place of results, with their verdicts."""
+        """Return the cells whose records have reached the place of results, with their verdicts."""
         paths = {cell_id: self.sink / RUN / "cells" / cell_id / "cell.json" for cell_id in CELLS}
         return {cell_id: json.loads(path.read_text(encoding="utf-8"))["verdict"]["status"] for cell_id, path in paths.items() if path.exists()}
 
@@ -72,7 +72,7 @@ def until_loaded(job, cell_id):
 
 
 def starts(job):
-    """The loads that a job started or attached to: whether attached, by cell."""
+    """Return the loads that a job started or attached to: whether attached, by cell."""
     done = [event["event_data"]["res"]["attempt"] for event in job.events() if event["event"] == "runner_on_ok" and event["event_data"]["task"] == STARTED]
     return {Path(attempt["directory"]).parents[1].name: attempt["attached"] for attempt in done if "cells" in Path(attempt["directory"]).parts}
 

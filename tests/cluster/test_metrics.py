@@ -77,13 +77,13 @@ def wait_for(what: str, is_so: Callable[[], Any], limit_s: float = LIMIT_S) -> A
 
 
 def seen(prometheus: dict[str, str], query: str) -> int:
-    """How many series Prometheus has of a query now."""
+    """Return how many series Prometheus has of a query now."""
     client = PrometheusClient(prometheus["url"], ca_file=prometheus["ca_file"] or None)
     return len(client.instant(query, time.time(), "seen")["result"])
 
 
 def cpu_seconds(cluster: Cluster, namespace: str, name: str) -> float:
-    """What the kernel has counted for the first process of a container, the shell that never rests."""
+    """Return what the kernel has counted for the first process of a container, the shell that never rests."""
     result = pod_exec.run(cluster, pod_exec.Container(namespace, name, "mlflow"), ["cat", "/proc/1/stat"])
     assert result.code == 0, result.stderr
     user, system = result.stdout.decode().rpartition(")")[2].split()[11:13]
@@ -157,7 +157,7 @@ def test_pods_are_measured_as_their_kernel_and_their_limits_say(
 
 @contextmanager
 def present(cluster: Cluster, path: str, manifest: dict[str, Any]) -> Iterator[None]:
-    """An object that exists while a test needs it."""
+    """Create an object that exists while a test needs it."""
     cluster.request("POST", path, manifest)
     try:
         yield
@@ -166,7 +166,7 @@ def present(cluster: Cluster, path: str, manifest: dict[str, Any]) -> Iterator[N
 
 
 def service(name: str, port: int, target: int) -> tuple[dict[str, Any], dict[str, Any]]:
-    """A Service without pods behind it, and where it leads instead: to a port of the node."""
+    """Return a Service without pods, and the EndpointSlice by which it leads to a port of the node."""
     behind = {
         "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "metadata": {"name": name, "labels": {"kubernetes.io/service-name": name}},
         "addressType": "IPv4", "ports": [{"name": "web", "port": target}], "endpoints": [{"addresses": [ADDRESS]}],
@@ -231,7 +231,7 @@ def ca_config_map(name: str, key: str, certificate: dict[str, bytes]) -> dict[st
 
 
 def routes(cluster: Cluster, stack: ExitStack, namespace: str, host: str, certificate: dict[str, bytes]) -> None:
-    """A route that leads to the host, and the certificates of the router, where OpenShift keeps them."""
+    """Create a route that leads to the host, and the certificates of the router, where OpenShift keeps them."""
     stack.enter_context(present(cluster, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", ROUTES))
     path = f"/apis/route.openshift.io/v1/namespaces/{namespace}/routes"
     wait_for("Definition of routes", lambda: cluster.get(path) is not None)

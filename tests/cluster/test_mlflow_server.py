@@ -37,7 +37,7 @@ Deploy = Callable[..., Any]
 
 
 def seen(resource: dict[str, Any] | None) -> dict[str, Any] | None:
-    """A status as the table of the real operator writes it."""
+    """Return a status as the table of the real operator writes it."""
     found = (resource or {}).get("status") or {}
     if not found.get("conditions"):
         return None

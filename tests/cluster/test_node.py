@@ -26,7 +26,7 @@ RESTRICTED = {"runAsNonRoot": True, "runAsUser": 12345, "seccompProfile": {"type
 
 
 def pod(name: str, image: str, script: str, **spec: Any) -> dict[str, Any]:
-    """The manifest of a pod that runs a shell script, with a volume of the PersistentVolumeClaim `data` when `volumes` names it."""
+    """Return the manifest of a pod that runs a shell script, with a volume of the PersistentVolumeClaim `data` when `volumes` names it."""
     security = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
     container = {"name": "main", "image": image, "imagePullPolicy": "IfNotPresent", "command": ["sh", "-c", script], "securityContext": security}
     if "volumes" in spec:

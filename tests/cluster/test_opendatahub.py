@@ -107,14 +107,14 @@ def fixture_olm(api: Cluster, request: pytest.FixtureRequest) -> Iterator[FakeOl
 
 
 def dsc(api: Cluster, name: str = "default-dsc") -> dict[str, Any]:
-    """A DataScienceCluster, which must be there."""
+    """Return a DataScienceCluster, which must be there."""
     found = api.get(f"{DSCS}/{name}")
     assert found
     return found
 
 
 def labels(found: dict[str, Any] | None) -> dict[str, str]:
-    """The labels of an object, which must be there."""
+    """Return the labels of an object, which must be there."""
     assert found
     return {key: value for key, value in (found["metadata"].get("labels") or {}).items() if key in OURS}
 

@@ -45,7 +45,7 @@ MLFLOW = {
 
 
 def definitions(name: str) -> list[dict[str, Any]]:
-    """The definitions of a file beside this one."""
+    """Return the definitions of a file beside this one."""
     return list(yaml.safe_load_all((HERE / name).read_text(encoding="utf-8")))
 
 
@@ -147,7 +147,7 @@ class FakeController:
 
 
 def deployment(name: str, owner: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """A Deployment of no pods, which the real controller calls Available at once: only its existence is simulated."""
+    """Return a Deployment of no pods, which the real controller calls Available at once: only its existence is simulated."""
     labels = {"app": name}
     pod = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "manager", "image": "localhost/none"}]}}
     return {
@@ -159,10 +159,10 @@ def deployment(name: str, owner: Mapping[str, Any] | None = None) -> dict[str, A
 
 
 def owner_of(found: Mapping[str, Any], api_version: str, kind: str) -> dict[str, Any]:
-    """The reference by which the garbage collector removes what an object owns."""
+    """Return the reference by which the garbage collector removes what an object owns."""
     return {"apiVersion": api_version, "kind": kind, "name": found["metadata"]["name"], "uid": found["metadata"]["uid"], "controller": True}
 
 
 def namespace(name: str) -> dict[str, Any]:
-    """A Namespace."""
+    """Return a Namespace."""
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}

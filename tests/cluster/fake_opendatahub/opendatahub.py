@@ -99,7 +99,7 @@ class FakeOpenDataHub(FakeController):
             self._play_mlflow_operator(operator)
 
     def _status_at(self, steps: list[dict[str, Any]], age: float) -> dict[str, Any] | None:
-        """The recorded step at an age; before the first there is none."""
+        """Return the recorded step at an age; before the first there is none."""
         reached = [step for step in steps if step["after_s"] + self.lag_s <= age]
         return reached[-1] if reached else None
 

@@ -28,7 +28,7 @@ DSCI, DSC = "dscinitialization.opendatahub.io", "datasciencecluster.opendatahub.
 
 
 def webhook_configuration(csv: str = "") -> dict[str, Any]:
-    """The registration, failing closed as the real one does; `csv` (namespace/name) names the version it goes with."""
+    """Return the registration, failing closed as the real one does; `csv` (namespace/name) names the version it goes with."""
     rules = [
         {"apiGroups": [DSCI], "apiVersions": ["v1", "v2"], "operations": ["CREATE", "UPDATE", "DELETE"], "resources": ["dscinitializations"]},
         {"apiGroups": [DSC], "apiVersions": ["v1", "v2"], "operations": ["CREATE", "UPDATE", "DELETE"], "resources": ["datascienceclusters"]},

@@ -113,6 +113,6 @@ def pod_facts(places: layout.Layout) -> Program:
 
 
 def node_exporter(program: str) -> Program:
-    """Cores and memory of the machine."""
+    """Return the exporter of cores and memory of the machine."""
     argv = [program, f"--web.listen-address=127.0.0.1:{NODE_METRICS_PORT}", "--collector.disable-defaults", "--collector.cpu", "--collector.meminfo"]
     return Program("node-exporter", argv, f"http://127.0.0.1:{NODE_METRICS_PORT}/")

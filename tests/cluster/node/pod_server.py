@@ -40,7 +40,7 @@ def serve(kubeconfig: str, port: int) -> None:
             self.wfile.write(text.encode())
 
         def log_message(self, *_arguments: Any) -> None:
-            """A line for every scrape would fill the log."""
+            """Print nothing: a line for every scrape would fill the log."""
 
     ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
 
