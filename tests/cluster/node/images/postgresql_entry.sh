@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Creates the database on the first start, from the variables that the usual PostgreSQL images know, then becomes the server.
+# Makes the database on the first start, from the variables that the usual PostgreSQL images know, then becomes the server.
 set -eu
 
 # Any user id may be given to the container, and initdb wants a name for it.

@@ -2,7 +2,7 @@
 // GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-// The first process of every pod: it holds the namespaces, reaps orphaned processes, and ends on SIGINT or SIGTERM.
+// The first process of every pod: it holds the namespaces, reaps what others leave, and ends when it is told to.
 package main
 
 import (
