@@ -27,7 +27,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
-# What AWX passes on to ansible-runner unasked, and what steers a run from the shell of whoever runs the tests.
+# What AWX passes on to ansible-runner unasked, and what changes a run from the shell of the person who runs the tests.
 INHERITED = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR", "XDG_CACHE_HOME")
 NOT_IN_A_PROJECT = ("tests/", "docs/", "changelogs/", ".ci/", ".github/")
 JOB_LIMIT_S = 600
@@ -62,7 +62,7 @@ def unanswered(playbook: str) -> dict[str, str]:
 
 
 def credentials() -> dict[str, str]:
-    """Return the environment of a credential in which nobody filled anything in."""
+    """Return the environment of a credential whose fields are all empty."""
     [kind] = yaml.safe_load((ROOT / "files" / "awx" / "credential_types.yml").read_text(encoding="utf-8"))["credential_types"]
     return dict.fromkeys(kind["injectors"]["env"], "")
 
@@ -111,17 +111,17 @@ class Job:
 
     @property
     def status(self) -> str:
-        """What ansible-runner says became of the job."""
+        """Return the status of the job according to ansible-runner."""
         return (self.artifacts / "status").read_text(encoding="utf-8")
 
     @property
     def output(self) -> str:
-        """What the job showed so far, in one line: long sentences are broken."""
+        """Return what the job printed so far, in one line: long sentences are broken."""
         path = self.artifacts / "stdout"
         return " ".join(path.read_text(encoding="utf-8").split()) if path.exists() else ""
 
     def events(self) -> Iterator[dict[str, Any]]:
-        """The job's events in their order."""
+        """Return the job's events in their order."""
         paths = {int(path.name.split("-")[0]): path for path in self.artifacts.glob("job_events/*.json") if "partial" not in path.name}
         for number in sorted(paths):
             if number not in self._events:
@@ -131,13 +131,13 @@ class Job:
                 yield self._events[number]
 
     def tasks(self) -> list[str]:
-        """The names of the tasks that the job has begun."""
+        """Return the names of the tasks that the job has started."""
         return [event["event_data"]["task"] for event in self.events() if event["event"] == "playbook_on_task_start"]
 
     def stats(self) -> dict[str, Any]:
-        """What the job hands on to its controller (set_stats)."""
-        [told] = [event["event_data"] for event in self.events() if event["event"] == "playbook_on_stats"]
-        return told["artifact_data"]
+        """Return what the job passes to its controller (set_stats)."""
+        [event_data] = [event["event_data"] for event in self.events() if event["event"] == "playbook_on_stats"]
+        return event_data["artifact_data"]
 
     def until(self, what: str, seen: Callable[[], Any], limit_s: float = 240) -> Any:
         """Wait until something can be seen while the job runs, and return it."""
@@ -170,7 +170,7 @@ class Job:
         return code
 
     def reap(self) -> list[int]:
-        """Kill, by process id, the tasks that outlived their ansible-playbook, and returns their ids. Loads and servers are no tasks: they stay."""
+        """Kill, by process id, the tasks that outlived their ansible-playbook, and return their ids. Loads and servers are no tasks: they stay."""
         orphans = []
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error):

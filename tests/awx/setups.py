@@ -18,7 +18,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 ROLE = ROOT / "roles" / "awx"
 TOOLS = Path(sys.executable).parent
-# What a person's shell may hold and a test must not see.
+# Variables of a user's shell that a test must not see.
 OURS = re.compile(r"^(CONTROLLER_|TOWER_|K8S_AUTH_|MLFLOW_|PROMETHEUS_|PERFSCALE_(S3|UPLOAD|OPENSEARCH)_)")
 
 
@@ -42,7 +42,7 @@ def tasks() -> list[dict[str, Any]]:
 
 
 def play(playbook: str | Path, *arguments: str, variables: dict[str, Any] | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a playbook; only the environment given here tells it where AWX is."""
+    """Run a playbook; only the environment given here names the AWX."""
     clean = {name: value for name, value in os.environ.items() if not OURS.match(name)}
     command = [str(TOOLS / "ansible-playbook"), str(playbook), "-e", json.dumps(variables or {}), *arguments]
     # Its recap counts the changes.
@@ -50,7 +50,7 @@ def play(playbook: str | Path, *arguments: str, variables: dict[str, Any] | None
     return subprocess.run(command, cwd=ROOT, env={**clean, **settings, **environment}, capture_output=True, text=True, timeout=900, check=False)
 
 
-def said(result: subprocess.CompletedProcess[str]) -> str:
+def output(result: subprocess.CompletedProcess[str]) -> str:
     """Return what a playbook printed, with its wrapped lines put together."""
     return " ".join((result.stdout + result.stderr).split())
 

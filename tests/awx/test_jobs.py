@@ -16,7 +16,7 @@ import yaml
 
 RUN = "awx-1"
 CELLS = ["t1-c3-r1", "t1-c4-r1", "t1-c5-r1"]
-# Which samples a window of seconds holds is not what is asked.
+# Which samples a window of seconds holds is not what is tested.
 RULES = {"schema_version": 1, "rules": [{"finding": "partial_samples", "effect": "invalid", "remedy": "Run it again."}]}
 
 
@@ -55,7 +55,7 @@ class Place:
         return json.loads((self.sink / "cells" / cell_id / "cell.json").read_text(encoding="utf-8"))
 
     def done(self):
-        """The cells whose records have reached the sink."""
+        """Return the cells whose records have reached the sink."""
         return [cell_id for cell_id in CELLS if (self.sink / "cells" / cell_id / "cell.json").exists()]
 
 
@@ -64,17 +64,17 @@ def results(job):
 
 
 def requests_made(job, cell_id):
-    """How many requests k6 of a cell has made; 0 before it runs."""
+    """Return how many requests k6 of a cell has made; 0 before it runs."""
     raw = next((results(job) / "cells" / cell_id / "attempts").glob("*/raw.csv"), None)
     return raw.read_bytes().count(b"\nhttp_reqs,") if raw else 0
 
 
 def loads(job):
-    """The living k6 of a job's results."""
+    """Return the living k6 of a job's results."""
     return [process for process in psutil.process_iter(["cmdline"]) if any(str(results(job)) in part for part in process.info["cmdline"] or [])]
 
 
-def said_done(job, number):
+def reported_done(job, number):
     return f"{len(CELLS) - number} of {len(CELLS)} cells to run" in job.output
 
 
@@ -118,7 +118,7 @@ def test_cancelled_while_it_reports(place):
     job = place.launch("full_suite", {"resume": "latest"}, settings={"idle_timeout": 25})
     job.until("report", lambda: "Print the verdict" in job.tasks() or job.tasks().count("Write the report") > len(CELLS) - done)
     assert job.cancel() == 254
-    assert said_done(job, done)
+    assert reported_done(job, done)
     assert place.done() == CELLS
     assert place.record(CELLS[0]) == first
 
@@ -128,14 +128,14 @@ def test_the_last_job_ends_the_run(place):
     job = place.launch("full_suite", {"run_id": RUN})
     assert job.end() == 0
     assert job.status == "successful"
-    assert said_done(job, 3)
+    assert reported_done(job, 3)
     assert {cell_id: place.record(cell_id) for cell_id in CELLS} == records
     assert {name: record["verdict"]["status"] for name, record in records.items()} == dict.fromkeys(CELLS, "valid")
     assert (place.sink / "report" / "index.html").is_file()
-    told = job.stats()
-    assert (told["perfscale_run_id"], told["perfscale_verdict"], told["perfscale_cells_valid"]) == (RUN, "valid", 3)
-    assert told["perfscale_location"] == [str(place.sink)]
-    assert told["perfscale_goodput_per_s_max"] > 0
+    stats = job.stats()
+    assert (stats["perfscale_run_id"], stats["perfscale_verdict"], stats["perfscale_cells_valid"]) == (RUN, "valid", 3)
+    assert stats["perfscale_location"] == [str(place.sink)]
+    assert stats["perfscale_goodput_per_s_max"] > 0
 
 
 def test_the_verdict_can_be_a_job_of_its_own(place):
@@ -144,7 +144,7 @@ def test_the_verdict_can_be_a_job_of_its_own(place):
     assert "3 of 3 cells are valid" in job.output
 
 
-def test_a_job_with_other_settings_is_refused(place):
+def test_a_job_with_other_settings_fails(place):
     job = place.launch("run_matrix", {"run_id": RUN, "test_matrix_duration": "7s"})
     assert job.end() == 2
     assert f"Run {RUN}: was planned differently" in job.output

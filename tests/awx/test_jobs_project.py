@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Jobs that can begin or are told in a sentence why not: what the execution environment lacks, and answers that cannot be used."""
+"""Jobs that can start, or fail with one sentence: what the execution environment lacks, and survey answers that cannot be used."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def test_the_embedded_environment_needs_no_other_collection(launch):
     assert job.end() == 0
 
 
-def test_a_cluster_without_its_collection_is_told_in_a_sentence(launch):
+def test_a_cluster_without_its_collection_fails_with_one_sentence(launch):
     job = launch("preflight", environment=BARE, inventory="kubernetes")
     assert job.end() != 0
     assert "Collection kubernetes.core: not installed. Let the controller install what the project's requirements.yml names" in job.output

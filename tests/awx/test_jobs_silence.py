@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A controller ends jobs that are silent for long: one that waits for somebody who never answers, with and without its heartbeat."""
+"""A controller ends jobs that are silent for long: one that waits for a server that never responds, with and without its heartbeat."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WAITING = "Bring the run back from the first sink that has it"
 
 @pytest.fixture(name="silent", scope="module")
 def fixture_silent():
-    """A place of results that takes calls and never answers."""
+    """A server for results that accepts connections and never responds."""
     with socket.create_server(("127.0.0.1", 0), backlog=16) as server:
         yield {"publish_sinks": [{"name": "silent", "kind": "http", "url": f"http://127.0.0.1:{server.getsockname()[1]}"}], "run_id": "silent"}
 

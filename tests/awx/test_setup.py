@@ -39,7 +39,7 @@ def modules() -> dict[str, dict[str, Any]]:
 
 
 def inputs() -> dict[str, dict[str, Any]]:
-    """The spec of every variable that a user may set: those of roles, and the short names that reach them."""
+    """Return the spec of every variable that a user may set: those of roles, and the short names that reach them."""
     specs = {}
     for path in ROOT.glob("roles/*/meta/argument_specs.yml"):
         options = {name: spec for entry in load(path)["argument_specs"].values() for name, spec in (entry.get("options") or {}).items()}
@@ -165,7 +165,7 @@ def test_nodes_and_schedules_run_templates_that_exist() -> None:
 
 
 def test_nodes_come_before_those_that_follow_them() -> None:
-    """They are made from the end, and a node names its followers; so there is no circle either."""
+    """Nodes are created from the end, and a node names its followers; so there is no cycle either."""
     order = list(NODES)
     assert [(name, link) for name, node in NODES.items() for kind in LINKS for link in node.get(kind, []) if order.index(link) <= order.index(name)] == []
 
@@ -173,7 +173,7 @@ def test_nodes_come_before_those_that_follow_them() -> None:
 def test_the_workflow_tells_the_truth() -> None:
     """AWX calls a workflow failed only if a failed node has nothing after it that would handle this."""
     assert not any(NODES[name].get(kind) for name in ("verdict", "verdict_of_what_is_kept") for kind in LINKS)
-    # Whatever failed, the verdict fails the workflow and somebody is asked whether to tear down.
+    # Whatever failed, the verdict fails the workflow and an approval to tear down is requested.
     assert [NODES[name]["failure"] for name in ("deploy", "run_matrix")] == [["diagnose"], ["diagnose"]]
     assert (NODES["diagnose"]["always"], NODES["report_failure"]["always"]) == (["report_failure"], ["verdict", "approve_teardown"])
     assert NODES["report"] == {"identifier": "report", "job_template": "{{ awx_prefix }} report", "success": ["verdict", "approve_teardown"]}
@@ -237,8 +237,8 @@ def test_credentials_have_the_fields_of_their_type(filled: dict[str, Any]) -> No
     assert access["inputs"]["mlflow_token"] == "canary-mlflow"
     assert cluster["inputs"]["verify_ssl"] is True
     assert cluster["inputs"]["ssl_ca_cert"].startswith("-----BEGIN")
-    assert [refusal["says"] for refusal in cluster["refusals"] if refusal["holds"]] == []
-    assert [refusal["says"] for refusal in access["refusals"] if refusal["holds"]] == ["MLFLOW_URL: is not set, but MLFLOW_TOKEN is. Give both or none."]
+    assert [problem["says"] for problem in cluster["refusals"] if problem["holds"]] == []
+    assert [problem["says"] for problem in access["refusals"] if problem["holds"]] == ["MLFLOW_URL: is not set, but MLFLOW_TOKEN is. Give both or none."]
 
 
 def test_secrets_are_secret() -> None:

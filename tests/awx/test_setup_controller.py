@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from setups import changed, described, play, said
+from setups import changed, described, output, play
 
 HOST, TOKEN, SCM_URL = (os.environ.get(name, "") for name in ("CONTROLLER_HOST", "CONTROLLER_OAUTH_TOKEN", "PERFSCALE_AWX_SCM_URL"))
 ACCESS = {
@@ -56,7 +56,7 @@ def prefix() -> Iterator[str]:
     variables = {"awx_prefix": name, "awx_scm_url": SCM_URL, "awx_image": "registry.invalid/perfscale/ee:1"}
     result = play(SETUP, variables=variables, **ACCESS)
     try:
-        assert result.returncode == 0, said(result)
+        assert result.returncode == 0, output(result)
         assert changed(result) > 0
         yield name
     finally:
@@ -72,7 +72,7 @@ def settings(prefix: str) -> dict[str, str]:
 @pytest.mark.parametrize("arguments", [pytest.param((), id="again"), pytest.param(("--check",), id="in check mode")])
 def test_a_second_time_changes_nothing(settings: dict[str, str], arguments: tuple[str, ...]) -> None:
     result = play(SETUP, *arguments, variables=settings, **ACCESS)
-    assert result.returncode == 0, said(result)
+    assert result.returncode == 0, output(result)
     assert changed(result) == 0
 
 
@@ -102,14 +102,14 @@ def test_what_awx_keeps_is_secret_and_off(prefix: str) -> None:
 
 
 def test_teardown_removes_exactly_what_was_made(prefix: str, settings: dict[str, str]) -> None:
-    """A copy that somebody made, with our description, and an inventory of theirs with one of our names stay."""
+    """A copy made by a user, with our description, and an inventory of a user with one of our names stay."""
     original = one("job_templates", f"{prefix} report")
     copy = api("POST", f"job_templates/{original['id']}/copy", {"name": f"{prefix} report of mine"})
     theirs = api("POST", "inventories", {"name": f"{prefix} local", "organization": one("organizations", "Default")["id"]})
     try:
         result = play(TEARDOWN, variables=settings | {"awx_environments": ["openshift", "kubernetes", "local"]}, **ACCESS)
-        assert result.returncode == 0, said(result)
-        assert f"inventory {prefix} local: not managed by this collection, remains." in said(result)
+        assert result.returncode == 0, output(result)
+        assert f"inventory {prefix} local: not managed by this collection, remains." in output(result)
         left = {
             kind: [found["name"] for found in api("GET", kind, name__startswith=prefix)["results"]]
             for kind in ("job_templates", "workflow_job_templates", "inventories", "projects", "credentials", "credential_types", "schedules")

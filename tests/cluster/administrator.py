@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an administrator does once, so that somebody with only the rights of files/kubernetes/rbac.yml can run the suite."""
+"""What an administrator does once, so that a user with only the permissions of files/kubernetes/rbac.yml can run the suite."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def operator(image: str) -> list[dict[str, Any]]:
 
 @contextmanager
 def prepared(cluster: Cluster, images: Mapping[str, str]) -> Iterator[dict[str, str]]:
-    """Apply the operator and the shipped roles, and give the environment of a controller that logs in with nothing but these.
+    """Apply the operator and the shipped roles, and return the environment of a controller that logs in with nothing but these.
 
     The environment is what an automation controller's credential for Kubernetes injects. All that was made goes afterwards.
     """

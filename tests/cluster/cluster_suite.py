@@ -31,13 +31,13 @@ CLUSTER_STEERING = ("KUBECONFIG", "NAMESPACE", "K6_POD_NAME", "MLFLOW_NAMESPACE"
 
 
 class ClusterSuite(Suite):
-    """One working directory whose playbooks work in the cluster of KUBECONFIG, as its user or as the one that `login` (K8S_AUTH_…) tells."""
+    """One working directory whose playbooks work in the cluster of KUBECONFIG, as its user or as the one of `login` (K8S_AUTH_…)."""
 
     def __init__(self, directory: Path, settings: Mapping[str, Any], login: Mapping[str, str] | None = None) -> None:
         super().__init__(directory)
         self.settings = dict(settings)
         self.login = login or {"K8S_AUTH_KUBECONFIG": os.environ["KUBECONFIG"]}
-        self._said_before = 0
+        self._output_before = 0
 
     def environment(self, extra: dict[str, str] | None = None) -> dict[str, str]:
         inherited = super().environment()
@@ -48,23 +48,23 @@ class ClusterSuite(Suite):
         return super().command(playbook, {**self.settings, **(variables or {})}, "-i", str(ROOT / "inventories" / "kubernetes"), *options)
 
     def start(self, playbook: str, variables: dict[str, Any] | None = None, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
-        self._said_before += len(self.said())
+        self._output_before += len(self.output())
         return super().start(playbook, variables, env)
 
-    def said(self) -> str:
-        """What the playbook that was started last has printed so far."""
+    def output(self) -> str:
+        """Return what the playbook that was started last has printed so far."""
         path = self.directory / "play.log"
-        return path.read_text(encoding="utf-8")[self._said_before :] if path.exists() else ""
+        return path.read_text(encoding="utf-8")[self._output_before :] if path.exists() else ""
 
     def wait_for_load(self, run_id: str, cell_id: str, requests: int = 50, limit_s: float = 300) -> dict[str, Any]:
         """Wait until a line of progress says that k6 of the cell has made some requests, and return its state.json."""
         deadline = time.monotonic() + limit_s
         while time.monotonic() < deadline:
-            seen = re.findall(rf"{re.escape(cell_id)}: .* (\d+) requests so far", self.said())
+            seen = re.findall(rf"{re.escape(cell_id)}: .* (\d+) requests so far", self.output())
             if seen and int(seen[-1]) >= requests:
                 return json.loads((self.results / run_id / "cells" / cell_id / "state.json").read_text(encoding="utf-8"))
             time.sleep(0.5)
-        raise AssertionError(f"cell {cell_id} made no load within {limit_s} s: {self.said()[-3000:]}")
+        raise AssertionError(f"cell {cell_id} made no load within {limit_s} s: {self.output()[-3000:]}")
 
 
 def settings_for(directory: Path, images: Mapping[str, str], prometheus: Mapping[str, str]) -> dict[str, Any]:

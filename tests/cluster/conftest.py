@@ -1,9 +1,9 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A real cluster: the node that `make test-cluster` makes, or the cluster of KUBECONFIG.
+"""A real cluster: the node that `make test-cluster` creates, or the cluster of KUBECONFIG.
 
-On a foreign cluster these variables tell what the node would: PERFSCALE_IMAGE_K6, _MLFLOW, _POSTGRESQL, … (images that it can pull),
+On another cluster these variables name what the node would: PERFSCALE_IMAGE_K6, _MLFLOW, _POSTGRESQL, … (images that it can pull),
 PERFSCALE_PROMETHEUS_URL and PERFSCALE_PROMETHEUS_CA. What cannot be done there is skipped with the reason.
 """
 
@@ -36,7 +36,7 @@ Played = subprocess.CompletedProcess[str]
 
 @pytest.fixture(scope="session")
 def kubeconfig() -> str:
-    """The file to log in with, with the rights of an administrator."""
+    """The file to log in with, with the permissions of an administrator."""
     path = os.environ.get("KUBECONFIG")
     if not path:
         pytest.skip("Cluster: KUBECONFIG is not set. Run `make test-cluster`, or set it.")
@@ -51,7 +51,7 @@ def cluster(kubeconfig: str) -> Cluster:
 
 @pytest.fixture(scope="session")
 def node(kubeconfig: str) -> layout.Layout:
-    """The node's places: its logs, its audit log, its programs. Only on the node made here."""
+    """The node's places: its logs, its audit log, its programs. Only on the node of `make test-cluster`."""
     if os.environ.get("PERFSCALE_NODE") != "1":
         pytest.skip("Node: this cluster was not made by `make cluster-up`, so its programs cannot be looked at or stopped")
     return layout.default()
@@ -86,7 +86,7 @@ def namespace(cluster: Cluster) -> Iterator[str]:
     """An empty namespace of the test's own."""
     name = f"test-{uuid.uuid4().hex[:8]}"
     cluster.request("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
-    # Pods need its service account. A controller makes it, which after an outage of the API server takes its time.
+    # Pods need its service account. A controller creates it, which after an outage of the API server takes its time.
     deadline = time.monotonic() + ACCOUNT_LIMIT_S
     while cluster.get(f"/api/v1/namespaces/{name}/serviceaccounts/default") is None:
         assert time.monotonic() < deadline, f"Namespace {name}: has no service account within {ACCOUNT_LIMIT_S} s"

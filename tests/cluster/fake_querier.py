@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A fake of the entry to OpenShift's monitoring: TLS, and a bearer token whose rights the API server is asked about; behind it the node's Prometheus.
+"""A fake of the entry to OpenShift's monitoring: TLS, and a bearer token whose permissions the API server is asked about; behind it the node's Prometheus.
 
-As the proxies before thanos-querier do: the web port wants rights on prometheuses/api in openshift-monitoring, the tenancy port
-wants the address to name a namespace, and rights on pods of metrics.k8s.io there. The verb follows the method, so a POST is a creation.
+As the proxies before thanos-querier do: the web port requires permissions on prometheuses/api in openshift-monitoring, the tenancy port
+requires a namespace in the query, and permissions on pods of metrics.k8s.io there. The verb follows the method, so a POST is a creation.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def querier(cluster: Cluster, prometheus: dict[str, str], address: str, certific
             self.wfile.write(text)
 
         def log_message(self, *_arguments: Any) -> None:
-            """Say nothing."""
+            """Print nothing."""
 
     for name in ("tls.crt", "tls.key"):
         file = directory / name

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The test cluster: `up` makes it, `down` removes it, `enter COMMAND…` runs a command inside its network, `test` runs the tests there.
+"""The test cluster: `up` creates it, `down` removes it, `enter COMMAND…` runs a command inside its network, `test` runs the tests there.
 
 `up` and `down` may be repeated. `test` makes the cluster, gives every further argument to pytest, and removes the cluster whatever happened;
 PERFSCALE_KEEP_CLUSTER=1 keeps it. With KUBECONFIG set, `test` uses that cluster and makes none.
@@ -43,7 +43,7 @@ def down(_arguments: list[str]) -> int:
 
 
 def enter(arguments: list[str]) -> int:
-    """Becomes a command inside the node's network, with its kubeconfig."""
+    """Become a command inside the node's network, with its kubeconfig."""
     places = layout.default()
     namespaces.enter(places)
     kubeconfig = str(places.kubeconfig)

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The whole job in a real cluster: the real MLflow with its real authorization, tenants as namespaces, k6 in a pod, both databases, both addresses.
 
-Somebody runs it who has the rights of files/kubernetes/rbac.yml and no others, logged in as an automation controller logs in. An administrator
+A user runs it who has the permissions of files/kubernetes/rbac.yml and no others, logged in as an automation controller logs in. An administrator
 installed the operator before.
 """
 
@@ -24,11 +24,11 @@ from fake_gateway import service
 ORDER = {"test_matrix_tenants": "1,3", "run_id": "sqlite"}
 # What these runs have no reason to use, and who does.
 ELSEWHERE = {
-    # tenants that are more than a level wants, or bound to other roles or accounts (test_rights)
+    # tenants that are more than a level wants, or bound to other roles or accounts (test_permissions)
     "patch namespaces",
     "patch rolebindings.rbac.authorization.k8s.io",
     "delete rolebindings.rbac.authorization.k8s.io",
-    # what an operator made that does not start (test_mlflow_server)
+    # what an operator created that does not start (test_mlflow_server)
     "list replicasets.apps in opendatahub",
     # API servers from Kubernetes 1.35 on, for the same request
     "create pods/exec in opendatahub",
@@ -51,7 +51,7 @@ def fixture_suite(cluster, images, prometheus, tmp_path_factory):
 
 @pytest.fixture(name="sqlite", scope="module")
 def fixture_sqlite(suite):
-    """The suite with SQLite, the Service as its target, and two tenant counts; with its output, which holds all that Ansible can tell."""
+    """The suite with SQLite, the Service as its target, and two tenant counts; with its output, which holds all that Ansible prints."""
     return suite, suite.play("full_suite", ORDER, "-vvvvv")
 
 
@@ -102,8 +102,8 @@ def test_the_record_says_what_was_measured(sqlite):
 
 
 def test_orchestration_asks_prometheus_once_for_each_query(sqlite):
-    said = sqlite[1].stdout
-    assert "Traceback" not in said
+    output = sqlite[1].stdout
+    assert "Traceback" not in output
     with (sqlite[0].results / "sqlite" / "cells" / "t1-c5-r1" / "metrics_1_concurrency_5.csv").open(encoding="utf-8") as stream:
         rows = list(csv.DictReader(line for line in stream if not line.startswith("#")))
     assert {"mlflow", "k6_benchmark"} <= {row["component"] for row in rows}
@@ -114,7 +114,7 @@ def test_a_later_run_uses_what_an_earlier_one_made(sqlite):
     again = suite.play("deploy", {"run_id": "gateway"}, env={"ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default"})
     assert again.returncode == 0
     changed = re.findall(r"TASK \[perfscale\.mlflow\.\w+ : ([^\]]+)\] \*+\n(?:.*\n)?changed: ", again.stdout)
-    # The directory of the run is written anew, and the Secret of the pod gets the fresh token.
+    # The directory of the run is written again, and the Secret of the pod gets the fresh token.
     assert [name for name in changed if not re.search(r"target\.json|Record|authorities|pod that loads", name)] == []
 
 
@@ -132,7 +132,7 @@ def test_no_token_is_anywhere(sqlite, cluster, node):
         assert secret not in json.dumps(cluster.items(path)), path
 
 
-def test_a_diagnosis_needs_no_other_rights(sqlite):
+def test_a_diagnosis_needs_no_other_permissions(sqlite):
     suite, _finished = sqlite
     assert suite.play("diagnose", {"run_id": "sqlite"}).returncode == 0
     found = {path.name: path.read_text(encoding="utf-8") for path in (suite.results / "sqlite" / "diagnosis").iterdir()}
@@ -180,7 +180,7 @@ def test_postgresql_with_two_replicas_and_both_databases_in_one_report(sqlite, s
 
 
 def test_teardown_removes_what_its_run_made_and_nothing_else(suite, cluster):
-    """Run last but one. The operator, which somebody else installed, stays too."""
+    """Run last but one. The operator, which this collection did not install, stays too."""
     with nothing_left(cluster, MADE_HERE):
         another = suite.play("teardown", {"run_id": "gateway"})
         assert another.returncode == 0
@@ -190,8 +190,8 @@ def test_teardown_removes_what_its_run_made_and_nothing_else(suite, cluster):
     assert cluster.get("/apis/apps/v1/namespaces/opendatahub/deployments/mlflow-operator-controller-manager")
 
 
-def test_the_runs_used_exactly_the_rights_that_they_have(suite, node):
-    """Against the audit log of the API server, over everything above."""
+def test_the_runs_used_exactly_the_permissions_that_they_have(suite, node):
+    """Compare with the audit log of the API server, over everything above."""
     used = used_permissions(node.audit_log.read_text(encoding="utf-8").splitlines(), administrator.USER)
     found = compare(granted_permissions(administrator.SHIPPED, {}), used)
     assert set(map(str, found["unused"])) - ELSEWHERE == set()

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A run whose generator is taken away in a cell, against a real MLflow in a pod: the cell is tried once more, and both attempts are recorded."""
+"""A run whose generator is taken away in a cell, against a real MLflow in a pod: the cell is retried once, and both attempts are recorded."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@
 """Jobs of an automation controller against a cluster: the load outlives the job that is cut, and the next one, in a fresh place, goes on.
 
 The tests stand in the order of the jobs and share one MLflow. Five jobs of one run are ended, each at another point: the first by its
-controller, since it is silent, the others by somebody who cancels them.
+controller, since it is silent, the others by a user who cancels them.
 """
 
 from __future__ import annotations
@@ -32,30 +32,30 @@ SILENCE_S = 8
 
 
 class Controller:
-    """Launches jobs that log in as their credential tells, and knows the place of results outside of them."""
+    """Launches jobs that log in with their credential, and knows the place of results outside of them."""
 
-    def __init__(self, settings, login, make_directory):
-        self.settings, self.login, self._make_directory = settings, login, make_directory
-        self.sink = make_directory("sink")
+    def __init__(self, settings, login, create_directory):
+        self.settings, self.login, self._create_directory = settings, login, create_directory
+        self.sink = create_directory("sink")
         self.jobs = []
 
     def launch(self, playbook, answers, with_sink=True, heartbeat_s=30, **more):
         sinks = [{"name": "shared", "kind": "directory", "path": str(self.sink)}] if with_sink else []
         variables = {**self.settings, "publish_sinks": sinks, "test_matrix_tenants": "1", "test_matrix_concurrency": "5", **answers}
         environment = {**self.login, "PERFSCALE_HEARTBEAT_S": str(heartbeat_s)}
-        directory = self._make_directory(f"job-{len(self.jobs) + 1}-")
+        directory = self._create_directory(f"job-{len(self.jobs) + 1}-")
         self.jobs.append(Job(directory, playbook, variables, environment, inventory="kubernetes", **more))
         return self.jobs[-1]
 
     def done(self):
-        """The cells whose records have reached the place of results, with their verdicts."""
+        """Return the cells whose records have reached the place of results, with their verdicts."""
         paths = {cell_id: self.sink / RUN / "cells" / cell_id / "cell.json" for cell_id in CELLS}
         return {cell_id: json.loads(path.read_text(encoding="utf-8"))["verdict"]["status"] for cell_id, path in paths.items() if path.exists()}
 
 
 @pytest.fixture(name="controller", scope="module")
 def fixture_controller(cluster, images, prometheus, tmp_path_factory):
-    """A controller whose jobs have the rights of the shipped roles alone; what they made goes at the end."""
+    """A controller whose jobs have the permissions of the shipped roles alone; what they created is deleted at the end."""
     settings = {**settings_for(tmp_path_factory.mktemp("operator"), images, prometheus), "mlflow_operator_manifests": []}
     with administrator.prepared(cluster, images) as login:
         controller = Controller(settings, login, tmp_path_factory.mktemp)
@@ -67,12 +67,12 @@ def fixture_controller(cluster, images, prometheus, tmp_path_factory):
 
 
 def until_loaded(job, cell_id):
-    """Wait until a line of progress tells of requests of the cell."""
+    """Wait until a line of progress reports requests of the cell."""
     job.until(f"load of {cell_id}", lambda: re.search(rf"{cell_id}: .* [1-9]\d* requests so far", job.output))
 
 
 def starts(job):
-    """The loads that a job started or attached to: whether attached, by cell."""
+    """Return the loads that a job started or attached to: whether attached, by cell."""
     done = [event["event_data"]["res"]["attempt"] for event in job.events() if event["event"] == "runner_on_ok" and event["event_data"]["task"] == STARTED]
     return {Path(attempt["directory"]).parents[1].name: attempt["attached"] for attempt in done if "cells" in Path(attempt["directory"]).parts}
 

@@ -14,7 +14,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.lease import acquire, leases_path, release
 
 
-def test_a_second_run_is_refused_until_the_first_gives_it_back(cluster: Cluster, namespace: str) -> None:
+def test_a_second_run_is_rejected_until_the_first_releases_the_lease(cluster: Cluster, namespace: str) -> None:
     held = acquire(cluster, namespace, "run-a", 600)
     assert acquire(cluster, namespace, "run-a", 900)["until"] > held["until"]
     with pytest.raises(ClusterError, match=rf"Lease {namespace}/perfscale-mlflow: held by run run-a until 20\d\d-.*Z, which may"):

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What real pods use, as the profile of clusters says, against what their kernel and their limits say; and the way to OpenShift's monitoring."""
+"""What real pods use according to the profile of clusters, compared with their kernel and their limits; and the way to OpenShift's monitoring."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ MIB = 2**20
 # A process that never rests uses what its limit leaves it: a tenth of a core, less on a machine that has no time for it.
 CORES = 0.1
 BUSY = "while true; do :; done"
-# Rests until it is told to, then takes memory until the kernel ends it; the second time it is as the others.
+# Rests until the test signals it, then takes memory until the kernel ends it; the second time it is as the others.
 GREEDY = f"if [ -e /state/killed ]; then {BUSY}; fi; until [ -e /state/go ]; do sleep 1; done; touch /state/killed; exec dd if=/dev/zero of=/dev/null bs=64M"
 ROLE = {
     "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "cluster-monitoring-view"},
@@ -77,16 +77,16 @@ def wait_for(what: str, is_so: Callable[[], Any], limit_s: float = LIMIT_S) -> A
 
 
 def seen(prometheus: dict[str, str], query: str) -> int:
-    """How many series Prometheus has of a query now."""
+    """Return how many series Prometheus has of a query now."""
     client = PrometheusClient(prometheus["url"], ca_file=prometheus["ca_file"] or None)
     return len(client.instant(query, time.time(), "seen")["result"])
 
 
 def cpu_seconds(cluster: Cluster, namespace: str, name: str) -> float:
-    """What the kernel has counted for the first process of a container, the shell that never rests."""
-    said = pod_exec.run(cluster, pod_exec.Container(namespace, name, "mlflow"), ["cat", "/proc/1/stat"])
-    assert said.code == 0, said.stderr
-    user, system = said.stdout.decode().rpartition(")")[2].split()[11:13]
+    """Return what the kernel has counted for the first process of a container, the shell that never rests."""
+    result = pod_exec.run(cluster, pod_exec.Container(namespace, name, "mlflow"), ["cat", "/proc/1/stat"])
+    assert result.code == 0, result.stderr
+    user, system = result.stdout.decode().rpartition(")")[2].split()[11:13]
     return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
@@ -157,7 +157,7 @@ def test_pods_are_measured_as_their_kernel_and_their_limits_say(
 
 @contextmanager
 def present(cluster: Cluster, path: str, manifest: dict[str, Any]) -> Iterator[None]:
-    """An object that exists while a test needs it."""
+    """Create an object that exists while a test needs it."""
     cluster.request("POST", path, manifest)
     try:
         yield
@@ -166,7 +166,7 @@ def present(cluster: Cluster, path: str, manifest: dict[str, Any]) -> Iterator[N
 
 
 def service(name: str, port: int, target: int) -> tuple[dict[str, Any], dict[str, Any]]:
-    """A Service without pods behind it, and where it leads instead: to a port of the node."""
+    """Return a Service without pods, and the EndpointSlice by which it leads to a port of the node."""
     behind = {
         "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "metadata": {"name": name, "labels": {"kubernetes.io/service-name": name}},
         "addressType": "IPv4", "ports": [{"name": "web", "port": target}], "endpoints": [{"addresses": [ADDRESS]}],
@@ -194,7 +194,7 @@ def test_openshifts_monitoring_is_found_trusted_and_asked(
     port: int,
     methods: set[str],
 ) -> None:
-    """The role makes its account, binds it, gets a token for it and the certificates, and is let in; without the binding it is told what is missing."""
+    """The role creates its account, binds it, gets a token and the certificates, and is admitted; without the binding it reports what is missing."""
     host = f"thanos-querier.{namespace}.svc"
     certificate = issue([host], 1)
     variables = {
@@ -213,7 +213,7 @@ def test_openshifts_monitoring_is_found_trusted_and_asked(
         if way == "route":
             routes(cluster, stack, namespace, host, certificate)
         else:
-            cluster.request("POST", f"{NAMESPACES}/{namespace}/configmaps", authorities("openshift-service-ca.crt", "service-ca.crt", certificate))
+            cluster.request("POST", f"{NAMESPACES}/{namespace}/configmaps", ca_config_map("openshift-service-ca.crt", "service-ca.crt", certificate))
         assert playbook("tests/prometheus/access.yml", variables).returncode == 0
         _check_openshift(asked, tmp_path, namespace, methods)
         again = playbook("tests/prometheus/access.yml", variables)
@@ -221,24 +221,24 @@ def test_openshifts_monitoring_is_found_trusted_and_asked(
         labels = cluster.request("GET", binding)["metadata"]["labels"]
         assert labels == {"app.kubernetes.io/managed-by": "perfscale.mlflow", "perfscale.mlflow/run-id": "run"}
         cluster.request("DELETE", binding)
-        refused = playbook("tests/prometheus/describe.yml", variables)
-        assert refused.returncode == 2
-        assert "token without permission to query (403)" in " ".join(refused.stdout.split())
+        rejected = playbook("tests/prometheus/describe.yml", variables)
+        assert rejected.returncode == 2
+        assert "token without permission to query (403)" in " ".join(rejected.stdout.split())
 
 
-def authorities(name: str, key: str, certificate: dict[str, bytes]) -> dict[str, Any]:
+def ca_config_map(name: str, key: str, certificate: dict[str, bytes]) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {key: certificate["ca.crt"].decode()}}
 
 
 def routes(cluster: Cluster, stack: ExitStack, namespace: str, host: str, certificate: dict[str, bytes]) -> None:
-    """A route that leads to the host, and the certificates of the router, where OpenShift keeps them."""
+    """Create a route that leads to the host, and the certificates of the router, where OpenShift keeps them."""
     stack.enter_context(present(cluster, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", ROUTES))
     path = f"/apis/route.openshift.io/v1/namespaces/{namespace}/routes"
     wait_for("Definition of routes", lambda: cluster.get(path) is not None)
     route = {"apiVersion": "route.openshift.io/v1", "kind": "Route", "metadata": {"name": "thanos-querier"}, "status": {"ingress": [{"host": host}]}}
     cluster.request("POST", path, route)
     stack.enter_context(present(cluster, NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "openshift-config-managed"}}))
-    cluster.request("POST", f"{NAMESPACES}/openshift-config-managed/configmaps", authorities("default-ingress-cert", "ca-bundle.crt", certificate))
+    cluster.request("POST", f"{NAMESPACES}/openshift-config-managed/configmaps", ca_config_map("default-ingress-cert", "ca-bundle.crt", certificate))
 
 
 def _check_openshift(asked: Querier, directory: Path, namespace: str, methods: set[str]) -> None:

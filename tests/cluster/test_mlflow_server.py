@@ -37,7 +37,7 @@ Deploy = Callable[..., Any]
 
 
 def seen(resource: dict[str, Any] | None) -> dict[str, Any] | None:
-    """A status as the table of the real operator writes it."""
+    """Return a status as the table of the real operator writes it."""
     found = (resource or {}).get("status") or {}
     if not found.get("conditions"):
         return None
@@ -50,12 +50,12 @@ def steps(name: str) -> list[dict[str, Any]]:
 
 
 class Watcher:
-    """Keeps each new status of the MLflow resource, in order."""
+    """Collects each new status of the MLflow resource, in order."""
 
     def __init__(self, cluster: Cluster) -> None:
         self.statuses: list[dict[str, Any]] = []
         self._cluster, self._stop = cluster, threading.Event()
-        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread = threading.Thread(target=self._watch, daemon=True)
 
     def __enter__(self) -> Watcher:
         self._thread.start()
@@ -65,7 +65,7 @@ class Watcher:
         self._stop.set()
         self._thread.join(10)
 
-    def _look(self) -> None:
+    def _watch(self) -> None:
         while not self._stop.wait(0.05):
             found = seen(self._cluster.get(RESOURCE))
             if found and self.statuses[-1:] != [found]:
@@ -79,7 +79,7 @@ def manifests_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def variables(images: dict[str, str], manifests_directory: Path, tmp_path: Path) -> dict[str, Any]:
-    """What a user of a small cluster says."""
+    """The variables of a user of a small cluster."""
     return {
         "test_matrix_run_dir": str(tmp_path / "run-b"),
         **{f"{role}_namespace": NAMESPACE for role in ("mlflow_operator", "postgresql", "mlflow_server")},
@@ -140,7 +140,7 @@ def changes(played: Any) -> str:
 
 
 @pytest.mark.parametrize(
-    ("name", "looks", "version"),
+    ("name", "states", "version"),
     [
         pytest.param(
             "create",
@@ -159,15 +159,15 @@ def changes(played: Any) -> str:
         pytest.param("migration_is_tried_again", [(status.Seen("failed", 15, 0, 0, False), False)], False, id="migration-is-tried-again"),
     ],
 )
-def test_the_fake_writes_the_status_of_the_real_operator(name: str, looks: list, version: bool) -> None:
-    """The table is what was seen of the real one; the fake's own steps are played against it."""
-    told, conditions = [], {"Migration": status.condition("Migration", "True", "MigrationSucceeded")} if version else {}
-    for look, migrated in looks:
-        for step in status.steps(look, 1, migrated):
+def test_the_fake_writes_the_status_of_the_real_operator(name: str, states: list, version: bool) -> None:
+    """Compare the statuses of the fake with those recorded from the real operator."""
+    reported, conditions = [], {"Migration": status.condition("Migration", "True", "MigrationSucceeded")} if version else {}
+    for state, migrated in states:
+        for step in status.steps(state, 1, migrated):
             conditions |= {entry["type"]: entry for entry in step}
             version = version or conditions["Migration"]["reason"] == "MigrationSucceeded"
-            told.append(seen({"status": {"conditions": list(conditions.values()), "version": "v" if version else ""}}))
-    assert told == steps(name)
+            reported.append(seen({"status": {"conditions": list(conditions.values()), "version": "v" if version else ""}}))
+    assert reported == steps(name)
 
 
 def test_check_mode_makes_nothing(cluster: Cluster, deploy: Deploy) -> None:
@@ -179,7 +179,7 @@ def test_sqlite_on_a_volume(cluster: Cluster, deploy: Deploy, variables: dict[st
     with Watcher(cluster) as watcher:
         assert deploy().returncode == 0
     expected = steps("create")
-    # Whoever looks every 50 ms may miss the step that lasts 4 ms.
+    # A watcher that polls every 50 ms may miss the step that lasts 4 ms.
     assert watcher.statuses in (expected, [*expected[:2], expected[3]])
     found = target(variables)
     assert found["mlflow"]["url"] == f"https://mlflow.{NAMESPACE}.svc:8443/mlflow"
@@ -221,19 +221,19 @@ def test_an_image_that_cannot_be_pulled_is_named(deploy: Deploy) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         pytest.param({"mlflow_server_replicas": 0}, "spec.replicas", id="replicas"),
         pytest.param({"mlflow_server_spec": {"backendStoreUriFrom": {"name": "a", "key": "b"}}}, "exactly one of backendStoreUri", id="two-stores"),
     ],
 )
-def test_what_the_schema_refuses_is_named(deploy: Deploy, change: dict[str, Any], said: str) -> None:
+def test_what_the_schema_rejects_is_named(deploy: Deploy, change: dict[str, Any], message: str) -> None:
     played = deploy(**change)
     assert played.returncode != 0
-    assert said in " ".join(played.stdout.split())
+    assert message in " ".join(played.stdout.split())
 
 
-def test_a_foreign_mlflow_is_used_as_it_is(cluster: Cluster, deploy: Deploy, remove: Deploy, variables: dict[str, Any]) -> None:
+def test_an_unmanaged_mlflow_is_used_as_it_is(cluster: Cluster, deploy: Deploy, remove: Deploy, variables: dict[str, Any]) -> None:
     assert deploy().returncode == 0
     labels = {"metadata": {"labels": {"app.kubernetes.io/managed-by": "somebody"}}}
     before = cluster.request("PATCH", RESOURCE, labels, content_type=MERGE_PATCH)
@@ -256,8 +256,8 @@ def test_a_foreign_mlflow_is_used_as_it_is(cluster: Cluster, deploy: Deploy, rem
 
 def test_teardown_removes_what_is_ours_and_nothing_else(cluster: Cluster, deploy: Deploy, remove: Deploy) -> None:
     assert deploy().returncode == 0
-    foreign = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "somebody-elses"}}
-    cluster.request("POST", f"{CORE}/configmaps", foreign)
+    unmanaged = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "somebody-elses"}}
+    cluster.request("POST", f"{CORE}/configmaps", unmanaged)
     played = remove()
     assert played.returncode == 0
     assert "stays: []" in played.stdout
@@ -280,14 +280,14 @@ def test_postgresql(cluster: Cluster, deploy: Deploy, variables: dict[str, Any])
 
 
 def test_two_replicas_on_a_database_that_is_already_there(cluster: Cluster, deploy: Deploy, variables: dict[str, Any]) -> None:
-    """The server of the test before is somebody else's for whoever is only told the Secret with its URI."""
+    """Use the server of the previous test as an unmanaged one: the role gets only the Secret with its URI."""
     uri = cluster.get(f"{CORE}/secrets/postgresql-credentials")["data"]["uri"]
     bare = base64.b64encode(b"postgresql" + base64.b64decode(uri)[len("postgresql+psycopg2") :]).decode()
     cluster.request("POST", f"{CORE}/secrets", {"metadata": {"name": "given"}, "data": {"uri": uri, "bare": bare}})
     given = {"mlflow_server_db_backend": "postgres", "postgresql_uri_secret": "given"}
-    refused = deploy(**given, postgresql_uri_key="bare")
-    assert refused.returncode != 0
-    assert "its bare does not begin with postgresql+DRIVER://" in " ".join(refused.stdout.split())
+    rejected = deploy(**given, postgresql_uri_key="bare")
+    assert rejected.returncode != 0
+    assert "its bare does not begin with postgresql+DRIVER://" in " ".join(rejected.stdout.split())
     assert deploy(**given, mlflow_server_replicas=2).returncode == 0
     found = target(variables)
     assert (found["database"]["kind"], found["database"]["owned"], found["factors"]["replicas"]) == ("postgres", False, 2)
@@ -303,7 +303,7 @@ def test_a_volume_that_stays_pending_is_named(deploy: Deploy, remove: Deploy) ->
     assert remove().returncode == 0
 
 
-def test_two_managers_are_refused(cluster: Cluster, deploy: Deploy, remove: Deploy) -> None:
+def test_two_managers_are_rejected(cluster: Cluster, deploy: Deploy, remove: Deploy) -> None:
     assert deploy().returncode == 0
     path = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/mlflow-operator-controller-manager"
     cluster.request("PATCH", path, {"metadata": {"labels": {"app.kubernetes.io/managed-by": "somebody"}}}, content_type=MERGE_PATCH)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The cluster itself: what every other test of this folder takes for granted."""
+"""The cluster itself: what every other test of this folder relies on."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ RESTRICTED = {"runAsNonRoot": True, "runAsUser": 12345, "seccompProfile": {"type
 
 
 def pod(name: str, image: str, script: str, **spec: Any) -> dict[str, Any]:
-    """The manifest of a pod that runs a shell script, with a volume of the claim `data` when `volumes` names it."""
+    """Return the manifest of a pod that runs a shell script, with a volume of the PersistentVolumeClaim `data` when `volumes` names it."""
     security = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
     container = {"name": "main", "image": image, "imagePullPolicy": "IfNotPresent", "command": ["sh", "-c", script], "securityContext": security}
     if "volumes" in spec:
@@ -37,7 +37,7 @@ def pod(name: str, image: str, script: str, **spec: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def run(cluster: Cluster, namespace: str, images: dict[str, str]) -> Callable[..., str]:
-    """Run a script in a pod without rights to its end and return what it printed."""
+    """Run a script in a pod without permissions to its end and return what it printed."""
 
     def run_script(name: str, script: str, **spec: Any) -> str:
         pods = f"/api/v1/namespaces/{namespace}/pods"
@@ -55,14 +55,14 @@ def run(cluster: Cluster, namespace: str, images: dict[str, str]) -> Callable[..
 
 @pytest.fixture
 def stranger(cluster: Cluster, kubeconfig: str, namespace: str) -> Cluster:
-    """Somebody who may do nothing: a service account without a binding."""
+    """A client without permissions: a service account without a binding."""
     accounts = f"/api/v1/namespaces/{namespace}/serviceaccounts"
     cluster.request("POST", accounts, {"metadata": {"name": "stranger"}})
     token = cluster.request("POST", f"{accounts}/stranger/token", {"spec": {"expirationSeconds": 600}})["status"]["token"]
     return connect({"host": cluster.host, "api_key": token, "ca_cert": cluster.configuration.ssl_ca_cert})
 
 
-def test_a_pod_without_rights_runs(run: Callable[..., str]) -> None:
+def test_a_pod_without_permissions_runs(run: Callable[..., str]) -> None:
     assert run("hello", "id -u; echo done").split() == ["12345", "done"]
 
 
@@ -76,16 +76,16 @@ def test_a_claim_is_bound_and_keeps_what_is_written(cluster: Cluster, namespace:
 
 def test_names_of_services_resolve_and_lead_somewhere(run: Callable[..., str]) -> None:
     """kube-proxy translates the service's address; the API server's answer to a stranger is a sign of life."""
-    said = run("asks", "nslookup kubernetes.default.svc.cluster.local; echo | nc -w 5 kubernetes.default.svc 443; echo code $?")
-    assert "10.202.0.1" in said or "Address" in said
-    assert "code 0" in said
+    output = run("asks", "nslookup kubernetes.default.svc.cluster.local; echo | nc -w 5 kubernetes.default.svc 443; echo code $?")
+    assert "10.202.0.1" in output or "Address" in output
+    assert "code 0" in output
 
 
 def test_names_of_services_resolve_for_the_controller(node: layout.Layout) -> None:
     assert socket.gethostbyname("kubernetes.default.svc.cluster.local") == socket.gethostbyname("kubernetes.default.svc")
 
 
-def test_rights_are_enforced(stranger: Cluster, namespace: str) -> None:
+def test_permissions_are_enforced(stranger: Cluster, namespace: str) -> None:
     with pytest.raises(ClusterError, match="403"):
         stranger.request("GET", f"/api/v1/namespaces/{namespace}/pods")
 

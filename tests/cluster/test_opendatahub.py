@@ -31,7 +31,7 @@ DASHBOARD = {"type": "DashboardReady", "status": "False", "reason": "DeploymentN
 
 @pytest.fixture(name="api", scope="module")
 def fixture_api(cluster: Cluster, node: object) -> Cluster:
-    """The cluster made here, whose API server reaches the webhook on loopback; nothing of Open Data Hub or OLM may be on it before."""
+    """The test cluster, whose API server reaches the webhook on loopback; nothing of Open Data Hub or OLM may be on it before."""
     for manifest in [*definitions("olm.yml"), *definitions("opendatahub.yml")]:
         if cluster.get(f"{CRDS}/{manifest['metadata']['name']}"):
             pytest.skip(f"{manifest['metadata']['name']} is there already: the fakes would disturb a real one")
@@ -55,11 +55,11 @@ def fixture_clean(api: Cluster) -> Iterator[None]:
 
 
 class Role:
-    """Runs entry points of the role as run-1; `changed` and `said` tell about the last run."""
+    """Runs entry points of the role as run-1; `changed` and `output` are those of the last run."""
 
     def __init__(self, playbook: Callable[..., subprocess.CompletedProcess[str]], run_dir: Path) -> None:
         self.playbook, self.run_dir = playbook, run_dir
-        self.changed, self.said = -1, ""
+        self.changed, self.output = -1, ""
 
     def __call__(self, entry: str = "main", fails: bool = False, **variables: Any) -> Role:
         given = {
@@ -74,15 +74,15 @@ class Role:
             **variables,
         }
         ran = self.playbook("tests/cluster/fake_opendatahub/role.yml", given)
-        self.said = ran.stdout
-        assert bool(ran.returncode) == fails, "\n".join(line for line in self.said.splitlines() if "ERROR" in line)
-        recap = re.search(r"changed=(\d+)", self.said)
+        self.output = ran.stdout
+        assert bool(ran.returncode) == fails, "\n".join(line for line in self.output.splitlines() if "ERROR" in line)
+        recap = re.search(r"changed=(\d+)", self.output)
         self.changed = int(recap[1]) if recap else -1
         return self
 
     def tells(self, *texts: str) -> None:
-        """Assert that the last run said something; its line breaks do not matter."""
-        flat = " ".join(self.said.split())
+        """Assert that the last run printed something; its line breaks do not matter."""
+        flat = " ".join(self.output.split())
         assert [text for text in texts if text not in flat] == []
 
     @property
@@ -98,7 +98,7 @@ def fixture_role(playbook: Callable[..., subprocess.CompletedProcess[str]], tmp_
 
 @pytest.fixture(name="olm")
 def fixture_olm(api: Cluster, request: pytest.FixtureRequest) -> Iterator[FakeOlm]:
-    """OLM with a catalog that offers Open Data Hub; a test's parameter sets how it plays."""
+    """OLM with a catalog that offers Open Data Hub; a test's parameter sets its behaviour."""
     fake = FakeOlm(api, **getattr(request, "param", {}))
     fake.make("/api/v1/namespaces", namespace(CATALOGS))
     fake.offer(CATALOGS)
@@ -107,20 +107,20 @@ def fixture_olm(api: Cluster, request: pytest.FixtureRequest) -> Iterator[FakeOl
 
 
 def dsc(api: Cluster, name: str = "default-dsc") -> dict[str, Any]:
-    """A DataScienceCluster, which must be there."""
+    """Return a DataScienceCluster, which must be there."""
     found = api.get(f"{DSCS}/{name}")
     assert found
     return found
 
 
 def labels(found: dict[str, Any] | None) -> dict[str, str]:
-    """The labels of an object, which must be there."""
+    """Return the labels of an object, which must be there."""
     assert found
     return {key: value for key, value in (found["metadata"].get("labels") or {}).items() if key in OURS}
 
 
 def existing(fake: FakeOpenDataHub, components: dict[str, str]) -> None:
-    """Make what a user has: a DSCInitialization and a DataScienceCluster under names of his own."""
+    """Create what a user has: a DSCInitialization and a DataScienceCluster under names of his own."""
     fake.make(DSCIS, {"apiVersion": "dscinitialization.opendatahub.io/v2", "kind": "DSCInitialization", "metadata": {"name": "mine"}, "spec": DSCI_SPEC})
     spec = {"components": {name: {"managementState": state} for name, state in components.items()}}
     fake.make(DSCS, {"apiVersion": "datasciencecluster.opendatahub.io/v2", "kind": "DataScienceCluster", "metadata": {"name": "mine"}, "spec": spec})
@@ -191,7 +191,7 @@ def test_a_failure_of_olm_ends_the_wait(olm: FakeOlm, role: Role) -> None:
     role.tells("Subscription opendatahub-operator: InstallPlanFailed=True (no rights)")
 
 
-def test_what_cannot_be_installed_is_refused_before_anything_is_made(api: Cluster, olm: FakeOlm, role: Role) -> None:
+def test_what_cannot_be_installed_is_rejected_before_anything_is_created(api: Cluster, olm: FakeOlm, role: Role) -> None:
     role(fails=True, opendatahub_channel="stable")
     role.tells("has no channel stable. Allowed for opendatahub_channel: fast-3 (default fast-3).")
     assert api.get(f"/api/v1/namespaces/{OPERATOR_NAMESPACE}") is None
@@ -204,7 +204,7 @@ def test_an_existing_data_science_cluster_is_adopted_and_put_back(api: Cluster, 
         until(lambda: odh.webhook.serves, "the webhook serves")
         existing(odh, {"ray": "Managed", "mlflowoperator": "Removed"})
         until(lambda: (dsc(api, "mine").get("status") or {}).get("phase") == "Ready", "the cluster of others is ready")
-        # From here on the first status after a change is late, so that the old one, Ready, is what the next look sees.
+        # From here on the first status after a change is late, so that the next reading sees the old one, Ready.
         odh.lag_s = 4
         role(opendatahub_use_olm=False)
         found = dsc(api, "mine")
@@ -254,7 +254,7 @@ def test_an_operator_that_never_reports_is_named_and_can_be_accepted(api: Cluste
 
 def test_what_the_operator_makes_itself_is_ours_with_it(api: Cluster, olm: FakeOlm, role: Role) -> None:
     made = {"apiVersion": "dscinitialization.opendatahub.io/v2", "kind": "DSCInitialization", "metadata": {"name": "own-dsci"}, "spec": DSCI_SPEC}
-    with FakeOpenDataHub(api, OPERATOR_NAMESPACE, makes=made):
+    with FakeOpenDataHub(api, OPERATOR_NAMESPACE, creates=made):
         role(opendatahub_dsci_grace_s=30)
         assert [found["metadata"]["name"] for found in api.items(DSCIS)] == ["own-dsci"]
         assert labels(api.items(DSCIS)[0]) == OURS

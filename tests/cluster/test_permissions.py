@@ -52,10 +52,10 @@ class Granted:
         self.cluster, self.namespace = cluster, namespace
         self.permissions = granted_permissions(SHIPPED, {"generator": namespace, "mlflow": namespace})
         cluster.request("POST", f"/api/v1/namespaces/{namespace}/serviceaccounts", {"metadata": {"name": CONTROLLER}})
-        self.paths = [self._make(copy.deepcopy(manifest), role, without) for manifest in SHIPPED if manifest["kind"] in PLURALS]
+        self.paths = [self._create(copy.deepcopy(manifest), role, without) for manifest in SHIPPED if manifest["kind"] in PLURALS]
         self.user = log_in(cluster, namespace, CONTROLLER, Path())
 
-    def _make(self, manifest: dict[str, Any], role: str, without: Permission | None) -> str:
+    def _create(self, manifest: dict[str, Any], role: str, without: Permission | None) -> str:
         metadata = manifest["metadata"]
         metadata["name"] = f"{self.namespace}-{metadata['name']}"
         place = ""
@@ -74,7 +74,7 @@ class Granted:
         return path
 
     def remove(self) -> None:
-        """Take the roles away again."""
+        """Delete the roles."""
         for path in reversed(self.paths):
             self.cluster.request("DELETE", path)
 
@@ -83,7 +83,7 @@ def test_with_the_shipped_roles_nothing_is_missing(cluster: Cluster, own: Own) -
     given = Granted(cluster, own.home, own.role)
     try:
         asked = [permission for permission in given.permissions if permission.verb != "bind"]
-        # The authorizer hears of new roles a moment later.
+        # The authorizer sees new roles a moment later.
         assert until("the roles count", lambda: not missing_permissions(given.user, asked, PARALLELISM), 20)
         assert permission_problems(given.user, cluster_facts(given.user)["user"], asked, "Ask.", PARALLELISM) == []
     finally:
@@ -108,13 +108,13 @@ def test_one_rule_less_is_named(cluster: Cluster, own: Own, without: Permission)
         given.remove()
 
 
-def test_somebody_without_rights_gets_one_sentence(cluster: Cluster, own: Own, kubeconfig: str) -> None:
+def test_a_user_without_permissions_gets_one_sentence(cluster: Cluster, own: Own, kubeconfig: str) -> None:
     user = log_in(cluster, own.home, "load", Path())
     arguments = {"host": user.host, "ca_cert": user.configuration.ssl_ca_cert, "rbac_file": str(FILE), "storage_class": ""}
     command = [str(Path(sys.executable).with_name("ansible")), "localhost", "-m", "perfscale.mlflow.cluster_preflight_info", "-a", json.dumps(arguments)]
     # A token does not belong into an argument list: the module takes it from the environment of its own process, as kubernetes.core does.
     token = user.configuration.api_key["authorization"].removeprefix("Bearer ")
-    said = subprocess.run(
+    output = subprocess.run(
         [*command, "-o"],
         cwd=ROOT,
         env={"PATH": str(Path(sys.executable).parent), "HOME": str(Path.home()), "K8S_AUTH_API_KEY": token, "ANSIBLE_NOCOLOR": "1"},
@@ -123,13 +123,13 @@ def test_somebody_without_rights_gets_one_sentence(cluster: Cluster, own: Own, k
         timeout=120,
         check=False,
     ).stdout
-    answer = json.loads(said.split("=>", 1)[1])
+    answer = json.loads(output.split("=>", 1)[1])
     assert len(answer["problems"]) == 1
     assert answer["problems"][0].startswith(f"Permissions of system:serviceaccount:{own.home}:load: ")
 
 
-def test_tenants_tokens_and_lease_use_exactly_their_rights(cluster: Cluster, own: Own, node: Any) -> None:
-    """The whole suite is held against the audit log in the same way."""
+def test_tenants_tokens_and_lease_use_exactly_their_permissions(cluster: Cluster, own: Own, node: Any) -> None:
+    """Compare with the audit log, as for the whole suite."""
     given = Granted(cluster, own.home, own.role)
     try:
         parts = ("tenants", "tenant_accounts", "teardown")

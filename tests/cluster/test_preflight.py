@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Preflight against a real cluster: every problem at once, within its time, and nothing is made."""
+"""Preflight against a real cluster: every problem at once, within its time, and nothing is created."""
 
 from __future__ import annotations
 
@@ -58,9 +58,9 @@ def test_every_problem_comes_at_once_and_in_time(cluster: Cluster, playbook: Cal
         seconds = time.monotonic() - started
     finally:
         cluster.request("DELETE", f"{crds}/{CRD['metadata']['name']}")
-    said = " ".join(played.stdout.split())
+    output = " ".join(played.stdout.split())
     assert played.returncode != 0
-    assert "7 problems before anything was started" in said
+    assert "7 problems before anything was started" in output
     for part in (
         "older than 9.9",
         "CRD nothings.perfscale.example: not installed. Install it.",
@@ -70,7 +70,7 @@ def test_every_problem_comes_at_once_and_in_time(cluster: Cluster, playbook: Cal
         f"Lease {namespace}/perfscale-mlflow: held by run another until",
         "Prometheus http://127.0.0.1:1: cannot be reached",
     ):
-        assert part in said
+        assert part in output
     assert seconds < LIMIT_S, "ansible-playbook included"
     assert cluster.items(f"/api/v1/namespaces/{namespace}/configmaps", "app.kubernetes.io/managed-by=perfscale.mlflow") == []
 
@@ -79,7 +79,7 @@ def test_every_problem_comes_at_once_and_in_time(cluster: Cluster, playbook: Cal
     ("kubeconfig", "part"),
     [
         pytest.param(None, "Kubernetes: no usable configuration", id="none"),
-        pytest.param("https://127.0.0.1:1", "the API server https://127.0.0.1:1 does not respond", id="nobody-there"),
+        pytest.param("https://127.0.0.1:1", "the API server https://127.0.0.1:1 does not respond", id="not-reachable"),
     ],
 )
 def test_a_wrong_kubeconfig_is_one_problem(playbook: Callable[..., Any], tmp_path: Path, kubeconfig: str | None, part: str) -> None:
@@ -92,7 +92,7 @@ def test_a_wrong_kubeconfig_is_one_problem(playbook: Callable[..., Any], tmp_pat
         )
     variables = {"deploy_environment": "kubernetes", "results_dir": str(tmp_path / "results")}
     played = playbook("preflight", variables, env={"K8S_AUTH_KUBECONFIG": str(file), "KUBECONFIG": str(file)})
-    said = " ".join(played.stdout.split())
+    output = " ".join(played.stdout.split())
     assert played.returncode != 0
-    assert "1 problem before anything was started" in said
-    assert part in said
+    assert "1 problem before anything was started" in output
+    assert part in output

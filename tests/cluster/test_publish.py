@@ -39,7 +39,7 @@ def settings(namespace):
 
 @pytest.fixture
 def sink(cluster, namespace, images, kubeconfig, settings):
-    """Make the sink in a namespace that admits only restricted pods; any user id will do."""
+    """Create the sink in a namespace that admits only restricted pods; any user id will do."""
     labels = {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}}
     cluster.request("PATCH", f"/api/v1/namespaces/{namespace}", body=labels, content_type="application/merge-patch+json")
     pod = {"image": images["k6"], "run_as_user": str(USER), "fs_group": str(USER)}
@@ -95,7 +95,7 @@ def test_a_pod_that_was_deleted_is_made_again(cluster, namespace, run, sink):
         pytest.param({"storage_class": "nothing", "timeout_s": 6}, r"did not start within \d+ s \(.*unbound immediate", id="no storage class"),
     ],
 )
-def test_what_keeps_the_volume_away_is_told(run, sink, changes, words):
+def test_what_keeps_the_volume_away_is_reported(run, sink, changes, words):
     volume = sink(**changes)
     problem = publish(run, [volume], lambda path: None, SCHEMAS)["problems"][0]
     assert re.search(words, problem), problem

@@ -39,13 +39,13 @@ def reasons(record):
     return " ".join(record["verdict"]["reasons"])
 
 
-def test_a_killed_controller_loses_no_cell_and_a_second_run_is_refused(stack):
+def test_a_killed_controller_loses_no_cell_and_a_second_run_is_rejected(stack):
     playing = stack.start("full_suite", {**ONE, "run_id": "killed"})
     state = stack.wait_for_load("killed", CELL)
     for playbook in ("preflight", "deploy"):
-        refused = stack.play(playbook, {"run_id": "other"})
-        assert refused.returncode != 0
-        assert "held by run killed until" in " ".join(refused.stdout.split())
+        rejected = stack.play(playbook, {"run_id": "other"})
+        assert rejected.returncode != 0
+        assert "held by run killed until" in " ".join(rejected.stdout.split())
     os.killpg(playing.pid, signal.SIGKILL)
     playing.wait(timeout=60)
     assert stack.play("run_matrix", {**ONE, "run_id": "killed"}).returncode == 0
@@ -66,7 +66,7 @@ def test_a_killed_mlflow_breaks_the_cell_and_says_so(stack, cluster):
     assert "MLflow ended or restarted inside the window" in reasons(cell)
     assert cell["total"]["failed"] > 0
     assert cell["attempts"][-1]["n"] == 1
-    assert "Traceback" not in stack.said()
+    assert "Traceback" not in stack.output()
 
 
 def test_an_api_server_that_is_gone_for_a_minute_costs_no_sample(stack, node):
@@ -77,7 +77,7 @@ def test_an_api_server_that_is_gone_for_a_minute_costs_no_sample(stack, node):
         time.sleep(OUTAGE_S)
     playing.wait(timeout=300)
     cell = stack.cell(CELL, "outage")
-    assert "not reachable, which the load does not need" in stack.said()
+    assert "not reachable, which the load does not need" in stack.output()
     assert [entry["n"] for entry in cell["attempts"]] == [1]
     assert cell["window"]["end"] - cell["window"]["start"] == pytest.approx(75, abs=0.5)
     assert cell["notes"]["partial"] is None
@@ -88,7 +88,7 @@ def test_an_api_server_that_is_gone_for_a_minute_costs_no_sample(stack, node):
 
 @pytest.fixture(name="bound_token")
 def fixture_bound_token(cluster):
-    """A token of somebody's own account that may use every tenant, and what ends it: the Secret that it is bound to."""
+    """A token of another account that may use every tenant, and what ends it: the Secret that it is bound to."""
     cluster.request("POST", f"{NAMESPACE}/serviceaccounts", {"metadata": {"name": "own"}})
     secret = cluster.request("POST", f"{NAMESPACE}/secrets", {"metadata": {"name": "bound"}})
     role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": INTEGRATION}
@@ -109,15 +109,15 @@ def test_a_token_that_ends_in_a_cell_is_counted_by_status(stack, cluster, bound_
     # Users whose requests fail wait, so that only a few of all requests failed.
     assert cell["verdict"]["status"] == "invalid"
     assert "outage_share" in reasons(cell)
-    assert bound_token.split(".")[2] not in stack.said()
+    assert bound_token.split(".")[2] not in stack.output()
 
 
 def test_a_prometheus_that_is_down_is_named_before_anything_is_made(stack):
-    refused = stack.play("full_suite", {**ONE, "run_id": "blind", "monitoring_prometheus_url": "https://10.200.0.1:9"})
-    assert refused.returncode != 0
-    assert "Prometheus" in refused.stdout
-    assert "10.200.0.1:9" in refused.stdout
-    assert "Traceback" not in refused.stdout
+    rejected = stack.play("full_suite", {**ONE, "run_id": "blind", "monitoring_prometheus_url": "https://10.200.0.1:9"})
+    assert rejected.returncode != 0
+    assert "Prometheus" in rejected.stdout
+    assert "10.200.0.1:9" in rejected.stdout
+    assert "Traceback" not in rejected.stdout
     assert not (stack.results / "blind" / "target.json").exists()
 
 

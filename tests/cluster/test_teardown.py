@@ -29,8 +29,8 @@ def own(cluster: Cluster, namespace: str) -> Iterator[Own]:
         yield names
 
 
-def make(cluster: Cluster, path: str, name: str, run_id: str | None, **parts: object) -> None:
-    """Make an object, ours if a run is named."""
+def create(cluster: Cluster, path: str, name: str, run_id: str | None, **parts: object) -> None:
+    """Create an object, ours if a run is named."""
     metadata = {"name": name, "labels": ownership.labels(run_id) if run_id else {}, **parts.pop("metadata", {})}  # type: ignore[dict-item]
     cluster.request("POST", path, {"metadata": metadata, **parts})
 
@@ -39,15 +39,15 @@ def test_exactly_the_run_goes(cluster: Cluster, own: Own) -> None:
     home = f"{NS}/{own.home}"
     ensure_tenants(cluster, own.spec(3), PARALLELISM)
     acquire(cluster, own.home, own.run_id, 600)
-    for name, run_id in (("ours", own.run_id), ("another-runs", "run-of-somebody"), ("foreign", None)):
-        make(cluster, f"{home}/configmaps", name, run_id)
-        make(cluster, f"{home}/secrets", name, run_id)
-    stranger = f"{own.prefix}foreign"
-    make(cluster, NS, stranger, None)
+    for name, run_id in (("ours", own.run_id), ("another-runs", "run-of-somebody"), ("unmanaged", None)):
+        create(cluster, f"{home}/configmaps", name, run_id)
+        create(cluster, f"{home}/secrets", name, run_id)
+    stranger = f"{own.prefix}unmanaged"
+    create(cluster, NS, stranger, None)
     try:
-        told = tear_down(cluster, own.run_id, [own.home], selector=own.selector, parallelism=PARALLELISM, check_mode=True)
+        planned = tear_down(cluster, own.run_id, [own.home], selector=own.selector, parallelism=PARALLELISM, check_mode=True)
         done = tear_down(cluster, own.run_id, [own.home], selector=own.selector, parallelism=PARALLELISM)
-        assert done["deleted"] == told["deleted"]
+        assert done["deleted"] == planned["deleted"]
         assert done["remaining"] == []
         other = "created by run run-of-somebody"
         assert [entry for entry in done["others"] if own.home in entry["object"]] == [
@@ -58,7 +58,7 @@ def test_exactly_the_run_goes(cluster: Cluster, own: Own) -> None:
         assert len(done["deleted"]["Namespace"]) == 3
         assert not any(cluster.get(f"{NS}/{own.prefix}{number}") for number in (1, 2, 3))
         assert cluster.get(f"{NS}/{stranger}")
-        assert cluster.get(f"{home}/configmaps/foreign")
+        assert cluster.get(f"{home}/configmaps/unmanaged")
         assert cluster.get(f"{home}/secrets/another-runs")
         assert not any(tear_down(cluster, own.run_id, [own.home], selector=own.selector)["deleted"].values())
     finally:
@@ -96,7 +96,7 @@ def test_a_namespace_with_unmanaged_objects_stays(cluster: Cluster, own: Own) ->
     for tenant, kind in tenants.items():
         root, plural, parts = OF_A_COLLEAGUE[kind]
         until(f"account of {tenant}", lambda tenant=tenant: cluster.get(f"{NS}/{tenant}/serviceaccounts/default"))
-        make(cluster, f"{root}/namespaces/{tenant}/{plural}", "colleague", None, **copy.deepcopy(parts))
+        create(cluster, f"{root}/namespaces/{tenant}/{plural}", "colleague", None, **copy.deepcopy(parts))
     done = tear_down(cluster, own.run_id, [own.home], selector=own.selector, parallelism=PARALLELISM)
     assert done["deleted"]["Namespace"] == [f"{own.prefix}{len(OF_A_COLLEAGUE) + 1}"]
     assert cluster.get(f"{NS}/{own.prefix}{len(OF_A_COLLEAGUE) + 1}") is None
@@ -112,7 +112,7 @@ def test_a_namespace_with_unmanaged_objects_stays(cluster: Cluster, own: Own) ->
 
 
 def test_what_may_not_be_listed_keeps_a_namespace(cluster: Cluster, own: Own, tmp_path: Path) -> None:
-    """Somebody who may delete namespaces and see nothing in them deletes none."""
+    """An account that may delete namespaces but see nothing in them deletes none."""
     rules = [{"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get", "list", "delete", "patch"]}]
     name = f"{own.home}-blind"
     cluster.request("POST", f"{RBAC}/clusterroles", {"metadata": {"name": name}, "rules": rules})
@@ -134,9 +134,9 @@ def test_what_may_not_be_listed_keeps_a_namespace(cluster: Cluster, own: Own, tm
 
 def test_what_stays_is_named_with_its_reason(cluster: Cluster, own: Own) -> None:
     home = f"{NS}/{own.home}"
-    make(cluster, f"{home}/configmaps", "held", own.run_id, metadata={"finalizers": ["perfscale.mlflow/test"]})
+    create(cluster, f"{home}/configmaps", "held", own.run_id, metadata={"finalizers": ["perfscale.mlflow/test"]})
     ensure_tenants(cluster, own.spec(1), PARALLELISM)
-    make(cluster, f"{NS}/{own.prefix}1/configmaps", "held", own.run_id, metadata={"finalizers": ["perfscale.mlflow/test"]})
+    create(cluster, f"{NS}/{own.prefix}1/configmaps", "held", own.run_id, metadata={"finalizers": ["perfscale.mlflow/test"]})
     done = tear_down(cluster, own.run_id, [own.home], selector=own.selector, parallelism=PARALLELISM, timeout_s=8)
     why = {entry["object"]: entry["why"] for entry in done["remaining"]}
     assert why[f"ConfigMap {own.home}/held"] == "waits for its finalizers perfscale.mlflow/test"

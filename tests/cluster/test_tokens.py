@@ -43,7 +43,7 @@ def test_a_token_ends_with_the_secret_that_it_is_bound_to(cluster: Cluster, acco
     assert cluster_facts(user)["user"].endswith(":load")
     cluster.request("DELETE", f"{secrets}/bound")
 
-    def is_refused() -> bool:
+    def is_rejected() -> bool:
         try:
             cluster_facts(user)
         except ClusterError as error:
@@ -51,7 +51,7 @@ def test_a_token_ends_with_the_secret_that_it_is_bound_to(cluster: Cluster, acco
         return False
 
     # The API server keeps a good answer about a token for ten seconds.
-    assert until("the token ends", is_refused, 30)
+    assert until("the token ends", is_rejected, 30)
 
 
 def test_an_account_that_is_not_there_is_named(cluster: Cluster, account: str) -> None:

@@ -43,7 +43,7 @@ def test_tenants_come_once_go_out_of_sight_and_come_back(cluster: Cluster, own: 
     assert len(ensure_tenants(cluster, own.spec(20), PARALLELISM)["selected"]) == 15
 
 
-def test_rights_change_with_the_subjects(cluster: Cluster, own: Own) -> None:
+def test_permissions_change_with_the_subjects(cluster: Cluster, own: Own) -> None:
     ensure_tenants(cluster, own.spec(2), PARALLELISM)
     done = ensure_tenants(cluster, own.spec(2, own="load"), PARALLELISM)
     assert (done["accounts"], done["bindings"]) == (2, 2)
@@ -51,7 +51,7 @@ def test_rights_change_with_the_subjects(cluster: Cluster, own: Own) -> None:
     assert [(subject["namespace"], subject["name"]) for subject in binding["subjects"]] == [(own.home, "load"), (f"{own.prefix}1", "load")]
 
 
-def test_a_foreign_namespace_is_refused_or_adopted_and_survives(cluster: Cluster, own: Own) -> None:
+def test_an_unmanaged_namespace_is_rejected_or_adopted_and_survives(cluster: Cluster, own: Own) -> None:
     name = f"{own.prefix}2"
     cluster.request("POST", NS, {"metadata": {"name": name, "labels": {"team": "x"}}})
     try:
@@ -82,18 +82,18 @@ def test_a_namespace_that_is_being_deleted_is_waited_for_with_a_limit(cluster: C
 
 
 class Role:
-    """Runs entry points of the role; `said` is what the last one left."""
+    """Runs entry points of the role; `output` is what the last one left."""
 
     def __init__(self, playbook: Callable[..., Any], own: Own, url: str, directory: Path) -> None:
         self.playbook, self.own, self.url, self.directory = playbook, own, url, directory
-        self.said: dict[str, Any] = {}
+        self.output: dict[str, Any] = {}
 
     def __call__(self, entry: str = "main", **variables: Any) -> Any:
         token_file = str(self.directory / "load.token")
         target = {"mlflow": {"url": self.url, "token_file": token_file, "ca_file": None, "tls_verify": True, "workspace_backend": "namespace"}}
         given = {
             "entry": entry,
-            "said_file": str(self.directory / "said.json"),
+            "output_file": str(self.directory / "output.json"),
             "workspaces_target": target,
             "workspaces_prefix": self.own.prefix,
             "workspaces_run_id": self.own.run_id,
@@ -108,7 +108,7 @@ class Role:
             **variables,
         }
         played = self.playbook("tests/cluster/tenants/role_workspaces.yml", given)
-        self.said = json.loads((self.directory / "said.json").read_text()) if played.returncode == 0 else {}
+        self.output = json.loads((self.directory / "output.json").read_text()) if played.returncode == 0 else {}
         return played
 
 
@@ -122,29 +122,29 @@ def role(cluster: Cluster, own: Own, images: dict[str, str], playbook: Callable[
 def test_the_role_from_identity_to_teardown(cluster: Cluster, own: Own, role: Role, tmp_path: Path) -> None:
     tenants = [f"{own.prefix}{number}" for number in (1, 2, 3)]
     assert role("identity").returncode == 0
-    assert role.said["tokens"]["token_file"] == str(tmp_path / "load.token")
-    assert role.said["tokens"]["token_map_file"] is None
+    assert role.output["tokens"]["token_file"] == str(tmp_path / "load.token")
+    assert role.output["tokens"]["token_map_file"] is None
     assert (tmp_path / "load.token").stat().st_mode & 0o777 == 0o600
 
     assert role(workspaces_count=3).returncode == 0
-    assert role.said["result"]["created"] == tenants
-    assert role.said["result"]["extra"] == []
-    assert role.said["result"]["ready"]
+    assert role.output["result"]["created"] == tenants
+    assert role.output["result"]["extra"] == []
+    assert role.output["result"]["ready"]
     again = role(workspaces_count=3)
     assert again.returncode == 0, "only the test's own file changes"
     assert "changed=1 " in again.stdout, "only the test's own file changes"
-    assert role.said["result"]["created"] == []
-    assert role.said["result"]["existing"] == tenants
+    assert role.output["result"]["created"] == []
+    assert role.output["result"]["existing"] == tenants
 
     assert role(workspaces_count=1).returncode == 0
-    assert role.said["result"]["extra"] == [], "MLflow shows exactly the tenants of the level"
+    assert role.output["result"]["extra"] == [], "MLflow shows exactly the tenants of the level"
 
     assert role(workspaces_count=3, workspaces_token_mode="per_tenant").returncode == 0
     tokens = json.loads((tmp_path / "load_tokens.json").read_text())
     assert sorted(tokens) == tenants
     assert (tmp_path / "load_tokens.json").stat().st_mode & 0o777 == 0o600
 
-    # One tenant in which the load has no rights: MLflow does not show it, and the role says so.
+    # One tenant in which the load has no permissions: MLflow does not show it, and the role reports it.
     cluster.request("DELETE", f"{RBAC}/namespaces/{tenants[1]}/rolebindings/perfscale-mlflow-{own.role}")
     client = MlflowClient(role.url, token_file=str(tmp_path / "load.token"))
     until("MLflow's kept decision ends", lambda: tenants[1] not in list_workspaces(client))

@@ -108,7 +108,7 @@ class FakeApiServer:
         return self._all(path, query) if method == "GET" and self._is_collection(path) else _status(404, "NotFound", f"{path} not found")
 
     def _served(self) -> set[tuple[str, str]]:
-        """The API root and the plural of every namespaced kind that has an object."""
+        """Return the API root and the plural of every namespaced kind that has an object."""
         found = (_NAMESPACED.fullmatch(collection) for collection, _name in self.objects)
         return {(match["root"], match["plural"]) for match in found if match}
 
@@ -144,12 +144,12 @@ class FakeApiServer:
 
 
 def _resource(plural: str) -> dict[str, Any]:
-    """A kind as discovery shows it; its name is made of the plural, which is all that is known of it here."""
+    """Return a kind as discovery shows it; its name is made of the plural, which is all that is known of it here."""
     return {"name": plural, "kind": plural.removesuffix("s").capitalize(), "namespaced": True, "verbs": ["create", "delete", "get", "list", "patch"]}
 
 
 def _matches(path: str, collection: str) -> bool:
-    """A collection over all namespaces holds those of each one."""
+    """Return whether a path belongs to a collection; one over all namespaces holds those of each."""
     if path == collection:
         return True
     whole, single = _CLUSTER.fullmatch(path), _NAMESPACED.fullmatch(collection)

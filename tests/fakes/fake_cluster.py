@@ -59,7 +59,7 @@ class FakeCluster:
 
     @staticmethod
     def _is_in(where: str, collection: str) -> bool:
-        """A collection of all namespaces, as in /apis/group/version/plural."""
+        """Return whether a path belongs to a collection of all namespaces, as in /apis/group/version/plural."""
         root, plural = collection.rsplit("/", 1)
         return where.startswith(f"{root}/namespaces/") and where.split("/")[-2] == plural
 

@@ -63,7 +63,7 @@ class FakeExec:
 
     @staticmethod
     def _payload(stream: Any) -> bytes:
-        """The data of one masked frame without its channel."""
+        """Return the data of one masked frame without its channel."""
         _first, second = stream.read(2)
         length = second & 127
         if length == 126:

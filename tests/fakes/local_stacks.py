@@ -18,7 +18,7 @@ import psutil
 
 ROOT = Path(__file__).resolve().parents[2]
 PLAYBOOK_LIMIT_S = 600
-# What would steer the role from outside.
+# Variables that would change the role from outside.
 STEERING = ("MLFLOW_URL", "MLFLOW_TOKEN", "DB_BACKEND", "RESULTS_DIR", "PROMETHEUS_URL", "PROMETHEUS_TOKEN_FILE")
 
 
@@ -31,7 +31,7 @@ class Stack:
         self.env: dict[str, str] = {}
 
     def play(self, playbook: str | Path, **variables: Any) -> subprocess.CompletedProcess[str]:
-        """Run a playbook to its end; pytest shows what it problem when the test fails."""
+        """Run a playbook to its end; pytest shows its output when the test fails."""
         path = playbook if isinstance(playbook, Path) else ROOT / "playbooks" / f"{playbook}.yml"
         inherited = {key: value for key, value in os.environ.items() if key not in STEERING}
         # The recap of the default callback counts the changes.
@@ -76,6 +76,6 @@ class Stack:
 
 
 def fetch(url: str, **query: str) -> Any:
-    """Return the JSON that a URL responses."""
+    """Return the JSON document at a URL."""
     with urllib.request.urlopen(f"{url}?{urllib.parse.urlencode(query)}", timeout=10) as response:
         return json.load(response)

@@ -26,23 +26,23 @@ REQUEST = Request(
 
 
 def named(name: str, labels: dict[str, str] | None = None, **rest: Any) -> dict[str, Any]:
-    """An object with a name, labels and any other fields."""
+    """Return an object with a name, labels and any other fields."""
     metadata = {"name": name, "labels": labels or {}, **rest.pop("metadata", {})}
     return {"metadata": metadata, **rest}
 
 
 def condition(kind: str, status: str = "True", **rest: str) -> dict[str, str]:
-    """One condition."""
+    """Return one condition."""
     return {"type": kind, "status": status, **rest}
 
 
 def available(name: str, status: str = "True") -> dict[str, Any]:
-    """A Deployment."""
+    """Return a Deployment."""
     return named(name, status={"conditions": [condition("Available", status)]})
 
 
 def crd(name: str, versions: tuple[str, ...] = ("v1", "v2"), established: str = "True", key: str = "mlflowoperator") -> dict[str, Any]:
-    """A CRD whose versions have a component."""
+    """Return a CRD whose versions have a component."""
     schema: dict[str, Any] = {key: {}}
     for step in ("properties", "components", "properties", "spec", "properties", "openAPIV3Schema"):
         schema = {step: schema}
@@ -51,7 +51,7 @@ def crd(name: str, versions: tuple[str, ...] = ("v1", "v2"), established: str = 
 
 
 def subscription(installed: str = CSV, current: str = CSV, labels: dict[str, str] | None = None, approval: str = "Automatic", **status: Any) -> dict[str, Any]:
-    """A Subscription of the operator."""
+    """Return a Subscription of the operator."""
     return named(
         "opendatahub-operator",
         OURS if labels is None else labels,
@@ -62,7 +62,7 @@ def subscription(installed: str = CSV, current: str = CSV, labels: dict[str, str
 
 
 def csv(name: str = CSV, phase: str = "Succeeded", **status: str) -> dict[str, Any]:
-    """A ClusterServiceVersion that owns the CRDs of Open Data Hub."""
+    """Return a ClusterServiceVersion that owns the CRDs of Open Data Hub."""
     owned = [{"kind": "DataScienceCluster"}, {"kind": "DSCInitialization"}]
     install = {"spec": {"deployments": [{"name": "opendatahub-operator-controller-manager"}]}}
     spec = {"version": name.rpartition(".v")[2], "customresourcedefinitions": {"owned": owned}, "install": install}
@@ -70,18 +70,18 @@ def csv(name: str = CSV, phase: str = "Succeeded", **status: str) -> dict[str, A
 
 
 def plan(*names: str, approved: bool = False, **status: Any) -> dict[str, Any]:
-    """An InstallPlan."""
+    """Return an InstallPlan."""
     return named("install-abc", spec={"approved": approved, "clusterServiceVersionNames": list(names)}, status=status)
 
 
 def package(*channels: str, entries: tuple[str, ...] = (CSV,)) -> dict[str, Any]:
-    """A PackageManifest of a catalog."""
+    """Return a PackageManifest of a catalog."""
     offered = [{"name": channel, "entries": [{"name": entry} for entry in entries]} for channel in channels]
     return named("opendatahub-operator", status={"catalogSource": "community-operators", "defaultChannel": "fast", "channels": offered})
 
 
 def dsci(step: int = -1, labels: dict[str, str] | None = None, namespace: str = "opendatahub") -> dict[str, Any]:
-    """A DSCInitialization at a step of its creation."""
+    """Return a DSCInitialization at a step of its creation."""
     return named("default-dsci", labels, spec={"applicationsNamespace": namespace}, status=OBSERVED["DSCInitialization"]["created"][step]["status"])
 
 
@@ -97,7 +97,7 @@ def dsc(
     more: tuple[dict[str, str], ...] = (),
     provisioned: int | None = None,
 ) -> dict[str, Any]:
-    """A DataScienceCluster: its requested state, and how far its status is."""
+    """Return a DataScienceCluster: its requested state, and how far its status is."""
     status = dict(OBSERVED["DataScienceCluster"][steps][step]["status"])
     observed_generation = {"observedGeneration": provisioned} if provisioned else {}
     status["conditions"] = [{**entry, **(observed_generation if entry["type"] == "ProvisioningSucceeded" else {})} for entry in (*status["conditions"], *more)]
@@ -109,13 +109,13 @@ def dsc(
 
 
 def mlflow_operator(step: int | None = -1, **metadata: Any) -> dict[str, Any]:
-    """The MLflowOperator, without a status if no step is named."""
+    """Return the MLflowOperator, without a status if no step is named."""
     status = {} if step is None else OBSERVED["MLflowOperator"]["created"][step]["status"]
     return named("default-mlflowoperator", metadata=metadata, status=status)
 
 
 def state(**parts: Any) -> State:
-    """The state of a cluster where everything is ready; `parts` replace what is observed."""
+    """Return the state of a cluster where everything is ready; `parts` replace what is observed."""
     healthy: dict[str, Any] = {
         "operator": OperatorState(True, "opendatahub-operator-system", subscription(), csvs=[csv()]),
         "crds": {name: crd(name) for name in (DSC_CRD, DSCI_CRD, MLFLOW_CRD)},
@@ -130,7 +130,7 @@ def state(**parts: Any) -> State:
 
 
 def bare(**parts: Any) -> State:
-    """The state of a cluster with OLM and without Open Data Hub."""
+    """Return the state of a cluster with OLM and without Open Data Hub."""
     nothing: dict[str, Any] = {
         "operator": OperatorState(True, "opendatahub-operator-system", package=package("fast", "fast-3")),
         "crds": dict.fromkeys((DSC_CRD, DSCI_CRD, MLFLOW_CRD)),

@@ -36,7 +36,7 @@ def program(variable: str, name: str) -> str:
 
 
 def free_port() -> int:
-    """Return a port that nobody uses."""
+    """Return a free port."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
@@ -67,7 +67,7 @@ def running(argv: list[str], log: Path, answers: Callable[[], bool], end_s: floa
 
 
 def gives(url: str, tls: Path | None = None) -> bool:
-    """Return whether a server answers, whatever it says."""
+    """Return whether a server responds, with any status."""
     context = ssl.create_default_context(cafile=str(tls / "ca.crt")) if tls else None
     try:
         with urllib.request.urlopen(url, timeout=5, context=context):
@@ -80,7 +80,7 @@ def gives(url: str, tls: Path | None = None) -> bool:
 
 @contextlib.contextmanager
 def s3(directory: Path, tls: Path | None = None) -> Iterator[str]:
-    """versitygw over a directory, with the bucket `results`."""
+    """Run versitygw over a directory, with the bucket `results`."""
     gateway = program("PERFSCALE_S3_SERVER", "versitygw")
     (directory / "objects").mkdir()
     port = free_port()
@@ -103,7 +103,7 @@ def s3(directory: Path, tls: Path | None = None) -> Iterator[str]:
 
 @contextlib.contextmanager
 def nginx(directory: Path, tls: Path | None = None) -> Iterator[str]:
-    """nginx with WebDAV: /dav/ takes and gives files with the token, /drop/ only takes them, /small/ takes little, /moved/ leads elsewhere."""
+    """Run nginx with WebDAV: /dav/ takes and gives files with the token, /drop/ only takes them, /small/ takes little, /moved/ leads elsewhere."""
     for name in ("files/dav", "files/drop", "files/small"):
         (directory / name).mkdir(parents=True)
     write = "dav_methods PUT; create_full_put_path on;"
@@ -120,7 +120,7 @@ def nginx(directory: Path, tls: Path | None = None) -> Iterator[str]:
 
 @contextlib.contextmanager
 def login(directory: Path, upstream: str, tls: Path) -> Iterator[str]:
-    """nginx with TLS and a login before a server without: a stand-in for OpenSearch's security plugin, which asks for the same basic authentication."""
+    """Run nginx with TLS and a login in front of a server without: a fake of OpenSearch's security plugin, which uses the same basic authentication."""
     directory.joinpath("users").write_text(f"{USERNAME}:{{PLAIN}}{PASSWORD}\n", encoding="utf-8")
     place = f'location / {{ auth_basic "OpenSearch Security"; auth_basic_user_file {directory}/users; proxy_pass {upstream}; }}'
     with _nginx(directory, place, tls) as url:
@@ -155,7 +155,7 @@ def _nginx(directory: Path, places: str, tls: Path | None) -> Iterator[str]:
 
 @contextlib.contextmanager
 def opensearch(directory: Path) -> Iterator[str]:
-    """OpenSearch with nothing but its core and its HTTP server, from the jars in PERFSCALE_OPENSEARCH (tests/publish/opensearch.xml)."""
+    """Run OpenSearch with nothing but its core and its HTTP server, from the jars in PERFSCALE_OPENSEARCH (tests/publish/opensearch.xml)."""
     jars, java = os.environ.get("PERFSCALE_OPENSEARCH"), shutil.which("java")
     if not jars or not java:
         pytest.skip("OpenSearch: needs Java and Maven. Install them and run the tests by `make test`.")
@@ -164,11 +164,11 @@ def opensearch(directory: Path) -> Iterator[str]:
     options = ["-Xms256m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.security.manager=allow", "-Dlog4j2.disable.jmx=true"]
     options += [f"-Dopensearch.path.home={home}", f"-Dopensearch.path.conf={home}/config", "-Dopensearch.distribution.type=tar"]
     options += [f"-Djna.tmpdir={home}", f"-Djava.io.tmpdir={home}"]
-    # It refuses to run as root.
+    # It does not run as root.
     other = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
     ports = home / "logs" / "http.ports"
     argv = [java, *options, "-cp", f"{home}/lib/*", "org.opensearch.bootstrap.OpenSearch"]
-    # Told to end, it waits half a minute for its own network threads; nothing of it is kept.
+    # On SIGTERM it waits half a minute for its own network threads; nothing of it is kept.
     with running(argv, directory / "log", lambda: ports.exists() and gives(f"http://{ports.read_text().strip()}"), end_s=1.0, **other):
         yield f"http://{ports.read_text().strip()}"
 
@@ -189,7 +189,7 @@ def _lay_out(home: Path, jars: Path) -> None:
     allowed += ['java.util.PropertyPermission "*", "read,write"', 'java.io.FilePermission "/proc/sys/net/core/somaxconn", "read"']
     grants = "".join(f"  permission {permission};\n" for permission in allowed)
     (module / "plugin-security.policy").write_text(f"grant {{\n{grants}}};\n", encoding="utf-8")
-    # It takes seconds to start, in which a port that was free is taken by somebody's connection; so it takes one itself and writes it down.
+    # It takes seconds to start, in which a port that was free may be taken by another connection; so it chooses one itself and writes it into a file.
     settings = ["discovery.type: single-node", "http.host: 127.0.0.1", "transport.host: 127.0.0.1", "http.port: 0", "transport.port: 0"]
     settings.append("node.portsfile: true")
     (home / "config" / "opensearch.yml").write_text("\n".join(settings), encoding="utf-8")

@@ -131,7 +131,7 @@ def _block(n: int, failed: int, middle: float, spread: float) -> dict[str, Any]:
 
 
 def _pooled(operations: dict[str, dict[str, Any]], names: Iterable[str]) -> dict[str, Any]:
-    """A block of the right size around the weighted middle; invented like the rest."""
+    """Return a block of the right size around the weighted middle; invented like the rest."""
     blocks = [operations[name] for name in names]
     n = sum(block["n"] for block in blocks)
     middle = sum(block["n"] * (block["latency_ms"]["mean"] or 0) for block in blocks) / n

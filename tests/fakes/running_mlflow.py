@@ -39,7 +39,7 @@ def executable(name: str) -> str:
 
 @contextmanager
 def running_mlflow(directory: Path, *arguments: str):
-    """Start `mlflow server` with SQLite in the directory, yields it once /health answers, and stops it."""
+    """Start `mlflow server` with SQLite in the directory, yield it once /health responds, and stop it."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -9,7 +9,7 @@ STORE = {"name": "MLFLOW_BACKEND_STORE_URI", "value": "sqlite:////mlflow/mlflow.
 
 
 def deployment(replicas: int = 1, observed: int = 4, container: dict | None = None, **counts: int) -> dict:
-    """A Deployment of MLflow; `counts` replace those of a complete rollout."""
+    """Return a Deployment of MLflow; `counts` replace those of a complete rollout."""
     full = {"readyReplicas": replicas, "availableReplicas": replicas, "updatedReplicas": replicas, "replicas": replicas, **counts}
     whole = {"name": "mlflow", "image": "mlflow:1", "args": ["server", "--workers=1"], **(container or {})}
     whole["env"] = [whole.pop("store", STORE), *whole.get("env", [])]
@@ -18,15 +18,15 @@ def deployment(replicas: int = 1, observed: int = 4, container: dict | None = No
 
 
 def pod(name: str, labels: dict | None = None, **status: object) -> dict:
-    """A pod with a status."""
+    """Return a pod with a status."""
     return {"metadata": {"name": name, "labels": labels or {"app": "mlflow"}}, "spec": {"nodeName": "node0"}, "status": status}
 
 
 def waiting(reason: str, name: str = "mlflow", **more: object) -> dict:
-    """The status of a waiting container."""
+    """Return the status of a waiting container."""
     return {"name": name, "image": "mlflow:1", "state": {"waiting": {"reason": reason, "message": "back-off"}}, **more}
 
 
 def event(name: str, message: str, when: str, kind: str = "Warning") -> dict:
-    """An event about a pod."""
+    """Return an event about a pod."""
     return {"type": kind, "reason": "Failed", "message": message, "lastTimestamp": when, "involvedObject": {"kind": "Pod", "name": name}}

@@ -15,14 +15,14 @@ SMOKE = {"run_id": "smoke"}
 
 @pytest.fixture(name="suite_in", scope="session")
 def fixture_suite_in(tmp_path_factory):
-    """Make suites and tear each down at the end of the session."""
+    """Create suites and tear each down at the end of the session."""
     suites = []
 
-    def make(name: str) -> Suite:
+    def create(name: str) -> Suite:
         suites.append(Suite(tmp_path_factory.mktemp(name)))
         return suites[-1]
 
-    yield make
+    yield create
     for suite in suites:
         suite.play("teardown")
 

@@ -25,8 +25,8 @@ def fixture_suite(suite_in):
     return suite_in("bad-input")
 
 
-def said(finished):
-    """The output in one line: Ansible breaks long sentences."""
+def output(finished):
+    """Return the output in one line: Ansible breaks long sentences."""
     return " ".join(finished.stdout.split())
 
 
@@ -46,10 +46,10 @@ def said(finished):
         pytest.param({"resume": "latest"}, {}, "points to no run", id="nothing-to-resume"),
     ],
 )
-def test_the_suite_refuses(suite, variables, env, sentence):
+def test_the_suite_rejects(suite, variables, env, sentence):
     finished = suite.play("full_suite", variables, env=env)
     assert finished.returncode != 0
-    assert sentence in said(finished)
+    assert sentence in output(finished)
     assert "Traceback" not in finished.stdout
     assert not suite.results.exists() and not suite.processes()
 
@@ -60,7 +60,7 @@ def test_every_problem_is_named_at_once(suite):
     finished = suite.play("preflight", variables, env={"MLFLOW_URL": url, "MLFLOW_TOKEN": "canary-f00d-token"})
     assert finished.returncode != 0
     for sentence in ("Axis tenants: 'x' is not allowed", "metrics_profile=none", "/dev/null", url):
-        assert sentence in said(finished)
+        assert sentence in output(finished)
     assert "canary-f00d-token" not in finished.stdout
 
 
@@ -74,16 +74,16 @@ def test_an_unreachable_prometheus_is_named_before_anything_starts(suite):
 def test_run_matrix_without_a_deployment_says_what_to_do(suite):
     finished = suite.play("run_matrix", {"run_id": "undeployed"})
     assert finished.returncode != 0
-    assert "has no target.json. Run playbooks/deploy.yml" in said(finished)
+    assert "has no target.json. Run playbooks/deploy.yml" in output(finished)
 
 
 def test_one_hour_and_a_half_is_a_duration(suite):
     finished = suite.play("run_matrix", {"test_matrix_duration": "1h30m", "test_matrix_tenants": 1, "test_matrix_concurrency": 5}, "--check")
     assert finished.returncode == 0
-    assert "Load 5405 s" in said(finished)
+    assert "Load 5405 s" in output(finished)
 
 
-def test_an_old_folder_with_nothing_usable_is_refused(suite, tmp_path):
+def test_an_old_folder_with_nothing_usable_is_rejected(suite, tmp_path):
     (tmp_path / "summary_tenants-1_concurrency_5.json").write_text("{half", encoding="utf-8")
     finished = suite.play("report", {"report_results_dir": str(tmp_path), "report_output_dir": str(tmp_path / "report")})
     assert finished.returncode != 0
@@ -104,10 +104,10 @@ def fixture_small_disk(tmp_path):
 
 def test_a_full_disk_is_named_and_the_exit_code_is_not_zero(smoke, small_disk):
     suite, _finished = smoke
-    refused = suite.play("full_suite", {**ONE_CELL, "results_dir": str(small_disk), "run_id": "too-small"})
-    assert refused.returncode != 0
-    assert "MiB are free" in said(refused)
+    rejected = suite.play("full_suite", {**ONE_CELL, "results_dir": str(small_disk), "run_id": "too-small"})
+    assert rejected.returncode != 0
+    assert "MiB are free" in output(rejected)
     filled = suite.play("full_suite", {**ONE_CELL, "results_dir": str(small_disk), "run_id": "filled", "preflight_results_bytes": 0})
     assert filled.returncode != 0
-    assert "disk is full" in said(filled) or "No space left on device" in said(filled) or "no space left on device" in said(filled)
+    assert "disk is full" in output(filled) or "No space left on device" in output(filled) or "no space left on device" in output(filled)
     assert "Traceback" not in filled.stdout

@@ -85,8 +85,8 @@ def test_allow_partial_turns_the_exit_code_and_not_the_verdict(stack):
     allowed = stack.play("full_suite", {**ONE_CELL, "test_matrix_duration": "3s", "run_id": "partial", "allow_partial": True})
     assert allowed.returncode == 0
     assert "operation_samples" in reasons(stack.cell("t1-c10-r1", "partial"))
-    refused = stack.play("full_suite", {**ONE_CELL, "test_matrix_duration": "3s", "run_id": "partial"})
-    assert refused.returncode != 0
+    rejected = stack.play("full_suite", {**ONE_CELL, "test_matrix_duration": "3s", "run_id": "partial"})
+    assert rejected.returncode != 0
 
 
 def test_teardown_leaves_nothing_listening_and_keeps_the_data(stack):

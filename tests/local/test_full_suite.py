@@ -147,13 +147,13 @@ def test_the_same_run_id_has_nothing_left_to_do(smoke):
     assert suite.cell("t5-c10-r1") == before
 
 
-def test_another_plan_under_the_same_run_id_is_refused(smoke):
+def test_another_plan_under_the_same_run_id_is_rejected(smoke):
     suite, _finished = smoke
-    refused = suite.play("full_suite", {"run_id": "smoke", "test_matrix_duration": "7s"})
-    assert refused.returncode != 0
-    assert "was planned differently" in refused.stdout
-    assert "Acquire the state directory" not in refused.stdout, "it is refused before anything is deployed"
-    assert "duration_s: 35.0 -> 7.0" in " ".join(refused.stdout.split())
+    rejected = suite.play("full_suite", {"run_id": "smoke", "test_matrix_duration": "7s"})
+    assert rejected.returncode != 0
+    assert "was planned differently" in rejected.stdout
+    assert "Acquire the state directory" not in rejected.stdout, "it is rejected before anything is deployed"
+    assert "duration_s: 35.0 -> 7.0" in " ".join(rejected.stdout.split())
     assert suite.run_json()["status"] == "complete"
 
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The recipe of `make suite`: which playbooks it runs, whatever becomes of them, and what it ends with. A script takes the place of ansible-playbook."""
+"""The recipe of `make suite`: which playbooks it runs, however they end, and its exit code. A script replaces ansible-playbook."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 
 from .suite import ROOT
 
-# Writes its arguments down, deletes the pending file as a teardown does, and ends with the code that is wanted of its playbook.
+# Logs its arguments, deletes the pending file as a teardown does, and ends with the exit code that the test sets for its playbook.
 PROGRAM = """#!/bin/sh
 echo "$@" >> "$LOG"
 for argument; do case $argument in teardown_pending_file=*) pending=${argument#*=};; esac; done
@@ -28,12 +28,12 @@ esac
 
 @pytest.fixture(name="made")
 def fixture_made(tmp_path):
-    """Start `make suite`; return the running make and what reads the calls of its program."""
+    """Start `make suite`; return the function that starts it and the one that reads the calls of its program."""
     program = tmp_path / "fake-ansible-playbook"
     program.write_text(PROGRAM, encoding="utf-8")
     program.chmod(0o755)
 
-    def make(**environment):
+    def start(**environment):
         settings = {"LOG": str(tmp_path / "calls"), "SUITE": "0", "TEARDOWN": "0", "STOPS": "", "HANG": "", "TMPDIR": str(tmp_path / "tmp"), **environment}
         (tmp_path / "tmp").mkdir()
         command = [shutil.which("make"), "--directory", str(ROOT), "--old-file", "venv", "suite", f"PLAY={program}", "ARGS=-e run_id=x"]
@@ -43,7 +43,7 @@ def fixture_made(tmp_path):
         assert list((tmp_path / "tmp").iterdir()) == [], "the pending file is gone"
         return [line.split()[0].rsplit("/", 1)[-1] for line in (tmp_path / "calls").read_text(encoding="utf-8").splitlines()]
 
-    return make, calls
+    return start, calls
 
 
 @pytest.mark.parametrize(
@@ -57,17 +57,17 @@ def fixture_made(tmp_path):
     ],
 )
 def test_everything_is_stopped_once_and_the_exit_code_is_the_truth(made, environment, playbooks, succeeds):
-    make, calls = made
-    assert (make(**environment).wait(timeout=60) == 0) == succeeds
+    start, calls = made
+    assert (start(**environment).wait(timeout=60) == 0) == succeeds
     assert calls() == playbooks
 
 
 def test_an_interrupted_suite_is_stopped_too(made, tmp_path):
-    make, calls = made
-    making = make(HANG="1")
+    start, calls = made
+    running = start(HANG="1")
     while not (tmp_path / "calls.hangs").exists():
-        assert making.poll() is None
+        assert running.poll() is None
         time.sleep(0.05)
-    os.killpg(making.pid, signal.SIGINT)
-    assert making.wait(timeout=60) != 0
+    os.killpg(running.pid, signal.SIGINT)
+    assert running.wait(timeout=60) != 0
     assert calls() == ["full_suite.yml", "teardown.yml"]

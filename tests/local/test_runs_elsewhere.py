@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Playbooks for a run that another job made, when that job got nowhere: what is left of it is published, and only the verdict is a failure."""
+"""Playbooks for a run of another job that failed early: what is left of it is published, and only the verdict is a failure."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def play(suite, playbook, run_id):
 
 
 @pytest.mark.parametrize("playbook", ["publish", "report_again"])
-def test_a_run_that_is_nowhere_is_refused(suite, playbook):
+def test_a_run_that_does_not_exist_is_rejected(suite, playbook):
     (suite.directory / "sink").mkdir(exist_ok=True)
-    code, said = play(suite, playbook, "nowhere")
+    code, output = play(suite, playbook, "nowhere")
     assert code == 2
-    assert f"Run nowhere: is neither in {suite.results} nor in any of the 1 sinks (publish_sinks)." in said
+    assert f"Run nowhere: is neither in {suite.results} nor in any of the 1 sinks (publish_sinks)." in output
     assert not (suite.results / "nowhere").exists() and not (suite.directory / "sink" / "nowhere").exists()
 
 
@@ -32,8 +32,8 @@ def test_of_a_run_without_a_cell_only_the_verdict_fails(suite):
     found = suite.results / "early" / "diagnosis" / "opendatahub_pod.yml"
     found.parent.mkdir(parents=True)
     found.write_text("[]\n", encoding="utf-8")
-    code, said = play(suite, "report_again", "early")
-    assert (code, "Run early: has no run.json, so no cell of it was begun and there is nothing to report." in said) == (0, True)
+    code, output = play(suite, "report_again", "early")
+    assert (code, "Run early: has no run.json, so no cell of it was begun and there is nothing to report." in output) == (0, True)
     assert (suite.directory / "sink" / "early" / "diagnosis" / found.name).read_text(encoding="utf-8") == "[]\n"
-    code, said = play(suite, "verdict", "early")
-    assert (code, "Run early: has no run.json, so no cell of it was begun." in said) == (2, True)
+    code, output = play(suite, "verdict", "early")
+    assert (code, "Run early: has no run.json, so no cell of it was begun." in output) == (2, True)

@@ -33,9 +33,9 @@ def test_postgres(postgres):
 
 def test_a_run_cannot_go_on_with_another_database(postgres):
     suite, _finished = postgres
-    refused = suite.play("full_suite", {**ONE_CELL, "run_id": "postgres"})
-    assert refused.returncode != 0
-    assert 'context.factors.db_backend: "postgres" -> "sqlite"' in " ".join(refused.stdout.split())
+    rejected = suite.play("full_suite", {**ONE_CELL, "run_id": "postgres"})
+    assert rejected.returncode != 0
+    assert 'context.factors.db_backend: "postgres" -> "sqlite"' in " ".join(rejected.stdout.split())
 
 
 def test_sqlite_and_postgres_are_reported_side_by_side(postgres, smoke, tmp_path):
@@ -57,9 +57,9 @@ def fixture_existing(smoke, suite_in):
 
 def test_an_existing_mlflow_needs_a_choice_of_metrics_in_words(existing):
     suite, env = existing
-    refused = suite.play("full_suite", ONE_CELL, env=env)
-    assert refused.returncode != 0
-    assert "metrics_profile" in refused.stdout and "none" in refused.stdout
+    rejected = suite.play("full_suite", ONE_CELL, env=env)
+    assert rejected.returncode != 0
+    assert "metrics_profile" in rejected.stdout and "none" in rejected.stdout
 
 
 def test_an_existing_mlflow_without_metrics(existing):
@@ -120,10 +120,10 @@ def test_one_input_names_the_tenants_everywhere(open_profile):
 
 def test_a_run_cannot_go_on_with_other_tenants(open_profile):
     suite = open_profile[0]
-    refused = suite.play("full_suite", OPEN)
-    assert refused.returncode != 0
-    assert "Run open: was planned differently (context.tenants" in " ".join(refused.stdout.split())
-    assert suite.target("open")["tenants"] == {"prefix": "team-"}, "it is refused before anything is deployed"
+    rejected = suite.play("full_suite", OPEN)
+    assert rejected.returncode != 0
+    assert "Run open: was planned differently (context.tenants" in " ".join(rejected.stdout.split())
+    assert suite.target("open")["tenants"] == {"prefix": "team-"}, "it is rejected before anything is deployed"
 
 
 def test_an_installed_build_runs_by_name_with_no_inventory(suite_in):
@@ -153,7 +153,7 @@ class Installed(Suite):
 
 def test_a_second_suite_at_the_same_time_is_neither_harmed_nor_confused(smoke, suite_in):
     first, second = suite_in("first"), suite_in("second")
-    # Two servers share the cores here, so a cell may have too few samples; that is not what is asked.
+    # Two servers share the cores here, so a cell may have too few samples; that is not what is tested.
     playing = first.start("full_suite", {**ONE_CELL, "allow_partial": True, "run_id": "one"})
     finished = second.play("full_suite", {**ONE_CELL, "allow_partial": True, "run_id": "two"})
     assert (finished.returncode, playing.wait(timeout=300)) == (0, 0)

@@ -14,16 +14,16 @@ from fakes.local_stacks import Stack
 
 
 @pytest.fixture
-def make_stack(tmp_path: Path) -> Iterator[Callable[[str], Stack]]:
+def create_stack(tmp_path: Path) -> Iterator[Callable[[str], Stack]]:
     """Make stacks by name; each is stopped at the end, with its data."""
     made: list[Stack] = []
 
-    def make(name: str) -> Stack:
+    def create(name: str) -> Stack:
         (tmp_path / name).mkdir()
         made.append(Stack(tmp_path / name))
         return made[-1]
 
-    yield make
+    yield create
     for stack in made:
         stack.env = {}
         assert stack.play("teardown", teardown_data=True).returncode == 0

@@ -49,8 +49,8 @@ def create(target: dict, name: str) -> None:
 
 
 @pytest.mark.parametrize("backend", ["sqlite", "postgres"])
-def test_the_life_of_a_stack(make_stack: Callable[[str], Stack], backend: str) -> None:
-    stack = make_stack("suite")
+def test_the_life_of_a_stack(create_stack: Callable[[str], Stack], backend: str) -> None:
+    stack = create_stack("suite")
     target = stack.deploy(local_stack_db_backend=backend)
     assert target["database"]["kind"] == target["factors"]["db_backend"] == backend
     assert target["mlflow"]["version"].startswith("3.17.")
@@ -85,8 +85,8 @@ def test_the_life_of_a_stack(make_stack: Callable[[str], Stack], backend: str) -
     assert "does not run (" in described.stdout
 
 
-def test_a_killed_mlflow_comes_back_with_its_data(make_stack: Callable[[str], Stack]) -> None:
-    stack = make_stack("suite")
+def test_a_killed_mlflow_comes_back_with_its_data(create_stack: Callable[[str], Stack]) -> None:
+    stack = create_stack("suite")
     target = stack.deploy(metrics_profile="none")
     assert target["prometheus"]["url"] is None
     create(target, "kept")
@@ -97,8 +97,8 @@ def test_a_killed_mlflow_comes_back_with_its_data(make_stack: Callable[[str], St
     assert "kept" not in workspaces(target)
 
 
-def test_two_stacks_live_side_by_side(make_stack: Callable[[str], Stack]) -> None:
-    first, second = make_stack("first"), make_stack("first2")
+def test_two_stacks_live_side_by_side(create_stack: Callable[[str], Stack]) -> None:
+    first, second = create_stack("first"), create_stack("first2")
     targets = [stack.deploy() for stack in (first, second)]
     assert targets[0]["mlflow"]["url"] != targets[1]["mlflow"]["url"]
     assert [groups(target)["mlflow"] for target in targets] == [2, 2]
@@ -107,27 +107,27 @@ def test_two_stacks_live_side_by_side(make_stack: Callable[[str], Stack]) -> Non
     assert "default" in workspaces(targets[0])
 
 
-def test_a_state_directory_in_use_is_an_error(make_stack: Callable[[str], Stack]) -> None:
-    stack = make_stack("suite")
+def test_a_state_directory_in_use_is_an_error(create_stack: Callable[[str], Stack]) -> None:
+    stack = create_stack("suite")
     stack.state.mkdir(parents=True)
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as holder:
         lock = {"pid": holder.pid, "start_time": psutil.Process(holder.pid).create_time(), "run_id": "other"}
         (stack.state / "lock.json").write_text(json.dumps(lock))
         for playbook in ("deploy", "teardown", "preflight"):
-            refused = stack.play(playbook)
-            assert refused.returncode != 0
-            assert f"in use by run other (ansible-playbook with pid {holder.pid})" in " ".join(refused.stdout.split())
+            rejected = stack.play(playbook)
+            assert rejected.returncode != 0
+            assert f"in use by run other (ansible-playbook with pid {holder.pid})" in " ".join(rejected.stdout.split())
         holder.kill()
     assert stack.processes() == []
 
 
-def test_an_mlflow_that_is_already_there_is_left_alone(make_stack: Callable[[str], Stack]) -> None:
-    server, stack = make_stack("server"), make_stack("suite")
+def test_an_mlflow_that_is_already_there_is_left_alone(create_stack: Callable[[str], Stack]) -> None:
+    server, stack = create_stack("server"), create_stack("suite")
     url = server.deploy(metrics_profile="none")["mlflow"]["url"]
     stack.env = {"MLFLOW_URL": url, "MLFLOW_TOKEN": "very-secret"}
-    refused = stack.play("deploy")
-    assert refused.returncode != 0
-    assert "or say metrics_profile=none" in " ".join(refused.stdout.split())
+    rejected = stack.play("deploy")
+    assert rejected.returncode != 0
+    assert "or say metrics_profile=none" in " ".join(rejected.stdout.split())
     target = stack.deploy(metrics_profile="none")
     assert (target["mlflow"]["url"], target["mlflow"]["owned"], target["database"]["kind"]) == (url, False, "unknown")
     token_file = Path(target["mlflow"]["token_file"])
@@ -141,12 +141,12 @@ def test_an_mlflow_that_is_already_there_is_left_alone(make_stack: Callable[[str
     assert "default" in workspaces({"mlflow": {"url": url}})
 
 
-def test_preflight_names_every_problem(make_stack: Callable[[str], Stack]) -> None:
-    stack = make_stack("suite")
+def test_preflight_names_every_problem(create_stack: Callable[[str], Stack]) -> None:
+    stack = create_stack("suite")
     stack.env = {"MLFLOW_URL": "http://127.0.0.1:1", "DB_BACKEND": "mysql"}
-    refused = stack.play("preflight", results_dir="/proc/results", test_matrix_tenants="ten", metrics_profile="nine", local_stack_k6="/bin/false")
-    assert refused.returncode != 0
-    problem = " ".join(refused.stdout.split())
+    rejected = stack.play("preflight", results_dir="/proc/results", test_matrix_tenants="ten", metrics_profile="nine", local_stack_k6="/bin/false")
+    assert rejected.returncode != 0
+    problem = " ".join(rejected.stdout.split())
     for part in ("Axis tenants", "Database mysql", "no Prometheus is known", "Metrics profile nine", "Results directory /proc/results", "k6 /bin/false"):
         assert part in problem
     assert "MLflow http://127.0.0.1:1: is not reachable" in problem

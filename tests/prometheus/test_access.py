@@ -65,7 +65,7 @@ def test_an_interval_that_was_seen_of_the_same_prometheus_stays(real_prometheus:
     assert target(tmp_path)["prometheus"]["scrape_interval_s"] == expected
 
 
-def test_what_another_role_said_of_mlflow_stays(real_prometheus: Any, tmp_path: Path) -> None:
+def test_what_another_role_reported_about_mlflow_stays(real_prometheus: Any, tmp_path: Path) -> None:
     problem = {"namespace": "elsewhere", "pod": "mlflow-1"}
     (tmp_path / "target.json").write_text(json.dumps({"schema_version": 1, "components": {"mlflow": problem}}), encoding="utf-8")
     code, text = access(tmp_path, monitoring_prometheus_url=real_prometheus.url, monitoring_cluster_scrape_interval_s=5)

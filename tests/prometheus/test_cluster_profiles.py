@@ -94,7 +94,7 @@ def test_the_cluster_is_measured_beside_its_components(found: Collection) -> Non
     assert found.resources["cluster"]["cpu_utilization_mean"] == pytest.approx(0.4, rel=0.001)
 
 
-def test_what_is_not_there_is_said_once(found: Collection) -> None:
+def test_what_is_not_there_is_reported_once(found: Collection) -> None:
     problem = [warning for warning in found.warnings if warning.startswith("Optional metrics without samples: ")]
     assert len(problem) == 1
     assert "pressure.cpu, pressure.memory, pressure.io" in problem[0]

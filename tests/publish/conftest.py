@@ -37,7 +37,7 @@ def run(tmp_path):
 
 @pytest.fixture(scope="session")
 def tls(tmp_path_factory):
-    """A directory with a certificate for localhost and its authority (ca.crt), which nobody else knows."""
+    """A directory with a certificate for localhost and its CA (ca.crt), which is not in the system CA bundle."""
     directory = tmp_path_factory.mktemp("tls")
     for name, content in issue(["localhost"], 2).items():
         (directory / name).write_bytes(content)

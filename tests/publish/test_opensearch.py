@@ -60,7 +60,7 @@ def test_every_cell_operation_and_resource_is_a_document(send, found, record):
     assert [document["value"] for document in cpu] == [cell["resources"]["mlflow"]["cpu_cores_mean"]]
 
 
-def test_a_second_publication_doubles_nothing(run, send, found):
+def test_a_second_publication_duplicates_nothing(run, send, found):
     first = send()["sinks"][0]
     assert (send()["sinks"][0]["sent"], send()["sinks"][0]["unchanged"]) == (0, 2)
     # A fresh controller remembers nothing.
@@ -113,7 +113,7 @@ def test_documents_go_through_tls_and_a_login(send, found, login_url, tls, monke
         pytest.param("", "", id="no login"),
     ],
 )
-def test_a_login_that_is_refused_is_named_by_its_place(send, run, settings, login_url, tls, monkeypatch, username, password):
+def test_a_rejected_login_is_named_by_its_place(send, run, settings, login_url, tls, monkeypatch, username, password):
     monkeypatch.setenv("PERFSCALE_OPENSEARCH_USERNAME", username)
     monkeypatch.setenv("PERFSCALE_OPENSEARCH_PASSWORD", password)
     sent = send(url=login_url, ca_file=str(tls / "ca.crt"))

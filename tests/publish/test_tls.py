@@ -82,7 +82,7 @@ def test_a_ca_file_that_cannot_be_used_is_named(settings, tmp_path, text):
 
 
 @pytest.mark.parametrize("token", [pytest.param("wrong-token-of-the-tests", id="wrong"), pytest.param("", id="missing")])
-def test_a_token_that_is_refused_is_named_by_its_place(run, nginx_tls_url, trusted, monkeypatch, token):
+def test_a_rejected_token_is_named_by_its_place(run, nginx_tls_url, trusted, monkeypatch, token):
     monkeypatch.setenv("PERFSCALE_UPLOAD_TOKEN", token)
     sent = send(run, {"kind": "http", "url": f"{nginx_tls_url}/dav", **trusted})
     place = f"Sink http (http): GET {nginx_tls_url}/dav/run-1/manifest.json"

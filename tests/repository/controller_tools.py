@@ -39,10 +39,10 @@ def introspect(directory: Path) -> dict[str, list[str]]:
     """Return what ansible-builder would install for the collections of a directory: `python` and `system`, each line with its origin."""
     excluded = directory / "exclude-bindep.txt"
     excluded.write_text("\n".join(load_yaml(ROOT / "execution-environment.yml")["dependencies"]["exclude"]["system"]), encoding="utf-8")
-    told = run(hub() / "ansible-builder", "introspect", "--sanitize", "--exclude-bindep-reqs", excluded, directory, cwd=directory)
-    if told.returncode:
-        raise RuntimeError(f"ansible-builder introspect: rc {told.returncode}.\n{told.stdout}{told.stderr}")
-    found = yaml.safe_load(told.stdout) or {}
+    completed = run(hub() / "ansible-builder", "introspect", "--sanitize", "--exclude-bindep-reqs", excluded, directory, cwd=directory)
+    if completed.returncode:
+        raise RuntimeError(f"ansible-builder introspect: rc {completed.returncode}.\n{completed.stdout}{completed.stderr}")
+    found = yaml.safe_load(completed.stdout) or {}
     return {kind: found.get(kind) or [] for kind in ("python", "system")}
 
 
@@ -66,8 +66,8 @@ def lint(archive: Path, place: Path) -> str:
     # antsibull-changelog indents as it likes, and certification lets its folder out.
     shutil.rmtree(unpacked / "changelogs")
     command = (tools / "ansible-lint", "--offline", "--profile", "production", "--format", "pep8", "--nocolor")
-    told = run(*command, cwd=unpacked, env=surroundings, timeout_s=1200.0)
-    return told.stdout if told.returncode == 0 else told.stdout + told.stderr
+    completed = run(*command, cwd=unpacked, env=surroundings, timeout_s=1200.0)
+    return completed.stdout if completed.returncode == 0 else completed.stdout + completed.stderr
 
 
 def import_archive(archive: Path, place: Path) -> tuple[list[str], dict[str, Any]]:
@@ -80,9 +80,9 @@ def import_archive(archive: Path, place: Path) -> tuple[list[str], dict[str, Any
     tools = hub()
     surroundings = environment(**settings, GALAXY_IMPORTER_RUN_ANSIBLE_LINT="false", HOME=str(place), PYTHONPATH="", ANSIBLE_NOCOLOR="1")
     surroundings["PATH"] = f"{tools}:{surroundings['PATH']}"
-    said = run(tools / "python", "-m", "galaxy_importer.main", archive.name, cwd=place, env=surroundings, timeout_s=600.0)
-    found = [line for line in (said.stdout + said.stderr).splitlines() if line.startswith(("WARNING", "ERROR"))]
-    if said.returncode:
-        found.append(f"galaxy-importer: rc {said.returncode}")
+    completed = run(tools / "python", "-m", "galaxy_importer.main", archive.name, cwd=place, env=surroundings, timeout_s=600.0)
+    found = [line for line in (completed.stdout + completed.stderr).splitlines() if line.startswith(("WARNING", "ERROR"))]
+    if completed.returncode:
+        found.append(f"galaxy-importer: rc {completed.returncode}")
     result = place / "importer_result.json"
     return found, json.loads(result.read_text(encoding="utf-8")) if result.is_file() else {}

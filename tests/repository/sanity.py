@@ -64,8 +64,8 @@ def _pip_versions() -> set[str]:
     """Return the pip versions this ansible-test pins."""
     code = "from ansible_test._internal.python_requirements import get_venv_packages as f; import types; "
     code += f"print(f(types.SimpleNamespace(version='{PYTHON}'))['pip'])"
-    said = run(sys.executable, "-c", code, cwd=Path.cwd())
-    return set(said.stdout.split()) if said.returncode == 0 else set()
+    result = run(sys.executable, "-c", code, cwd=Path.cwd())
+    return set(result.stdout.split()) if result.returncode == 0 else set()
 
 
 def _merged(text: str) -> str:

@@ -38,7 +38,7 @@ def installed(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def environment_of(place: Path) -> dict[str, str]:
-    """The environment of somebody who has only the installed collection."""
+    """The environment of a user who has only the installed collection."""
     return environment(
         ANSIBLE_COLLECTIONS_PATH=str(place / "collections"),
         ANSIBLE_CONFIG=str(place / "ansible.cfg"),

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 
 # Named otherwise on the package index than in an import.
 PACKAGES = {"PIL": "pillow", "opensearchpy": "opensearch-py", "psycopg": "psycopg[binary]", "websocket": "websocket-client", "yaml": "PyYAML"}
-# Imported by nobody here, but asked of each environment of a suite like this one: Ansible's json_query, and OpenShift's client library.
+# Not imported here, but expected of each environment of a suite like this one: Ansible's json_query, and OpenShift's client library.
 EXPECTED_ANYHOW = {"jmespath", "openshift"}
 IMPORT_ALL = """
 import importlib, importlib.util, pathlib, sys

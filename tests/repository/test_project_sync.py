@@ -46,8 +46,8 @@ def sync(project: Path) -> Path:
     env = surroundings(project.parent, str(target))
     own = run(tool("ansible-galaxy"), "collection", "install", "-r", project / "collections" / "requirements.yml", cwd=project, env=env)
     assert own.returncode == 0, own.stdout + own.stderr
-    foreign = run(tool("ansible-galaxy"), "install", "-r", project / "requirements.yml", cwd=project, env=env)
-    assert foreign.returncode == 0, foreign.stdout + foreign.stderr
+    installed = run(tool("ansible-galaxy"), "install", "-r", project / "requirements.yml", cwd=project, env=env)
+    assert installed.returncode == 0, installed.stdout + installed.stderr
     return target
 
 

@@ -86,7 +86,7 @@ def test_roles_take_shared_inputs_from_one_role(role: Path) -> None:
 
 @each_role
 def test_galaxy_knows_what_the_role_does(role: Path) -> None:
-    """Galaxy and Automation Hub read the description in meta/main.yml, and refuse a collection with a role that has no README."""
+    """Galaxy and Automation Hub read the description in meta/main.yml, and reject a collection with a role that has no README."""
     known = load_yaml(role / "meta" / "main.yml")["galaxy_info"]
     assert known["description"] == entry_points(role)["main"]["short_description"]
     assert (known["license"], known["author"]) == ("GPL-3.0-or-later", "perfscale.mlflow contributors")
@@ -109,10 +109,10 @@ def test_defaults_fit_their_types(role: Path) -> None:
 
 
 @each_role
-def test_fixed_defaults_are_told_truly(role: Path) -> None:
+def test_fixed_defaults_agree_with_their_documentation(role: Path) -> None:
     """Where both files name a fixed default it is the same; a computed one is described in words."""
-    told = {name: (value, options(role)[name]["default"]) for name, value in defaults(role).items() if "default" in options(role).get(name, {})}
-    assert {name: pair for name, pair in told.items() if not (isinstance(pair[0], str) and "{{" in pair[0]) and pair[0] != pair[1]} == {}
+    pairs = {name: (value, options(role)[name]["default"]) for name, value in defaults(role).items() if "default" in options(role).get(name, {})}
+    assert {name: pair for name, pair in pairs.items() if not (isinstance(pair[0], str) and "{{" in pair[0]) and pair[0] != pair[1]} == {}
 
 
 @each_role
@@ -121,7 +121,7 @@ def test_required_variables_are_not_hidden_by_a_default(role: Path) -> None:
 
 
 @each_role
-def test_tasks_read_no_variable_that_nobody_sets(role: Path) -> None:
+def test_tasks_read_no_undefined_variable(role: Path) -> None:
     """A role-prefixed name in an expression is an input with a default, or something the role registers or sets itself."""
     text = "\n".join(path.read_text(encoding="utf-8") for path in sorted(role.glob("tasks/*.yml")))
     expressions = "\n".join(found[1] for found in re.finditer(r"\{\{(.*?)\}\}", text, re.DOTALL))

@@ -67,7 +67,7 @@ def test_no_file_names_a_path_of_one_machine() -> None:
     assert found == []
 
 
-def test_load_scripts_import_nothing_from_afar() -> None:
+def test_load_scripts_have_no_remote_imports() -> None:
     """A disconnected cluster has no Internet, and k6 2 fetches a build for `k6/x/…`."""
     statement = re.compile(r"(?:from|import)\s*\(?['\"]([^'\"]+)['\"]")
     imported = {f"{relative(path)}: {found}" for path in files("files/k6/**/*.js", "tests/k6/**/*.js") for found in statement.findall(text_of(path))}

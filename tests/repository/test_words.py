@@ -40,7 +40,7 @@ VERBS = {
 }
 TASK_FILES = ("roles/*/tasks/**/*.yml", "roles/*/handlers/**/*.yml", "playbooks/**/*.yml", "tests/**/*.yml")
 CAPTURED = re.compile(r"(^|/)(fixtures|data|snapshots)/|^changelogs/")
-DOUBLES = re.compile(r"(^|_)(stand_?ins?|players?|doubles?|dummy|dummies|mocks?|stubs?|made_up|in_memory)(_|$)", re.IGNORECASE)
+NOT_FAKES = re.compile(r"(^|_)(stand_?ins?|players?|doubles?|dummy|dummies|mocks?|stubs?|made_up|in_memory)(_|$)", re.IGNORECASE)
 IDENTIFIER = re.compile(r"\b(?:function\*?|const|let|var|class)\s+([A-Za-z_$][\w$]*)")
 
 
@@ -185,10 +185,10 @@ def test_task_names_begin_with_a_plain_verb() -> None:
     fail_with(f"{relative(path)}:{line}: {name}" for path, line, name in tasks() if first_word(name) not in VERBS)
 
 
-def test_doubles_of_tests_are_called_fakes() -> None:
+def test_what_replaces_a_real_object_is_called_fake() -> None:
     """One word for what takes the place of a real program or object: `fake_*`, `Fake*`."""
-    found = [relative(path) for path in files("tests/**") if any(DOUBLES.search(Path(part).stem) for part in Path(relative(path)).parts)]
+    found = [relative(path) for path in files("tests/**") if any(NOT_FAKES.search(Path(part).stem) for part in Path(relative(path)).parts)]
     for path in files("tests/**/*.py"):
         names = python_names(ast.parse(path.read_text(encoding="utf-8")))
-        found += [f"{relative(path)}:{line}: {name}" for line, name in names if DOUBLES.search("_".join(words(name)))]
+        found += [f"{relative(path)}:{line}: {name}" for line, name in names if NOT_FAKES.search("_".join(words(name)))]
     fail_with(found)

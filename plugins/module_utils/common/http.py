@@ -60,7 +60,7 @@ class ErrorKind(StrEnum):
     CERTIFICATE = "certificate"
     TLS = "tls"
     NAME = "name"
-    REFUSED = "refused"
+    CONNECTION_REFUSED = "refused"
     TIMEOUT = "timeout"
     CONNECTION = "connection"
 
@@ -288,7 +288,7 @@ def http_error(error: Exception) -> HttpError:
     if isinstance(cause, urllib3.exceptions.NameResolutionError):
         return HttpError(ErrorKind.NAME, "host name cannot be resolved")
     if "Connection refused" in text:
-        return HttpError(ErrorKind.REFUSED, "connection refused")
+        return HttpError(ErrorKind.CONNECTION_REFUSED, "connection refused")
     if isinstance(cause, urllib3.exceptions.TimeoutError):
         return HttpError(ErrorKind.TIMEOUT, "timed out")
     # The library begins with its own objects.

@@ -26,7 +26,7 @@ class MlflowUnreachable(MlflowError):
     """No HTTP response: name resolution, connection, TLS or a timeout."""
 
 
-class MlflowRefused(MlflowError):
+class MlflowAccessError(MlflowError):
     """The server or the gateway before it did not accept the token (401, 403, or a redirect to a login)."""
 
 
@@ -63,7 +63,7 @@ def from_response(url: str, what: str, response: Response, has_token: bool) -> M
     text = response.data[:65536].decode("utf-8", "replace")
     if status in (401, 403) or response.is_redirect:
         problem = "token rejected" if has_token else "token required, none given"
-        return MlflowRefused(f"MLflow {url}: {problem} (HTTP {status} for {what}). Put a valid bearer token into the token file.", status)
+        return MlflowAccessError(f"MLflow {url}: {problem} (HTTP {status} for {what}). Put a valid bearer token into the token file.", status)
     if "workspaces" in text and ("without workspaces support" in text or "FEATURE_DISABLED" in text):
         return WorkspacesDisabled(f"MLflow {url}: workspaces are disabled on the server. {WORKSPACES_REMEDY}.", status)
     code, message = _mlflow_message(text)

@@ -13,8 +13,8 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http impor
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.client import MlflowClient, check_url
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors import (
     WORKSPACES_REMEDY,
+    MlflowAccessError,
     MlflowError,
-    MlflowRefused,
     from_response,
     unexpected,
 )
@@ -53,7 +53,7 @@ def _check_health(client: MlflowClient) -> None:
 def _server_info(client: MlflowClient) -> dict[str, Any]:
     try:
         return client.document("GET", SERVER_INFO, attempts=ATTEMPTS)
-    except MlflowRefused:
+    except MlflowAccessError:
         raise
     except MlflowError as error:
         if error.status == 404:  # MLflow before 3.10 has neither this endpoint nor workspaces

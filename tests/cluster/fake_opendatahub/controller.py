@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the two fakes share: a thread that looks at the cluster again and again, and short words for reading and writing."""
+"""What the two fakes share: a thread that polls the cluster, and helpers for reading and writing."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HERE = Path(__file__).resolve().parent
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 EVERY_S = 0.1
 FAKED = {"perfscale.test/made-by": "fake-opendatahub"}
-# Of the definition that MLflow's operator brings, only its being there is played.
+# Of the definition that MLflow's operator brings, only its existence is simulated.
 MLFLOW = {
     "apiVersion": "apiextensions.k8s.io/v1",
     "kind": "CustomResourceDefinition",
@@ -45,7 +45,7 @@ MLFLOW = {
 
 
 def definitions(name: str) -> list[dict[str, Any]]:
-    """The definitions of a file beside this one."""
+    """Return the definitions of a file beside this one."""
     return list(yaml.safe_load_all((HERE / name).read_text(encoding="utf-8")))
 
 
@@ -74,7 +74,7 @@ class FakeController:
             try:
                 self.step()
             except ClusterError as error:
-                # What was read may be gone or newer by the time it is written, or the API server away; the next look sees that.
+                # What was read may be gone or newer by the time it is written, or the API server away; the next step sees that.
                 if error.status not in (0, 404, 409):
                     self.error = traceback.format_exc()
                     return
@@ -87,7 +87,7 @@ class FakeController:
 
     @staticmethod
     def eventually(seen: Callable[[], object], timeout_s: float = 30.0) -> bool:
-        """Whether a question is answered with yes in time."""
+        """Return whether a condition holds in time."""
         deadline = time.monotonic() + timeout_s
         while not seen():
             if time.monotonic() > deadline:
@@ -96,16 +96,16 @@ class FakeController:
         return True
 
     def age(self, what: str) -> float:
-        """Seconds since this was asked for the first time."""
+        """Return the seconds since this was asked for the first time."""
         now = time.monotonic()
         return now - self._since.setdefault(what, now)
 
     def forget(self, what: str) -> None:
-        """Let a time begin anew."""
+        """Restart the time of something."""
         self._since.pop(what, None)
 
     def listed(self, path: str) -> list[dict[str, Any]]:
-        """All objects of a kind, none where the kind is not served."""
+        """Return all objects of a kind, none where the kind is not served."""
         try:
             return self.cluster.items(path)
         except ClusterError as error:
@@ -113,7 +113,7 @@ class FakeController:
                 return []
             raise
 
-    def make(self, path: str, manifest: dict[str, Any]) -> None:
+    def create(self, path: str, manifest: dict[str, Any]) -> None:
         """Create an object unless it is there."""
         try:
             self.cluster.request("POST", path, body=manifest)
@@ -124,7 +124,7 @@ class FakeController:
     def define(self, manifests: list[dict[str, Any]]) -> None:
         """Create definitions and wait until they are served."""
         for manifest in manifests:
-            self.make(CRDS, manifest)
+            self.create(CRDS, manifest)
         self.objects.wait_established([manifest["metadata"]["name"] for manifest in manifests])
 
     def patch(self, path: str, body: Mapping[str, Any]) -> None:
@@ -147,7 +147,7 @@ class FakeController:
 
 
 def deployment(name: str, owner: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """A Deployment of no pods, which the real controller calls Available at once: its being there is what is played."""
+    """Return a Deployment of no pods, which the real controller calls Available at once: only its existence is simulated."""
     labels = {"app": name}
     pod = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "manager", "image": "localhost/none"}]}}
     return {
@@ -159,10 +159,10 @@ def deployment(name: str, owner: Mapping[str, Any] | None = None) -> dict[str, A
 
 
 def owner_of(found: Mapping[str, Any], api_version: str, kind: str) -> dict[str, Any]:
-    """The reference by which the garbage collector removes what an object made."""
+    """Return the reference by which the garbage collector removes what an object owns."""
     return {"apiVersion": api_version, "kind": kind, "name": found["metadata"]["name"], "uid": found["metadata"]["uid"], "controller": True}
 
 
 def namespace(name: str) -> dict[str, Any]:
-    """A Namespace."""
+    """Return a Namespace."""
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A fake of OLM: on a Subscription it makes an InstallPlan, a ClusterServiceVersion and an operator's Deployment, with the status seen at the real one.
+"""A fake of OLM: on a Subscription it creates an InstallPlan, a ClusterServiceVersion and an operator's Deployment, with the status seen at the real one.
 
 It installs one package only, Open Data Hub, whose kinds and webhook come with it.
 """
@@ -18,7 +18,7 @@ API = "operators.coreos.com/v1alpha1"
 OLM = f"/apis/{API}"
 PACKAGES = "/apis/packages.operators.coreos.com/v1/namespaces/{}/packagemanifests"
 OPERATOR = "opendatahub-operator-controller-manager"
-# Seconds at which a phase shows, measured from the making of the version. A failure on the way heals by itself.
+# Seconds at which a phase shows, measured from the creation of the version. A failure on the way recovers by itself.
 PHASES = (
     (0.0, "Pending", "RequirementsNotMet"),
     (0.3, "InstallReady", "AllRequirementsMet"),
@@ -93,7 +93,7 @@ class FakeOlm(FakeController):
             self.write_status(path, fresh, {**fresh["status"], "installedCSV": wanted, "state": "AtLatestKnown", "conditions": [healthy]})
 
     def _install(self, place: str, name: str) -> None:
-        """Make the version with its definitions, its operator and its webhook."""
+        """Create the version with its definitions, its operator and its webhook."""
         owned = [{"kind": kind} for kind in ("DataScienceCluster", "DSCInitialization")]
         spec = {
             "version": name.rpartition(".v")[2],

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A fake of Open Data Hub's operator: it plays the status that the real one (v3.5.0) was seen to write, and makes what MLflow's operator consists of.
+"""A fake of Open Data Hub's operator: it writes the status that was recorded from the real one (v3.5.0), and creates what MLflow's operator consists of.
 
 It works while the operator's Deployment is there, as OLM (or a test) puts it.
 """
@@ -36,8 +36,8 @@ class FakeOpenDataHub(FakeController):
     """Plays the operator in a namespace.
 
     `lag_s`: how late the first status comes after a change; `webhook_s`: how late the webhook serves; `stuck`: DSCInitialization stays Progressing;
-    `broken`: conditions of other components that are not well; `silent`: MLflow's operator never writes a status; `makes`: a DSCInitialization that
-    the operator makes itself, as RHOAI's does.
+    `broken`: conditions of other components that are not well; `silent`: MLflow's operator never writes a status; `creates`: a DSCInitialization that
+    the operator creates itself, as RHOAI's does.
     """
 
     def __init__(
@@ -49,11 +49,11 @@ class FakeOpenDataHub(FakeController):
         stuck: bool = False,
         broken: tuple[dict[str, str], ...] = (),
         silent: bool = False,
-        makes: dict[str, Any] | None = None,
+        creates: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(cluster)
         self.namespace, self.lag_s, self.webhook_s, self.stuck, self.broken, self.silent = namespace, lag_s, webhook_s, stuck, broken, silent
-        self.makes = makes
+        self.creates = creates
         self.history: list[str] = []
         self.webhook = Webhook(lambda group: len(self.listed(DSCS if group == DSC else DSCIS)))
 
@@ -62,11 +62,11 @@ class FakeOpenDataHub(FakeController):
         self.webhook.stop()
 
     def install(self) -> None:
-        """Put the operator there without OLM."""
-        self.make("/api/v1/namespaces", namespace(self.namespace))
+        """Install the operator without OLM."""
+        self.create("/api/v1/namespaces", namespace(self.namespace))
         self.define(definitions("opendatahub.yml"))
-        self.make(f"/apis/apps/v1/namespaces/{self.namespace}/deployments", deployment(OPERATOR))
-        self.make(WEBHOOKS, webhook_configuration())
+        self.create(f"/apis/apps/v1/namespaces/{self.namespace}/deployments", deployment(OPERATOR))
+        self.create(WEBHOOKS, webhook_configuration())
 
     def uninstall(self) -> None:
         """Leave nothing of the operator and of its kinds behind; called when the fake has stopped."""
@@ -87,9 +87,9 @@ class FakeOpenDataHub(FakeController):
         if self.age("webhook") >= self.webhook_s:
             self.webhook.start()
         dscis = self.listed(DSCIS)
-        if self.makes and self.age("webhook") >= self.webhook_s + 2:
-            self.make(DSCIS, self.makes)
-            self.makes = None
+        if self.creates and self.age("webhook") >= self.webhook_s + 2:
+            self.create(DSCIS, self.creates)
+            self.creates = None
         for dsci in dscis:
             self._initialize(dsci)
         for dsc in self.listed(DSCS):
@@ -99,7 +99,7 @@ class FakeOpenDataHub(FakeController):
             self._play_mlflow_operator(operator)
 
     def _status_at(self, steps: list[dict[str, Any]], age: float) -> dict[str, Any] | None:
-        """The recorded step at an age; before the first there is none."""
+        """Return the recorded step at an age; before the first there is none."""
         reached = [step for step in steps if step["after_s"] + self.lag_s <= age]
         return reached[-1] if reached else None
 
@@ -109,7 +109,7 @@ class FakeOpenDataHub(FakeController):
         if step is None:
             return
         if step is steps[-1]:
-            self.make("/api/v1/namespaces", namespace(dsci["spec"]["applicationsNamespace"]))
+            self.create("/api/v1/namespaces", namespace(dsci["spec"]["applicationsNamespace"]))
         self.write_status(f"{DSCIS}/{dsci['metadata']['name']}", dsci, step["status"])
 
     def _reconcile(self, dsc: dict[str, Any], place: str) -> None:
@@ -127,8 +127,8 @@ class FakeOpenDataHub(FakeController):
         if step is None:
             return
         provisioned = {"observedGeneration": generation}
-        told = [{**entry, **(provisioned if entry["type"] == "ProvisioningSucceeded" else {})} for entry in step["status"]["conditions"]]
-        status = {**step["status"], "conditions": told}
+        reported = [{**entry, **(provisioned if entry["type"] == "ProvisioningSucceeded" else {})} for entry in step["status"]["conditions"]]
+        status = {**step["status"], "conditions": reported}
         observed = generation if step["observed"] == "current" and not self.broken else ((dsc.get("status") or {}).get("observedGeneration"))
         if self.broken:
             status["phase"] = "Not Ready"
@@ -147,16 +147,17 @@ class FakeOpenDataHub(FakeController):
             metadata = {"name": MLFLOW_OPERATOR, "finalizers": [PROTECTION], "ownerReferences": [owner]}
             if self.cluster.get(f"{CRDS}/{MLFLOW_CRD}") is None:
                 self.define([MLFLOW])
-            self.make(deployments, deployment(MLFLOW_OPERATOR_DEPLOYMENT, owner))
+            self.create(deployments, deployment(MLFLOW_OPERATOR_DEPLOYMENT, owner))
             if found is None:
-                self.make(OPERATORS, {"apiVersion": "components.platform.opendatahub.io/v1alpha1", "kind": "MLflowOperator", "metadata": metadata, "spec": {}})
+                kind = {"apiVersion": "components.platform.opendatahub.io/v1alpha1", "kind": "MLflowOperator"}
+                self.create(OPERATORS, {**kind, "metadata": metadata, "spec": {}})
         elif found is not None and not found["metadata"].get("deletionTimestamp"):
             self.remove(f"{OPERATORS}/{MLFLOW_OPERATOR}")
         elif found is None:
             self.remove(f"{deployments}/{MLFLOW_OPERATOR_DEPLOYMENT}")
 
     def _play_mlflow_operator(self, operator: dict[str, Any]) -> None:
-        """MLflow's operator reports itself, and lets go of its own object when no MLflow is left."""
+        """Report MLflow's operator, and release its own object when no MLflow is left."""
         path = f"{OPERATORS}/{operator['metadata']['name']}"
         if operator["metadata"].get("deletionTimestamp"):
             if not self.listed("/apis/mlflow.opendatahub.io/v1/mlflows"):

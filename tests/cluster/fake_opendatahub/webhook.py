@@ -28,7 +28,7 @@ DSCI, DSC = "dscinitialization.opendatahub.io", "datasciencecluster.opendatahub.
 
 
 def webhook_configuration(csv: str = "") -> dict[str, Any]:
-    """The registration, failing closed as the real one does; `csv` (namespace/name) names the version it goes with."""
+    """Return the registration, failing closed as the real one does; `csv` (namespace/name) names the version it goes with."""
     rules = [
         {"apiGroups": [DSCI], "apiVersions": ["v1", "v2"], "operations": ["CREATE", "UPDATE", "DELETE"], "resources": ["dscinitializations"]},
         {"apiGroups": [DSC], "apiVersions": ["v1", "v2"], "operations": ["CREATE", "UPDATE", "DELETE"], "resources": ["datascienceclusters"]},
@@ -58,7 +58,7 @@ class Webhook:
         return self._server is not None
 
     def start(self) -> None:
-        """Begin to serve, unless it does."""
+        """Start serving, unless it does."""
         if self._server:
             return
         self._server = ThreadingHTTPServer(("127.0.0.1", PORT), self._handler())
@@ -70,14 +70,14 @@ class Webhook:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def stop(self) -> None:
-        """End serving; the API server then refuse every change of these kinds."""
+        """Stop serving; the API server then rejects every change of these kinds."""
         if self._server:
             self._server.shutdown()
             self._server.server_close()
             self._server = None
 
-    def refusal(self, request: dict[str, Any]) -> str:
-        """Return why a request is refused, in the words of the real operator, or nothing."""
+    def denial_reason(self, request: dict[str, Any]) -> str:
+        """Return why a request is denied, in the words of the real operator, or an empty text."""
         group, kind = request["resource"]["group"], request["kind"]["kind"]
         if request["operation"] == "CREATE" and self.count(group):
             return f"Only one instance of {kind} object is allowed"
@@ -91,7 +91,7 @@ class Webhook:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 review = json.loads(self.rfile.read(int(self.headers["content-length"])))
-                why = webhook.refusal(review["request"])
+                why = webhook.denial_reason(review["request"])
                 answer = {"uid": review["request"]["uid"], "allowed": not why, **({"status": {"message": why, "code": 403}} if why else {})}
                 body = json.dumps({**review, "request": None, "response": answer}).encode()
                 self.send_response(200)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the fake of the MLflow operator makes for an MLflow resource: the objects that were seen of the real one, as plain manifests."""
+"""What the fake of the MLflow operator creates for an MLflow resource: the objects that were seen of the real one, as plain manifests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PORT = 8443
 PREFIX = "/mlflow"
 LABELS = {"app": NAME, "component": NAME}
 MIGRATION = "mlflow.opendatahub.io/migration-job"
-# Exit codes of the real migration: 10 to 14 are final, 15 is tried again.
+# Exit codes of the real migration: 10 to 14 are final, 15 is retried.
 MIGRATION_PROGRAM = """
 import os, sys
 import mlflow.version

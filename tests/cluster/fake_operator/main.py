@@ -50,7 +50,7 @@ class Server:
         return json.loads(answer.data)
 
     def apply(self, manifest: dict[str, Any]) -> dict[str, Any] | None:
-        """Make an object as the manifest says."""
+        """Create or update an object as the manifest says."""
         return self.request("PATCH", path_of(manifest), manifest, "application/apply-patch+yaml", fieldManager="mlflow-operator", force="true")
 
 
@@ -63,7 +63,7 @@ def path_of(manifest: dict[str, Any]) -> str:
 
 
 class Operator:
-    """Brings what exists to what the resource says, one step at a time."""
+    """Reconciles what exists with the resource, one step at a time."""
 
     def __init__(self, server: Server, environment: dict[str, str]) -> None:
         self.server = server
@@ -75,14 +75,14 @@ class Operator:
         self.applied: tuple[Any, ...] = ()
 
     def step(self) -> None:
-        """Look once and do what is missing."""
+        """Read the resource once and do what is missing."""
         resource = self.server.request("GET", RESOURCE)
         if resource is None or resource["metadata"].get("deletionTimestamp"):
             self.applied = ()
             return
         before = resource.get("status") or {}
         migrated = before.get("version") == self.version
-        found = self.look(resource)
+        found = self.inspect(resource)
         image = (resource["spec"].get("image") or {}).get("image") or self.image
         may_run = migrated or found.migration == "succeeded"
         wanted = (resource["metadata"]["uid"], resource["metadata"]["generation"], may_run)
@@ -94,10 +94,10 @@ class Operator:
             if not migrated and found.migration == "absent":
                 self.server.apply(children.migration(resource, self.namespace, image, self.version, self.backoff_limit))
             self.applied = wanted
-            found = self.look(resource)
+            found = self.inspect(resource)
         self.tell(resource, before, status.steps(found, resource["metadata"]["generation"], migrated))
 
-    def look(self, resource: dict[str, Any]) -> status.Seen:
+    def inspect(self, resource: dict[str, Any]) -> status.Seen:
         """Return how migration and Deployment are."""
         name = children.migration_name(self.version, resource["metadata"]["generation"])
         job = self.server.request("GET", f"/apis/batch/v1/namespaces/{self.namespace}/jobs/{name}")
@@ -117,7 +117,7 @@ class Operator:
         return next((state["terminated"]["exitCode"] for state in reversed(states) if "terminated" in state), None)
 
     def tell(self, resource: dict[str, Any], before: dict[str, Any], steps: list[list[dict[str, Any]]]) -> None:
-        """Write each step into the status, if it says something new."""
+        """Write each step into the status, if it changes it."""
         address = {"url": f"https://{children.NAME}.{self.namespace}.svc:{children.PORT}{children.PREFIX}"}
         known = {entry["type"]: entry for entry in before.get("conditions") or []}
         for conditions in steps:
@@ -131,12 +131,12 @@ class Operator:
 
 
 def same(one: dict[str, Any] | None, other: dict[str, Any]) -> bool:
-    """Return whether two conditions say the same, whenever they began."""
+    """Return whether two conditions are the same, apart from their times."""
     return {**(one or {}), "lastTransitionTime": ""} == {**other, "lastTransitionTime": ""}
 
 
 def main() -> None:
-    """Work until it is killed; what fails is said and tried again."""
+    """Work until it is killed; an error is printed and the step retried."""
     operator = Operator(Server(), dict(os.environ))
     while True:
         try:

@@ -39,7 +39,7 @@ def migrating(reason: str, message: str, generation: int) -> list[dict[str, Any]
 
 
 def gave_up(message: str, generation: int) -> list[dict[str, Any]]:
-    """Return the conditions after a migration that will not be tried again."""
+    """Return the conditions after a migration that will not be retried."""
     return [
         condition("Available", "False", "MigrationFailed", message),
         condition("Progressing", "False", "MigrationFailed", message),

@@ -17,7 +17,7 @@ import yaml
 
 
 class Detour:
-    """Forwards connections to one address while it is open; `cut` breaks those that exist and refuses new ones."""
+    """Forwards connections to one address while it is open; `cut` breaks those that exist and rejects new ones."""
 
     def __init__(self, host: str, port: int) -> None:
         self._target = (host, port)

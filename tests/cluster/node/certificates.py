@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Certificates and kubeconfigs of the node, made by kubeadm's own phases
+"""Certificates and kubeconfigs of the node, created by kubeadm's own phases
 (https://kubernetes.io/docs/reference/setup-tools/kubeadm/kubeadm-init-phase/)."""
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def configuration(places: layout.Layout, version: str) -> list[dict[str, Any]]:
 
 
 def ensure(places: layout.Layout, kubeadm: Path, version: str) -> None:
-    """Make what is missing. Raises ToolError."""
+    """Create what is missing. Raises ToolError."""
     config = places.config / "kubeadm.yaml"
     config.write_text("\n---\n".join(json.dumps(document) for document in configuration(places, version)) + "\n", encoding="utf-8")
     if not (places.pki / "sa.key").exists():
@@ -61,10 +61,10 @@ def ensure(places: layout.Layout, kubeadm: Path, version: str) -> None:
         file = places.kubeconfig_of(name)
         if not file.exists():
             command = [str(kubeadm), "kubeconfig", "user", "--config", str(config), "--client-name", user, *(f"--org={group}" for group in groups)]
-            said = run(command, f"Kubeconfig {name}", REMEDY)
+            output = run(command, f"Kubeconfig {name}", REMEDY)
             file.touch(mode=0o600)
             # kubeadm may warn before it prints the document.
-            file.write_text(said[said.index("apiVersion:") :], encoding="utf-8")
+            file.write_text(output[output.index("apiVersion:") :], encoding="utf-8")
     if not places.kubeconfig.exists():
         places.kubeconfig.touch(mode=0o600)
         places.kubeconfig.write_text(places.kubeconfig_of("super-admin").read_text(encoding="utf-8"), encoding="utf-8")

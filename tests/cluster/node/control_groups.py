@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The control group below which all pods run: made before the kubelet wants it, and the way to find every process of a pod."""
+"""The control group below which all pods run: created before the kubelet needs it, and the way to find every process of a pod."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def hierarchies() -> list[Path]:
 
 
 def ensure(name: str) -> None:
-    """Make the group in every hierarchy. Raises ToolError."""
+    """Create the group in every hierarchy. Raises ToolError."""
     for hierarchy in hierarchies():
         group = hierarchy / name
         try:

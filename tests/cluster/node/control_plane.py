@@ -32,7 +32,7 @@ def write_configuration(places: layout.Layout) -> None:
 
 
 def etcd(places: layout.Layout, binaries: Path) -> Program:
-    """The store; it listens on the loopback of the network namespace and does not wait for the disk, since nothing outlives `down`."""
+    """Return etcd; it listens on the loopback of the network namespace and does not wait for the disk, since nothing outlives `down`."""
     peer = "http://127.0.0.1:2380"
     return Program(
         "etcd",
@@ -111,6 +111,6 @@ def scheduler(places: layout.Layout, binaries: Path) -> Program:
 
 
 def _client(kubeconfig: Path) -> list[str]:
-    """How a component reaches the API server; with one of each there is no leader to elect."""
+    """Return the kubeconfig options of a component; with one of each there is no leader to elect."""
     names = ("kubeconfig", "authentication-kubeconfig", "authorization-kubeconfig")
     return [*(f"--{name}={kubeconfig}" for name in names), "--leader-elect=false"]

@@ -34,7 +34,7 @@ KUBERNETES = Module(
     "kubernetes",
     "kubernetes",
     (*(f"k8s.io/kubernetes/cmd/{name}" for name in COMPONENTS), "go.etcd.io/etcd/server/v3"),
-    # Without it the programs call themselves v0.0.0-master, and kubeadm refuses that.
+    # Without it the programs call themselves v0.0.0-master, and kubeadm rejects that.
     f"-X k8s.io/component-base/version.gitVersion={KUBERNETES_VERSION}",
     (("server", "etcd"),),
 )

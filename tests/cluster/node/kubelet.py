@@ -56,7 +56,7 @@ def kubelet(places: layout.Layout, binaries: Path) -> Program:
             f"--hostname-override={layout.NODE}",
             f"--node-ip={layout.ADDRESS}",
             f"--root-dir={places.state / 'kubelet'}",
-            # cAdvisor would look at a container only every 10 to 20 seconds, too seldom for the short windows of tests.
+            # cAdvisor would read a container only every 10 to 20 seconds, too seldom for the short windows of tests.
             "--housekeeping-interval=2s",
             # cAdvisor names containers only when it finds this socket.
             f"--containerd={places.containerd_socket}",

@@ -13,7 +13,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.local import cach
 NODE = "node0"
 ADDRESS = "10.200.0.1"
 NODE_NETWORK = "10.200.0.0/24"
-# Nobody has this address: it makes a default route, so that service addresses are routed and then translated.
+# No host has this address: it makes a default route, so that service addresses are routed and then translated.
 GATEWAY = "10.200.0.2"
 POD_NETWORK = "10.201.0.0/16"
 SERVICE_NETWORK = "10.202.0.0/16"
@@ -57,7 +57,7 @@ class Layout:
 
     @property
     def kubeconfig(self) -> Path:
-        """What people and tests log in with: all rights."""
+        """Return the kubeconfig of people and tests, with all permissions."""
         return self.state / "kubeconfig"
 
     @property

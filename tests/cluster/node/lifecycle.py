@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Up and down: the node made from nothing, completed where something is missing, and removed without a trace."""
+"""Up and down: the node is created, completed where something is missing, and removed completely."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ NODE_READY_LIMIT_S = 180.0
 IMAGES_LIMIT_S = 1200.0
 
 
-def refuse() -> None:
-    """Raise ToolError where no node can be made."""
+def check_platform() -> None:
+    """Raise ToolError where no node can be created."""
     if platform.system() != "Linux" or os.geteuid() != 0:
         who = f"{platform.system()} as user {os.geteuid()}"
         remedy = "Run it as root (in a container: --privileged), or set KUBECONFIG to a cluster that exists"
@@ -71,8 +71,8 @@ def programs(places: layout.Layout, binaries: dict[str, Path]) -> list[Program]:
 
 
 def up(places: layout.Layout) -> Stages:
-    """Make the node or what is missing of it, and return how long the stages took. Raises ToolError, ProcessError, ClusterError."""
-    refuse()
+    """Create the node or what is missing of it, and return how long the stages took. Raises ToolError, ProcessError, ClusterError."""
+    check_platform()
     stages = Stages()
     with stages.stage("Debian packages"):
         packages.ensure()
@@ -121,13 +121,13 @@ class ImageBuild:
     def entries(self) -> dict[str, Path]:
         """Wait for its end and return the cache entries by name. Raises ToolError."""
         try:
-            said, _none = self.process.communicate(timeout=IMAGES_LIMIT_S)
+            output, _none = self.process.communicate(timeout=IMAGES_LIMIT_S)
         except subprocess.TimeoutExpired as error:
             self.process.kill()
             raise ToolError(f"Images: not built within {IMAGES_LIMIT_S:g} s. Look at the machine's load and at the package mirror.") from error
         if self.process.returncode:
             raise ToolError("Images: not built; the reason is above. Correct it and run the same again.")
-        return {name: Path(path) for name, path in json.loads(said).items()}
+        return {name: Path(path) for name, path in json.loads(output).items()}
 
 
 def prepare(places: layout.Layout, kubernetes: Path) -> None:
@@ -136,9 +136,9 @@ def prepare(places: layout.Layout, kubernetes: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
     places.state.chmod(0o700)
     kernel_settings.save(places.state / "kernel_settings.json")
-    made = namespaces.make_mount_points()
-    if made:
-        (places.state / "mount_points.json").write_text(json.dumps(made), encoding="utf-8")
+    created = namespaces.create_mount_points()
+    if created:
+        (places.state / "mount_points.json").write_text(json.dumps(created), encoding="utf-8")
     control_groups.ensure(places.control_group)
     certificates.ensure(places, kubernetes / "kubeadm", go_programs.KUBERNETES_VERSION)
     for module in (control_plane, container_runtime, kubelet, dns, storage, monitoring):
@@ -153,12 +153,12 @@ def living(program: Program, places: layout.Layout) -> int | None:
 
 def _served(places: layout.Layout) -> str:
     """Return an empty text once containerd answers on its socket."""
-    said = subprocess.run(["ctr", "--address", str(places.containerd_socket), "version"], capture_output=True, text=True, check=False)
-    return "" if said.returncode == 0 else said.stderr.strip().splitlines()[-1]
+    completed = subprocess.run(["ctr", "--address", str(places.containerd_socket), "version"], capture_output=True, text=True, check=False)
+    return "" if completed.returncode == 0 else completed.stderr.strip().splitlines()[-1]
 
 
 def apply(cluster: Cluster, manifest: dict) -> None:
-    """Make an object what its manifest says, by server-side apply. Raises ClusterError."""
+    """Apply a manifest, by server-side apply. Raises ClusterError."""
     group, _slash, version = manifest["apiVersion"].rpartition("/")
     base = f"/apis/{group}/{version}" if group else f"/api/{version}"
     namespace = manifest["metadata"].get("namespace")
@@ -182,8 +182,8 @@ def node_state(cluster: Cluster) -> str:
 
 def down(places: layout.Layout) -> None:
     """Stop and remove everything. Raises ToolError, ProcessError."""
-    refuse()
-    # containerd last: killing its shims before their containers would leave these to nobody.
+    check_platform()
+    # containerd last: killing its shims before their containers would orphan these.
     names = [path.stem for path in places.processes.glob("*.json") if not path.name.endswith(".exit.json")]
     for name in sorted(names, key=lambda name: (name == "containerd", name != "kubelet", name)):
         if name == "containerd":
@@ -194,9 +194,9 @@ def down(places: layout.Layout) -> None:
     namespaces.remove_network(places)
     kernel_settings.restore(places.state / "kernel_settings.json")
     mount_points = places.state / "mount_points.json"
-    made = json.loads(mount_points.read_text(encoding="utf-8")) if mount_points.exists() else []
+    created = json.loads(mount_points.read_text(encoding="utf-8")) if mount_points.exists() else []
     shutil.rmtree(places.state, ignore_errors=True)
-    for path in reversed(made):
+    for path in reversed(created):
         with suppress(OSError):
             Path(path).rmdir()
     if places.state.exists():

@@ -65,7 +65,7 @@ def _discovered(job: str, path: str) -> dict[str, Any]:
 
 
 def _static(job: str, target: str, path: str, tls: dict[str, Any] | None = None) -> dict[str, Any]:
-    """One target of the node itself; what a sample says of its own node stands."""
+    """Return a target of the node itself; a sample that names its own node keeps it."""
     targets = [{"targets": [target], "labels": {"node": layout.NODE, "metrics_path": path}}]
     secure = {"scheme": "https", "tls_config": tls} if tls else {}
     return {"job_name": job, "metrics_path": path, "honor_labels": True, "static_configs": targets, **secure}
@@ -106,13 +106,13 @@ def programs(places: layout.Layout, paths: dict[str, str]) -> list[Program]:
 
 
 def pod_facts(places: layout.Layout) -> Program:
-    """Restart, limit and reasons, which no kubelet tells, and which pods to scrape."""
+    """Serve restarts, limits and reasons, which no kubelet exposes, and which pods to scrape."""
     script = Path(__file__).with_name("pod_server.py")
     argv = [sys.executable, str(script), str(places.kubeconfig_of("monitoring")), str(POD_SERVER_PORT)]
     return Program("pod-server", argv, f"http://127.0.0.1:{POD_SERVER_PORT}{pod_server.HEALTH}", {"PYTHONPATH": MODULES})
 
 
 def node_exporter(program: str) -> Program:
-    """Cores and memory of the machine."""
+    """Return the exporter of cores and memory of the machine."""
     argv = [program, f"--web.listen-address=127.0.0.1:{NODE_METRICS_PORT}", "--collector.disable-defaults", "--collector.cpu", "--collector.meminfo"]
     return Program("node-exporter", argv, f"http://127.0.0.1:{NODE_METRICS_PORT}/")

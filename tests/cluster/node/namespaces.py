@@ -18,7 +18,7 @@ from node import layout
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWNET = 0x40000000
-# Directories that the kubelet and containerd use whatever they are told; in the node's mount namespace they are private.
+# Directories that the kubelet and containerd use whatever their configuration says; in the node's mount namespace they are private.
 PRIVATE = ("/run/containerd", "/var/lib/cni", "/var/lib/kubelet", "/var/log/containers")
 REMEDY = "Run as root on Linux with network and mount namespaces (a container needs --privileged)"
 
@@ -26,7 +26,7 @@ REMEDY = "Run as root on Linux with network and mount namespaces (a container ne
 def _libc(name: str, *arguments: int) -> None:
     library = ctypes.CDLL(None, use_errno=True)
     if getattr(library, name)(*arguments):
-        raise ToolError(f"Namespace: {name} was refused ({os.strerror(ctypes.get_errno())}). {REMEDY}.")
+        raise ToolError(f"Namespace: {name} failed ({os.strerror(ctypes.get_errno())}). {REMEDY}.")
 
 
 def join(file: Path | str, kind: int) -> None:
@@ -42,13 +42,13 @@ def join(file: Path | str, kind: int) -> None:
 
 
 def mounted(path: Path) -> bool:
-    """Tell whether something is mounted on a path in this mount namespace."""
+    """Return whether something is mounted on a path in this mount namespace."""
     with open("/proc/self/mounts", encoding="utf-8") as stream:
         return any(line.split(" ")[1] == str(path) for line in stream)
 
 
 def ensure_network(places: layout.Layout) -> None:
-    """Make the network namespace unless it is there, and enters it. Raises ToolError."""
+    """Create the network namespace unless it is there, and enter it. Raises ToolError."""
     if not mounted(places.netns):
         places.netns.touch()
         run(["unshare", f"--net={places.netns}", "true"], "Network namespace", REMEDY)
@@ -77,7 +77,7 @@ def _configure() -> None:
 
 
 def ensure_mounts(places: layout.Layout, living: int | None) -> None:
-    """Enter the mount namespace of a living process of the node, or make one for the first. Raises ToolError.
+    """Enter the mount namespace of a living process of the node, or create one for the first. Raises ToolError.
 
     It ends with its last process, and whatever pods have mounted ends with it.
     """
@@ -94,15 +94,15 @@ def ensure_mounts(places: layout.Layout, living: int | None) -> None:
     run(["mount", "--make-rshared", "/"], "Mount namespace", REMEDY)
 
 
-def make_mount_points() -> list[str]:
-    """Make the directories of PRIVATE on the machine itself and return those that were not there."""
-    made: list[str] = []
+def create_mount_points() -> list[str]:
+    """Create the directories of PRIVATE on the machine itself and return those that were not there."""
+    created: list[str] = []
     for path in PRIVATE:
         for directory in (*reversed(Path(path).parents), Path(path)):
             if not directory.exists():
                 directory.mkdir()
-                made.append(str(directory))
-    return made
+                created.append(str(directory))
+    return created
 
 
 def enter(places: layout.Layout) -> None:

@@ -43,7 +43,7 @@ def ensure() -> list[str]:
         remedy = "Install them, or set KUBECONFIG to a cluster that exists"
         raise ToolError(f"Programs {', '.join(sorted(absent))}: not found, and this system has no apt-get. {remedy}.")
     quiet = {"DEBIAN_FRONTEND": "noninteractive"}
-    # A foreign source that does not respond must not matter: whether it worked is seen when the packages are installed.
+    # A package source of a third party that does not respond must not matter: whether it worked is seen when the packages are installed.
     with suppress(ToolError):
         run(["apt-get", "-q", "update"], "Package lists", "Check the connection to the package mirror", env=quiet)
     with services_stay_stopped():

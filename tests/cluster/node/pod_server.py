@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What Prometheus wants to know of the pods, over HTTP on loopback: `python pod_server.py KUBECONFIG PORT`. Every answer reads the pods anew."""
+"""Metrics and scrape targets of the pods, over HTTP on loopback: `python pod_server.py KUBECONFIG PORT`. Every response reads the pods again."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def serve(kubeconfig: str, port: int) -> None:
             self.wfile.write(text.encode())
 
         def log_message(self, *_arguments: Any) -> None:
-            """A line for every scrape would fill the log."""
+            """Print nothing: a line for every scrape would fill the log."""
 
     ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
 

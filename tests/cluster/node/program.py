@@ -65,7 +65,7 @@ def answers(url: str, authority: Path) -> str:
 
 
 def until(what: str, seen: Callable[[], str], limit_s: float, details: Callable[[], str] = str) -> None:
-    """Wait until `seen` returns an empty text, at most limit_s seconds. Raises ProcessError with what it last said."""
+    """Wait until `seen` returns an empty text, at most limit_s seconds. Raises ProcessError with the last such text."""
     deadline = time.monotonic() + limit_s
     while True:
         last = seen()

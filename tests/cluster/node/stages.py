@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How long each stage of a piece of work took, told while it runs and kept in a file."""
+"""Durations of the stages of a piece of work, printed while it runs and written into a file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Stages:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Time what happens inside and says so."""
+        """Measure the time of the block and print it."""
         started = time.monotonic()
         yield
         self.seconds[name] = round(time.monotonic() - started, 1)

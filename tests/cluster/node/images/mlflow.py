@@ -34,10 +34,10 @@ UNUSED = ("**/tests", "pyarrow/include", "pyarrow/src", "kubernetes/docs", "bin"
 def mlflow(directory: Path) -> Path:
     """Return the image, tagged with the version of MLflow. Raises ToolError."""
     key = cache.key_of(REQUIREMENTS.read_text(encoding="utf-8"), PLUGINS, SUITE, PYTHON, ENTRY, *PACKAGES, *UNUSED)
-    return archive.ensure(directory, "mlflow", key, _make)
+    return archive.ensure(directory, "mlflow", key, _build)
 
 
-def _make(work: Path) -> Image:
+def _build(work: Path) -> Image:
     root = root_filesystem.debian(work / "root", SUITE, *PACKAGES)
     root_filesystem.add_busybox(root)
     root_filesystem.add_account(root, "mlflow", int(USER.split(":")[0]), 0)
@@ -59,7 +59,7 @@ def _make(work: Path) -> Image:
 
 
 def _compile(root: Path, packages: Path) -> None:
-    """Try the packages with the image's own Python and compiles them: a server that cannot write would do so at every start. Raises ToolError."""
+    """Import the packages with the image's own Python and compile them: a server that cannot write would do so at every start. Raises ToolError."""
     shown = root / PLACE
     shown.mkdir(parents=True)
     run(["mount", "--bind", str(packages), str(shown)], "Image of MLflow", "Run as root")

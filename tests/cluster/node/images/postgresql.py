@@ -26,7 +26,7 @@ EXPORTER = "prometheus-postgres-exporter"
 def postgresql(directory: Path) -> Path:
     """Return the image of the server. Raises ToolError."""
 
-    def make(work: Path) -> Image:
+    def build(work: Path) -> Image:
         root = root_filesystem.debian(work / "root", SUITE, f"postgresql-{VERSION}", "libnss-wrapper", "dash")
         root_filesystem.prune(root, *UNUSED)
         root_filesystem.add_busybox(root)
@@ -40,13 +40,13 @@ def postgresql(directory: Path) -> Path:
         env = {"PATH": f"{BINARIES}:/usr/bin:/bin", "PGDATA": "/var/lib/postgresql/data", "LANG": "C.UTF-8", "PGUSER": "postgres"}
         return Image(f"localhost/postgresql:{VERSION}", [root], ["docker-entrypoint.sh"], ["postgres"], f"{USER}:{USER}", env)
 
-    return archive.ensure(directory, "postgresql", cache.key_of(SUITE, VERSION, "PGUSER", ENTRY.read_text(encoding="utf-8"), *UNUSED), make)
+    return archive.ensure(directory, "postgresql", cache.key_of(SUITE, VERSION, "PGUSER", ENTRY.read_text(encoding="utf-8"), *UNUSED), build)
 
 
 def exporter(directory: Path) -> Path:
     """Return the image of the exporter of Debian's version; it reads DATA_SOURCE_URI, DATA_SOURCE_USER and DATA_SOURCE_PASS_FILE. Raises ToolError."""
 
-    def make(work: Path) -> Image:
+    def build(work: Path) -> Image:
         root = root_filesystem.debian(work / "root", SUITE, EXPORTER)
         for name in [path for path in (root / "usr/bin").iterdir() if path.name != EXPORTER]:
             name.unlink()
@@ -54,4 +54,4 @@ def exporter(directory: Path) -> Path:
         (root / "tmp").chmod(0o1777)
         return Image("localhost/postgres-exporter:0.11.1", [root], [f"/usr/bin/{EXPORTER}"], user="65534:65534")
 
-    return archive.ensure(directory, "postgres-exporter", cache.key_of(SUITE, EXPORTER), make)
+    return archive.ensure(directory, "postgres-exporter", cache.key_of(SUITE, EXPORTER), build)

@@ -20,9 +20,9 @@ def fixture_run_module():
 
     def run(name, arguments, check=False):
         module = import_module(f"ansible_collections.perfscale.mlflow.plugins.modules.{name}")
-        said = io.StringIO()
-        with patch_module_args({**arguments, "_ansible_check_mode": check}), redirect_stdout(said), pytest.raises(SystemExit):
+        output = io.StringIO()
+        with patch_module_args({**arguments, "_ansible_check_mode": check}), redirect_stdout(output), pytest.raises(SystemExit):
             module.main()
-        return json.loads(said.getvalue())
+        return json.loads(output.getvalue())
 
     return run

@@ -61,7 +61,7 @@ def test_tenants_are_created_once(run, server):
     assert server.get("/api/v1/namespaces/tenant-3") is None
 
 
-def test_a_token_goes_into_a_private_file_and_nowhere_else(run, server, tmp_path):
+def test_a_token_is_only_in_a_private_file(run, server, tmp_path):
     gives_tokens(server)
     result = run("service_account_token", name="load", namespace="a", seconds=3600, dest=str(tmp_path / "token"))
     assert result["changed"]

@@ -20,15 +20,15 @@ def fixture_sleeper(run_module, tmp_path):
     call("stopped")
 
 
-def look(run_module, tmp_path):
+def inspect(run_module, tmp_path):
     return run_module("local_process_info", {"names": ["x"], "state_dir": str(tmp_path)})["processes"]["x"]
 
 
 def test_start_and_stop(sleeper, run_module, tmp_path):
-    assert look(run_module, tmp_path)["running"] is False
+    assert inspect(run_module, tmp_path)["running"] is False
     started = sleeper("started")
     assert started["changed"] is True
-    assert look(run_module, tmp_path) == started["process"]
+    assert inspect(run_module, tmp_path) == started["process"]
     assert sleeper("started")["changed"] is False
     restarted = sleeper("restarted")
     assert restarted["changed"] is True

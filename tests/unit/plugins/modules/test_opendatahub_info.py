@@ -19,15 +19,15 @@ FAILING = OperatorState(True, "odh", subscription("", conditions=[{"type": "Inst
 
 @pytest.fixture(name="info")
 def fixture_info(run_module, monkeypatch):
-    """Run the module against what `read` is told to see."""
+    """Run the module with a fake `read`."""
 
     def run(seen, **options):
-        def look(_cluster, _wanted):
+        def fake_read(_cluster, _wanted):
             if isinstance(seen, Exception):
                 raise seen
             return seen
 
-        monkeypatch.setattr(opendatahub_info, "read", look)
+        monkeypatch.setattr(opendatahub_info, "read", fake_read)
         monkeypatch.setattr(opendatahub_info, "cluster_from", lambda _options: None)
         return run_module("opendatahub_info", {"timeout_s": 0.05, "pause_s": 0.01, **options})
 
@@ -35,9 +35,9 @@ def fixture_info(run_module, monkeypatch):
 
 
 def test_one_look(info):
-    said = info(state(dscs=[dsc("Removed", "removed")]), run_id="run-7")
-    found = said["opendatahub"]
-    assert not said["changed"]
+    result = info(state(dscs=[dsc("Removed", "removed")]), run_id="run-7")
+    found = result["opendatahub"]
+    assert not result["changed"]
     assert found["ready"]
     assert found["obstacles"] == []
     assert found["seconds"] == 0
@@ -59,14 +59,14 @@ def test_what_is_there_is_not_waited_for(info, expect):
     ],
 )
 def test_time_and_failures_name_what_was_seen(info, seen, expect, sentence):
-    said = info(seen, expect=expect)
-    assert said["failed"]
-    assert sentence in said["msg"]
-    assert "Last seen: " in said["msg"]
+    result = info(seen, expect=expect)
+    assert result["failed"]
+    assert sentence in result["msg"]
+    assert "Last seen: " in result["msg"]
     assert not info(seen, expect=expect, required=False)["opendatahub"]["ready"]
 
 
-def test_what_keeps_the_operator_of_mlflow_from_starting_is_told(info):
+def test_what_keeps_the_operator_of_mlflow_from_starting_is_reported(info):
     waiting = {"name": "manager", "state": {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}}
     pods = [{"metadata": {"name": "manager-1"}, "status": {"containerStatuses": [waiting]}}]
     seen = dataclasses.replace(state(mlflow_operator=mlflow_operator(None), dscs=[dsc(step=0)]), mlflow_operator_pods=pods)
@@ -79,11 +79,11 @@ def test_a_silent_operator_can_be_accepted(info):
     assert info(silent, expect="mlflow_operator", accept_missing_status=True)["opendatahub"]["ready"]
 
 
-def test_a_cluster_that_refuses_is_one_sentence(info):
+def test_a_forbidden_request_is_one_sentence(info):
     assert info(ClusterError("GET /x: 403 forbidden.", 403))["msg"] == "GET /x: 403 forbidden."
 
 
 def test_a_cluster_that_never_answers_is_one_sentence(info):
-    said = info(ClusterError("GET /x: the API server does not respond."), expect="dsci")
-    assert said["msg"] == "GET /x: the API server does not respond."
-    assert "opendatahub" not in said
+    result = info(ClusterError("GET /x: the API server does not respond."), expect="dsci")
+    assert result["msg"] == "GET /x: the API server does not respond."
+    assert "opendatahub" not in result

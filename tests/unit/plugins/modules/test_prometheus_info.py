@@ -47,7 +47,7 @@ def test_a_prometheus_without_samples_is_assumed_to_take_one_in_30_s(run_module,
     assert (result["scrape_interval_s"], result["spacing_s"], result["absent"]) == (30.0, None, list(COMPONENTS))
 
 
-def test_a_refusal_is_one_sentence(run_module, server):
+def test_a_rejected_request_is_one_sentence(run_module, server):
     server.responses = [(403, "")]
     result = run_module("prometheus_info", {"url": server.url, "components": COMPONENTS})
     assert result["msg"].endswith("token without permission to query (403). On OpenShift bind its account to cluster-monitoring-view.")

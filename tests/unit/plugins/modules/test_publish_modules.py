@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The modules around sinks: their responses, and refusals in one sentence."""
+"""The modules around sinks: their results, and errors in one sentence."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_check_mode_does_nothing(run_module, options, tmp_path, name):
         pytest.param("run_restoration", {"sinks": [{"kind": "directory", "path": "/nowhere/at/all"}]}, "does not exist", id="sink"),
     ],
 )
-def test_refusals_are_sentences(run_module, options, tmp_path, name, changes, words):
+def test_errors_are_sentences(run_module, options, tmp_path, name, changes, words):
     if name == "run_restoration":
         options = {"run_id": "latest", "results_directory": str(tmp_path), "schema_directory": SCHEMAS}
     response = run_module(name, {key: value for key, value in {**options, **changes}.items() if value != OMITTED})

@@ -44,7 +44,7 @@ def test_check_mode_writes_nothing(merge, tmp_path):
     assert not (tmp_path / "target.json").exists()
 
 
-def test_a_part_against_the_schema_is_refused(merge):
+def test_a_part_against_the_schema_is_rejected(merge):
     answer = merge({"generator": {"kind": "magic"}})
     assert answer["failed"]
     assert "at generator/kind" in answer["msg"]

@@ -122,7 +122,7 @@ def test_a_response_that_cannot_change_is_final(server, client, clock):
     assert len(server.requests) == 1
 
 
-def test_pauses_double_within_their_jitter(server, client, clock):
+def test_delays_grow_exponentially_with_jitter(server, client, clock):
     server.respond = in_turn(Reply(503))
     client.request("GET", server.url, retry=RetryPolicy(9))
     expected = [min(http.PAUSE_FIRST_S * 2**number, http.PAUSE_MAX_S) for number in range(9)]
@@ -206,7 +206,7 @@ def test_connections_are_kept_and_redirects_not_followed(server, client):
 @pytest.mark.parametrize(
     ("url", "kind", "reason", "repeats"),
     [
-        pytest.param("http://127.0.0.1:1", ErrorKind.REFUSED, "connection refused", 5, id="refused"),
+        pytest.param("http://127.0.0.1:1", ErrorKind.CONNECTION_REFUSED, "connection refused", 5, id="refused"),
         pytest.param("http://no-such-host.invalid", ErrorKind.NAME, "host name cannot be resolved", 0, id="name"),
     ],
 )
@@ -223,7 +223,7 @@ def test_a_silent_server_times_out():
     assert (caught.value.kind, caught.value.reason) == (ErrorKind.TIMEOUT, "timed out")
 
 
-def test_a_server_without_tls_is_told_from_an_untrusted_one(server, client, clock):
+def test_a_server_without_tls_is_distinguished_from_an_untrusted_one(server, client, clock):
     with pytest.raises(HttpError) as caught:
         client.request("GET", server.url.replace("http:", "https:"))
     assert caught.value.kind == ErrorKind.TLS

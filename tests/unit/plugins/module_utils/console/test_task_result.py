@@ -127,7 +127,7 @@ def invoked(**arguments):
         pytest.param("perfscale.mlflow.cell_record", invoked(run_directory="/r/1"), "/r/1", id="record"),
         pytest.param("perfscale.mlflow.target_record", invoked(path="/r/1/target.json"), "/r/1", id="target"),
         pytest.param("perfscale.mlflow.target_record", invoked(path="/r/1/other.json"), None, id="other file"),
-        pytest.param("ansible.builtin.copy", invoked(run_directory="/r/1", path="/r/1/target.json"), None, id="module of somebody else"),
+        pytest.param("ansible.builtin.copy", invoked(run_directory="/r/1", path="/r/1/target.json"), None, id="module of another collection"),
         pytest.param("perfscale.mlflow.cell_record", {"invocation": None}, None, id="no invocation"),
         pytest.param("perfscale.mlflow.cell_record", {"invocation": {"module_args": "hidden"}}, None, id="odd arguments"),
         pytest.param("ansible.builtin.set_fact", {"ansible_facts": {"test_matrix_run_dir": None}}, None, id="odd fact"),

@@ -131,7 +131,7 @@ def test_a_load_with_a_complete_window_that_ended_unwatched(start, pod, tmp_path
     assert start(30, reusable=reusable)["n"] == n
 
 
-def test_a_load_beside_that_of_another_run_is_refused(start, pod, tmp_path):
+def test_a_load_beside_that_of_another_run_is_rejected(start, pod, tmp_path):
     start(30)
     with pytest.raises(ClusterError, match=r"k6 runs in it already \(pid \d+\)"):
         backend_of(pod).start(load_of(tmp_path / "other-run" / "cells" / "t1-c1-r1", 30))

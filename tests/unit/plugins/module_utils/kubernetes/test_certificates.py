@@ -66,7 +66,7 @@ def test_serves(issued, names: list, days: int, now, expected: bool) -> None:
     assert certificates.is_valid_for(issued["tls.crt"], names, days, now) is expected
 
 
-def test_unreadable_certificates_serve_nobody(issued) -> None:
+def test_unreadable_certificates_are_not_used(issued) -> None:
     assert not certificates.is_valid_for(b"", NAMES, 0)
     assert not certificates.is_valid_for(issued["ca.crt"], NAMES, 0)
     assert not certificates.is_signed_by(b"nothing", issued["ca.crt"])

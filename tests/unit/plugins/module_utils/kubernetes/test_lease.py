@@ -67,7 +67,7 @@ def test_acquires_a_lease_without_a_holder(server, cluster, clock):
     assert acquire(cluster, "a", "r1", 600)["taken_over"] == ""
 
 
-def test_leaves_a_foreign_lease(server, cluster, clock):
+def test_leaves_an_unmanaged_lease(server, cluster, clock):
     server.put(LEASE, spec={"holderIdentity": ""})
     with pytest.raises(ClusterError, match="not managed by this collection"):
         acquire(cluster, "a", "r1", 600)

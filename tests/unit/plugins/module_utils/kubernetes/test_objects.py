@@ -124,7 +124,7 @@ def test_check_mode_counts_what_cannot_be_asked_yet() -> None:
     assert cluster.objects == {}
 
 
-def test_a_namespace_of_somebody_else_is_used_as_it_is() -> None:
+def test_an_unmanaged_namespace_is_used_as_it_is() -> None:
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "here"}}
     cluster = FakeCluster(("/api/v1/namespaces/here", namespace))
     done = apply_all(objects(cluster), [namespace])
@@ -179,7 +179,7 @@ def test_a_namespace_with_unmanaged_objects_stays() -> None:
     assert remove_all(objects(cluster), [namespace])["changed"] == ["Namespace here"]
 
 
-def test_what_stays_is_told_with_its_reason() -> None:
+def test_what_stays_is_reported_with_its_reason() -> None:
     cluster = FakeCluster(stored("one", "run-2"), stored("kept", None))
     cluster.held = {SECRET}
     done = remove_all(objects(cluster), [secret()], wait_gone=[secret("kept"), secret("gone")])

@@ -17,7 +17,7 @@ OURS = [f"{NS}/base/pods/k6", f"{NS}/base/secrets/token", BINDINGS.format("base"
 
 @pytest.fixture
 def full(server):
-    """A cluster with objects of two runs and of somebody else."""
+    """A cluster with objects of two runs and unmanaged ones."""
     for path in OURS:
         server.put(path, ownership.labels("r1"))
     server.put(f"{NS}/base")
@@ -45,7 +45,7 @@ def test_deletes_exactly_what_the_run_owns(full, cluster):
     assert done["released"] == ["adopted"]
     left = {"/".join(key) for key in full.objects}
     assert left == {f"{NS}/base", f"{NS}/tenant-2", f"{NS}/tenant-3", f"{NS}/base/pods/other", f"{NS}/elsewhere/pods/k6", f"{NS}/adopted"} | {
-        BINDINGS.format("tenant-1", "b")  # goes with its namespace, which the stand-in does not know
+        BINDINGS.format("tenant-1", "b")  # goes with its namespace, which the fake does not model
     }
     assert done["others"] == [{"object": "Namespace tenant-2", "why": "created by run r2"}]
     assert full.get(f"{NS}/adopted")["metadata"]["labels"] == {"team": "x"}

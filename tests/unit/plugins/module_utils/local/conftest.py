@@ -15,14 +15,14 @@ import pytest
 def program(tmp_path: Path) -> Callable[..., Path]:
     """Make an executable shell script: program(name, body, folder) returns its path."""
 
-    def make(name: str, body: str, folder: Path | None = None) -> Path:
+    def create(name: str, body: str, folder: Path | None = None) -> Path:
         path = (folder or tmp_path / "programs") / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"#!/bin/sh\n{body}\n", encoding="utf-8")
         path.chmod(0o755)
         return path
 
-    return make
+    return create
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ import pytest
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local import commands
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.commands import ToolError
 
-NOBODY = pwd.getpwnam("nobody")
+UNPRIVILEGED = pwd.getpwnam("nobody")
 
 
 def test_output_and_input(program: Callable[..., Path], tmp_path: Path) -> None:
@@ -78,8 +78,8 @@ def test_who_is_not_root_stays_who_it_is(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_root_takes_the_first_account_that_exists(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     found = commands.unprivileged(("no-such-user", "nobody"))
-    assert found == NOBODY
-    assert commands.identity(found) == {"user": NOBODY.pw_uid, "group": NOBODY.pw_gid, "extra_groups": []}
+    assert found == UNPRIVILEGED
+    assert commands.identity(found) == {"user": UNPRIVILEGED.pw_uid, "group": UNPRIVILEGED.pw_gid, "extra_groups": []}
     with pytest.raises(KeyError, match="no-such-user or neither"):
         commands.unprivileged(("no-such-user", "neither"))
 
@@ -89,10 +89,10 @@ def test_root_takes_the_first_account_that_exists(monkeypatch: pytest.MonkeyPatc
     [
         pytest.param(0o711, 1, 1, True, id="others may enter"),
         pytest.param(0o770, 1, 1, False, id="others may not"),
-        pytest.param(0o700, NOBODY.pw_uid, 1, True, id="owner"),
-        pytest.param(0o077, NOBODY.pw_uid, 1, False, id="owner shut out"),
-        pytest.param(0o710, 1, NOBODY.pw_gid, True, id="group"),
-        pytest.param(0o701, 1, NOBODY.pw_gid, False, id="group shut out"),
+        pytest.param(0o700, UNPRIVILEGED.pw_uid, 1, True, id="owner"),
+        pytest.param(0o077, UNPRIVILEGED.pw_uid, 1, False, id="owner shut out"),
+        pytest.param(0o710, 1, UNPRIVILEGED.pw_gid, True, id="group"),
+        pytest.param(0o701, 1, UNPRIVILEGED.pw_gid, False, id="group shut out"),
     ],
 )
 def test_reaching_a_directory(monkeypatch: pytest.MonkeyPatch, mode: int, owner: int, group: int, reached: bool) -> None:
@@ -101,7 +101,7 @@ def test_reaching_a_directory(monkeypatch: pytest.MonkeyPatch, mode: int, owner:
 
     monkeypatch.setattr(Path, "is_dir", lambda _path: True)
     monkeypatch.setattr(Path, "stat", stat)
-    assert commands.reaches(NOBODY, Path("/somewhere/closed/inside")) is reached
+    assert commands.reaches(UNPRIVILEGED, Path("/somewhere/closed/inside")) is reached
 
 
 def test_the_present_account_reaches_everything() -> None:

@@ -27,16 +27,16 @@ READY = {"url": "http://127.0.0.1:{port}/", "timeout_s": 30}
 
 
 @pytest.fixture
-def make(tmp_path: Path) -> Iterator[Callable[..., DetachedProcess]]:
-    made: list[DetachedProcess] = []
+def create(tmp_path: Path) -> Iterator[Callable[..., DetachedProcess]]:
+    created: list[DetachedProcess] = []
 
     def detached(argv: list[str], name: str = "x", env: dict[str, str] | None = None, **more: Any) -> DetachedProcess:
         user = more.pop("user", None)
-        made.append(DetachedProcess(name, str(tmp_path), {"argv": argv, "env": env or {}, "chdir": None, "user": user}, **more))
-        return made[-1]
+        created.append(DetachedProcess(name, str(tmp_path), {"argv": argv, "env": env or {}, "chdir": None, "user": user}, **more))
+        return created[-1]
 
     yield detached
-    for process in made:
+    for process in created:
         process.stop(1)
 
 
@@ -47,8 +47,8 @@ def wait_until(condition: Callable[[], Any], limit_s: float = 20) -> None:
         time.sleep(0.02)
 
 
-def test_a_second_start_changes_nothing(make: Callable[..., DetachedProcess]) -> None:
-    first, second = make(SERVER, free_port=True), make(SERVER, free_port=True)
+def test_a_second_start_changes_nothing(create: Callable[..., DetachedProcess]) -> None:
+    first, second = create(SERVER, free_port=True), create(SERVER, free_port=True)
     assert first.start(READY) is True
     before = first.describe()
     assert before["running"]
@@ -58,8 +58,8 @@ def test_a_second_start_changes_nothing(make: Callable[..., DetachedProcess]) ->
     assert second.describe() == before
 
 
-def test_another_command_replaces_the_process(make: Callable[..., DetachedProcess]) -> None:
-    first, second = make(["sleep", "300"]), make(["sleep", "301"])
+def test_another_command_replaces_the_process(create: Callable[..., DetachedProcess]) -> None:
+    first, second = create(["sleep", "300"]), create(["sleep", "301"])
     first.start()
     pid = first.describe()["pid"]
     assert second.start() is True
@@ -67,8 +67,8 @@ def test_another_command_replaces_the_process(make: Callable[..., DetachedProces
     assert not psutil.pid_exists(pid)
 
 
-def test_a_restart_takes_the_same_port_again(make: Callable[..., DetachedProcess]) -> None:
-    process = make(SERVER, free_port=True)
+def test_a_restart_takes_the_same_port_again(create: Callable[..., DetachedProcess]) -> None:
+    process = create(SERVER, free_port=True)
     process.start(READY)
     port = process.describe()["port"]
     assert process.stop(10) is True
@@ -78,16 +78,16 @@ def test_a_restart_takes_the_same_port_again(make: Callable[..., DetachedProcess
     assert process.describe()["port"] == port
 
 
-def test_stopping_twice_changes_nothing(make: Callable[..., DetachedProcess]) -> None:
-    process = make(["sleep", "300"])
+def test_stopping_twice_changes_nothing(create: Callable[..., DetachedProcess]) -> None:
+    process = create(["sleep", "300"])
     assert process.stop() is False
     process.start()
     assert process.stop() is True
     assert process.stop() is False
 
 
-def test_children_end_with_their_parent(make: Callable[..., DetachedProcess], tmp_path: Path) -> None:
-    process = make(["sh", "-c", "sleep 300 & echo $! > child; setsid sleep 300 & echo $! > apart; touch ready; wait"])
+def test_children_end_with_their_parent(create: Callable[..., DetachedProcess], tmp_path: Path) -> None:
+    process = create(["sh", "-c", "sleep 300 & echo $! > child; setsid sleep 300 & echo $! > apart; touch ready; wait"])
     process.start()
     wait_until((tmp_path / "ready").exists)
     children = [int((tmp_path / name).read_text()) for name in ("child", "apart")]
@@ -95,16 +95,16 @@ def test_children_end_with_their_parent(make: Callable[..., DetachedProcess], tm
     assert not any(psutil.pid_exists(pid) for pid in children)
 
 
-def test_who_ignores_the_signal_is_killed(make: Callable[..., DetachedProcess], tmp_path: Path) -> None:
-    process = make(["sh", "-c", "trap '' TERM; touch ready; while :; do sleep 0.05; done"])
+def test_who_ignores_the_signal_is_killed(create: Callable[..., DetachedProcess], tmp_path: Path) -> None:
+    process = create(["sh", "-c", "trap '' TERM; touch ready; while :; do sleep 0.05; done"])
     process.start()
     wait_until((tmp_path / "ready").exists)
     assert process.stop(0.3) is True
     assert process.describe()["exit"]["signal"] == signal.SIGKILL
 
 
-def test_orphans_of_a_killed_watcher_are_found(make: Callable[..., DetachedProcess], tmp_path: Path) -> None:
-    process = make(["sh", "-c", "sleep 300 & echo $! > child; touch ready; wait"])
+def test_orphans_of_a_killed_watcher_are_found(create: Callable[..., DetachedProcess], tmp_path: Path) -> None:
+    process = create(["sh", "-c", "sleep 300 & echo $! > child; touch ready; wait"])
     process.start()
     wait_until((tmp_path / "ready").exists)
     child = int((tmp_path / "child").read_text())
@@ -117,8 +117,8 @@ def test_orphans_of_a_killed_watcher_are_found(make: Callable[..., DetachedProce
     assert not psutil.pid_exists(child)
 
 
-def test_a_stranger_with_the_recorded_pid_is_left_alone(make: Callable[..., DetachedProcess]) -> None:
-    process, stranger = make(["sleep", "300"]), make(["sleep", "300"], name="stranger")
+def test_a_stranger_with_the_recorded_pid_is_left_alone(create: Callable[..., DetachedProcess]) -> None:
+    process, stranger = create(["sleep", "300"]), create(["sleep", "300"], name="stranger")
     process.start()
     stranger.start()
     text = process.handle_file.read_text()
@@ -132,9 +132,9 @@ def test_a_stranger_with_the_recorded_pid_is_left_alone(make: Callable[..., Deta
     assert stranger.running()
 
 
-def test_the_environment_is_clean(make: Callable[..., DetachedProcess], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_is_clean(create: Callable[..., DetachedProcess], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TOKEN", "do-not-pass")
-    process = make(["sleep", "300"], env={"GIVEN": "yes"})
+    process = create(["sleep", "300"], env={"GIVEN": "yes"})
     process.start()
     handle = process.handle()
     leader, parent = handles.process_of(handle), handles.watcher_of(handle)
@@ -146,10 +146,10 @@ def test_the_environment_is_clean(make: Callable[..., DetachedProcess], monkeypa
     assert "sleep" not in " ".join(parent.cmdline())
 
 
-def test_the_process_holds_no_file_of_ours(make: Callable[..., DetachedProcess], tmp_path: Path) -> None:
+def test_the_process_holds_no_file_of_ours(create: Callable[..., DetachedProcess], tmp_path: Path) -> None:
     with open(tmp_path / "ours", "w", encoding="utf-8") as ours:
         os.set_inheritable(ours.fileno(), True)
-        process = make(["sleep", "300"])
+        process = create(["sleep", "300"])
         process.start()
         members = [handles.process_of(process.handle()), handles.watcher_of(process.handle())]
 
@@ -162,16 +162,16 @@ def test_the_process_holds_no_file_of_ours(make: Callable[..., DetachedProcess],
         wait_until(lambda: held() <= {"/dev/null", str(process.log_file)})
 
 
-def test_an_early_end_shows_the_log(make: Callable[..., DetachedProcess]) -> None:
-    process = make(["sh", "-c", "echo no such database; exit 3"])
+def test_an_early_end_shows_the_log(create: Callable[..., DetachedProcess]) -> None:
+    process = create(["sh", "-c", "echo no such database; exit 3"])
     with pytest.raises(ProcessError, match=r"(?s)Process x: ended with exit code 3 before it was ready.*no such database"):
         process.start({"port": readiness.choose_port(), "timeout_s": 30})
 
 
 @pytest.mark.parametrize("may_end", [True, False])
-def test_only_a_job_may_end_before_anybody_looks(make: Callable[..., DetachedProcess], monkeypatch: pytest.MonkeyPatch, may_end: bool) -> None:
+def test_only_a_job_may_end_before_anybody_looks(create: Callable[..., DetachedProcess], monkeypatch: pytest.MonkeyPatch, may_end: bool) -> None:
     monkeypatch.setattr(readiness, "wait", lambda _ready, alive: wait_until(lambda: not alive()) or "")
-    process = make(["sh", "-c", "exit 107"])
+    process = create(["sh", "-c", "exit 107"])
     if may_end:
         assert process.start(may_end=True)
         wait_until(lambda: process.describe()["exit"])
@@ -181,30 +181,30 @@ def test_only_a_job_may_end_before_anybody_looks(make: Callable[..., DetachedPro
             process.start()
 
 
-def test_an_early_kill_names_the_signal(make: Callable[..., DetachedProcess]) -> None:
+def test_an_early_kill_names_the_signal(create: Callable[..., DetachedProcess]) -> None:
     with pytest.raises(ProcessError, match=r"ended with signal 9 .*\n.empty log"):
-        make(["sh", "-c", "kill -KILL $$"]).start({"port": readiness.choose_port(), "timeout_s": 30})
+        create(["sh", "-c", "kill -KILL $$"]).start({"port": readiness.choose_port(), "timeout_s": 30})
 
 
-def test_who_is_not_ready_in_time_is_stopped(make: Callable[..., DetachedProcess]) -> None:
-    process = make(["sleep", "300"])
+def test_who_is_not_ready_in_time_is_stopped(create: Callable[..., DetachedProcess]) -> None:
+    process = create(["sleep", "300"])
     with pytest.raises(ProcessError, match=r"was not ready within 0.3 s \(last seen: no connection\)"):
         process.start({"port": readiness.choose_port(), "timeout_s": 0.3})
     assert process.running() is False
 
 
-def test_a_free_port_alone_is_waited_for(make: Callable[..., DetachedProcess]) -> None:
-    process = make(SERVER, free_port=True)
+def test_a_free_port_alone_is_waited_for(create: Callable[..., DetachedProcess]) -> None:
+    process = create(SERVER, free_port=True)
     process.start({"timeout_s": 30})
     assert readiness.accepts_connections(process.describe()["port"])
 
 
-def test_a_lost_race_for_a_port_is_run_again(make: Callable[..., DetachedProcess], monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as foreign:
-        taken = foreign.getsockname()[1]
+def test_a_lost_race_for_a_port_is_run_again(create: Callable[..., DetachedProcess], monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        taken = listener.getsockname()[1]
         choices = iter([taken, readiness.choose_port()])
         monkeypatch.setattr(readiness, "choose_port", lambda _preferred=None: next(choices))
-        process = make(SERVER, free_port=True)
+        process = create(SERVER, free_port=True)
         assert process.start({"timeout_s": 30}) is True
         assert process.describe()["port"] != taken
 
@@ -216,9 +216,9 @@ def test_a_lost_race_for_a_port_is_run_again(make: Callable[..., DetachedProcess
         pytest.param(["true"], "no-such-user", "Process x: user no-such-user does not exist", id="no user"),
     ],
 )
-def test_what_cannot_start_is_a_sentence(make: Callable[..., DetachedProcess], argv: list[str], user: str | None, sentence: str) -> None:
+def test_what_cannot_start_is_a_sentence(create: Callable[..., DetachedProcess], argv: list[str], user: str | None, sentence: str) -> None:
     with pytest.raises(ProcessError, match=sentence):
-        make(argv, user=user).start()
+        create(argv, user=user).start()
 
 
 def test_a_state_directory_that_is_a_file_is_a_sentence(tmp_path: Path) -> None:
@@ -228,8 +228,8 @@ def test_a_state_directory_that_is_a_file_is_a_sentence(tmp_path: Path) -> None:
         process.start()
 
 
-def test_a_named_user_gets_its_own_home(make: Callable[..., DetachedProcess]) -> None:
-    process = make(["sleep", "300"], user=getpass.getuser())
+def test_a_named_user_gets_its_own_home(create: Callable[..., DetachedProcess]) -> None:
+    process = create(["sleep", "300"], user=getpass.getuser())
     process.start()
     leader = handles.process_of(process.handle())
     assert leader is not None
@@ -237,5 +237,5 @@ def test_a_named_user_gets_its_own_home(make: Callable[..., DetachedProcess]) ->
     assert leader.environ()["HOME"] == os.path.expanduser(f"~{getpass.getuser()}")
 
 
-def test_a_log_that_nobody_wrote_is_said_so(make: Callable[..., DetachedProcess]) -> None:
-    assert make(["true"]).log_tail() == "(no log)"
+def test_a_log_that_was_not_written_is_reported(create: Callable[..., DetachedProcess]) -> None:
+    assert create(["true"]).log_tail() == "(no log)"

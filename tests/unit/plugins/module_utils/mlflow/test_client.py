@@ -8,8 +8,8 @@ import pytest
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http import ATTEMPTS, ErrorKind, HttpClient, HttpError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.client import MlflowClient, check_url, client_from
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors import (
+    MlflowAccessError,
     MlflowError,
-    MlflowRefused,
     MlflowUnexpected,
     MlflowUnreachable,
 )
@@ -77,9 +77,9 @@ def test_does_not_repeat_an_unsafe_call(server, client, pauses):
         pytest.param(200, b"", MlflowUnexpected, "an HTML page", id="empty"),
         pytest.param(200, [1], MlflowUnexpected, "is not a JSON object", id="list"),
         pytest.param(404, b"<html>", MlflowUnexpected, "HTTP 404", id="not-found-page"),
-        pytest.param(302, b"", MlflowRefused, "token required, none given", id="login-redirect"),
-        pytest.param(401, b"<html>", MlflowRefused, "HTTP 401", id="unauthorized"),
-        pytest.param(403, {"error_code": "PERMISSION_DENIED"}, MlflowRefused, "HTTP 403", id="forbidden"),
+        pytest.param(302, b"", MlflowAccessError, "token required, none given", id="login-redirect"),
+        pytest.param(401, b"<html>", MlflowAccessError, "HTTP 401", id="unauthorized"),
+        pytest.param(403, {"error_code": "PERMISSION_DENIED"}, MlflowAccessError, "HTTP 403", id="forbidden"),
         pytest.param(400, {"error_code": "INVALID_PARAMETER_VALUE", "message": "no"}, MlflowError, "INVALID_PARAMETER_VALUE: no", id="mlflow-error"),
         pytest.param(400, ["odd"], MlflowUnexpected, "application/json starting with", id="odd-json"),
     ],
@@ -98,7 +98,7 @@ def test_the_token_is_sent_and_a_rejected_one_named(server, tmp_path):
     file.write_text("right")
     assert MlflowClient(server.url, str(file)).document("GET", "/api/3.0/mlflow/server-info")["workspaces_enabled"]
     file.write_text("wrong")
-    with pytest.raises(MlflowRefused, match=r"token rejected \(HTTP 401") as caught:
+    with pytest.raises(MlflowAccessError, match=r"token rejected \(HTTP 401") as caught:
         MlflowClient(server.url, str(file)).document("GET", "/api/3.0/mlflow/server-info")
     assert "wrong" not in str(caught.value)
 

@@ -39,7 +39,7 @@ def test_a_database_that_is_not_ours_has_no_rows(given):
     assert count_rows(given) is None
 
 
-@pytest.mark.parametrize("content", [None, b"not a database at all" * 99], ids=["absent", "foreign"])
+@pytest.mark.parametrize("content", [None, b"not a database at all" * 99], ids=["absent", "not-a-database"])
 def test_names_a_file_that_is_no_database(tmp_path, content):
     path = tmp_path / "x.db"
     if content:
@@ -49,8 +49,8 @@ def test_names_a_file_that_is_no_database(tmp_path, content):
     assert path.exists() == bool(content)
 
 
-class ConnectionInMemory:
-    """A test double of a psycopg connection."""
+class FakeConnection:
+    """A psycopg connection that reads from a dictionary of tables."""
 
     def __init__(self, tables):
         self.tables = tables
@@ -81,7 +81,7 @@ def test_counts_the_rows_of_postgres_read_only(tmp_path, monkeypatch, content, d
     sent = []
     file = tmp_path / "dsn"
     file.write_text(content)
-    monkeypatch.setattr(database_rows.psycopg, "connect", lambda text, **options: sent.append((text, options)) or ConnectionInMemory({"runs": 7, "a": 1}))
+    monkeypatch.setattr(database_rows.psycopg, "connect", lambda text, **options: sent.append((text, options)) or FakeConnection({"runs": 7, "a": 1}))
     assert count_rows({"kind": "postgres", "dsn_file": str(file)}) == {"a": 1, "runs": 7}
     assert sent[0][0] == dsn
     assert sent[0][1]["connect_timeout"] == 10

@@ -14,7 +14,7 @@ OLD = "opendatahub-operator.v3.4.0"
 
 
 @pytest.mark.parametrize(
-    ("offer", "starting_csv", "says"),
+    ("offer", "starting_csv", "message"),
     [
         pytest.param(package("fast", "fast-3"), "", "", id="offered"),
         pytest.param(package("fast-3"), CSV, "", id="pinned"),
@@ -24,10 +24,10 @@ OLD = "opendatahub-operator.v3.4.0"
         pytest.param(package("fast-3"), OLD, f"Allowed for opendatahub_starting_csv: {CSV}", id="no-such-version"),
     ],
 )
-def test_offers(offer, starting_csv, says):
+def test_offers(offer, starting_csv, message):
     problems = olm.offer_problems(offer, "opendatahub-operator", "community-operators", "fast-3", starting_csv)
-    assert says in " ".join(problems)
-    assert bool(problems) == bool(says)
+    assert message in " ".join(problems)
+    assert bool(problems) == bool(message)
 
 
 @pytest.mark.parametrize(
@@ -77,9 +77,9 @@ def test_plans(found, pending, starting_csv, waits, fails):
 )
 def test_installations(found, pending, csvs, waits, doubts, fails):
     verdict = olm.check_installation(found, pending, csvs, {}, CSV if fails.startswith("installed") else "")
-    for said, expected in ((verdict.waiting_for, waits), (verdict.doubts, doubts), (verdict.problems, fails)):
-        assert expected in " ".join(said)
-        assert bool(said) == bool(expected)
+    for messages, expected in ((verdict.waiting_for, waits), (verdict.doubts, doubts), (verdict.problems, fails)):
+        assert expected in " ".join(messages)
+        assert bool(messages) == bool(expected)
 
 
 def test_a_version_without_its_deployment_is_not_installed():

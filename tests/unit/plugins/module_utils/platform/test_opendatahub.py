@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a look at Open Data Hub says: obstacles, waits and what was last seen, for every case that was met."""
+"""The state of Open Data Hub: obstacles, waits and what was last seen, for every case that was met."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ UNREADY = condition("Ready", "False", reason="NotReady")
 
 
 @pytest.mark.parametrize(
-    ("seen", "wanted", "install", "says"),
+    ("seen", "wanted", "install", "messages"),
     [
         pytest.param(state(), {}, True, [], id="all-is-there"),
         pytest.param(bare(), {}, True, [], id="can-be-installed"),
@@ -63,10 +63,10 @@ UNREADY = condition("Ready", "False", reason="NotReady")
         pytest.param(state(dscs=[dsc("Removed", "removed")], mlflows=[named("mlflow")]), {}, True, ["manages MLflow mlflow already"], id="two-managers"),
     ],
 )
-def test_obstacles(seen, wanted, install, says):
+def test_obstacles(seen, wanted, install, messages):
     found = opendatahub.obstacles(seen, replace(REQUEST, **wanted), install)
-    assert len(found) == len(says)
-    assert all(text in " ".join(found) for text in says)
+    assert len(found) == len(messages)
+    assert all(text in " ".join(found) for text in messages)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_obstacles(seen, wanted, install, says):
 def test_the_operator(seen, waits):
     verdict = opendatahub.check_operator(seen, REQUEST)
     assert len(verdict.waiting_for) == len(waits)
-    assert all(name in said for name, said in zip(waits, verdict.waiting_for, strict=True))
+    assert all(name in message for name, message in zip(waits, verdict.waiting_for, strict=True))
 
 
 @pytest.mark.parametrize(
@@ -98,9 +98,9 @@ def test_the_operator(seen, waits):
     ],
 )
 def test_the_dsci(seen, waits):
-    said = opendatahub.check_dsci(seen, REQUEST).waiting_for
-    assert waits in " ".join(said)
-    assert bool(said) == bool(waits)
+    waiting = opendatahub.check_dsci(seen, REQUEST).waiting_for
+    assert waits in " ".join(waiting)
+    assert bool(waiting) == bool(waits)
     assert opendatahub.check_dsci_present(seen, REQUEST).ready == bool(seen.dscis)
 
 
@@ -132,9 +132,9 @@ def test_the_dsci(seen, waits):
     ],
 )
 def test_mlflow_operator(seen, waits):
-    said = opendatahub.check_mlflow_operator(seen, REQUEST).waiting_for
-    assert len(said) == len(waits)
-    assert all(text in found for text, found in zip(waits, said, strict=True))
+    waiting = opendatahub.check_mlflow_operator(seen, REQUEST).waiting_for
+    assert len(waiting) == len(waits)
+    assert all(text in found for text, found in zip(waits, waiting, strict=True))
 
 
 def test_a_dsc_that_goes_is_not_ready():
@@ -160,13 +160,13 @@ def test_a_silent_operator_counts_only_when_accepted():
             "finalizer a/protection; MLflow mlflow exists",
             id="held",
         ),
-        pytest.param(state(mlflow_deployment=None), "is not Available", id="nobody-to-release-it"),
+        pytest.param(state(mlflow_deployment=None), "is not Available", id="no-deployment-to-release-it"),
     ],
 )
 def test_the_operator_goes(seen, waits):
-    said = opendatahub.check_mlflow_operator_absent(seen, REQUEST).waiting_for
-    assert waits in " ".join(said)
-    assert bool(said) == bool(waits)
+    waiting = opendatahub.check_mlflow_operator_absent(seen, REQUEST).waiting_for
+    assert waits in " ".join(waiting)
+    assert bool(waiting) == bool(waits)
 
 
 def test_a_plan_is_judged_by_the_subscription():
@@ -181,15 +181,15 @@ def test_what_was_last_seen():
     seen = state(
         operator=replace(NONE, subscription=stuck), dscis=[initializing], dscs=[dsc(step=0)], mlflow_operator=mlflow_operator(None), mlflow_deployment=None
     )
-    told = opendatahub.last_seen(seen)
-    assert told[0] == "Subscription opendatahub-operator: BundleUnpacking=True (JobIncomplete)"
-    assert told[1].startswith("DSCInitialization default-dsci: phase Progressing; ReconcileComplete=Unknown")
-    assert "Progressing=True" in told[1]
-    assert "Degraded" not in told[1]
-    assert "MonitoringReady" not in told[1]
-    assert "Some modules are not ready" in told[2]
-    assert "DashboardReady" not in told[2]
-    assert told[3] == "MLflowOperator default-mlflowoperator: no status"
+    details = opendatahub.last_seen(seen)
+    assert details[0] == "Subscription opendatahub-operator: BundleUnpacking=True (JobIncomplete)"
+    assert details[1].startswith("DSCInitialization default-dsci: phase Progressing; ReconcileComplete=Unknown")
+    assert "Progressing=True" in details[1]
+    assert "Degraded" not in details[1]
+    assert "MonitoringReady" not in details[1]
+    assert "Some modules are not ready" in details[2]
+    assert "DashboardReady" not in details[2]
+    assert details[3] == "MLflowOperator default-mlflowoperator: no status"
 
 
 def test_what_roles_ask():

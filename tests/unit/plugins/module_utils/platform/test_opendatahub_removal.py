@@ -18,7 +18,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.platform.opendata
 from fakes.opendatahub_objects import OURS, bare, csv, dsc, dsci, named, state, subscription
 
 PLACE = "opendatahub-operator-system"
-FOREIGN = OperatorState(True, PLACE, subscription(labels={}), csvs=[csv()])
+UNMANAGED = OperatorState(True, PLACE, subscription(labels={}), csvs=[csv()])
 MINE = OperatorState(True, PLACE, subscription(labels=OURS), csvs=[csv()])
 ADOPTED = {BEFORE: "unset", CHANGED_BY: "run-1"}
 NOTHING = {"restore": {}, "disable_dsc": "", "delete_dsc": "", "delete_dsci": "", "delete_operator": ""}
@@ -41,7 +41,7 @@ def test_adoption_and_back(asks, before, back):
     assert restoration_patch(adopted) == {**FORGET, "spec": {"components": {"mlflowoperator": back}}}
 
 
-def test_what_somebody_changed_since_stays():
+def test_what_was_changed_since_stays():
     assert restoration_patch(dsc("Removed", annotations=ADOPTED)) == FORGET
 
 
@@ -49,20 +49,20 @@ def test_what_somebody_changed_since_stays():
     ("seen", "run_id", "expected", "left"),
     [
         pytest.param(bare(), "run-1", NOTHING, [], id="nothing-there"),
-        pytest.param(state(operator=FOREIGN), "run-1", NOTHING, [], id="nothing-ours"),
+        pytest.param(state(operator=UNMANAGED), "run-1", NOTHING, [], id="nothing-ours"),
         pytest.param(state(operator=MINE, dscis=[dsci(labels=OURS)], dscs=[dsc(labels=OURS)]), "run-1", ALL, [], id="all-ours"),
         pytest.param(state(operator=MINE, dscis=[dsci(labels=OURS)], dscs=[dsc(labels=OURS)]), "", ALL, [], id="all-of-any-run"),
         pytest.param(state(operator=MINE, dscis=[dsci(labels=OURS)], dscs=[dsc(labels=OURS)]), "run-2", NOTHING, [], id="of-another-run"),
         pytest.param(
-            state(operator=FOREIGN, dscs=[dsc(annotations=ADOPTED)]),
+            state(operator=UNMANAGED, dscs=[dsc(annotations=ADOPTED)]),
             "run-1",
             {**NOTHING, "restore": {**FORGET, "spec": {"components": {"mlflowoperator": None}}}},
             [],
             id="adopted",
         ),
-        pytest.param(state(operator=FOREIGN, dscs=[dsc(annotations=ADOPTED)]), "run-2", NOTHING, [], id="adopted-by-another-run"),
+        pytest.param(state(operator=UNMANAGED, dscs=[dsc(annotations=ADOPTED)]), "run-2", NOTHING, [], id="adopted-by-another-run"),
         pytest.param(
-            state(operator=FOREIGN, dscs=[dsc(annotations=ADOPTED)], mlflows=[named("mlflow")]),
+            state(operator=UNMANAGED, dscs=[dsc(annotations=ADOPTED)], mlflows=[named("mlflow")]),
             "run-1",
             NOTHING,
             ["MLflow mlflow still exists"],
@@ -76,7 +76,7 @@ def test_what_somebody_changed_since_stays():
             id="others-use-our-dsc",
         ),
         pytest.param(
-            state(operator=MINE, dscs=[]), "run-1", NOTHING, ["Operator opendatahub-operator: stays, because DSCInitialization default-dsci"], id="foreign-dsci"
+            state(operator=MINE, dscs=[]), "run-1", NOTHING, ["Operator opendatahub-operator: stays, because DSCInitialization default-dsci"], id="others-dsci"
         ),
         pytest.param(
             bare(operator=OperatorState(True, PLACE, csvs=[{**csv(), **named("odh.v3.5.0", OURS)}])),
@@ -89,7 +89,7 @@ def test_what_somebody_changed_since_stays():
 )
 def test_plans(seen, run_id, expected, left):
     found = plan_removal(seen, run_id)
-    said = found.pop("left")
+    messages = found.pop("left")
     assert found == expected
-    assert len(said) == len(left)
-    assert all(text in sentence for text, sentence in zip(left, said, strict=True))
+    assert len(messages) == len(left)
+    assert all(text in sentence for text, sentence in zip(left, messages, strict=True))

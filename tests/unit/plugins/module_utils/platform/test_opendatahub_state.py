@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One look: which objects are asked for, and how the operator is found among what OLM holds."""
+"""One reading: which objects are asked for, and how the operator is found among what OLM holds."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PACKAGES = "/apis/packages.operators.coreos.com/v1/namespaces/openshift-marketpl
 OPERATOR = f"/apis/apps/v1/namespaces/{PLACE}/deployments/opendatahub-operator-controller-manager"
 
 
-class StandInCluster:
+class FakeCluster:
     """Answers from a table of paths: lists are collections, everything else an object; what is not in it does not exist."""
 
     def __init__(self, objects):
@@ -43,14 +43,14 @@ class StandInCluster:
         return found
 
 
-def look(objects, **wanted):
+def inspect(objects, **wanted):
     """Read from a table; return the state and what was asked."""
-    cluster = StandInCluster(objects)
+    cluster = FakeCluster(objects)
     return read(cluster, replace(REQUEST, **wanted)), cluster.asked
 
 
 def test_a_cluster_with_nothing():
-    seen, asked = look({})
+    seen, asked = inspect({})
     assert not seen.operator.served
     assert seen.dsci is None
     assert seen.dsc is None
@@ -59,7 +59,7 @@ def test_a_cluster_with_nothing():
 
 
 def test_an_installed_operator_is_asked_by_name():
-    seen, asked = look(
+    seen, asked = inspect(
         {
             SUBSCRIPTIONS: [named("other", spec={"name": "other"}), subscription(installPlanRef={"name": "install-abc", "namespace": PLACE})],
             f"{OLM}/namespaces/{PLACE}/clusterserviceversions/{CSV}": csv(),
@@ -78,7 +78,7 @@ def test_an_installed_operator_is_asked_by_name():
 def test_an_operator_of_another_package_is_found_by_the_kind_it_owns():
     rhods = {**subscription("rhods-operator.v3.5.0", "rhods-operator.v3.5.0"), "spec": {"name": "rhods-operator"}}
     found = [csv("rhods-operator.v3.5.0"), csv("copy.v1", reason="Copied"), named("unrelated.v1")]
-    seen, asked = look({SUBSCRIPTIONS: [rhods], CSVS: found, GROUPS: []})
+    seen, asked = inspect({SUBSCRIPTIONS: [rhods], CSVS: found, GROUPS: []})
     assert seen.operator.csvs == found[:1]
     assert seen.operator.subscription == rhods
     assert seen.operator.namespace == PLACE
@@ -89,22 +89,22 @@ def test_an_operator_of_another_package_is_found_by_the_kind_it_owns():
 def test_the_package_of_the_wanted_catalog(source):
     mirrored = named("opendatahub-operator", status={"catalogSource": "mirror"})
     offers = {f"{PACKAGES}/opendatahub-operator": package("fast-3"), PACKAGES: [named("other"), mirrored]}
-    seen, _asked = look({SUBSCRIPTIONS: [], CSVS: [], GROUPS: [], **offers}, source=source)
+    seen, _asked = inspect({SUBSCRIPTIONS: [], CSVS: [], GROUPS: [], **offers}, source=source)
     assert seen.operator.package["status"]["catalogSource"] == source
 
 
-def test_olm_is_left_alone_if_told_so():
-    seen, asked = look({"/apis/dscinitialization.opendatahub.io/v2/dscinitializations": [dsci(namespace="elsewhere")]}, olm=False)
+def test_olm_is_left_alone_on_request():
+    seen, asked = inspect({"/apis/dscinitialization.opendatahub.io/v2/dscinitializations": [dsci(namespace="elsewhere")]}, olm=False)
     assert not any("operators.coreos.com" in path for path in asked)
     assert not seen.operator.served
     assert "/apis/apps/v1/namespaces/elsewhere/deployments/mlflow-operator-controller-manager" in asked
 
 
-def test_a_refusal_is_not_taken_for_absence():
+def test_a_forbidden_request_is_not_taken_for_absence():
     with pytest.raises(ClusterError, match="forbidden"):
-        look({"/apis/datasciencecluster.opendatahub.io/v2/datascienceclusters": ClusterError("forbidden", 403)})
+        inspect({"/apis/datasciencecluster.opendatahub.io/v2/datascienceclusters": ClusterError("forbidden", 403)})
 
 
 def test_what_is_there_is_read():
-    seen, _asked = look({"/apis/datasciencecluster.opendatahub.io/v2/datascienceclusters": [dsc()]})
+    seen, _asked = inspect({"/apis/datasciencecluster.opendatahub.io/v2/datascienceclusters": [dsc()]})
     assert seen.dsc == dsc()

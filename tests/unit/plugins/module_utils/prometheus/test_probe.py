@@ -42,7 +42,7 @@ def test_spacing_is_the_mean_without_gaps(stamps, expected):
         pytest.param(30.0, 15.0, 30.0, id="a longer one"),
         pytest.param(None, 15.0, 15.0, id="nothing to see any more"),
         pytest.param(12.1, None, 12.1, id="the first probe"),
-        pytest.param(None, None, None, id="nobody knows"),
+        pytest.param(None, None, None, id="unknown"),
     ],
 )
 def test_a_second_probe_changes_the_spacing_only_for_a_reason(seen, earlier, expected):
@@ -57,7 +57,7 @@ def test_a_second_probe_changes_the_spacing_only_for_a_reason(seen, earlier, exp
         pytest.param(
             [NOTHING, NOTHING, response(0, 30, 60, pod="", namespace="")], Probe(30.0, frozenset()), ["{image!=", "{image=", '{id="/"}'], id="nodes only"
         ),
-        pytest.param([response(0, pod="other")], Probe(None, frozenset()), ["{image!="], id="somebody else"),
+        pytest.param([response(0, pod="other")], Probe(None, frozenset()), ["{image!="], id="another pod"),
     ],
 )
 def test_the_best_source_that_responds_is_used(server, responses, expected, sent):

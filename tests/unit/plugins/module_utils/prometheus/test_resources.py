@@ -214,7 +214,7 @@ def test_a_query_that_counts_instances_is_used():
     assert (found["mlflow"]["instance_count_last"], found["mlflow"]["instances_started"]) == (3.0, None)
 
 
-def test_traffic_and_requests_stand_in_groups_of_their_own():
+def test_traffic_and_requests_have_groups_of_their_own():
     traffic = pods("network.receive_bytes_per_s", {("mlflow-0", ""): [(1.0, 10.0), (2.0, 30.0)]})
     found, errors, _warnings = resources(["mlflow"], [traffic, pods("requests.cpu_cores", {("mlflow-0", "a"): 0.2})], 10)
     assert errors == []

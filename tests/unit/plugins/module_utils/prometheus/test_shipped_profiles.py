@@ -27,7 +27,7 @@ PODS = {
 
 
 @pytest.mark.parametrize("path", PROFILES)
-def test_a_shipped_profile_is_sound(path):
+def test_a_shipped_profile_is_valid(path):
     entries = load_profile(str(path))
     schema = json.loads((ROOT / "files" / "schemas" / "metrics_profile.json").read_text(encoding="utf-8"))
     Draft202012Validator(schema).validate(yaml.safe_load(path.read_text(encoding="utf-8")))
@@ -47,7 +47,7 @@ def test_its_queries_are_promql(path):
 
 @pytest.mark.parametrize("name", ["kubernetes", "openshift"])
 def test_a_profile_of_clusters_keeps_sums_from_doubling(name):
-    """Each counter of cAdvisor passes `max by`, so that two jobs with the same series count once; the ids tell anew started containers apart."""
+    """Each counter of cAdvisor passes `max by`, so that two jobs with the same series count once; the ids distinguish restarted containers."""
     entries = {entry.metric: entry for entry in load_profile(str(ROOT / "files" / "metrics_profiles" / f"{name}.yml"))}
     for metric in ("cpu_mean", "cpu", "samples"):
         text = " ".join(entries[metric].query.split())

@@ -155,7 +155,7 @@ def test_latest_names_the_run_that_began_last(run, sink, shelf, send, named, sta
     assert (shelf / "perf/latest").read_text().strip() == expected
 
 
-def test_a_foreign_manifest_is_an_error(run, sink, send):
+def test_a_damaged_manifest_is_an_error(run, sink, send):
     sink.put("run-1/manifest.json", b"not json")
     assert "manifest.json: damaged or not a manifest" in send()["problems"][0]
 

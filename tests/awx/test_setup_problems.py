@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What stops the set-up of AWX is said in one sentence each, before anything is made. A stand-in answers as an AWX of some version that has nothing."""
+"""Problems of the set-up of AWX are reported in one sentence each, before anything is created. A fake responds as an AWX of some version without objects."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from setups import play, said
+from setups import output, play
 
 SETUP = "playbooks/awx_setup.yml"
 
 
 @contextmanager
-def awx_stand_in(version: str, product: str) -> Iterator[tuple[str, list[str]]]:
-    """Answer ping with a version and every list with nothing; yield its URL and what it was asked to change."""
+def fake_awx(version: str, product: str) -> Iterator[tuple[str, list[str]]]:
+    """Respond to ping with a version and to every list with no items; yield the URL and the requests that would change something."""
     changes: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -66,8 +66,8 @@ def awx_stand_in(version: str, product: str) -> Iterator[tuple[str, list[str]]]:
 def test_a_place_that_cannot_be_reached(environment: dict[str, str], sentence: str) -> None:
     result = play(SETUP, **environment)
     assert result.returncode != 0
-    assert sentence in said(result)
-    assert "canary" not in said(result)
+    assert sentence in output(result)
+    assert "canary" not in output(result)
 
 
 @pytest.mark.parametrize(
@@ -81,15 +81,15 @@ def test_a_place_that_cannot_be_reached(environment: dict[str, str], sentence: s
     ],
 )
 def test_an_awx_that_is_too_old(version: str, product: str, sentence: str) -> None:
-    with awx_stand_in(version, product) as (url, changes):
+    with fake_awx(version, product) as (url, changes):
         result = play(SETUP, CONTROLLER_HOST=url, CONTROLLER_OAUTH_TOKEN="canary")
     assert result.returncode != 0
-    assert sentence in said(result)
+    assert sentence in output(result)
     assert changes == []
 
 
-def test_everything_that_is_missing_is_told_at_once() -> None:
-    with awx_stand_in("24.6.1", "AWX") as (url, changes):
+def test_everything_that_is_missing_is_reported_at_once() -> None:
+    with fake_awx("24.6.1", "AWX") as (url, changes):
         result = play(
             SETUP,
             variables={"awx_scm_type": "manual"},
@@ -109,6 +109,6 @@ def test_everything_that_is_missing_is_told_at_once() -> None:
         "PERFSCALE_S3_ACCESS_KEY and PERFSCALE_S3_SECRET_KEY: only one is set.",
         "PROMETHEUS_URL: is not set, but PROMETHEUS_TOKEN is.",
     ):
-        assert sentence in said(result)
-    assert "canary" not in said(result)
+        assert sentence in output(result)
+    assert "canary" not in output(result)
     assert changes == []
