@@ -244,7 +244,7 @@ def test_an_unmanaged_mlflow_is_used_as_it_is(cluster: Cluster, deploy: Deploy, 
         assert target(variables)["database"]["owned"] is False
         removed = remove()
         assert removed.returncode == 0
-        assert "an MLflow is still there" in removed.stdout
+        assert "serves an MLflow that still exists" in removed.stdout
         after = cluster.get(RESOURCE)
         assert after is not None
         assert after["metadata"]["generation"] == before["metadata"]["generation"]

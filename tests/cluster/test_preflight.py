@@ -68,7 +68,7 @@ def test_every_problem_comes_at_once_and_in_time(cluster: Cluster, playbook: Cal
         "Storage class no-such-class: does not exist",
         f"Image pull secret {namespace}/no-such-secret: does not exist",
         f"Lease {namespace}/perfscale-mlflow: held by run another until",
-        "Prometheus http://127.0.0.1:1: cannot be reached",
+        "Prometheus http://127.0.0.1:1: not reachable",
     ):
         assert part in output
     assert seconds < LIMIT_S, "ansible-playbook included"

@@ -42,7 +42,7 @@ def sink(cluster, namespace, images, kubeconfig, settings):
     """Create the sink in a namespace that admits only restricted pods; any user id will do."""
     labels = {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}}
     cluster.request("PATCH", f"/api/v1/namespaces/{namespace}", body=labels, content_type="application/merge-patch+json")
-    pod = {"image": images["k6"], "run_as_user": str(USER), "fs_group": str(USER)}
+    pod = {"image": images["k6"], "run_as_user": str(USER), "fs_group": str(USER), "script": str(ROOT / "files" / "publish" / "volume.sh")}
 
     def made(**changes):
         login = {**dict.fromkeys(connection_spec()), "kubeconfig": kubeconfig}
