@@ -27,7 +27,7 @@ pytestmark = pytest.mark.alone
 RUN = "job-kept"
 CELLS = ["t1-c5-r1", "t1-c6-r1"]
 TWO_CELLS = {"run_id": RUN, "test_matrix_concurrency": "5,6"}
-STARTED = "Start k6 in the pod or attach to the one that runs"
+STARTED = "Start k6 or attach to the one that runs"
 SILENCE_S = 8
 
 

@@ -90,7 +90,7 @@ def test_a_pod_that_was_deleted_is_made_again(cluster, namespace, run, sink):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        pytest.param({"create": False}, r"PersistentVolumeClaim .*/results: does not exist\. Make it, or set create: true\.", id="no claim"),
+        pytest.param({"create": False}, r"PersistentVolumeClaim .*/results: does not exist\. Create it, or set create: true\.", id="no claim"),
         pytest.param({"image": "localhost/nothing:1", "timeout_s": 20}, r"did not start within \d+ s \((ErrImagePull|ImagePullBackOff)", id="no image"),
         pytest.param({"storage_class": "nothing", "timeout_s": 6}, r"did not start within \d+ s \(.*unbound immediate", id="no storage class"),
     ],
