@@ -53,7 +53,9 @@ def inputs() -> dict[str, dict[str, Any]]:
 
 def test_there_is_something_to_check() -> None:
     assert len(FIXED) >= 10
-    assert DATA["job_templates"] and QUESTIONS and NODES
+    assert DATA["job_templates"]
+    assert QUESTIONS
+    assert NODES
 
 
 @pytest.mark.parametrize(("module", "args"), FIXED)
@@ -98,7 +100,8 @@ def test_every_object_carries_the_mark() -> None:
 
 def test_every_name_begins_with_the_prefix() -> None:
     names = [entry["name"] for kind in KINDS for entry in DATA.get(kind["objects"], [])]
-    assert names and [name for name in names if not name.startswith("{{ awx_prefix }}")] == []
+    assert names
+    assert [name for name in names if not name.startswith("{{ awx_prefix }}")] == []
 
 
 def test_no_variable_is_one_that_awx_gives_to_its_jobs() -> None:

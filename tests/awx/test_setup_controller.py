@@ -82,7 +82,8 @@ def test_surveys_are_those_of_the_data(prefix: str) -> None:
         template = one("job_templates", entry["name"].replace("{{ awx_prefix }}", prefix))
         spec = api("GET", f"job_templates/{template['id']}/survey_spec")["spec"]
         assert spec == [question for question in data["survey_questions"] if question["variable"] in entry["survey"]]
-        assert template["survey_enabled"] and template["playbook"] == entry["playbook"]
+        assert template["survey_enabled"]
+        assert template["playbook"] == entry["playbook"]
 
 
 def test_the_workflow_is_that_of_the_data(prefix: str) -> None:

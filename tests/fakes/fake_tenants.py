@@ -56,7 +56,8 @@ class FakeTenants:
             return {"files": tenant["files"].get(query["run_id"], [])}
         key = {"experiments": "experiments", "runs": "runs", "registered-models": "registered_models", "model-versions": "model_versions"}[path.split("/")[-2]]
         sent = body if body is not None else query
-        assert sent["filter"] and (key == "model_versions" or self.digest in sent["filter"])
+        assert sent["filter"]
+        assert key == "model_versions" or self.digest in sent["filter"]
         start = int(sent.get("page_token", 0))
         more = {"next_page_token": str(start + 2)} if len(tenant[key]) > start + 2 else {}
         return {key: tenant[key][start : start + 2], **more} if tenant[key] else {}

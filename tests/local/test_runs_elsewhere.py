@@ -25,7 +25,8 @@ def test_a_run_that_does_not_exist_is_rejected(suite, playbook):
     code, output = play(suite, playbook, "nowhere")
     assert code == 2
     assert f"Run nowhere: is neither in {suite.results} nor in any of the 1 sinks (publish_sinks)." in output
-    assert not (suite.results / "nowhere").exists() and not (suite.directory / "sink" / "nowhere").exists()
+    assert not (suite.results / "nowhere").exists()
+    assert not (suite.directory / "sink" / "nowhere").exists()
 
 
 def test_of_a_run_without_a_cell_only_the_verdict_fails(suite):

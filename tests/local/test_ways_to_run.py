@@ -42,7 +42,8 @@ def test_sqlite_and_postgres_are_reported_side_by_side(postgres, smoke, tmp_path
     sources = [str(smoke[0].results / "smoke"), str(postgres[0].results / "postgres")]
     assert postgres[0].play("report", {"report_sources": sources, "report_output_dir": str(tmp_path)}).returncode == 0
     table = (tmp_path / "report_summary.csv").read_text(encoding="utf-8")
-    assert "sqlite" in table and "postgres" in table
+    assert "sqlite" in table
+    assert "postgres" in table
 
 
 @pytest.fixture(name="existing", scope="module")
@@ -59,7 +60,8 @@ def test_an_existing_mlflow_needs_a_choice_of_metrics_in_words(existing):
     suite, env = existing
     rejected = suite.play("full_suite", ONE_CELL, env=env)
     assert rejected.returncode != 0
-    assert "metrics_profile" in rejected.stdout and "none" in rejected.stdout
+    assert "metrics_profile" in rejected.stdout
+    assert "none" in rejected.stdout
 
 
 def test_an_existing_mlflow_without_metrics(existing):
@@ -78,7 +80,8 @@ def test_the_token_is_in_no_result_and_no_output(existing):
     found = [path for path in suite.results.rglob("*") if path.is_file() and env["MLFLOW_TOKEN"].encode() in path.read_bytes()]
     assert found == []
     token_files = [path for path in suite.directory.rglob("*") if path.is_file() and env["MLFLOW_TOKEN"].encode() in path.read_bytes()]
-    assert token_files and {path.stat().st_mode & 0o777 for path in token_files} == {0o600}
+    assert token_files
+    assert {path.stat().st_mode & 0o777 for path in token_files} == {0o600}
 
 
 OPEN = {"test_matrix_tenants": 2, "test_matrix_rate": "1.5", "test_matrix_duration": "40s", "test_matrix_warmup": "2s", "run_id": "open"}
@@ -161,6 +164,7 @@ def test_a_second_suite_at_the_same_time_is_neither_harmed_nor_confused(smoke, s
     shares = [suite.cell("t1-c10-r1")["resources"]["mlflow"]["cpu_cores_mean"] for suite in (first, second)]
     assert sum(shares) < 2.1, "each suite counts only its own MLflow"
     assert second.play("teardown").returncode == 0
-    assert first.processes() and not second.processes()
+    assert first.processes()
+    assert not second.processes()
 
 

@@ -29,7 +29,10 @@ def named(paths: list[Path]) -> list[object]:
 
 
 def test_there_is_data() -> None:
-    assert SCHEMAS and MATRICES and PROFILES and WITH_SCHEMA
+    assert SCHEMAS
+    assert MATRICES
+    assert PROFILES
+    assert WITH_SCHEMA
 
 
 @pytest.mark.parametrize("path", named(SCHEMAS))

@@ -24,7 +24,8 @@ LEGACY_VARIABLES = """
 def generator() -> ModuleType:
     """The program behind `make docs`."""
     spec = importlib.util.spec_from_file_location("generate_pages", ROOT / "docs" / "generate_pages.py")
-    assert spec and spec.loader
+    assert spec
+    assert spec.loader
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)

@@ -50,7 +50,8 @@ def test_documentation_is_complete(path: Path) -> None:
     assert sorted(found) == ["DOCUMENTATION", "EXAMPLES", "RETURN"]
     assert found["DOCUMENTATION"]["author"] == ["perfscale.mlflow contributors (@perfscale)"]
     assert found["DOCUMENTATION"].get("version_added")
-    assert found["EXAMPLES"] and found["RETURN"]
+    assert found["EXAMPLES"]
+    assert found["RETURN"]
 
 
 @each_module

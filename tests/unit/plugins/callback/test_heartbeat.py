@@ -43,7 +43,8 @@ def fixture_lines(tmp_path_factory):
     environment = {**os.environ, "ANSIBLE_CONFIG": str(directory / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
     finished = subprocess.run(command, cwd=directory, env=environment, capture_output=True, text=True, timeout=60, check=False)
     print(finished.stdout, finished.stderr)
-    assert finished.returncode == 0 and "heartbeat" not in finished.stderr
+    assert finished.returncode == 0
+    assert "heartbeat" not in finished.stderr
     return finished.stdout.splitlines()
 
 

@@ -184,7 +184,8 @@ def test_the_console_has_what_a_person_needs_and_nothing_else(played):
         "  … N s",
     ]
     assert lines[12] == "End"
-    assert lines[13].startswith("  Error: ") and "tenants" in lines[13]
+    assert lines[13].startswith("  Error: ")
+    assert "tenants" in lines[13]
     assert lines[14:] == ["    Task: Break a filter (play.yml:85)", "    Log: none, since no run was begun; -v prints every task"]
 
 
