@@ -11,7 +11,7 @@ import socket
 import pytest
 
 LIMIT_S = 15
-WAITING = "Bring the run back from the first sink that has it"
+WAITING = "Get the run from the first sink that has it"
 
 
 @pytest.fixture(name="silent", scope="module")
