@@ -128,7 +128,7 @@ class CallbackModule(DefaultCallback):
     def v2_playbook_on_start(self, playbook):
         """Take over the display."""
         # A controller's own callback, which is a subclass of this one, records what is printed: nothing is rewritten or held back there.
-        if type(self) is not CallbackModule:
+        if self.__class__ is not CallbackModule:
             return
         self._display.display = self._displayed
         if self.get_option("progress") == "auto" and is_terminal(sys.stdout):

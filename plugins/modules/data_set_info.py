@@ -180,7 +180,7 @@ data_set:
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http import URLLIB3_ERROR
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http_client import URLLIB3_ERROR
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow import database_rows
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.client import client_from, connection_spec
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.data_set import DEPTHS, inspect

@@ -104,7 +104,7 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http import URLLIB3_ERROR
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http_client import URLLIB3_ERROR
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client import PrometheusError, client_from, connection_spec
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.probe import drop_unseen, probe, settled
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.response import ResponseError

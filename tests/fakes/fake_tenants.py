@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http import Response
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http_client import Response
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors import MlflowError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.shape import check_shape, shape_digest
 

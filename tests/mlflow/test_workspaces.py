@@ -47,7 +47,7 @@ def test_five_hundred_tenants_in_one_call_and_none_in_the_second(client):
 
 def test_another_ones_workspace_is_neither_used_nor_changed(client):
     client.document("POST", "/api/3.0/mlflow/workspaces", body={"name": "somebody-1", "description": "mine"})
-    with pytest.raises(MlflowError, match="Workspace somebody-1: exists already"):
+    with pytest.raises(MlflowError, match="Workspace somebody-1: exists and is not managed by this collection"):
         ensure_workspaces(client, ["somebody-1"])
     assert list_workspaces(client)["somebody-1"] == "mine"
 

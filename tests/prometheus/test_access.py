@@ -98,8 +98,8 @@ def test_a_past_window_of_a_cluster_needs_the_legacy_variables_only(real_prometh
 @pytest.mark.parametrize(
     ("variables", "problem"),
     [
-        pytest.param({}, "Prometheus of the cluster: is not known. Set monitoring_prometheus_url", id="nothing named"),
-        pytest.param({"monitoring_prometheus_url": "http://127.0.0.1:1"}, "Prometheus http://127.0.0.1:1: cannot be reached", id="unreachable"),
+        pytest.param({}, "Prometheus of the cluster: unknown. Set monitoring_prometheus_url", id="nothing named"),
+        pytest.param({"monitoring_prometheus_url": "http://127.0.0.1:1"}, "Prometheus http://127.0.0.1:1: not reachable", id="unreachable"),
         pytest.param(
             {"monitoring_cluster_profile": "openshift", "monitoring_tenancy_namespace": "odh", "monitoring_token_file": "/t"},
             "OpenShift's tenancy port 9092 has no route.", id="tenancy by route",

@@ -12,7 +12,10 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import yaml
+try:
+    import yaml
+except ImportError:  # the modules that import this file write no YAML, and may run where PyYAML is absent
+    yaml = None  # type: ignore[assignment]
 
 LOG = "ansible.log"
 FACT = "test_matrix_run_dir"

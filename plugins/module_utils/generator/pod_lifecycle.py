@@ -22,7 +22,6 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.object
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pod_exec import Container
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pods import check_running
 
-_PodAndEvents = tuple[dict[str, Any] | None, list[dict[str, Any]]]
 _VERSION = re.compile(r"\bv?(\d+\.\d+\.\d+\S*)")
 # Pulling an image may fail for a moment: it counts after so many checks, one a second. The kubelet retries after about ten.
 PULL_PATIENCE = 20
@@ -202,11 +201,11 @@ def _replace(objects: Objects, pod: dict[str, Any]) -> None:
 def _wait_until_running(cluster: Cluster, settings: Mapping[str, Any]) -> dict[str, Any]:
     where = f"{settings['namespace']}/{settings['name']}"
 
-    def get_state() -> _PodAndEvents:
+    def get_state() -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
         pod = get_pod(cluster, settings["namespace"], settings["name"])
         return pod, pod_events(cluster, pod) if pod and (pod.get("status") or {}).get("phase") == "Pending" else []
 
-    def check(found: _PodAndEvents | None) -> readiness.Readiness:
+    def check(found: tuple[dict[str, Any] | None, list[dict[str, Any]]] | None) -> readiness.Readiness:
         pod, events = found or (None, [])
         return check_running(pod, manifests.CONTAINER, events)
 

@@ -14,7 +14,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http import (
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http_client import (
     ATTEMPTS,
     CONNECT_TIMEOUT_S,
     RETRY_STATUSES,
@@ -69,7 +69,7 @@ class Cluster:
     ) -> dict[str, Any]:
         """Return the decoded response of one request.
 
-        429, 5xx and lost connections are retried (common.http.RetryPolicy); so are pods whose namespace has no service account yet. A creation
+        429, 5xx and lost connections are retried (common.http_client.RetryPolicy); so are pods whose namespace has no service account yet. A creation
         whose response was lost then fails with reason AlreadyExists, which is for the caller to interpret. Raises ClusterError.
         """
         response = self._send(method, path, body, query, content_type, timeout_s, attempts, accept)

@@ -49,8 +49,9 @@ def connection_params(params: Mapping[str, Any]) -> dict[str, Any]:
     return {name: params[name] for name in CONNECTION_OPTIONS}
 
 
-def complete(options: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> dict[str, Any]:
-    """Return the options that are set, those that are not given taken from K8S_AUTH_<OPTION> or K8S_AUTH_<ALIAS>."""
+def complete(options: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Return the options that are set, those that are not given taken from K8S_AUTH_<OPTION> or K8S_AUTH_<ALIAS> of the environment (default: os.environ)."""
+    environment = os.environ if environment is None else environment
     found = {name: value for name, value in options.items() if value is not None}
     for name, spec in CONNECTION_OPTIONS.items():
         if name not in found and (value := _from_environment(name, spec, environment)) is not None:

@@ -55,7 +55,7 @@ def last_seen(ready: dict[str, Any]) -> str:
 
 def _url_status(url: str) -> str:
     # Most processes have no URL, and loading the HTTP client costs more than starting one.
-    from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http import HttpClient, HttpError, RetryPolicy
+    from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http_client import HttpClient, HttpError, RetryPolicy
 
     client = HttpClient(timeout_s=5)
     try:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http import (
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http_client import (
     ATTEMPTS,
     HttpClient,
     HttpError,

@@ -9,7 +9,7 @@ import json
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # filters raise these errors too, and need no HTTP client
-    from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http import HttpError, Response
+    from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http_client import HttpError, Response
 
 
 class MlflowError(Exception):

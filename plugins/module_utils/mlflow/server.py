@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http import HttpOptionError, check_ca_file, read_token
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http_client import HttpOptionError, check_ca_file, read_token
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.client import MlflowClient, check_url
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors import (
     WORKSPACES_REMEDY,

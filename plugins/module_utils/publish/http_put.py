@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import file_digest, write_atomic
-from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http import (
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http_client import (
     HttpClient,
     HttpError,
     HttpOptionError,

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http import (
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http_client import (
     ATTEMPTS,
     PAUSE_FIRST_S,
     PAUSE_MAX_S,

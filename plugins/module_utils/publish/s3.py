@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import write_atomic
-from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http import (
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http_client import (
     ATTEMPTS,
     CONNECT_TIMEOUT_S,
     HttpOptionError,

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import file_digest
 
 if TYPE_CHECKING:  # a sink without HTTP loads no HTTP client
-    from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http import HttpError, Response
+    from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http_client import HttpError, Response
 
 # A file up to this size (bytes) is read once, so that what was scanned and summed is what is sent.
 WHOLE = 8 << 20

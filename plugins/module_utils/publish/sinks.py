@@ -196,7 +196,7 @@ def _directory(options: Mapping[str, Any], _cluster: Mapping[str, Any]) -> Sink:
 
 
 def _http(options: Mapping[str, Any], _cluster: Mapping[str, Any]) -> Sink:
-    from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http import URLLIB3_ERROR
+    from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http_client import URLLIB3_ERROR
     from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.http_put import HttpSink
 
     _require("urllib3", URLLIB3_ERROR)

@@ -34,7 +34,6 @@ LIFE_S = 3600
 PVC_LABELS = {"app.kubernetes.io/part-of": ownership.OURS}
 
 
-
 class VolumeSink(FileSink):
     """Stores runs below a folder of a volume."""
 

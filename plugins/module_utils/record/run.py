@@ -211,7 +211,6 @@ def _verdict_of(document: dict[str, Any], outcome: dict[str, Any]) -> str:
     return "valid" if outcome["ok"] else "invalid"
 
 
-
 def script_digest(directory: Path | str) -> str:
     """Return the first 12 hex digits of the SHA-256 over names and contents of all scripts below a directory."""
     root = Path(directory)

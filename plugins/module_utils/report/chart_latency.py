@@ -101,7 +101,8 @@ def response_times_p95_heatmap(model: Model) -> Figure:
         f"P95 in milliseconds (lower is better, darker is slower). Above: all requests of a cell pooled. Below: each operation. {outcomes_text(model)}",
     )
     grid = axes[0].get_subplotspec()
-    assert grid is not None
+    if grid is None:
+        raise TypeError("the frame of this chart has no grid to divide")
     axes[0].remove()
     outer = grid.subgridspec(2, 1, height_ratios=(top, bottom), hspace=0.85 / ((top + bottom) / 2))
     seen = Seen()

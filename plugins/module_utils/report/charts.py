@@ -112,7 +112,7 @@ _BY_COST = (
     "chart_cpu_utilization", "chart_memory_utilization",
 )
 # Inherited by the forked workers: a model is not pickled, and each worker sends back bytes only.
-_model: Model | None = None
+_model: Model
 
 
 def draw_all(model: Model, processes: int | None = None) -> dict[str, bytes]:
@@ -127,12 +127,11 @@ def draw_all(model: Model, processes: int | None = None) -> dict[str, bytes]:
             with multiprocessing.get_context("fork").Pool(2) as pool:
                 drawn = pool.map(_draw, names, chunksize=1)
     finally:
-        _model = None
+        del _model
     pictures = dict(zip(names, drawn, strict=True))
     return {name: pictures[name] for name in CHARTS}
 
 
 def _draw(name: str) -> bytes:
-    assert _model is not None
     with style.applied():
         return style.png_bytes(CHARTS[name].draw(_model))

@@ -9,7 +9,7 @@ import os
 
 import pytest
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.common import http
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common import http_client
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import connect
 from fakes.fake_api_server import FakeApiServer
 
@@ -40,5 +40,5 @@ def cluster(server):
 def pauses(monkeypatch):
     """The pauses of a client between its attempts, without the wait."""
     made: list[float] = []
-    monkeypatch.setattr(http.time, "sleep", made.append)
+    monkeypatch.setattr(http_client.time, "sleep", made.append)
     return made

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http import ATTEMPTS
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http_client import ATTEMPTS
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import MERGE_PATCH
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import connect
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError

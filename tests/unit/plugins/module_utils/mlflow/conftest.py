@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.common import http
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common import http_client
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.client import MlflowClient
 from fakes.fake_mlflow import FakeMlflow
 
@@ -29,5 +29,5 @@ def client(server):
 def pauses(monkeypatch):
     """The pauses a client would have made, none of which is waited for."""
     made: list[float] = []
-    monkeypatch.setattr(http.time, "sleep", made.append)
+    monkeypatch.setattr(http_client.time, "sleep", made.append)
     return made

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http import ATTEMPTS, ErrorKind, HttpClient, HttpError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http_client import ATTEMPTS, ErrorKind, HttpClient, HttpError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.client import MlflowClient, check_url, client_from
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors import (
     MlflowAccessError,

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.common import http
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common import http_client
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client import PrometheusClient, PrometheusError, client_from, connection_spec
 from fakes.fake_http_server import self_signed
 from fakes.fake_prometheus import FakePrometheus, success
@@ -30,8 +30,8 @@ def fixture_clock(monkeypatch):
         clock.pauses.append(seconds)
         clock.now += seconds
 
-    monkeypatch.setattr(http.time, "sleep", sleep)
-    monkeypatch.setattr(http.time, "monotonic", lambda: clock.now)
+    monkeypatch.setattr(http_client.time, "sleep", sleep)
+    monkeypatch.setattr(http_client.time, "monotonic", lambda: clock.now)
     return clock
 
 
@@ -84,7 +84,7 @@ def test_busy_servers_are_asked_again(server, ask, status):
 def test_the_server_says_how_long_to_wait(ask, clock):
     ask((429, "", {"Retry-After": "7"}), OK)
     assert len(clock.pauses) == 1
-    assert 7.0 <= clock.pauses[0] <= 7.0 + http.PAUSE_FIRST_S
+    assert 7.0 <= clock.pauses[0] <= 7.0 + http_client.PAUSE_FIRST_S
 
 
 def test_repetitions_are_bounded_in_number(server, ask):

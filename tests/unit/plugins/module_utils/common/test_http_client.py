@@ -15,8 +15,15 @@ import kubernetes
 import pytest
 import urllib3
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.common import http
-from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http import ErrorKind, HttpClient, HttpError, HttpOptionError, Response, RetryPolicy
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common import http_client
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http_client import (
+    ErrorKind,
+    HttpClient,
+    HttpError,
+    HttpOptionError,
+    Response,
+    RetryPolicy,
+)
 from fakes.fake_http_server import RESET, FakeHttpServer, Reply, in_turn, self_signed
 
 OK = Reply(200, b"done")
@@ -41,8 +48,8 @@ class Clock:
 def clock(monkeypatch):
     """Pause are noted and not waited for."""
     fake = Clock()
-    monkeypatch.setattr(http.time, "sleep", fake.sleep)
-    monkeypatch.setattr(http.time, "monotonic", fake.monotonic)
+    monkeypatch.setattr(http_client.time, "sleep", fake.sleep)
+    monkeypatch.setattr(http_client.time, "monotonic", fake.monotonic)
     return fake
 
 
@@ -59,7 +66,7 @@ def client():
     created.close()
 
 
-@pytest.mark.parametrize("failure", [*(Reply(status) for status in sorted(http.RETRY_STATUSES)), RESET], ids=lambda reply: str(reply.status or "reset"))
+@pytest.mark.parametrize("failure", [*(Reply(status) for status in sorted(http_client.RETRY_STATUSES)), RESET], ids=lambda reply: str(reply.status or "reset"))
 def test_idempotent_requests_are_retried(server, client, clock, failure):
     server.respond = in_turn(failure, failure, OK)
     response = client.request("GET", f"{server.url}/x", headers={"A": "b"})
@@ -78,7 +85,7 @@ def test_other_statuses_are_returned_at_once(server, client, clock, status):
 def test_the_last_response_is_returned(server, client, clock):
     server.respond = in_turn(Reply(503, b"down"))
     assert client.request("GET", server.url).data == b"down"
-    assert len(server.requests) == http.ATTEMPTS
+    assert len(server.requests) == http_client.ATTEMPTS
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
@@ -125,8 +132,8 @@ def test_a_response_that_cannot_change_is_final(server, client, clock):
 def test_delays_grow_exponentially_with_jitter(server, client, clock):
     server.respond = in_turn(Reply(503))
     client.request("GET", server.url, retry=RetryPolicy(9))
-    expected = [min(http.PAUSE_FIRST_S * 2**number, http.PAUSE_MAX_S) for number in range(9)]
-    assert all(base * (1 - http.JITTER) <= pause <= base * (1 + http.JITTER) for base, pause in zip(expected, clock.pauses, strict=True))
+    expected = [min(http_client.PAUSE_FIRST_S * 2**number, http_client.PAUSE_MAX_S) for number in range(9)]
+    assert all(base * (1 - http_client.JITTER) <= pause <= base * (1 + http_client.JITTER) for base, pause in zip(expected, clock.pauses, strict=True))
     assert [pause / base for base, pause in zip(expected, clock.pauses, strict=True)] != [clock.pauses[0] / expected[0]] * 9
 
 
@@ -137,11 +144,11 @@ def _http_date(seconds):
 @pytest.mark.parametrize(
     ("sent", "low", "high"),
     [
-        pytest.param("3", 3.0, 3.0 + http.PAUSE_FIRST_S, id="seconds"),
-        pytest.param("0", 0.0, http.PAUSE_FIRST_S, id="at once"),
-        pytest.param("86400", http.RETRY_AFTER_MAX_S, http.RETRY_AFTER_MAX_S + http.PAUSE_FIRST_S, id="capped"),
-        pytest.param(_http_date(3600), http.RETRY_AFTER_MAX_S, http.RETRY_AFTER_MAX_S + http.PAUSE_FIRST_S, id="date"),
-        pytest.param("soon", http.PAUSE_FIRST_S * (1 - http.JITTER), http.PAUSE_FIRST_S * (1 + http.JITTER), id="malformed"),
+        pytest.param("3", 3.0, 3.0 + http_client.PAUSE_FIRST_S, id="seconds"),
+        pytest.param("0", 0.0, http_client.PAUSE_FIRST_S, id="at once"),
+        pytest.param("86400", http_client.RETRY_AFTER_MAX_S, http_client.RETRY_AFTER_MAX_S + http_client.PAUSE_FIRST_S, id="capped"),
+        pytest.param(_http_date(3600), http_client.RETRY_AFTER_MAX_S, http_client.RETRY_AFTER_MAX_S + http_client.PAUSE_FIRST_S, id="date"),
+        pytest.param("soon", http_client.PAUSE_FIRST_S * (1 - http_client.JITTER), http_client.PAUSE_FIRST_S * (1 + http_client.JITTER), id="malformed"),
     ],
 )
 def test_retry_after_is_respected_up_to_its_cap(server, client, clock, sent, low, high):
@@ -269,8 +276,8 @@ def test_unusable_ca_files_are_named(tmp_path, content, part):
 
 def test_a_token_file_holds_one_token(tmp_path):
     (tmp_path / "token").write_text("abc\n", encoding="utf-8")
-    assert http.read_token(str(tmp_path / "token")) == "abc"
-    assert http.read_token(None) is None
+    assert http_client.read_token(str(tmp_path / "token")) == "abc"
+    assert http_client.read_token(None) is None
 
 
 @pytest.mark.parametrize(
@@ -287,7 +294,7 @@ def test_other_token_files_are_named_without_their_content(tmp_path, content, pa
     if content is not None:
         (tmp_path / "token").write_bytes(content)
     with pytest.raises(HttpOptionError, match=f"Token file .*token: {part}") as caught:
-        http.read_token(str(tmp_path / "token"))
+        http_client.read_token(str(tmp_path / "token"))
     assert "a-secret" not in str(caught.value)
 
 
@@ -328,7 +335,7 @@ def test_a_server_without_a_clock_has_no_date(headers):
     ],
 )
 def test_certificate_problems_are_recognized(error, problem):
-    assert http.certificate_problem(Exception(error)) == problem
+    assert http_client.certificate_problem(Exception(error)) == problem
 
 
 @pytest.mark.parametrize(
@@ -346,7 +353,7 @@ def test_the_proxy_of_the_environment(monkeypatch, environment, url, proxy):
         monkeypatch.delenv(name.upper(), raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    assert http.environment_proxy(url) == proxy
+    assert http_client.environment_proxy(url) == proxy
 
 
 def test_requests_go_through_a_proxy(server):
@@ -359,7 +366,8 @@ def test_kubernetes_client_follows_the_policy(server, clock):
     """Creations are repeated only where the API server did nothing, which a response's text can tell too."""
     no_account = Reply(403, b"error looking up service account")
     policy = RetryPolicy(
-        status_forcelist=http.RETRY_STATUSES | {403}, unprocessed=http.UNPROCESSED_STATUSES | {403}, is_final=lambda response: response.data == b"Forbidden"
+        status_forcelist=http_client.RETRY_STATUSES | {403}, unprocessed=http_client.UNPROCESSED_STATUSES | {403},
+        is_final=lambda response: response.data == b"Forbidden",
     )
     configuration = kubernetes.client.Configuration(host=server.url, retries=policy)
     api = kubernetes.client.CoreV1Api(kubernetes.client.ApiClient(copy.deepcopy(configuration)))
