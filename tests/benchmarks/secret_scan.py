@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Scan planted secrets, clean texts, and a large run; print secrets found of those planted, false findings, and MB of content a second.
+"""Scan planted secrets, clean texts, and large files; print secrets found of those planted, false findings, and MB of content per second of CPU time.
 
 Usage: secret_scan.py [--megabytes 100]
 """
@@ -18,7 +18,7 @@ from pathlib import Path
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.secret_scan import Scanner
 from fakes.planted_secrets import CLEAN, PACKED, TEXTS
 
-GOAL_MB_PER_S = 5.0
+GOAL_MB_PER_S = 8.0
 
 
 def samples(size: int) -> bytes:
@@ -52,10 +52,10 @@ def main() -> int:
         is_good = found == len(planted) and not false
         print(f"planted secrets: {found} of {len(planted)} found; false findings: {false} of {len(CLEAN)}")
         for kind, data in {"samples.csv.gz": gzip.compress(samples(size), 1), "k6.log": log(size)}.items():
-            begun = time.perf_counter()
+            begun = time.process_time()
             count = findings(data)
-            seconds = time.perf_counter() - begun
-            print(f"{kind}: {size / 1e6 / seconds:.1f} MB/s ({seconds:.1f} s for {size / 1e6:.0f} MB), {count} findings (goal: {GOAL_MB_PER_S:g} MB/s, 0)")
+            seconds = time.process_time() - begun
+            print(f"{kind}: {size / 1e6 / seconds:.1f} MB/s ({seconds:.1f} s of CPU for {size / 1e6:.0f} MB), {count} findings (goal: {GOAL_MB_PER_S:g} MB/s, 0)")
             is_good = is_good and not count and size / 1e6 / seconds >= GOAL_MB_PER_S
     return 0 if is_good else 1
 

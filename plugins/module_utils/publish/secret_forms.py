@@ -21,6 +21,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import version
 from typing import Any, NamedTuple
+from urllib.parse import unquote_to_bytes
 
 # The library's name for missing_required_lib; it is imported when the first text is searched, since it costs a tenth of a second.
 LIBRARY = "detect-secrets"
@@ -46,7 +47,7 @@ _TOKEN_CHARS = rb"[A-Za-z0-9._~+/=-]"
 _MASKED = re.compile(
     rb"""(?ix)
     .*\*{3} | .*\xe2\x80\xa2 | (.)\1+\Z                                        # stars, bullets, or one character repeated
-    | [<{\[(] | .*\{\{ | \$[{(] | \$[a-z_]\w*\W*\Z | %(?:\(\w+\))?[a-z]\W*\Z    # <token>, {token}, {{ token }}, ${TOKEN}, $TOKEN, %s
+    | [<{\[(] | .*\{\{ | \$[{(] | \$[a-z_]\w*\W*\Z | !\w+\Z | %(?:\(\w+\))?[a-z]\W*\Z    # <token>, {token}, {{ token }}, ${TOKEN}, $TOKEN, %s
     | \W*(?:hidden|redacted|masked|removed|omitted|censored|required|optional|string|unset|undefined|example|placeholder|changeit|data\+omitted)\W*\Z
     | \W*(?:none|null|true|false|empty|generated|default|lookup|value_specified_in_no_log_parameter)\W*\Z
     | \W*(?:your|my|the|a)?[_-]?(?:db|api|access|auth|bearer|client|secret|user)?[_-]?(?:password|passwd|token|secret|key)\W*\Z
@@ -117,6 +118,12 @@ def _is_random(match: re.Match[bytes]) -> bool:
     return bool(has_both) and not is_name and _is_given(match)
 
 
+def _is_token(match: re.Match[bytes]) -> bool:
+    """Return whether a value looks generated, or is too long for a word."""
+    value = _value(match)
+    return _is_random(match) or (len(value) >= 20 and value.isalnum() and _is_given(match))
+
+
 def _is_mixed(match: re.Match[bytes]) -> bool:
     """Return whether a value is no word of a sentence: a digit or a sign is in it."""
     return bool(re.search(rb"[0-9!@#$%^*+=?_|~]", _value(match))) and _is_given(match)
@@ -149,10 +156,11 @@ _FORMS: tuple[Form, ...] = (
     _form("a URI with a token", (b"://",), rb"\b[A-Za-z][A-Za-z0-9+.-]{1,20}://([^\s/:@\"'<>\\]{20,256})@[A-Za-z0-9\[]", _is_random),
     _form("a URI with a token", (b"sig",), rb"[?&](?i:x-amz-signature|x-goog-signature|signature|sig)=([A-Za-z0-9%+/=_-]{20,})", _is_random),
     _form("a bearer token in a header", (b"bearer",), rb"(?i)\bbearer[\"']?[ :=]+[\"']?(" + _TOKEN_CHARS + rb"{16,})", _is_given),
-    _form("a password in a header", (b"basic",), rb"(?i)authorization\\*[\"']?\s*[:=]\s*\\*[\"']?basic\s+([A-Za-z0-9+/]{8,}={0,2})", _is_credentials),
+    _form("a bearer token in a header", (b"bearer",), rb"(?i)\bbearer[\"']?[ :=]+[\"']?(" + _TOKEN_CHARS + rb"{8,15})(?![A-Za-z0-9._~+/=-])", _is_random),
+    _form("a password in a header", (b"basic",), rb"(?i)authorization\\*[\"']?\s*[:=]\s*\\*[\"'\[]?basic\s+([A-Za-z0-9+/]{8,}={0,2})", _is_credentials),
     _form("a token in a header", (b"authorization",), rb"(?i)authorization\\*[\"']?\s*[:=]\s*\\*[\"']?(?:token|apikey)[ =]+[\"']?([^\s\"']{8,})", _is_mixed),
     _form("a cookie", (b"cookie",), rb"(?i)cookie\\*[\"']?\s*[:=]\s*\\*[\"']?(?:[\w.-]+=[^\s;,\"']{0,15};\s*)*[\w.-]+=([^\s;,\"']{16,})", _is_random),
-    _form("credentials of a registry", (b"auth",), rb"\bauth\\*[\"']?\s*:\s*\\*[\"']?([A-Za-z0-9+/]{8,}={0,2})", _is_credentials),
+    _form("credentials of a registry", (b"auth",), rb"(?<![A-Za-z0-9])_?auth\\*[\"']?\s*[:=]\s*\\*[\"']?([A-Za-z0-9+/]{8,}={0,2})", _is_credentials),
     # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
     _form("an AWS access key", (b"akia", b"asia"), rb"(?<![A-Za-z0-9/+])(?:AKIA|ASIA)[A-Z2-7]{16}(?![A-Za-z0-9/+])"),
     # OpenShift's OAuth server.
@@ -162,6 +170,7 @@ _FORMS: tuple[Form, ...] = (
     # https://cloud.google.com/docs/authentication: API keys, OAuth access tokens, client secrets.
     _form("a Google key", (b"aiza",), rb"(?<![A-Za-z0-9_-])AIza[A-Za-z0-9_-]{35}(?![A-Za-z0-9_-])"),
     _form("a Google token", (b"ya29.",), rb"(?<![A-Za-z0-9_-])ya29\.[A-Za-z0-9_-]{20,}"),
+    _form("a Google token", (b"1//0",), rb"(?<![A-Za-z0-9_/-])1//0[A-Za-z0-9_-]{40,}"),
     _form("a Google client secret", (b"gocspx-",), rb"(?<![A-Za-z0-9_-])GOCSPX-[A-Za-z0-9_-]{28}"),
     # Tokens that begin with a name of their service, as its documentation says.
     _form("an API key", (b"sk-ant-", b"sk-proj-"), rb"(?<![A-Za-z0-9_-])sk-(?:ant|proj)-[A-Za-z0-9_-]{40,}"),
@@ -178,7 +187,19 @@ _FORMS: tuple[Form, ...] = (
     _form("a line of a password file", (b":",), rb"(?m)^[\w.*-]{1,128}:(?:\d{4,5}|\*):[\w*-]{1,64}:[\w-]{1,64}:([^\s:]{6,256})[ \t\r]*$", _is_given),
     _form("a line of a password file", (b"login",), rb"\blogin\s+\S{1,128}\s+password\s+(\S{4,256})", _is_given),
     _form("a password in a statement", (b"password", b"identified"), rb"(?i)\b(?:password|identified by)\s+'([^'\s]{4,256})'", _is_given),
-    # https://man7.org/linux/man-pages/man5/crypt.5.html
+    # https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/#environment-variables
+    _form(
+        "a password in a variable",
+        (b"value",),
+        rb"(?i)name\\*[\"']?\s*:\s*\\*[\"']?\w*(?:password|passwd|secret|token|_key|_pwd)\\*[\"']?\s*,?\s*\\*[\"']?value\\*[\"']?\s*:\s*\\*[\"']?([^\s\"']{6,4096})",
+        _is_given,
+    ),
+    _form("a password in a variable", (b"env ", b"arg "), rb"\b(?:ENV|ARG|SetEnv)[ \t]+\w*(?:PASSWORD|SECRET|TOKEN|_KEY)[ \t]+(\S{6,256})", _is_mixed),
+    _form("a password of a command", (b" login",), rb"\b(?:oc|docker|podman|skopeo) login\b[^\n|]{0,400}? -p[ =]?[\"']?([^\s\"']{6,256})", _is_given),
+    _form("a password of a command", (b"sshpass", b"mysql"), rb"\b(?:sshpass|mysql)\b[^\n|]{0,400}? -p ?[\"']?([^\s\"'-][^\s\"']{5,256})", _is_mixed),
+    # https://man7.org/linux/man-pages/man5/crypt.5.html, https://www.postgresql.org/docs/current/catalog-pg-authid.html
+    _form("a password hash", (b"scram-sha-256$",), rb"SCRAM-SHA-256\$\d+:[A-Za-z0-9+/=]{16,}"),
+    _form("a password hash", (b"md5",), rb"(?<![A-Za-z0-9])md5[0-9a-f]{32}(?![A-Za-z0-9])"),
     _form("a password hash", (b"$",), rb"(?<![A-Za-z0-9])\$(?:[156]|2[abxy]|y|gy|argon2id?)\$[A-Za-z0-9./$,=+-]{30,}"),
 )
 
@@ -195,7 +216,7 @@ _FIELDS: tuple[Form, ...] = (
     _form("a password in a field", (), _FIELD + _END + rb":[ \t]{0,40}([^\s\"'&;,<>]{6,4096})", _is_mixed),
     _form("a password in a field", (), rb"(?i)<((?:[\w:.-]{0,80})" + _FIELD + rb")>([^<\s]{6,256})</\1>", _is_given),
     _form("a password in a field", (), rb"[A-Z0-9]_SECRET[\"']?[ \t]*[:=][ \t]*[\"']?([^\s\"'&;<>]{8,4096})", _is_random),
-    _form("a token in a field", (), rb"(?i)(?:\b|[_-])token" + _END + rb"[:=][ \t]{0,40}\\{0,4}[\"']?(" + _TOKEN_CHARS + rb"{16,4096})", _is_random),
+    _form("a token in a field", (), rb"(?i)(?:\b|[_-])token" + _END + rb"[:=][ \t]{0,40}\\{0,4}[\"']?(" + _TOKEN_CHARS + rb"{12,4096})", _is_token),
 )
 
 # Kind, words as above (with a capital letter: searched as they are), module and class of the library.
@@ -217,6 +238,12 @@ _LIBRARY_FORMS: tuple[tuple[str, tuple[bytes, ...], str, str], ...] = (
     ("a Telegram token", (b":AA",), "telegram_token", "TelegramBotTokenDetector"),
     ("a Twilio key", (b"AC", b"SK"), "twilio", "TwilioKeyDetector"),
 )
+# A sign that a text is escaped, and how it is read.
+_ESCAPES: dict[bytes, Callable[[bytes], bytes]] = {
+    b"%3a%2f%2f": unquote_to_bytes,
+    b"&quot;": lambda text: text.replace(b"&quot;", b'"').replace(b"&#34;", b'"').replace(b"&#39;", b"'").replace(b"&amp;", b"&"),
+    b":\\/\\/": lambda text: text.replace(b"\\/", b"/"),
+}
 _detectors: dict[str, Any] = {}
 
 
@@ -248,6 +275,7 @@ def find(text: bytes, depth: int = DEPTH) -> Iterator[Hit]:
             yield Hit(form.kind, match.start(), _value(match))
     yield from _library_hits(text, lowered)
     if depth:
+        yield from _escaped_hits(text, lowered, depth)
         yield from _base64_hits(text, depth)
 
 
@@ -287,6 +315,14 @@ def _detector(module: str, name: str) -> Any:
     if name not in _detectors:
         _detectors[name] = getattr(importlib.import_module(f"detect_secrets.plugins.{module}"), name)()
     return _detectors[name]
+
+
+def _escaped_hits(text: bytes, lowered: bytes, depth: int) -> Iterator[Hit]:
+    """Yield what is found once the escapes of URLs, HTML and JSON are gone."""
+    for word, unescape in _ESCAPES.items():
+        for start, window in _windows(text, lowered, (word,)):
+            for hit in find(unescape(window.encode("latin-1")), depth - 1):
+                yield Hit(hit.kind, start, hit.value)
 
 
 def _base64_hits(text: bytes, depth: int) -> Iterator[Hit]:

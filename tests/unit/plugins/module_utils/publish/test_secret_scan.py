@@ -27,8 +27,10 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.secret_sc
     secrets_of_run,
 )
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.unpacking import Limits
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.report import create_report
 from fakes.planted_secrets import CLEAN, PACKED, PASSWORD, TEXTS, bomb, nested
 from fakes.playbook import ROOT
+from fakes.run_factory import write_run
 
 CANARY = 'canary/of+"perfscale & more'
 FIELD = "a password in a field"
@@ -83,6 +85,14 @@ def test_files_of_ours_have_no_finding(folder):
     found = {path: scanner.findings(path) for path in (ROOT / folder).rglob("*") if path.is_file() and "__pycache__" not in path.parts}
     assert len(found) > 10
     assert {str(path): list(map(str, findings)) for path, findings in found.items() if findings} == {}
+
+
+def test_a_run_with_its_report_has_no_finding(tmp_path):
+    run = write_run(tmp_path / "run-1", tenants=(1, 10), concurrency=(5,))
+    create_report([str(run)], str(run / "report"), ["csv", "markdown", "charts", "html"], str(ROOT / "files" / "report"))
+    paths = [path for path in run.rglob("*") if path.is_file()]
+    assert {path.suffix for path in paths} >= {".json", ".csv", ".md", ".png", ".html"}
+    assert {str(path): list(map(str, Scanner().findings(path))) for path in paths if Scanner().findings(path)} == {}
 
 
 def test_a_finding_names_kind_line_and_member_and_not_the_value(tmp_path):
