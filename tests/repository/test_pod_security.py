@@ -107,8 +107,8 @@ def test_a_pod_has_no_token_of_the_cluster(pod: Callable[[str], dict[str, Any]])
 
 
 def test_all_places_that_make_pods_are_listed() -> None:
-    makes = re.compile(r"\"kind\": \"Pod\", \"metadata\": |^      containers:$|^  containers:$", re.MULTILINE)
-    found = {relative(path) for path in files("plugins/**/*.py", "roles/**/*.j2", "files/**/*.yml") if makes.search(path.read_text(encoding="utf-8"))}
+    manifest = re.compile(r"\"kind\": \"Pod\", \"metadata\": |^      containers:$|^  containers:$", re.MULTILINE)
+    found = {relative(path) for path in files("plugins/**/*.py", "roles/**/*.j2", "files/**/*.yml") if manifest.search(path.read_text(encoding="utf-8"))}
     assert found == set(PODS)
 
 

@@ -33,8 +33,8 @@ TLS_DEFAULT = re.compile(r"\"?(validate_certs|verify_ssl|tls_verify)\"?(?:: bool
 # How long a token lives: the cell and a quarter of an hour, or, of what reads metrics only, an hour.
 TOKEN_SECONDS = {"workspaces_token_s", "monitoring_token_lifetime_s", "preflight_token_s"}
 CELL_MARGIN_S = 900
-# Kinds of which tests may hold made-up ones; tokens that a service would have issued, and keys, are put together at run time.
-MADE_UP_IN_TESTS = re.compile(r"a (password|token|bearer token|password of a command|cookie) in a |a URI with a password|a password of a command")
+# Kinds of which tests may hold fakes; tokens that a service would have issued, and keys, are put together at run time.
+FAKE_KINDS = re.compile(r"a (password|token|bearer token|password of a command|cookie) in a |a URI with a password|a password of a command")
 
 
 def test_the_repository_has_no_credentials() -> None:
@@ -44,7 +44,7 @@ def test_the_repository_has_no_credentials() -> None:
     ours = {path: findings for path, findings in found.items() if findings and not path.startswith("tests/")}
     assert ours == {}
     assert any(path.startswith("tests/") and findings for path, findings in found.items())
-    of_tests = {path: [finding for finding in findings if not MADE_UP_IN_TESTS.match(finding)] for path, findings in found.items()}
+    of_tests = {path: [finding for finding in findings if not FAKE_KINDS.match(finding)] for path, findings in found.items()}
     assert {path: findings for path, findings in of_tests.items() if findings} == {}
 
 

@@ -160,7 +160,8 @@ def secrets_of_run(directory: Path | str, environment: Mapping[str, str] | None 
     beside = {file for folder in {path.parent for path in named} for file in _private_files(folder)}
     values = {value for file in {*named, *beside} for value in in_file(file)}
     # Not Path.is_file(): of a token that is too long for a name it raises an error, with the token in it.
-    values |= {value.strip() for name, value in environment.items() if _NAMES.search(name) and not os.path.isfile(value)}
+    given = {value.strip() for name, value in environment.items() if _NAMES.search(name) and not os.path.isfile(value)}
+    values |= given | {password for value in given for password in _passwords(value)}
     for path in _kubeconfigs(environment):
         text = _text(path)
         values |= set(_KUBECONFIG.findall(text))
@@ -203,13 +204,17 @@ def in_file(path: Path) -> Iterator[str]:
         values = [text] if "\n" not in text else []
     for value in values:
         yield value
-        if "://" in value:
-            yield from _passwords(value)
+        yield from _passwords(value)
 
 
-def _passwords(uri: str) -> Iterator[str]:
+def _passwords(text: str) -> Iterator[str]:
+    """Yield the password of a URI, as it is and decoded; of user:password and of a line of a password file what is behind a colon."""
+    if "://" not in text:
+        if ":" in text and not text.startswith("{"):
+            yield from {text.partition(":")[2], text.rpartition(":")[2]}
+        return
     try:
-        password = urlsplit(uri).password
+        password = urlsplit(text).password
     except ValueError:
         return
     if password:

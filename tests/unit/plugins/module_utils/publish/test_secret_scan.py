@@ -290,6 +290,7 @@ def test_a_token_that_is_too_long_for_a_path_is_a_value(tmp_path):
     [
         pytest.param("one line\n", ["one line"], id="line"),
         pytest.param("two\nlines\n", [], id="several lines"),
+        pytest.param("admin:pass-w0rd\n", ["admin:pass-w0rd", "pass-w0rd"], id="login"),
         pytest.param("", [], id="empty"),
         pytest.param('["a", {"b": ["c"]}, 1]', ["a", "c"], id="json"),
         pytest.param("http://[broken", ["http://[broken"], id="a broken address"),
