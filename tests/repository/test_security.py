@@ -130,3 +130,18 @@ def test_roles_are_bound_by_name_and_never_an_administrators() -> None:
     assert [relative(path) for path in paths if granted.search(text_of(path))] == []
     bound = [rule for _part, rule in rules() if "bind" in rule["verbs"]]
     assert [rule["resourceNames"] for rule in bound] == [["mlflow-operator-mlflow-integration"]]
+
+
+# Files for programs of the local stack and CA certificates, none of them results or secrets.
+PUBLIC_MODES = {
+    "roles/local_stack/tasks/main.yml": ["0644"],
+    "roles/local_stack/tasks/monitoring.yml": ["0644", "0644"],
+    "roles/monitoring/tasks/openshift.yml": ["0644"],
+}
+
+
+def test_roles_write_private_files_or_leave_the_mode_to_the_umask() -> None:
+    found = {relative(path): re.findall(r"^\s+mode: \"?([\w+=,]+)\"?$", text_of(path), re.MULTILINE) for path in files("roles/*/tasks/**/*.yml")}
+    public = {path: [mode for mode in modes if mode not in ("0600", "0700", "u+rwx")] for path, modes in found.items()}
+    assert {path: modes for path, modes in public.items() if modes} == PUBLIC_MODES
+    assert sum(map(len, found.values())) > 10

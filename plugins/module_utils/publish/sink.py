@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import file_digest
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.redaction import redact_text
 
 if TYPE_CHECKING:  # a sink without HTTP loads no HTTP client
     from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http_client import HttpError, Response
@@ -102,8 +103,8 @@ class Sink(ABC):
         """Release what the sink holds; `for_good` also what waits for the next publication."""
 
     def error(self, what: str) -> SinkError:
-        """Return the error that names this sink; `what` says what happened and what to do."""
-        return SinkError(f"Sink {self.name} ({self.kind}): {what}")
+        """Return the error that names this sink; `what` says what happened and what to do. Libraries name proxies with their user information."""
+        return SinkError(redact_text(f"Sink {self.name} ({self.kind}): {what}"))
 
     def rejected(self, request: str, response: Response) -> SinkError:
         """Return the error for a response that is no success."""
