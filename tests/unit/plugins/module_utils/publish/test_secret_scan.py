@@ -176,8 +176,8 @@ def test_no_archive_hides_anything(tmp_path, packed):
 @pytest.mark.parametrize(
     ("data", "limits", "problem"),
     [
-        pytest.param(lambda: bomb(64 << 20), Limits(floor_bytes=8 << 20), "an archive that unpacks to more than 12 MiB", id="gz bomb"),
-        pytest.param(lambda: gzip.compress(bomb(64 << 20)), Limits(floor_bytes=8 << 20), "an archive that unpacks to more than 8 MiB", id="bomb in gz"),
+        pytest.param(lambda: bomb(16 << 20), Limits(floor_bytes=2 << 20), "an archive that unpacks to more than 3 MiB", id="gz bomb"),
+        pytest.param(lambda: gzip.compress(bomb(16 << 20)), Limits(floor_bytes=2 << 20), "an archive that unpacks to more than 2 MiB", id="bomb in gz"),
         pytest.param(lambda: nested(6), Limits(), "an archive within 5 archives", id="deep"),
         pytest.param(lambda: b"x\n" * (3 << 20), Limits(seconds=0.0), "a file that is not read within 0 s", id="slow"),
         pytest.param(lambda: b"\x28\xb5\x2f\xfd" + b"x" * 10, Limits(), "an archive that cannot be read (zstd)", id="zstd"),
