@@ -16,6 +16,8 @@ _URL = re.compile(r"\b([A-Za-z][A-Za-z0-9+.-]{1,30}:(?:/|\\/){2})([^\s\"'<>\\]+)
 _QUERY = re.compile(
     r"([?&;#](?:[\w.-]*(?:token|secret|password|passwd|pwd|signature|credential|api[_-]?key|access[_-]?key)|sig|auth|key|code)=)[^&;#\s\"'<>]+", re.IGNORECASE
 )
+# What a remedy writes where a user fills in their own.
+_PLACEHOLDER = re.compile(r"(?:user:password|USER:PASSWORD|\{user\}:\{password\})@")
 # What stands behind the colon of host:port, as opposed to user:password.
 _PORT = re.compile(r"\d{0,5}(?=[/?#,;)\]]|$)")
 
@@ -57,8 +59,10 @@ def _redacted(rest: str, mask: str) -> str:
 def _end_of_user_information(rest: str) -> int:
     """Return where the user information of what follows `scheme://` ends, behind its @, or 0 without any.
 
-    A slash in a password ends the authority by the standard, but people write it, and libraries take it.
+    A placeholder is none. A slash in a password ends the authority by the standard, but people write it, and libraries take it.
     """
+    if _PLACEHOLDER.match(rest):
+        return 0
     authority = re.match(r"[^/?#]*", rest)
     within = authority[0].rfind("@") + 1 if authority else 0
     if within:

@@ -47,6 +47,7 @@ def test_secrets_of_urls_are_removed(url, shown):
         "http://host:5000, then mail me@example.com",
         "no URL: a/b@c",
         "s3://bucket/key@version",
+        "as postgresql+psycopg2://user:password@host:5432/database.",
         "",
     ],
 )
