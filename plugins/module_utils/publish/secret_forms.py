@@ -12,14 +12,10 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import importlib
-import inspect
 import re
-import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator
-from importlib.metadata import version
 from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
@@ -254,11 +250,6 @@ def library_error() -> str | None:
     except ImportError:
         return traceback.format_exc()
     return None
-
-
-def rules_digest() -> str:
-    """Return a checksum of everything that decides what is found: this file and the library's version."""
-    return hashlib.sha256(f"{inspect.getsource(sys.modules[__name__])}\n{version(LIBRARY)}".encode()).hexdigest()
 
 
 def find(text: bytes, depth: int = DEPTH) -> Iterator[Hit]:

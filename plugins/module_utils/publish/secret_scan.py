@@ -13,17 +13,21 @@ import fnmatch
 import hashlib
 import hmac
 import html
+import inspect
 import json
 import os
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote, urlsplit
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import read_json
-from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.secret_forms import Hit, find, rules_digest
+from ansible_collections.perfscale.mlflow.plugins.module_utils.publish import secret_forms, unpacking
+from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.secret_forms import Hit, find
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.unpacking import Limits, UnpackError, contents
 
 # Shorter values occur by chance.
@@ -47,6 +51,12 @@ _KUBECONFIG_FILE = re.compile(r"(?<![\w-])[\"']?(?:tokenFile|client-key)[\"']?\s
 # Where Kubernetes mounts the token of a pod, such as an automation controller's job.
 _MOUNTED = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 _LARGEST = 1 << 20
+
+
+def rules_digest() -> str:
+    """Return a checksum of everything that decides what is found: the sources of the scan, and the version of the library."""
+    sources = [inspect.getsource(module) for module in (sys.modules[__name__], secret_forms, unpacking)]
+    return hashlib.sha256("\n".join([*sources, version(secret_forms.LIBRARY)]).encode()).hexdigest()
 
 
 class AllowedError(ValueError):

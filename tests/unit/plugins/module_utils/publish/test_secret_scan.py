@@ -207,7 +207,7 @@ def test_what_decides_about_clean_is_in_the_digest(monkeypatch):
     assert digest != Scanner(["another-secret"]).digest(b"key")
     assert digest != Scanner(["a-known-secret"], [{"path": "x", "kind": FIELD}]).digest(b"key")
     rules = secret_scan.rules_digest()
-    monkeypatch.setattr(secret_forms, "version", lambda name: "9.9")
+    monkeypatch.setattr(secret_scan, "version", lambda name: "9.9")
     assert secret_scan.rules_digest() != rules
     assert digest != Scanner(["a-known-secret"]).digest(b"key")
 
