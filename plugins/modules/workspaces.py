@@ -83,6 +83,14 @@ EXAMPLES = r"""
     url: http://127.0.0.1:5000
     count: 5
 
+- name: Get the tenants that are gone
+  perfscale.mlflow.workspaces:
+    url: http://127.0.0.1:5000
+    count: 5
+    adopt: true
+  check_mode: true
+  register: seen
+
 - name: Create 500 tenants behind a gateway
   perfscale.mlflow.workspaces:
     url: https://gateway.example.com/mlflow
@@ -109,6 +117,10 @@ workspaces:
       elements: str
     existing:
       description: Names that were there before.
+      type: list
+      elements: str
+    missing:
+      description: Names that are not there now. In check mode this tells whether tenants are gone, by one request.
       type: list
       elements: str
     extra:

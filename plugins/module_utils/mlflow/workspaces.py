@@ -68,9 +68,9 @@ def ensure_workspaces(
 ) -> dict[str, Any]:
     """Create the missing workspaces and wait until every one of `names` responds.
 
-    Returns {requested, created[], existing[], extra[], ready, seconds}: `extra` are visible ones that were not asked
+    Returns {requested, created[], existing[], missing[], extra[], ready, seconds}: `extra` are visible ones that were not asked
     for (without MLflow's own `default`), `ready` is true only if each name was listed and responded to a request.
-    With `check_mode` nothing is sent that changes the server, `created` is what would be created, and `ready` is about the present.
+    With `check_mode` nothing is sent that changes the server, `created` is what would be created, and `missing` and `ready` are about the present.
     Raises MlflowError: a name exists that this collection does not manage and `adopt` is false, creation failed, or `timeout_s` passed.
     """
     started = time.monotonic()
@@ -92,6 +92,7 @@ def ensure_workspaces(
         "requested": len(names),
         "created": missing,
         "existing": existing,
+        "missing": missing if check_mode else [],
         "extra": sorted(name for name in before if name not in requested and name != DEFAULT),
         "ready": not (check_mode and missing),
         "seconds": round(time.monotonic() - started, 3),
@@ -125,6 +126,7 @@ def wait_for_workspaces(
         "requested": len(names),
         "created": [],
         "existing": [name for name in names if name in seen],
+        "missing": [name for name in names if name not in seen],
         "extra": sorted(seen.difference(names, (DEFAULT,))),
         "ready": seen.issuperset(names),
         "seconds": round(time.monotonic() - started, 3),

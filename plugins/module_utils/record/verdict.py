@@ -10,6 +10,7 @@ from typing import Any
 
 Finding = tuple[str, str, float]
 """Name of the finding, what it is about ('' for the cell), and its value."""
+MISSING_NAMED = 5
 METRICS = ("mean_ms", "p50_ms", "p90_ms", "p95_ms", "p99_ms", "max_ms", "error_ratio", "goodput_per_s", "rate_per_s")
 
 
@@ -23,6 +24,10 @@ def findings(record: dict[str, Any]) -> Iterator[Finding]:
     yield from _generator_findings(record)
     for name, journey in record["journeys"].items():
         yield "dropped_journeys", name, journey["dropped"]
+    missing = record.get("notes", {}).get("missing_tenants") or []
+    if missing:
+        more = f" and {len(missing) - MISSING_NAMED} more" if len(missing) > MISSING_NAMED else ""
+        yield "tenants_missing", ", ".join(missing[:MISSING_NAMED]) + more, len(missing)
     yield "foreign_workspaces", "", len(record.get("notes", {}).get("foreign_workspaces", []))
     if record.get("notes", {}).get("tls_verify") is False:
         yield "tls_not_verified", "", 1
@@ -41,6 +46,8 @@ def _sample_findings(record: dict[str, Any]) -> Iterator[Finding]:
     window_s = record["window"]["end"] - record["window"]["start"]
     if "outage_s" in record and window_s > 0:
         yield "outage_share", "", record["outage_s"] / window_s
+    if record.get("tenant_outage") and window_s > 0:
+        yield "tenant_outage_share", record["tenant_outage"]["tenant"], record["tenant_outage"]["outage_s"] / window_s
 
 
 def _resource_findings(record: dict[str, Any]) -> Iterator[Finding]:
