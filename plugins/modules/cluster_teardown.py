@@ -79,6 +79,27 @@ options:
     description: The label that adopted namespaces lose. Empty means C(perfscale.mlflow/tenant=true).
     type: dict
     default: {}
+  staying:
+    description:
+      - Objects that were found to be in use, as RV(perfscale.mlflow.cluster_objects#module:objects.remaining) returns them. They and their
+        namespaces are kept and reported.
+    type: list
+    elements: dict
+    default: []
+    version_added: 0.2.0
+    suboptions:
+      object:
+        description: Kind, namespace and name, such as C(Secret opendatahub/mlflow-tls).
+        type: str
+        required: true
+      why:
+        description: The reason.
+        type: str
+        required: true
+      run_id:
+        description: Another run of this collection that uses it. Then RV(teardown.others) has it, otherwise RV(teardown.remaining).
+        type: str
+        default: ''
   parallelism:
     description: Maximum number of concurrent requests, at most 32.
     type: int
@@ -114,7 +135,7 @@ teardown:
       type: list
       elements: str
     remaining:
-      description: Objects that remain after O(timeout), and namespaces with unmanaged objects, each with C(object) and C(why).
+      description: Objects that remain after O(timeout), those that stay, and namespaces with unmanaged objects, each with C(object) and C(why).
       type: list
       elements: dict
     others:
@@ -137,6 +158,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tenant
 
 def argument_spec():
     """Return the module's options."""
+    staying = {"object": {"type": "str", "required": True}, "why": {"type": "str", "required": True}, "run_id": {"type": "str", "default": ""}}
     return {
         **connection_spec(),
         "run_id": {"type": "str"},
@@ -144,6 +166,7 @@ def argument_spec():
         "namespaces": {"type": "list", "elements": "str", "default": []},
         "kinds": {"type": "list", "elements": "str", "choices": list(KINDS), "default": list(KINDS)},
         "selector": {"type": "dict", "default": {}},
+        "staying": {"type": "list", "elements": "dict", "default": [], "options": staying},
         "parallelism": {"type": "int", "default": 16},
         "timeout": {"type": "float", "default": 600.0},
     }
@@ -165,6 +188,7 @@ def run(options, check_mode):
             options["parallelism"],
             options["timeout"],
             check_mode,
+            options["staying"],
         )
     finally:
         cluster.close()

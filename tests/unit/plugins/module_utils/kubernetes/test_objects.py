@@ -10,7 +10,7 @@ import pytest
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import objects as objects_module
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import ownership
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.objects import Objects, apply_all, deletion_blocker, remove_all
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.objects import Objects, User, apply_all, deletion_blocker, remove_all
 from fakes.fake_cluster import FakeCluster
 
 SECRET = "/api/v1/namespaces/here/secrets/one"
@@ -162,9 +162,36 @@ def test_a_definition_with_objects_of_others_stays() -> None:
     cluster.objects["/apis/example.com/v1/things/theirs"] = {**custom(), "metadata": {"name": "theirs"}}
     done = remove_all(objects(cluster), [definition()])
     why = "1 objects of this kind still exist, which would be deleted with it"
-    assert done["remaining"] == [{"object": "CustomResourceDefinition things.example.com", "why": why}]
+    assert done["remaining"] == [{"object": "CustomResourceDefinition things.example.com", "why": why, "run_id": ""}]
     del cluster.objects["/apis/example.com/v1/things/theirs"]
     assert remove_all(objects(cluster), [definition()])["changed"] == ["CustomResourceDefinition things.example.com"]
+
+
+def test_an_operator_whose_definition_has_objects_of_others_stays_as_a_whole() -> None:
+    cluster = FakeCluster(stored("ours", "run-2"))
+    apply_all(objects(cluster), [definition()])
+    theirs = "/apis/example.com/v1/things/theirs"
+    cluster.objects[theirs] = {**custom(), "metadata": {"name": "theirs"}}
+    kinds = [("v1", "Secret", "here"), ("apiextensions.k8s.io/v1", "CustomResourceDefinition", None)]
+    done = remove_all(objects(cluster), kinds=kinds, is_unit=True)
+    assert done["changed"] == []
+    assert {entry["object"]: entry["why"] for entry in done["remaining"]} == {
+        "Secret here/ours": "serves objects of CustomResourceDefinition things.example.com",
+        "CustomResourceDefinition things.example.com": "1 objects of this kind still exist, which would be deleted with it",
+    }
+    assert {entry["run_id"] for entry in done["remaining"]} == {""}
+    assert "/api/v1/namespaces/here/secrets/ours" in cluster.objects
+    del cluster.objects[theirs]
+    assert len(remove_all(objects(cluster), kinds=kinds, is_unit=True)["changed"]) == 2
+
+
+@pytest.mark.parametrize("run_id", ["", "run-9"], ids=["unmanaged", "another-run"])
+def test_what_is_used_stays(run_id: str) -> None:
+    cluster = FakeCluster(stored("ours", "run-2"), stored("theirs", None))
+    done = remove_all(objects(cluster), kinds=[("v1", "Secret", "here")], wait_gone=[secret("ours")], used_by=User("MLflow mlflow", run_id))
+    assert done["remaining"] == [{"object": "Secret here/ours", "why": "is used by MLflow mlflow", "run_id": run_id}]
+    assert done["changed"] == []
+    assert not [request for request in cluster.requests if request[0] == "DELETE"]
 
 
 def test_a_namespace_with_unmanaged_objects_stays() -> None:
@@ -184,8 +211,8 @@ def test_what_stays_is_reported_with_its_reason() -> None:
     cluster.held = {SECRET}
     done = remove_all(objects(cluster), [secret()], wait_gone=[secret("kept"), secret("gone")])
     assert done["remaining"] == [
-        {"object": "Secret here/one", "why": "waits for its finalizers example.com/holds"},
-        {"object": "Secret here/kept", "why": "is not being deleted"},
+        {"object": "Secret here/one", "why": "waits for its finalizers example.com/holds", "run_id": ""},
+        {"object": "Secret here/kept", "why": "is not being deleted", "run_id": ""},
     ]
 
 

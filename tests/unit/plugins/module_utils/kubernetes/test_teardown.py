@@ -123,6 +123,60 @@ def test_objects_of_another_run_keep_a_namespace_without_a_failure(full, cluster
     assert tear_down(cluster, None, ["base"])["deleted"]["Namespace"] == ["tenant-1", "tenant-2"]
 
 
+COLLEAGUES = {
+    "Pod": "/api/v1/namespaces/{}/pods/colleague",
+    "Secret": "/api/v1/namespaces/{}/secrets/colleague",
+    "Configmap": "/api/v1/namespaces/{}/configmaps/colleague",
+    "Persistentvolumeclaim": "/api/v1/namespaces/{}/persistentvolumeclaims/colleague",
+    "Service": "/api/v1/namespaces/{}/services/colleague",
+    "Role": "/apis/rbac.authorization.k8s.io/v1/namespaces/{}/roles/colleague",
+    "Job": "/apis/batch/v1/namespaces/{}/jobs/colleague",
+    "Mlflowconfig": "/apis/mlflow.kubeflow.org/v1/namespaces/{}/mlflowconfigs/colleague",
+}
+
+
+@pytest.mark.parametrize("run_id", ["r1", None], ids=["one-run", "all-runs"])
+@pytest.mark.parametrize("kind", COLLEAGUES)
+def test_unmanaged_objects_stay_in_every_namespace_of_ours(server, cluster, kind, run_id):
+    """The namespaces of the load generator and of MLflow, and two tenants, were created by the run; each holds an object of a colleague."""
+    namespaces = ("opendatahub", "perfscale", "tenant-1", "tenant-2")
+    for namespace in namespaces:
+        server.put(f"{NS}/{namespace}", ownership.labels("r1"))
+        server.put(f"{NS}/{namespace}/secrets/ours", ownership.labels("r1"))
+        server.put(COLLEAGUES[kind].format(namespace))
+    done = tear_down(cluster, run_id, namespaces[:2])
+    why = KEEPS.format(f"{kind} colleague")
+    assert done["remaining"] == [{"object": f"Namespace {namespace}", "why": why} for namespace in namespaces]
+    assert done["deleted"]["Secret"] == [f"{namespace}/ours" for namespace in namespaces]
+    for namespace in namespaces:
+        assert server.get(f"{NS}/{namespace}")
+        assert server.get(COLLEAGUES[kind].format(namespace))
+        assert server.get(f"{NS}/{namespace}/secrets/ours") is None
+
+
+STAYING = [
+    {"object": "Secret base/token", "why": "is used by MLflow mlflow", "run_id": ""},
+    {"object": "ClusterRole c", "why": "serves", "run_id": ""},
+    {"object": "Secret tenant-1/used", "why": "is used by MLflow mlflow"},
+]
+
+
+@pytest.mark.parametrize("run_id", ["", "r2"], ids=["unmanaged", "another-run"])
+def test_what_was_listed_as_staying_stays_with_its_namespace(full, cluster, run_id):
+    staying = [{**entry, "run_id": run_id} for entry in STAYING]
+    full.put(f"{TENANT}/secrets/used", ownership.labels("r1"))
+    full.put(f"{TENANT}/pods/of-it", **owned_by("used"))
+    done = tear_down(cluster, "r1", ["base"], staying=staying)
+    deleted = {"Pod": ["base/k6"], "RoleBinding": ["base/b", "adopted/b", "tenant-1/b"]}
+    assert {kind: names for kind, names in done["deleted"].items() if names} == deleted
+    for path in (TENANT, f"{TENANT}/secrets/used", f"{NS}/base/secrets/token", "/apis/rbac.authorization.k8s.io/v1/clusterroles/c"):
+        assert full.get(path)
+    why = "holds objects of other runs: Secret used (r2)" if run_id else "holds objects that stay: Secret used"
+    expected = [*({"object": entry["object"], "why": entry["why"]} for entry in STAYING), {"object": "Namespace tenant-1", "why": why}]
+    others = [entry for entry in done["others"] if entry["object"] != "Namespace tenant-2"]
+    assert (done["remaining"], others) == (([], expected) if run_id else (expected, []))
+
+
 @pytest.mark.parametrize("count", [1, 6], ids=["one-by-one", "whole-cluster"])
 def test_many_namespaces_cost_one_list_a_kind(full, cluster, count):
     for number in range(10, 10 + count):
