@@ -33,7 +33,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.attempt
     write_state,
 )
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.backend import Failure, GeneratorLostError, Load, Status
-from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.pod_lifecycle import get_pod
+from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.pod_lifecycle import get_pod, load_prefix
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.pod_rpc import PodRpc, RejectedError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.exit_codes import is_complete
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import ownership
@@ -103,7 +103,7 @@ class PodBackend:
         pod = self._running_pod(load.generator["namespace"], load.generator["pod"])
         n = next_attempt(load.directory)
         # A controller without state.json finds the loads of its run by this prefix.
-        prefix = f"{load.directory.resolve().parents[1].name}@"
+        prefix = load_prefix(load.directory.resolve().parents[1].name)
         directory = f"{manifests.RESULTS}/{prefix}{load.directory.name}.{n}.{uuid.uuid4().hex[:8]}"
         config = config_in_pod(load.config, directory)
         load.check(config)

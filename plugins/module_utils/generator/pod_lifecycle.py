@@ -13,7 +13,7 @@ from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator import pod_manifests as manifests
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator import pod_secret
-from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.pod_rpc import PodRpc
+from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.pod_rpc import PodRpc, RejectedError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import ownership, readiness
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
@@ -189,6 +189,30 @@ def _assert_idle(cluster: Cluster, pod: Mapping[str, Any]) -> None:
             f"Pod {metadata['namespace']}/{metadata['name']}: k6 runs in it (pid {running}), but the settings need another pod. "
             "Wait for its end or stop it (playbooks/teardown.yml), then run the same again."
         )
+
+
+def running_load(cluster: Cluster, namespace: str, run_id: str) -> str:
+    """Return the pod of ours in a namespace in which a load of a run goes on, as `Pod namespace/name`, or an empty text.
+
+    A pod that does not respond counts as one without a load. Raises ClusterError when pods cannot be listed.
+    """
+    for pod in cluster.items(f"/api/v1/namespaces/{namespace}/pods", ownership.selector()):
+        name = pod["metadata"]["name"]
+        if not check_running(pod, manifests.CONTAINER).ready:
+            continue
+        rpc = PodRpc(cluster, Container(namespace, name, manifests.CONTAINER), attempts=1)
+        try:
+            loads = rpc.call("loads", manifests.RESULTS, load_prefix(run_id))
+        except (ClusterError, RejectedError):
+            continue
+        if any(value.startswith("running ") for value in loads.values()):
+            return f"Pod {namespace}/{name}"
+    return ""
+
+
+def load_prefix(run_id: str) -> str:
+    """Return with what the directories of a run's loads in a pod begin."""
+    return f"{run_id}@"
 
 
 def _replace(objects: Objects, pod: dict[str, Any]) -> None:

@@ -96,7 +96,7 @@ def test_check_mode_requests_no_token(run, server, tmp_path, more, count):
     assert not (tmp_path / "token").exists()
 
 
-def test_a_lease_is_acquired_denied_and_released(run):
+def test_a_lease_is_acquired_denied_released_and_ended(run):
     assert run("run_lease", namespace="a", run_id="r1")["lease"]["holder"] == "r1"
     denied = run("run_lease", namespace="a", run_id="r2")
     assert denied["failed"]
@@ -104,7 +104,10 @@ def test_a_lease_is_acquired_denied_and_released(run):
     assert not run("run_lease", namespace="a", run_id="r2", state="released")["changed"]
     released = run("run_lease", namespace="a", run_id="r1", state="released")
     assert released["changed"]
-    assert released["lease"] == {"holder": "", "until": None, "until_at": "", "taken_over": ""}
+    assert released["lease"] == {"holder": "", "until": None, "until_at": "", "taken_over": "", "was_held": True}
+    run("run_lease", namespace="a", run_id="r1")
+    assert run("run_lease", namespace="a", run_id="r1", state="expired")["changed"]
+    assert run("run_lease", namespace="a", run_id="r2")["lease"]["taken_over"] == "r1"
 
 
 def test_teardown_finds_nothing_the_second_time(run):

@@ -17,7 +17,7 @@ import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator import attempt as attempts
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator import pod as pods
-from ansible_collections.perfscale.mlflow.plugins.module_utils.generator import pod_files, pod_rpc, pod_secret
+from ansible_collections.perfscale.mlflow.plugins.module_utils.generator import pod_files, pod_lifecycle, pod_rpc, pod_secret
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.backend import GeneratorLostError, Load
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.pod import PodBackend
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import read_raw
@@ -79,6 +79,18 @@ def wait_for_end(pod, started):
         assert time.monotonic() < deadline, "the fake never ended"
         time.sleep(0.02)
     return status
+
+
+def test_the_load_of_a_run_is_found_by_another_run(start, pod):
+    run_id = CELL.parts[0]
+    assert pod_lifecycle.running_load(pod, NAMESPACE, run_id) == ""
+    started = start(0.5)
+    assert pod_lifecycle.running_load(pod, NAMESPACE, run_id) == f"Pod {NAMESPACE}/{POD}"
+    assert pod_lifecycle.running_load(pod, NAMESPACE, "another") == ""
+    pod.fails = [ClusterError("the API server does not answer")]
+    assert pod_lifecycle.running_load(pod, NAMESPACE, run_id) == ""
+    wait_for_end(pod, started)
+    assert pod_lifecycle.running_load(pod, NAMESPACE, run_id) == ""
 
 
 def test_a_load_is_run_watched_and_fetched(start, pod, tmp_path):
