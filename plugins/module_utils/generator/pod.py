@@ -33,7 +33,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.attempt
     write_state,
 )
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.backend import Failure, GeneratorLostError, Load, Status
-from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.pod_lifecycle import get_pod, load_prefix
+from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.pod_lifecycle import get_pod, load_prefix, remove_idle_pod
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.pod_rpc import PodRpc, RejectedError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.exit_codes import is_complete
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import ownership
@@ -164,6 +164,8 @@ class PodBackend:
         """Raise GeneratorLostError for whatever error comes of a lost pod."""
         try:
             yield
+        except GeneratorLostError:
+            raise
         except ClusterError as error:
             lost = find_termination(get_pod(self._cluster, handle["namespace"], handle["pod"]), handle["pod_uid"], handle["container"], handle["restarts"])
             if lost is None or not lost.is_retryable:
@@ -196,8 +198,14 @@ class PodBackend:
     def _update_secret(self, rpc: PodRpc, run_id: str, load: Load) -> None:
         mlflow = load.config.get("mlflow") or {}
         files = pod_secret.read_files(mlflow.get("token_file"), mlflow.get("token_map_file"), load.ca_file)
-        Objects(self._cluster, run_id).present(pod_secret.secret(rpc.container.namespace, rpc.container.pod, files))
-        pod_secret.wait_until_mounted(self._cluster, rpc, files)
+        objects = Objects(self._cluster, run_id)
+        objects.present(pod_secret.secret(rpc.container.namespace, rpc.container.pod, files))
+        try:
+            pod_secret.wait_until_mounted(self._cluster, rpc, files)
+        except pod_secret.NotMountedError as error:
+            # A new pod gets the Secret as it is; this one would be found good by whatever creates it.
+            remove_idle_pod(objects, rpc.container.namespace, rpc.container.pod)
+            raise GeneratorLostError(f"{error} The pod was deleted; retry with another.") from error
 
     def _load_status(self, handle: Mapping[str, Any], response: Mapping[str, str]) -> Status:
         if "peak_kb" in response:

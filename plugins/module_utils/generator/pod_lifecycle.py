@@ -55,13 +55,22 @@ def present(cluster: Cluster, settings: Mapping[str, Any], scripts: Mapping[str,
     companions += [manifests.network_policy(settings)] if settings["network_policy"] else []
     for manifest in companions:
         changed = objects.present(manifest, dry_run=dry_run)["changed"] or changed
-    changed = _ensure_pod(objects, manifests.pod(settings, scripts), dry_run) or changed
+    manifest = manifests.pod(settings, scripts)
+    changed = _ensure_pod(objects, manifest, dry_run) or changed
     if dry_run:
         return {"changed": changed, "generator": {}}
     running = _wait_until_running(cluster, settings)
     rpc = PodRpc(cluster, container_of(settings))
     version = _verify(rpc, settings, scripts)
-    pod_secret.wait_until_mounted(cluster, rpc, secrets)
+    try:
+        pod_secret.wait_until_mounted(cluster, rpc, secrets)
+    except pod_secret.NotMountedError:
+        # A new pod gets the Secret as it is.
+        remove_idle_pod(objects, settings["namespace"], settings["name"])
+        _ensure_pod(objects, manifest, dry_run)
+        running = _wait_until_running(cluster, settings)
+        pod_secret.wait_until_mounted(cluster, rpc, secrets)
+        changed = True
     return {"changed": changed, "generator": target_part(cluster, settings, running, version)}
 
 
@@ -189,6 +198,14 @@ def _assert_idle(cluster: Cluster, pod: Mapping[str, Any]) -> None:
             f"Pod {metadata['namespace']}/{metadata['name']}: k6 runs in it (pid {running}), but the settings need another pod. "
             "Wait for its end or stop it (playbooks/teardown.yml), then run the same again."
         )
+
+
+def remove_idle_pod(objects: Objects, namespace: str, name: str) -> None:
+    """Delete a pod of ours in which no load runs, and wait until it is gone. Raises ClusterError."""
+    found = get_pod(objects.cluster, namespace, name)
+    if found is not None and ownership.is_ours(found):
+        _assert_idle(objects.cluster, found)
+        _replace(objects, {**found, "apiVersion": "v1", "kind": "Pod"})
 
 
 def running_load(cluster: Cluster, namespace: str, run_id: str) -> str:

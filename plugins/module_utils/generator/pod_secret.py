@@ -29,6 +29,10 @@ POLL_S = 0.5
 TIMEOUT_S = 150.0
 
 
+class NotMountedError(ClusterError):
+    """The pod does not get the files of its Secret; another pod gets them when it starts."""
+
+
 def read_files(token_file: str | None, token_map_file: str | None, ca_file: str | None) -> dict[str, bytes]:
     """Return the content of the Secret by file name. Raises ValueError for a file that cannot be read."""
     files = {}
@@ -48,7 +52,7 @@ def secret(namespace: str, pod: str, files: Mapping[str, bytes]) -> dict[str, An
 
 
 def wait_until_mounted(cluster: Cluster, rpc: PodRpc, files: Mapping[str, bytes], timeout_s: float = TIMEOUT_S) -> None:
-    """Wait until the pod has the files of the Secret; make the kubelet sync when it has not. Raises ClusterError naming the file that is missing."""
+    """Wait until the pod has the files of the Secret; make the kubelet sync when it has not. Raises NotMountedError naming the missing file."""
     wanted = {manifests.secret_file(name): hashlib.sha256(value).hexdigest() for name, value in files.items()}
     if not wanted:
         return
@@ -61,7 +65,7 @@ def wait_until_mounted(cluster: Cluster, rpc: PodRpc, files: Mapping[str, bytes]
         if not stale:
             return
         if time.monotonic() > deadline:
-            raise ClusterError(
+            raise NotMountedError(
                 f"Pod {container.namespace}/{container.pod}: outdated {', '.join(stale)}, not updated within {timeout_s:g} s. Check the kubelet of its node."
             )
         if not is_annotated:

@@ -233,6 +233,16 @@ def test_a_token_that_never_arrives_is_an_error(pod, monkeypatch):
         pod_secret.wait_until_mounted(pod, rpc, {"token": b"x"}, timeout_s=0.1)
 
 
+def test_a_token_that_never_arrives_costs_the_pod_and_not_the_cell(start, pod, tmp_path, monkeypatch):
+    (tmp_path / "token").write_text("canary-token")
+    monkeypatch.setattr(pod, "sync", lambda: None)
+    monkeypatch.setattr(pod_secret.wait_until_mounted, "__defaults__", (0.1,))
+    with pytest.raises(GeneratorLostError, match=r"outdated \S+/token, not updated within 0.1 s.*The pod was deleted; retry with another\."):
+        start(1, mlflow={"url": URL, "token_file": str(tmp_path / "token"), "tls_verify": True})
+    assert POD_PATH not in pod.objects
+    assert SECRET_PATH in pod.objects
+
+
 def test_an_unreadable_token_is_one_sentence(start):
     with pytest.raises(ValueError, match=r"File /nowhere: not readable"):
         start(1, mlflow={"url": URL, "token_file": "/nowhere", "tls_verify": True})

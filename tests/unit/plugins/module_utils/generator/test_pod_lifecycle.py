@@ -47,6 +47,22 @@ def test_a_pod_with_another_digest_is_replaced(pod):
     assert pod.objects[POD_PATH]["metadata"]["uid"] != "old"
 
 
+def test_a_pod_that_does_not_get_its_secret_is_replaced_once(pod, monkeypatch):
+    """The kubelet does not update the pod that is there, but mounts the Secret in a new one."""
+    monkeypatch.setattr(pod_lifecycle.pod_secret.wait_until_mounted, "__defaults__", (0.1,))
+    pod_lifecycle.present(pod, settings_of(), SCRIPTS, {})
+    first = pod.objects[POD_PATH]["metadata"]["uid"]
+    mount = pod.sync
+    monkeypatch.setattr(pod, "sync", lambda: None)
+    create = pod_lifecycle.create_pod
+    monkeypatch.setattr(pod_lifecycle, "create_pod", lambda *arguments: (create(*arguments), mount()))
+    assert pod_lifecycle.present(pod, settings_of(), SCRIPTS, {"token": b"t"})["changed"]
+    assert pod.objects[POD_PATH]["metadata"]["uid"] != first
+    monkeypatch.setattr(pod_lifecycle, "create_pod", create)
+    with pytest.raises(ClusterError, match=r"not updated within 0\.1 s"):
+        pod_lifecycle.present(pod, settings_of(), SCRIPTS, {"token": b"another"})
+
+
 def test_a_missing_namespace_is_created(pod):
     del pod.objects["/api/v1/namespaces/bench"], pod.objects[POD_PATH]
     pod_lifecycle.present(pod, settings_of(), SCRIPTS, {})
