@@ -71,6 +71,17 @@ options:
         description: Programs that the user chose, by name.
         type: dict
         default: {}
+  window:
+    description: The shortest window of the run, which must not be too short for the spacing of samples.
+    type: dict
+    suboptions:
+      seconds:
+        description: Its length.
+        type: float
+        required: true
+      scrape_interval_s:
+        description: Seconds between two samples, if known.
+        type: float
   mlflow:
     description: An MLflow that must answer, accept the token and have workspaces.
     type: dict
@@ -136,6 +147,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local import cache, preflight
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client import connection_spec
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.probe import window_problems, window_warnings
 
 
 def argument_spec():
@@ -145,6 +157,7 @@ def argument_spec():
         "results_dir": {"type": "path"},
         "results_bytes": {"type": "int", "default": 0},
         "state_dir": {"type": "path"},
+        "window": {"type": "dict", "options": {"seconds": {"type": "float", "required": True}, "scrape_interval_s": {"type": "float"}}},
         "settings": {
             "type": "dict",
             "options": {
@@ -179,6 +192,8 @@ def find_problems(params):
         problems += preflight.settings_problems(params["settings"])
     if params["results_dir"]:
         problems += preflight.directory_problems(params["results_dir"], params["results_bytes"])
+    if params["window"]:
+        problems += window_problems(**params["window"])
     if params["state_dir"]:
         problems += preflight.stack_problems(params["state_dir"])
     if params["programs"]:
@@ -199,7 +214,7 @@ def find_problems(params):
 def count(params):
     """Return how many things are asked for: packages and programs one by one."""
     programs = params["programs"]
-    asked = [params[name] for name in ("settings", "results_dir", "state_dir", "mlflow", "prometheus")]
+    asked = [params[name] for name in ("settings", "results_dir", "window", "state_dir", "mlflow", "prometheus")]
     return len(params["packages"]) + sum(map(bool, asked)) + (len({"k6", *programs["names"]}) if programs else 0)
 
 
@@ -207,6 +222,8 @@ def main():
     """Run the module."""
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     problems, facts = find_problems(module.params)
+    for warning in window_warnings(**module.params["window"]) if module.params["window"] else []:
+        module.warn(warning)
     module.exit_json(changed=False, problems=problems, checks=count(module.params), facts=facts)
 
 

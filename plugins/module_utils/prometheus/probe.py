@@ -18,6 +18,9 @@ _METRIC = "container_cpu_usage_seconds_total"
 _LOOKBACK_S = 600
 # Two differences are the least that say more than chance.
 _SAMPLES_NEEDED = 3
+# Scrape intervals that a window needs for a mean and for a peak (docs/metrics.md).
+MEAN_INTERVALS = 2
+PEAK_INTERVALS = 4
 # Means of ten minutes of irregular samples differ by some per cent; another scrape interval differs by more.
 _NOISE = 0.2
 
@@ -80,3 +83,23 @@ def settled(seen_s: float | None, earlier_s: float | None) -> float | None:
 def drop_unseen(components: Mapping[str, Any], optional: Sequence[str], seen: frozenset[str]) -> dict[str, Any]:
     """Return the components without those optional ones that Prometheus does not see."""
     return {name: selector for name, selector in components.items() if name in seen or name not in optional}
+
+
+def window_problems(seconds: float, interval_s: float | None) -> list[str]:
+    """Return why a window is too short for the spacing of samples (seconds; None: unknown): a mean needs two samples of each counter."""
+    if interval_s is None or seconds >= MEAN_INTERVALS * interval_s:
+        return []
+    return [
+        f"Window of {seconds:g} s: too short for samples every {interval_s:g} s, so every cell would lack its CPU figures. Make it at least "
+        f"{MEAN_INTERVALS * interval_s:g} s (test_matrix_duration), scrape more often, or choose metrics_profile=none."
+    ]
+
+
+def window_warnings(seconds: float, interval_s: float | None) -> list[str]:
+    """Return what a window lacks that is long enough for means: a peak needs a rate over four samples."""
+    if interval_s is None or not MEAN_INTERVALS * interval_s <= seconds < PEAK_INTERVALS * interval_s:
+        return []
+    return [
+        f"Window of {seconds:g} s: shorter than {PEAK_INTERVALS} samples, one every {interval_s:g} s, so CPU peaks will be missing. "
+        f"Make it at least {PEAK_INTERVALS * interval_s:g} s (test_matrix_duration)."
+    ]

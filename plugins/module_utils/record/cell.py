@@ -16,6 +16,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.record.verdict im
 
 # What belongs to the cell but is not evidence: it changes after the record is written.
 UNLISTED = ("cell.json", "state.json")
+COVERAGE_MIN = 0.5
 UNRECORDED = "The run was interrupted before this attempt was recorded."
 SPEC_KEYS = ("tenants", "concurrency", "rate", "profile", "repeat", "duration_s", "warmup_s", "seed", "training_share", "think_time_s", "load")
 
@@ -28,13 +29,14 @@ def spec_of(planned: dict[str, Any], factors: dict[str, Any]) -> dict[str, Any]:
 def generator_of(measured: dict[str, Any], exited: dict[str, Any], resource: dict[str, Any], cores: float | None, node: str | None) -> dict[str, Any]:
     """Return the record's generator block.
 
-    CPU (cores) and memory (bytes) come from the metrics of the window; without metrics from what the operating system
-    accounted for the whole life of the process (`exited`: cpu_seconds, max_rss_bytes, started, ended).
+    CPU (cores) and memory (bytes) come from the metrics of the window; without metrics, or where they cover less than half of the window, from what
+    the operating system accounted for the whole life of the process (`exited`: cpu_seconds, max_rss_bytes, started, ended), as far as it did.
     """
     life = (exited.get("ended") or 0) - (exited.get("started") or 0)
     whole_life_cpu = exited["cpu_seconds"] / life if exited.get("cpu_seconds") is not None and life > 0 else None
     is_measured = resource.get("status") == "ok"
-    cpu = resource["cpu_cores_mean"] if is_measured else whole_life_cpu
+    is_covered = is_measured and (resource.get("coverage") is None or resource["coverage"] >= COVERAGE_MIN)
+    cpu = resource["cpu_cores_mean"] if is_covered or (is_measured and whole_life_cpu is None) else whole_life_cpu
     return {
         "cpu_cores_mean": cpu,
         "cpu_share": cpu / cores if cpu is not None and cores else None,
@@ -45,6 +47,13 @@ def generator_of(measured: dict[str, Any], exited: dict[str, Any], resource: dic
         "exit_code": exited.get("exit_code"),
         "node": node,
     }
+
+
+def timings_of(timings: dict[str, float], exited: dict[str, Any]) -> dict[str, float]:
+    """Return the timings (seconds) with `load_s` as the life of the generator, as far as it is known: a controller that attached saw only its end."""
+    if exited.get("started") is None or exited.get("ended") is None:
+        return timings
+    return {**timings, "load_s": round(exited["ended"] - exited["started"], 3)}
 
 
 def filled_tables(rows: dict[str, dict[str, int]] | None) -> dict[str, dict[str, int]] | None:
@@ -73,7 +82,7 @@ def measured_record(planned: dict[str, Any], factors: dict[str, Any], parts: dic
         "clock_offset_s": parts.get("clock_offset_s"),
         "resources": resources,
         "rows": filled_tables(parts.get("rows")),
-        "timings": parts.get("timings", {}),
+        "timings": timings_of(parts.get("timings", {}), parts.get("exit", {})),
         "notes": {**parts.get("notes", {}), "partial": result.get("partial_reason", "the window has no end") if result.get("partial") else None},
     }
 

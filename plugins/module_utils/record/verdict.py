@@ -81,7 +81,7 @@ def evaluate_rules(record: dict[str, Any], rules: list[dict[str, Any]], preset: 
     fitting = [rule for rule in rules if _applies(rule, record["spec"]["profile"], preset)]
     broken: dict[int, list[tuple[str, float]]] = {}
     for name, subject, value in findings(record):
-        index = next((n for n, rule in enumerate(fitting) if rule["finding"] == name and _is_broken(rule, value)), None)
+        index = next((n for n, rule in enumerate(fitting) if _is_about(rule, name, subject) and _is_broken(rule, value)), None)
         if index is not None:
             broken.setdefault(index, []).append((subject, value))
     sentences: dict[str, list[str]] = {"invalid": [], "warn": [], "ignore": []}
@@ -92,6 +92,10 @@ def evaluate_rules(record: dict[str, Any], rules: list[dict[str, Any]], preset: 
 
 def _applies(rule: dict[str, Any], profile: str, preset: str) -> bool:
     return profile in rule.get("profile", [profile]) and preset in rule.get("preset", [preset])
+
+
+def _is_about(rule: dict[str, Any], finding: str, subject: str) -> bool:
+    return bool(rule["finding"] == finding and subject in rule.get("component", [subject]))
 
 
 def _is_broken(rule: dict[str, Any], value: float) -> bool:

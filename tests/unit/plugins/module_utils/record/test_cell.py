@@ -53,6 +53,29 @@ def test_generator_numbers_fall_back_to_the_accounting_of_the_process(parts):
 
 
 @pytest.mark.parametrize(
+    ("coverage", "exited", "cores"),
+    [
+        pytest.param(0.33, {}, 1 / 32, id="gaps: the accounting of the process"),
+        pytest.param(0.33, {"cpu_seconds": None}, 0.02, id="gaps, and no accounting: the metrics"),
+        pytest.param(0.9, {}, 0.02, id="covered: the metrics"),
+        pytest.param(None, {}, 0.02, id="unknown: the metrics"),
+    ],
+)
+def test_gaps_in_the_samples_of_the_generator(parts, coverage, exited, cores):
+    resource = {**parts["resources"]["k6_benchmark"], "coverage": coverage}
+    block = generator_of(parts["result"]["generator"], {**parts["exit"], **exited}, resource, 2, None)
+    assert block["cpu_cores_mean"] == pytest.approx(cores)
+    assert block["memory_bytes_max"] == 6e7
+
+
+def test_the_time_of_the_load_is_that_of_the_generator(run, plan, measure):
+    run.begin(plan, {}, {})
+    timings = {"prepare_s": 5.0, "load_s": 0.4, "wall_s": 50.0}
+    assert measure(0, timings=timings)["timings"] == {**timings, "load_s": 32.0}
+    assert measure(1, timings=timings, exit={"exit_code": 0})["timings"] == timings
+
+
+@pytest.mark.parametrize(
     ("recorded", "latest", "attempt", "is_started"),
     [
         pytest.param([], None, {"n": 1, "started": 100.0}, False, id="nothing-started"),

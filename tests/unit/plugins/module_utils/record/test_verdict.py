@@ -48,6 +48,7 @@ def change(parts, path, value):
         pytest.param("result.total.failed_by", {"connection": 3}, "invalid", "connection_error_ratio: 0.15", id="server-gone"),
         pytest.param("resources.mlflow", {"status": "missing", "coverage": 0.0}, "invalid", "resources_missing: mlflow.", id="missing-resources"),
         pytest.param("resources.mlflow.coverage", 0.4, "invalid", "resource_coverage: mlflow 0.4; allowed is at least 0.5.", id="low-coverage"),
+        pytest.param("resources.k6_benchmark.coverage", 0.33, "valid", "resource_coverage: k6_benchmark 0.33; allowed is at least 0.9.", id="idle-generator"),
         pytest.param("resources.mlflow.coverage", 0.8, "valid", "resource_coverage: mlflow 0.8; allowed is at least 0.9.", id="gap-warns"),
         pytest.param("resources.mlflow.restarts", 1, "invalid", "server_restarts: 1", id="restart"),
         pytest.param("resources.mlflow.instances_started", 1.0, "invalid", "server_restarts: 1", id="replaced-pod"),
