@@ -71,7 +71,8 @@ options:
     type: bool
     default: false
   parts:
-    description: What the stages measured (result, resources, exit, generator, controller, rows_before, notes, timings).
+    description: What the stages measured (result, resources, exit, generator, controller, rows_before, notes, timings, unreachable_s,
+        lease, disturbances).
     type: dict
     default: {}
   database:

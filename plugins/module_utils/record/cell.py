@@ -17,6 +17,8 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.record.verdict im
 # What belongs to the cell but is not evidence: it changes after the record is written.
 UNLISTED = ("cell.json", "state.json")
 COVERAGE_MIN = 0.5
+# A failed attempt that ended earlier before the next one began belongs to another execution.
+RETRY_S = 900.0
 UNRECORDED = "The run was interrupted before this attempt was recorded."
 SPEC_KEYS = ("tenants", "concurrency", "rate", "profile", "repeat", "duration_s", "warmup_s", "seed", "training_share", "think_time_s", "load")
 
@@ -56,6 +58,27 @@ def timings_of(timings: dict[str, float], exited: dict[str, Any]) -> dict[str, f
     return {**timings, "load_s": round(exited["ended"] - exited["started"], 3)}
 
 
+def disturbances_of(parts: dict[str, Any], earlier: list[dict[str, Any]], started: float | None) -> list[str]:
+    """Return what happened around the window that its samples do not show, one phrase each.
+
+    `parts`: unreachable_s (seconds for which the generator's pod did not respond), lease (of module run_lease after the load: was_held, or msg when it
+    failed), disturbances (of module cluster_state_info). `earlier`: attempts of the cell before the one that `started` (epoch seconds).
+    """
+    found = [
+        f"attempt {entry['n']} failed shortly before ({entry['reason'].rstrip('.')})"
+        for entry in earlier
+        if entry["outcome"] == "failed" and started is not None and entry.get("ended") and 0 <= started - entry["ended"] < RETRY_S
+    ]
+    if parts.get("unreachable_s"):
+        found.append(f"load generator not reachable for {parts['unreachable_s']:.0f} s of the load")
+    lease = parts.get("lease") or {}
+    if lease.get("msg"):
+        found.append(f"lease of the cluster lost ({lease['msg'].rstrip('.')})")
+    elif lease.get("was_held") is False:
+        found.append("lease of the cluster not held until the end of the load, so another run may have loaded the same MLflow")
+    return [*found, *parts.get("disturbances", [])]
+
+
 def filled_tables(rows: dict[str, dict[str, int]] | None) -> dict[str, dict[str, int]] | None:
     """Return the rows before and after by table, without the many tables that hold nothing at either time."""
     if not rows or not rows["before"] or not rows["after"]:
@@ -67,7 +90,8 @@ def filled_tables(rows: dict[str, dict[str, int]] | None) -> dict[str, dict[str,
 def measured_record(planned: dict[str, Any], factors: dict[str, Any], parts: dict[str, Any]) -> dict[str, Any]:
     """Return the record of a measured cell without attempts, verdict and files.
 
-    `parts`: result (of k6_result), resources, exit (of the generator process), generator (of target.json), controller, rows, notes, timings.
+    `parts`: result (of k6_result), resources, exit (of the generator process), generator (of target.json), controller, rows, notes, timings,
+    and of a cluster unreachable_s, lease and disturbances (see disturbances_of).
     """
     result, resources = parts["result"], parts["resources"]
     target = parts.get("generator", {})
@@ -92,6 +116,8 @@ def write_measured(
 ) -> dict[str, Any]:
     """Set the verdict of a measured cell, move the attempt's files to the cell, write cell.json and run.json, and return the record."""
     record = measured_record(planned, factors, parts)
+    earlier = [entry for entry in _previous(run.cell_directory(planned["id"])) if entry["n"] != attempt["n"]]
+    record["notes"]["disturbances"] = disturbances_of(parts, earlier, attempt.get("started"))
     record["verdict"] = evaluate_rules(record, rules, preset=run.load()["plan"]["name"])
     directory = run.cell_directory(planned["id"])
     record["attempts"] = history(directory, attempt, record["verdict"])

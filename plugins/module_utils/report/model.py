@@ -154,7 +154,8 @@ def _identity(cell: Cell, group: str) -> dict[str, Any]:
 
 def _verdict(cell: Cell) -> dict[str, Any]:
     verdict = cell.record["verdict"]
-    return {"reasons": list(verdict.get("reasons", [])), "warnings": list(verdict.get("warnings", [])), "path": cell.path}
+    disturbed = bool((cell.record.get("notes") or {}).get("disturbances"))
+    return {"is_disturbed": disturbed, "reasons": list(verdict.get("reasons", [])), "warnings": list(verdict.get("warnings", [])), "path": cell.path}
 
 
 def _window_s(record: dict[str, Any]) -> float | None:

@@ -10,7 +10,7 @@ import json
 import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import read_json, write_json
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.cell import assess_failure, generator_of
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.cell import assess_failure, disturbances_of, generator_of
 
 
 def test_a_measured_cell_moves_up_and_lists_its_files(run, plan, measure):
@@ -66,6 +66,37 @@ def test_gaps_in_the_samples_of_the_generator(parts, coverage, exited, cores):
     block = generator_of(parts["result"]["generator"], {**parts["exit"], **exited}, resource, 2, None)
     assert block["cpu_cores_mean"] == pytest.approx(cores)
     assert block["memory_bytes_max"] == 6e7
+
+
+ATTEMPT = {"n": 1, "started": 900.0, "ended": 980.0, "outcome": "failed", "reason": "k6 lost its pod."}
+LOST = "lease of the cluster not held until the end of the load, so another run may have loaded the same MLflow"
+
+
+@pytest.mark.parametrize(
+    ("parts", "earlier", "expected"),
+    [
+        pytest.param({}, [], [], id="nothing"),
+        pytest.param({"unreachable_s": 0.0, "lease": {"was_held": True}, "disturbances": []}, [], [], id="quiet"),
+        pytest.param({}, [ATTEMPT], ["attempt 1 failed shortly before (k6 lost its pod)"], id="retry"),
+        pytest.param({}, [{**ATTEMPT, "ended": 20.0}, {**ATTEMPT, "ended": None}], [], id="attempts of another execution"),
+        pytest.param({}, [{**ATTEMPT, "outcome": "invalid"}], [], id="an attempt that was measured"),
+        pytest.param({"unreachable_s": 62.7}, [], ["load generator not reachable for 63 s of the load"], id="API server away"),
+        pytest.param({"lease": {"was_held": False}}, [], [LOST], id="lease interrupted"),
+        pytest.param({"lease": {"msg": "Lease a/b: held by run r2."}}, [], ["lease of the cluster lost (Lease a/b: held by run r2)"], id="lease lost"),
+        pytest.param({"disturbances": ["Node n1 not ready until 12:00"]}, [], ["Node n1 not ready until 12:00"], id="cluster"),
+    ],
+)
+def test_what_happened_around_the_window(parts, earlier, expected):
+    assert disturbances_of(parts, earlier, 1000.0) == expected
+
+
+def test_disturbances_are_warnings_of_the_record(run, plan, measure):
+    run.begin(plan, {}, {})
+    record = measure(0, disturbances=["Node n1 not ready until 12:00"], unreachable_s=61.0)
+    assert record["notes"]["disturbances"] == ["load generator not reachable for 61 s of the load", "Node n1 not ready until 12:00"]
+    [warning] = record["verdict"]["warnings"]
+    assert warning.startswith("disturbances: load generator not reachable for 61 s of the load, Node n1 not ready until 12:00. ")
+    assert record["verdict"]["status"] == "valid"
 
 
 def test_the_time_of_the_load_is_that_of_the_generator(run, plan, measure):

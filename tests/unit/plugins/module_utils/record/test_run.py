@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import read_json, write_json
 from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.plan import expand
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.cell import write_failed
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.lock import LOCK_NAME, RunLockedError
@@ -149,6 +150,14 @@ def test_the_best_valid_cell_gives_the_numbers(recorded):
         "p95_ms_at_max": 150.0,
         "error_ratio_max": 0.04,
     }
+
+
+def test_a_disturbed_cell_is_not_the_best(recorded):
+    directory = recorded(("valid", numbers(goodput=10.0, p95=90.0)), ("valid", numbers(goodput=30.0, failed=1)))
+    cell = directory / "cells" / "c1" / "cell.json"
+    write_json(cell, {**read_json(cell), "notes": {"disturbances": ["Node n1 not ready until then"]}})
+    found = summarize(directory, SCHEMAS)
+    assert (found["goodput_per_s_max"], found["p95_ms_at_max"], found["error_ratio_max"]) == (10.0, 90.0, 0.01)
 
 
 @pytest.mark.parametrize(
