@@ -170,6 +170,9 @@ data_set:
     rows:
       description: Rows by table, or null without a database that may be read.
       type: dict
+    bytes:
+      description: Size of that database in bytes, or null.
+      type: int
     verified:
       description: Whether tenants were checked and none differs.
       type: bool
@@ -219,7 +222,8 @@ def run(options):
         found = inspect(client, options["prefix"], numbers, shape, options["depth"], options["seed"], options["parallelism"])
     finally:
         client.close()
-    return {"changed": False, "data_set": {**found, "rows": database_rows.count_rows(options["database"])}}
+    database = options["database"]
+    return {"changed": False, "data_set": {**found, "rows": database_rows.count_rows(database), "bytes": database_rows.count_bytes(database)}}
 
 
 def main():

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import sqlite3
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -40,6 +41,22 @@ def count_rows(database: Mapping[str, Any] | None) -> dict[str, int] | None:
     return None
 
 
+def count_bytes(database: Mapping[str, Any] | None) -> int | None:
+    """Return the size of a database in bytes, or None where it is not ours to read; `database` is as in count_rows. Raises MlflowError.
+
+    SQLite: the file and its write-ahead log; PostgreSQL: pg_database_size, with indexes.
+    """
+    database = database or {}
+    kind = database.get("kind")
+    if kind == "sqlite" and database.get("path"):
+        files = [Path(database["path"] + suffix) for suffix in ("", "-wal")]
+        return sum(file.stat().st_size for file in files if file.exists())
+    if kind == "postgres" and database.get("dsn_file"):
+        with _connection(database["dsn_file"]) as connection:
+            return int(connection.execute("SELECT pg_database_size(current_database())").fetchone()[0])
+    return None
+
+
 def sqlite_rows(path: str) -> dict[str, int]:
     """Return {table: rows} of a SQLite file, opened read-only. Raises MlflowError."""
     try:
@@ -53,7 +70,14 @@ def sqlite_rows(path: str) -> dict[str, int]:
 
 
 def postgres_rows(dsn_file: str) -> dict[str, int]:
-    """Return {table: rows} of the tables on the search path, in one read-only transaction.
+    """Return {table: rows} of the tables on the search path, in one read-only transaction. Raises MlflowError."""
+    with _connection(dsn_file) as connection:
+        return _rows(connection, "SELECT tablename FROM pg_tables WHERE schemaname = ANY (current_schemas(false))")
+
+
+@contextmanager
+def _connection(dsn_file: str) -> Iterator[Any]:
+    """Connect to PostgreSQL for reading.
 
     The file holds a libpq connection string or a URL; a SQLAlchemy driver in its scheme is dropped. Raises MlflowError.
     """
@@ -66,7 +90,7 @@ def postgres_rows(dsn_file: str) -> dict[str, int]:
     try:
         with psycopg.connect(dsn, connect_timeout=10, options=f"-c statement_timeout={_TIMEOUT_S}s") as connection:
             connection.read_only = True
-            return _rows(connection, "SELECT tablename FROM pg_tables WHERE schemaname = ANY (current_schemas(false))")
+            yield connection
     except psycopg.Error as error:
         reason = " ".join(str(error).split())
         raise MlflowError(f"Database of {dsn_file}: rows cannot be counted ({reason}). Check that it runs and the DSN is right.") from error

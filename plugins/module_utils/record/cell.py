@@ -106,6 +106,7 @@ def measured_record(planned: dict[str, Any], factors: dict[str, Any], parts: dic
         "clock_offset_s": parts.get("clock_offset_s"),
         "resources": resources,
         "rows": filled_tables(parts.get("rows")),
+        "database_bytes": parts.get("database_bytes"),
         "timings": timings_of(parts.get("timings", {}), parts.get("exit", {})),
         "notes": {**parts.get("notes", {}), "partial": result.get("partial_reason", "the window has no end") if result.get("partial") else None},
     }

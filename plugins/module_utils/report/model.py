@@ -155,7 +155,9 @@ def _identity(cell: Cell, group: str) -> dict[str, Any]:
 def _verdict(cell: Cell) -> dict[str, Any]:
     verdict = cell.record["verdict"]
     disturbed = bool((cell.record.get("notes") or {}).get("disturbances"))
-    return {"is_disturbed": disturbed, "reasons": list(verdict.get("reasons", [])), "warnings": list(verdict.get("warnings", [])), "path": cell.path}
+    factors = cell.record["spec"].get("factors", {})
+    sentences = {key: list(verdict.get(key, [])) for key in ("reasons", "warnings")}
+    return {"is_disturbed": disturbed, "factors": factors, **sentences, "path": cell.path}
 
 
 def _window_s(record: dict[str, Any]) -> float | None:

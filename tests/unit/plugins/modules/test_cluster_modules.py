@@ -20,6 +20,8 @@ NEEDED = {
     "run_lease": {"namespace": "a", "run_id": "r1"},
     "cluster_teardown": {"run_id": "r1", "kinds": ["Pod"]},
     "cluster_preflight_info": {},
+    "cluster_state_info": {},
+    "cluster_database_info": {"kind": "sqlite", "pod": {"namespace": "a", "pod": "mlflow", "container": "mlflow", "path": "/x"}},
 }
 
 
