@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: local_lock
 version_added: 0.1.0
-short_description: Take or give back the lock of a local stack
+short_description: Acquire or release the lock of a local stack
 author:
   - perfscale.mlflow contributors (@perfscale)
 description:

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: local_postgres
 version_added: 0.1.0
-short_description: Make or remove the data of a private PostgreSQL
+short_description: Create or delete the data of a private PostgreSQL
 author:
   - perfscale.mlflow contributors (@perfscale)
 description:

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: local_process_info
 version_added: 0.1.0
-short_description: Tell how detached processes of this machine are
+short_description: Get the state of detached processes of this machine
 author:
   - perfscale.mlflow contributors (@perfscale)
 description:

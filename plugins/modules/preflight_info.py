@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: preflight_info
 version_added: 0.1.0
-short_description: Name everything that would stop a run
+short_description: Get everything on this machine that would stop a run
 author:
   - perfscale.mlflow contributors (@perfscale)
 description:

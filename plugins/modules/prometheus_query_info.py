@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: prometheus_query_info
 version_added: 0.1.0
-short_description: Ask a Prometheus the queries of a metrics profile for a finished window
+short_description: Run the queries of a metrics profile for a finished window
 author:
   - perfscale.mlflow contributors (@perfscale)
 description:
