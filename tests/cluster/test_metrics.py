@@ -142,7 +142,8 @@ def test_pods_are_measured_as_their_kernel_and_their_limits_say(
     assert mlflow["instances"]["mlflow-aaa-bbbb1"]["cpu_cores_mean"] == pytest.approx(truth, rel=0.2)
     # The others worked too, though not all the time, and none more than its limit lets it; no series counts twice.
     assert 1.3 * truth <= mlflow["cpu_cores_mean"] <= 3.3 * CORES
-    assert mlflow["cpu_cores_mean"] <= mlflow["cpu_cores_peak"] <= 4 * CORES
+    # At a constant load the mean, of a whole window, and the peak, of single steps, differ by the noise of single samples only.
+    assert mlflow["cpu_cores_mean"] <= 1.05 * mlflow["cpu_cores_peak"] <= 1.05 * 4 * CORES
     assert (mlflow["restarts"], mlflow["oom_kills"], mlflow["instances_started"]) == (1.0, 1.0, 1.0)
     assert mlflow["instance_count_last"] == 3.0
     assert mlflow["throttled_ratio"] > 0
