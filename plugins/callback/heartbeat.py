@@ -11,9 +11,9 @@ type: notification
 short_description: Print that a long task still runs
 version_added: 0.2.0
 description:
-  - Shows a line whenever a task has run for another while, so that the output of a job never falls silent for long.
-  - An automation controller ends jobs whose output is silent (idle timeout), and connections that carry it may be cut.
-  - Tasks that show their own progress are left alone.
+  - Prints a line each time a task has run for another O(interval) seconds, so that a job never goes long without output.
+  - An automation controller ends jobs without output (idle timeout), and proxies may close idle connections.
+  - Tasks that print their own progress are ignored.
 author:
   - perfscale.mlflow contributors (@perfscale)
 requirements:

@@ -21,14 +21,14 @@ requirements:
   - C(perfscale.mlflow.run_log) in C(callbacks_enabled), as in the C(ansible.cfg) of this collection's repository.
 options:
   buffer_lines:
-    description: Lines that are held until the run is known; of more the oldest are dropped.
+    description: Maximum number of lines held until the run is known; the oldest are dropped first.
     type: int
     default: 5000
     ini:
       - section: callback_run_log
         key: buffer_lines
   result_bytes:
-    description: Characters of one result that are written; the rest is cut off.
+    description: Maximum number of characters written per result; the rest is cut off.
     type: int
     default: 50000
     ini:

@@ -18,8 +18,8 @@ options:
     required: true
   token_file:
     description:
-      - File holding the bearer token alone, readable on the host where the module runs.
-      - Leave out for a server that needs none.
+      - File that holds only the bearer token, readable on the host where the module runs.
+      - Omit it for a server that needs none.
     type: path
   ca_file:
     description:
@@ -32,12 +32,12 @@ options:
     default: true
   request_timeout:
     description:
-      - Seconds to wait for a connection and for each response. Failed requests are retried with growing pauses, for two minutes at most.
+      - Seconds to wait for a connection and for each response. Failed requests are retried with increasing pauses, for at most two minutes.
     type: float
     default: 30.0
   parallelism:
     description:
-      - How many requests may be under way at once.
+      - Maximum number of concurrent requests.
     type: int
     default: 8
 requirements:

@@ -12,7 +12,7 @@ short_description: Summarize a plan in one line
 author:
   - perfscale.mlflow contributors (@perfscale)
 description:
-  - Names the cells, the time of the load, about how long the prefill of all tenants takes, and the disk space that is needed at most.
+  - Lists the number of cells, the duration of the load, the estimated duration of the prefill of all tenants, and the maximum disk space.
 options:
   _input:
     description: A plan, as P(perfscale.mlflow.expand_matrix#filter) returns it.

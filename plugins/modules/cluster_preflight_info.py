@@ -24,7 +24,7 @@ attributes:
     support: full
 options:
   oldest_version:
-    description: Oldest supported version of Kubernetes, such as V(1.28). Empty takes any.
+    description: Oldest supported version of Kubernetes, such as V(1.28). Empty accepts any.
     type: str
     default: ''
   clock_limit:
@@ -141,7 +141,7 @@ problems:
   type: list
   elements: str
 checks:
-  description: How many things were checked, 0 when the cluster does not respond.
+  description: Number of checks, 0 when the cluster does not respond.
   returned: always
   type: int
 facts:
