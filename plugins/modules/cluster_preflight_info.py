@@ -162,7 +162,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.local.preflight i
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client import connection_spec as prometheus_spec
 
 try:
-    # The roles use modules of this collection: without it a run would stop in the middle. No module of ours needs it.
+    # The roles use modules of this collection; without it a run would fail in the middle. Our own modules do not need it.
     from ansible_collections.kubernetes.core.plugins.module_utils import version as _core  # noqa: F401 # pylint: disable=unused-import
 except ImportError:
     CORE_ERROR = traceback.format_exc()

@@ -2,7 +2,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Makes or removes the data of a private PostgreSQL."""
+"""Create or delete the data of a private PostgreSQL."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.local.postgres im
 
 
 def apply(cluster, params, dry):
-    """Bring the cluster into the wanted state; return (description or None, changed). Raises ToolError."""
+    """Bring the database cluster into the requested state; return (description or None, changed). Raises ToolError."""
     if params["state"] == "absent":
         return None, cluster.pointer.exists() if dry else cluster.remove()
     if dry and not cluster.home():

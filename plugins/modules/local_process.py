@@ -2,7 +2,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Starts and stops one detached process of this machine."""
+"""Start or stop one detached process of this machine."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ def argument_spec():
 
 
 def apply(process, params):
-    """Bring the process into the wanted state and return whether something changed. Raises ProcessError."""
+    """Bring the process into the requested state and return whether something changed. Raises ProcessError."""
     number = signal.Signals[f"SIG{params['stop_signal']}"]
     changed = process.stop(params["stop_timeout_s"], number) if params["state"] != "started" else False
     if params["state"] != "stopped":

@@ -2,7 +2,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Finds or fetches the programs of the local stack."""
+"""Find or download the programs of the local stack."""
 
 from __future__ import annotations
 

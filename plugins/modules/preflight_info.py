@@ -2,7 +2,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Names everything that would stop a run."""
+"""Return everything on this machine that would stop a run."""
 
 from __future__ import annotations
 
@@ -197,7 +197,7 @@ def find_problems(params):
 
 
 def count(params):
-    """Return how many things are asked for: packages and programs one by one."""
+    """Return the number of requested checks: packages and programs one by one."""
     programs = params["programs"]
     asked = [params[name] for name in ("settings", "results_dir", "state_dir", "mlflow", "prometheus")]
     return len(params["packages"]) + sum(map(bool, asked)) + (len({"k6", *programs["names"]}) if programs else 0)

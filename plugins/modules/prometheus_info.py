@@ -2,7 +2,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tells whether the Prometheus of a cluster answers, how often it samples, and which components it sees."""
+"""Return whether the Prometheus of a cluster responds, how often it samples, and which components it sees."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def directory_problems(path: str, wanted_bytes: int) -> list[str]:
     if not existing.is_dir():
         return [f"Results directory {path}: {existing} is a file. Choose another results_dir."]
     try:
-        # Only a real file shows it: root passes permission bits, and a read-only or full disk has them too.
+        # Only writing a file shows it: root bypasses permission bits, and a read-only or full disk has them too.
         with tempfile.NamedTemporaryFile(prefix=".preflight-", dir=existing) as probe:
             probe.write(b"x")
     except OSError as error:
@@ -79,7 +79,7 @@ def settings_problems(settings: dict[str, Any]) -> list[str]:
 def program_problems(settings: dict[str, Any]) -> tuple[list[str], dict[str, Any]]:
     """Find the programs that the run needs; return (problems, {k6: {path, version}}).
 
-    `settings` has cache (a path), k6 and the other named programs in `paths`, and names of wanted programs in `names`.
+    `settings` has cache (a path), k6 and the other named programs in `paths`, and names of required programs in `names`.
     """
     problems: list[str] = []
     facts: dict[str, Any] = {}
@@ -143,7 +143,7 @@ def prometheus_problems(server: dict[str, Any]) -> list[str]:
 
 @contextmanager
 def _token_file(server: dict[str, Any]) -> Iterator[str | None]:
-    """Yield the token's file; a token by value gets a private one for as long as it is needed."""
+    """Yield the token's file; a token given as a value is written to a private one for as long as it is needed."""
     if server.get("token_file") or not server.get("token"):
         yield server.get("token_file")
         return

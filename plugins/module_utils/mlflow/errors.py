@@ -16,7 +16,7 @@ class MlflowError(Exception):
     """A failed call to MLflow; the text is one sentence with cause and remedy."""
 
     def __init__(self, sentence: str, status: int | None = None, code: str = "") -> None:
-        """Keep the HTTP status (None: no response) and MLflow's error_code beside the sentence."""
+        """Store the HTTP status (None: no response) and MLflow's error_code with the sentence."""
         super().__init__(sentence)
         self.status = status
         self.code = code
@@ -57,7 +57,7 @@ def unreachable(url: str, error: HttpError) -> MlflowUnreachable:
 def from_response(url: str, what: str, response: Response, has_token: bool) -> MlflowError:
     """Return the error for a response that is no success.
 
-    `what` names the request, such as `GET /api/3.0/mlflow/workspaces`; `has_token` says whether a token was sent.
+    `what` names the request, such as `GET /api/3.0/mlflow/workspaces`; `has_token`: whether a token was sent.
     """
     status = response.status
     text = response.data[:65536].decode("utf-8", "replace")

@@ -23,7 +23,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files impo
 # Shorter values occur by chance.
 SHORTEST = 8
 _BLOCK = 1 << 20
-# A match may lie across two blocks; nothing that is searched for is longer (bytes).
+# A match may span two blocks; no searched text is longer (bytes).
 _OVERLAP = 1 << 13
 _GZIP = b"\x1f\x8b"
 
@@ -120,7 +120,7 @@ def _blocks(path: Path) -> Iterator[bytes]:
 
 
 def _unpacked(raw: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield what compressed blocks hold: of one that is cut as far as it goes, of what is no archive after all the bytes themselves."""
+    """Yield the content of compressed blocks: as far as possible of a truncated one, and the bytes themselves if it is not an archive."""
     member = zlib.decompressobj(zlib.MAX_WBITS | 16)
     for block in raw:
         waiting = block
@@ -139,7 +139,7 @@ def _unpacked(raw: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def secrets_of_run(directory: Path | str, environment: Mapping[str, str] | None = None) -> set[str]:
-    """Return every secret value that the run of a directory and the environment (ours unless given) may know; what cannot be read is left out."""
+    """Return every secret value that the run of a directory and the environment (ours unless given) may know; unreadable files are left out."""
     environment = os.environ if environment is None else environment
     named = [Path(path) for path in _named(_target(Path(directory) / "target.json"))]
     named += [Path(value) for name, value in environment.items() if _FILES.search(name) and value]

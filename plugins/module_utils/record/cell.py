@@ -14,7 +14,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.common.schema imp
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.run import Run
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.verdict import evaluate_rules
 
-# What belongs to the cell but is not evidence: it changes after the record is written.
+# Files of the cell that are not evidence: they change after the record is written.
 UNLISTED = ("cell.json", "state.json")
 UNRECORDED = "The run was interrupted before this attempt was recorded."
 SPEC_KEYS = ("tenants", "concurrency", "rate", "profile", "repeat", "duration_s", "warmup_s", "seed", "training_share", "think_time_s", "load")
@@ -48,7 +48,7 @@ def generator_of(measured: dict[str, Any], exited: dict[str, Any], resource: dic
 
 
 def filled_tables(rows: dict[str, dict[str, int]] | None) -> dict[str, dict[str, int]] | None:
-    """Return the rows before and after by table, without the many tables that hold nothing at either time."""
+    """Return the rows before and after by table, without the many tables that are empty at both times."""
     if not rows or not rows["before"] or not rows["after"]:
         return None
     named = [table for table in rows["after"] if rows["after"][table] or rows["before"].get(table)]
@@ -92,7 +92,7 @@ def write_measured(
 
 
 class Failure(NamedTuple):
-    """What follows from the failure of a cell."""
+    """The consequence of the failure of a cell."""
 
     attempt: dict[str, Any]
     is_started: bool
@@ -116,7 +116,7 @@ def assess_failure(directory: Path, latest: dict[str, Any], cell_begun: float, i
 
 
 def write_failed(run: Run, planned: dict[str, Any], factors: dict[str, Any], reason: str, attempt: dict[str, Any], notes: dict[str, Any]) -> dict[str, Any]:
-    """Write the record of a cell that has no measurement; what its attempt left stays in attempts/<n>."""
+    """Write the record of a cell that has no measurement; the files of its attempt remain in attempts/<n>."""
     verdict = {"status": "failed", "reasons": [reason], "warnings": []}
     directory = run.cell_directory(planned["id"])
     record = {

@@ -19,7 +19,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.plan impor
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record import lock
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.verdict import evaluate_objectives
 
-# The packages that shape a figure or a file; the rest of the environment follows from requirements.txt.
+# The packages that affect a figure or a file; the rest of the environment follows from requirements.txt.
 PACKAGES = ("ansible-core", "jinja2", "jsonschema", "k6", "kubernetes", "matplotlib", "numpy", "pandas", "psutil", "urllib3")
 
 
@@ -57,8 +57,8 @@ class Run:
     def begin(self, plan: dict[str, Any], config: dict[str, Any], fingerprint: dict[str, Any]) -> dict[str, Any]:
         """Create run.json, or resume the existing one.
 
-        Returns {resumed, todo: ids to run, done: ids that stay, remaining_s: load after each cell to run, by its id}. A cell stays when its verdict
-        is valid and its files are unchanged.
+        Returns {resumed, todo: ids to run, done: ids of cells that are done, remaining_s: load after each cell to run, by its id}. A cell is done if
+        its verdict is valid and its files are unchanged.
         Raises PlanMismatchError when the same run_id was planned differently, and lock.RunLockedError when another process works on it.
         """
         check(plan, "plan", self.schema_dir)
@@ -136,7 +136,7 @@ class Run:
             return False
 
     def _point_latest(self) -> None:
-        """Point results/latest to this run; a directory of that name stays as it is."""
+        """Point results/latest to this run; a directory of that name is not changed."""
         link = self.directory.parent / "latest"
         temporary = link.with_name(f".latest.{os.getpid()}")
         if link.is_symlink() or not link.exists():
