@@ -25,7 +25,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.local.commands im
 K6_NEW = "1.8.1"
 # An S3 server over a directory.
 VERSITYGW = "1.8.0"
-# The tests of a file run in one worker, since they share servers (tests/conftest.py).
+# A file's tests stay together, since they share servers (tests/conftest.py).
 SIDE_BY_SIDE = ("-n", str(min(4, os.cpu_count() or 1)))
 TWO_AT_A_TIME = ("-n", "2")
 COVERAGE = ("--cov=plugins/module_utils", "--cov-report=term", "--cov-fail-under=90")

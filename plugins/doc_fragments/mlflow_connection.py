@@ -32,7 +32,7 @@ options:
     default: true
   request_timeout:
     description:
-      - Seconds to wait for a connection and for each response. Failed requests are retried with increasing pauses, for at most two minutes.
+      - Seconds to wait for a connection and for each response. Failed requests are retried with growing pauses, for two minutes at most.
     type: float
     default: 30.0
   parallelism:

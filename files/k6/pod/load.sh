@@ -108,7 +108,7 @@ start() {
   head -c "$bytes" >"$directory/load_config.json" || reject "unwritable $directory"
   [ "$(sum_of "$directory/load_config.json")" = "$sum" ] || reject damaged
   shift 3
-  # If it is called twice because the first response was lost, it starts the program once.
+  # Called twice, because the first response was lost, it starts once.
   mkdir "$directory/begun" 2>/dev/null && detach sh "$0" run "$directory" "$@"
   deadline=$(($(uptime_cs) + 1000))
   until [ -s "$directory/load.pid" ]; do

@@ -50,7 +50,7 @@ CONNECT_TIMEOUT_S = 10.0
 
 _BLOCK = 1 << 20
 _TAG = re.compile(r"<[^>]*>")
-# The wording of urllib3 and botocore, for the chain and for the name.
+# urllib3 and botocore word it like this, about the chain and about the name.
 _CERTIFICATE = re.compile(r"certificate verify failed: (.+?)\.?(?: \(_ssl|['\")]*$)|(hostname .+ doesn't match [^\"]+)", re.IGNORECASE)
 
 
@@ -166,7 +166,7 @@ class RetryPolicy(Retry):
 
 
 def _is_permanent(error: Exception | None) -> bool:
-    """Return whether another attempt would fail too: a name that does not resolve, and TLS unless the connection was cut."""
+    """Return whether another attempt would fail alike: a name that does not resolve, and TLS unless the connection was cut."""
     if isinstance(error, urllib3.exceptions.SSLError):
         return not any(isinstance(cause, ssl.SSLEOFError) for cause in error.args)
     return isinstance(error, urllib3.exceptions.NameResolutionError)
@@ -242,7 +242,7 @@ class HttpClient:
         return Response(response.status, {name.lower(): value for name, value in response.headers.items()}, response.data)
 
     def download(self, url: str, save: Callable[[Iterator[bytes]], None], retry: RetryPolicy | None = None) -> int:
-        """Pass the body of a GET to `save` in blocks if the status is 200, and return the status. Raises HttpError, and what `save` raises."""
+        """Hand the body of a GET to `save` in blocks, provided that the status is 200, and return the status. Raises HttpError, and what `save` raises."""
         response = self._send("GET", url, None, {}, retry, preload_content=False)
         try:
             if response.status == 200:

@@ -26,7 +26,7 @@ STOP_TIMEOUT_S = 20
 def k6_command(binary: str, script: str, directory: PurePath, ca_file: str | None) -> dict[str, Any]:
     """Return the command of k6, with the paths of the machine that runs it. It contains no secret: the configuration names the file of the token.
 
-    Only flags that both k6 1.1 and k6 2 support are used.
+    Only flags that both k6 1.1 and k6 2 know are used.
     """
     environment = {
         "PERFSCALE_CONFIG": str(directory / "load_config.json"),

@@ -111,7 +111,7 @@ def longest_outage_s(raw: Raw, order: list[int], window: Window) -> float:
     """Return the seconds of the longest stretch of the window in which requests failed and none succeeded; 0 when none failed.
 
     It lasts from the start of a failed request to the start of the next successful one, or to the end of the window. `order` sorts the requests
-    by start. Users whose requests fail send few of them, so the share of failed requests understates an outage.
+    by start. Users whose requests fail make few of them, so a share of failed requests understates an outage.
     """
     is_failed = [failure(kind.status, kind.error_code) is not None for kind in raw.kind_table]
     first, end = (bisect_left(order, edge, key=raw.starts.__getitem__) for edge in (window.start_ms, window.end_ms))

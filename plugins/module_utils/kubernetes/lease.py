@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One run at a time: a Lease that a run acquires, renews before each cell and releases (https://kubernetes.io/docs/concepts/architecture/leases/).
+"""One run at a time: a Lease that a run holds, renews before each cell and give back (https://kubernetes.io/docs/concepts/architecture/leases/).
 
 Times are the API server's, so that controllers whose clocks differ agree on when a lease ends.
 """

@@ -34,7 +34,7 @@ STDIN_BLOCK = 1 << 15
 MISSING_PROGRAM = ("executable file not found", "no such file or directory")
 # Standard error is truncated after so many bytes.
 STDERR_LIMIT = 1 << 14
-# The last line of a complete response of our scripts, which get it as PERFSCALE_END: without it the connection was cut.
+# The last line of a complete response of our scripts, which take it as PERFSCALE_END: without it the connection was cut.
 END = "end"
 SHELL = ("env", f"PERFSCALE_END={END}", "sh")
 

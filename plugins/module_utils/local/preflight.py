@@ -79,7 +79,7 @@ def settings_problems(settings: dict[str, Any]) -> list[str]:
 def program_problems(settings: dict[str, Any]) -> tuple[list[str], dict[str, Any]]:
     """Find the programs that the run needs; return (problems, {k6: {path, version}}).
 
-    `settings` has cache (a path), k6 and the other named programs in `paths`, and names of required programs in `names`.
+    `settings` has cache (a path), k6 and the other named programs in `paths`, and names of wanted programs in `names`.
     """
     problems: list[str] = []
     facts: dict[str, Any] = {}
@@ -143,7 +143,7 @@ def prometheus_problems(server: dict[str, Any]) -> list[str]:
 
 @contextmanager
 def _token_file(server: dict[str, Any]) -> Iterator[str | None]:
-    """Yield the token's file; a token given as a value is written to a private one for as long as it is needed."""
+    """Yield the token's file; a token by value gets a private one for as long as it is needed."""
     if server.get("token_file") or not server.get("token"):
         yield server.get("token_file")
         return

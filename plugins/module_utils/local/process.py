@@ -24,7 +24,7 @@ try:
 except ImportError:
     psutil = None  # type: ignore[assignment]
 
-# The variables that a process inherits; all others (such as tokens) are not passed on.
+# What a process inherits; everything else (tokens above all) stays behind.
 INHERITED = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
 LOG_LINES = 15
 PORT_ATTEMPTS = 5

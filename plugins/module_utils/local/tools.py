@@ -31,7 +31,7 @@ MONITORS = {
 
 @dataclass
 class Settings:
-    """The directory of the cache, the requirements of MLflow's environment, and the paths that the user set."""
+    """Where tools are cached, what MLflow's environment holds, and the paths that the user named."""
 
     cache: Path
     mlflow_requirements: str = ""
@@ -85,7 +85,7 @@ def find_monitor(cache: Path, paths: dict[str, str], name: str) -> str | None:
 
 
 def monitor_remedy(name: str) -> str:
-    """Return the remedy for a system that cannot download Prometheus or process-exporter."""
+    """Return what to do on a system that cannot fetch Prometheus or process-exporter."""
     program = MONITORS[name][0][0]
     return (
         f"{program}: not on PATH, and this system lacks apt-get and dpkg-deb to download it. "

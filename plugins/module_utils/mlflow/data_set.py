@@ -24,7 +24,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.workspaces
 )
 
 API = "/api/2.0/mlflow"
-PAGE = 1000  # the largest page of registered-models/search
+PAGE = 1000  # the largest page registered-models/search gives
 TAG_DATA_SET = "perfscale.data_set"
 TAG_ITEM = "perfscale.item"
 TAG_PROMPT = "mlflow.prompt.is_prompt"

@@ -57,7 +57,7 @@ def unreachable(url: str, error: HttpError) -> MlflowUnreachable:
 def from_response(url: str, what: str, response: Response, has_token: bool) -> MlflowError:
     """Return the error for a response that is no success.
 
-    `what` names the request, such as `GET /api/3.0/mlflow/workspaces`; `has_token`: whether a token was sent.
+    `what` names the request, such as `GET /api/3.0/mlflow/workspaces`; `has_token` says whether a token was sent.
     """
     status = response.status
     text = response.data[:65536].decode("utf-8", "replace")

@@ -25,7 +25,7 @@ _MAXIMA = {"params_per_run": 100, "metrics_per_run": 800}
 
 
 def check_shape(given: Mapping[str, Any]) -> dict[str, int]:
-    """Return the whole shape, defaults filled in. Raises MlflowError for an unknown key or an invalid number."""
+    """Return the whole shape, defaults filled in. Raises MlflowError for an unknown key or a number that cannot be."""
     unknown = sorted(set(given) - set(DEFAULTS))
     if unknown:
         raise MlflowError(f"Data set shape {', '.join(unknown)}: is unknown. Allowed are {', '.join(DEFAULTS)}.")

@@ -223,7 +223,7 @@ def _is_of(series: Series, entry: Entry) -> bool:
 
 
 def _missing_alone(measurements: Sequence[Measurement]) -> list[str]:
-    """Return errors for entries that describe no component, are not optional, and returned nothing."""
+    """Return errors for entries that describe no component, are not optional, and gave nothing."""
     return [
         f"Metric {measurement.entry.metric}: {_nothing([row.series for row in measurement.rows])}. Check the query and the window, or mark the entry optional."
         for measurement in measurements

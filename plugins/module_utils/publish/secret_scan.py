@@ -23,7 +23,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files impo
 # Shorter values occur by chance.
 SHORTEST = 8
 _BLOCK = 1 << 20
-# A match may span two blocks; no searched text is longer (bytes).
+# A match may lie across two blocks; nothing that is searched for is longer (bytes).
 _OVERLAP = 1 << 13
 _GZIP = b"\x1f\x8b"
 
@@ -120,7 +120,7 @@ def _blocks(path: Path) -> Iterator[bytes]:
 
 
 def _unpacked(raw: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield the content of compressed blocks: as far as possible of a truncated one, and the bytes themselves if it is not an archive."""
+    """Yield what compressed blocks hold: of one that is cut as far as it goes, of what is no archive after all the bytes themselves."""
     member = zlib.decompressobj(zlib.MAX_WBITS | 16)
     for block in raw:
         waiting = block

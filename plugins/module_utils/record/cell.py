@@ -14,7 +14,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.common.schema imp
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.run import Run
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.verdict import evaluate_rules
 
-# Files of the cell that are not evidence: they change after the record is written.
+# What belongs to the cell but is not evidence: it changes after the record is written.
 UNLISTED = ("cell.json", "state.json")
 UNRECORDED = "The run was interrupted before this attempt was recorded."
 SPEC_KEYS = ("tenants", "concurrency", "rate", "profile", "repeat", "duration_s", "warmup_s", "seed", "training_share", "think_time_s", "load")
@@ -116,7 +116,7 @@ def assess_failure(directory: Path, latest: dict[str, Any], cell_begun: float, i
 
 
 def write_failed(run: Run, planned: dict[str, Any], factors: dict[str, Any], reason: str, attempt: dict[str, Any], notes: dict[str, Any]) -> dict[str, Any]:
-    """Write the record of a cell that has no measurement; the files of its attempt remain in attempts/<n>."""
+    """Write the record of a cell that has no measurement; what its attempt left stays in attempts/<n>."""
     verdict = {"status": "failed", "reasons": [reason], "warnings": []}
     directory = run.cell_directory(planned["id"])
     record = {

@@ -57,8 +57,8 @@ class Run:
     def begin(self, plan: dict[str, Any], config: dict[str, Any], fingerprint: dict[str, Any]) -> dict[str, Any]:
         """Create run.json, or resume the existing one.
 
-        Returns {resumed, todo: ids to run, done: ids of cells that are done, remaining_s: load after each cell to run, by its id}. A cell is done if
-        its verdict is valid and its files are unchanged.
+        Returns {resumed, todo: ids to run, done: ids that stay, remaining_s: load after each cell to run, by its id}. A cell stays when its verdict
+        is valid and its files are unchanged.
         Raises PlanMismatchError when the same run_id was planned differently, and lock.RunLockedError when another process works on it.
         """
         check(plan, "plan", self.schema_dir)

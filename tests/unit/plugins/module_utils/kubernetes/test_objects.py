@@ -167,7 +167,7 @@ def test_a_definition_with_objects_of_others_remains() -> None:
     assert remove_all(objects(cluster), [definition()])["changed"] == ["CustomResourceDefinition things.example.com"]
 
 
-def test_a_namespace_with_unmanaged_objects_remains() -> None:
+def test_a_namespace_with_unmanaged_objects_stays() -> None:
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "here"}}
     cluster = FakeCluster(stored("ours", "run-2"), stored("theirs", None))
     apply_all(objects(cluster), [namespace])

@@ -16,7 +16,7 @@ import pytest
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.secret_scan import Scanner, in_file, secrets_of_run
 
 CANARY = 'canary/of+"perfscale'
-# Concatenated here, so that no secret scanner reports this file.
+# Put together here, so that no secret scanner takes this file for a leak.
 JWT = ".".join(["eyJ" + "hbGciOiJSUzI1NiJ9", "eyJ" + "zdWIiOiJjYW5hcnkifQ", "c2lnbmF0dXJlLW9mLWEtY2FuYXJ5"])
 PEM = "-----BEGIN RSA " + "PRIVATE KEY-----\nMIIB"
 AWS = "AK" + "IAIOSFODNN7EXAMPLE"
