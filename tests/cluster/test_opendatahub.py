@@ -252,7 +252,7 @@ def test_an_operator_that_never_reports_is_named_and_can_be_accepted(api: Cluste
         role(opendatahub_use_olm=False, opendatahub_accept_missing_status=True)
 
 
-def test_what_the_operator_makes_itself_is_ours_with_it(api: Cluster, olm: FakeOlm, role: Role) -> None:
+def test_what_a_managed_operator_creates_itself_is_managed(api: Cluster, olm: FakeOlm, role: Role) -> None:
     made = {"apiVersion": "dscinitialization.opendatahub.io/v2", "kind": "DSCInitialization", "metadata": {"name": "own-dsci"}, "spec": DSCI_SPEC}
     with FakeOpenDataHub(api, OPERATOR_NAMESPACE, creates=made):
         role(opendatahub_dsci_grace_s=30)

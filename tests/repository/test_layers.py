@@ -26,9 +26,9 @@ FLOORS = (
 )
 FLOOR_OF = {area: number for number, floor in enumerate(FLOORS) for area in floor}
 PREFIX = "ansible_collections.perfscale.mlflow.plugins.module_utils."
-# Libraries that would be a second HTTP layer. local/watcher runs without any library, and asks nothing.
+# Libraries that would be a second HTTP layer. local/watcher runs without any library, and sends no requests.
 HTTP_LIBRARIES = ("urllib.request", "http.client", "requests", "httpx", "aiohttp")
-# urllib3 is the layer's; the kubernetes package brings its own pool, to which the policy is handed.
+# urllib3 is the layer's; the kubernetes package has its own pool, which uses the policy.
 URLLIB3_AREAS = ("common", "kubernetes")
 
 each_file = pytest.mark.parametrize("path", [pytest.param(path, id=str(path.relative_to(AREAS))) for path in sorted(AREAS.glob("*/*.py"))])

@@ -48,7 +48,7 @@ def generator_of(measured: dict[str, Any], exited: dict[str, Any], resource: dic
 
 
 def filled_tables(rows: dict[str, dict[str, int]] | None) -> dict[str, dict[str, int]] | None:
-    """Return the rows before and after by table, without the many tables that hold nothing at either time."""
+    """Return the rows before and after by table, without the many tables that are empty at both times."""
     if not rows or not rows["before"] or not rows["after"]:
         return None
     named = [table for table in rows["after"] if rows["after"][table] or rows["before"].get(table)]
@@ -92,7 +92,7 @@ def write_measured(
 
 
 class Failure(NamedTuple):
-    """What follows from the failure of a cell."""
+    """The consequence of the failure of a cell."""
 
     attempt: dict[str, Any]
     is_started: bool

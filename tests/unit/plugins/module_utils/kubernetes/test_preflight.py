@@ -39,7 +39,7 @@ def test_facts_of_a_cluster(server, cluster):
     assert abs(found["clock_offset_s"]) <= 1
 
 
-def test_an_old_cluster_cannot_tell_the_user(server, cluster):
+def test_an_old_cluster_does_not_report_the_user(server, cluster):
     server.answers[("POST", WHO)] = [(404, {})]
     assert preflight.cluster_facts(cluster)["user"] == "the user of the kubeconfig"
 
