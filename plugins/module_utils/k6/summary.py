@@ -31,7 +31,7 @@ class Summary:
 
     metrics maps a metric's name to its values with percentiles named `p90`; duration_s is the length of the whole
     k6 run in seconds, or None where the file does not contain it; setup_data is what the script's setup() returned
-    (absent in the machine readable shape); envelope is the object around the k6 data.
+    (absent in the machine readable shape); envelope is what stood around the k6 data.
     """
 
     metrics: dict[str, dict[str, float]]

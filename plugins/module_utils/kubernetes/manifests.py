@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Manifests: read from files, directories and URLs, patched, and sorted into the order in which a cluster can accept them."""
+"""Manifests: read from files, directories and URLs, patched, and put into the order in which a cluster can take them."""
 
 from __future__ import annotations
 

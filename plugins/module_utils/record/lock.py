@@ -14,17 +14,17 @@ LOCK_NAME = ".lock.json"
 
 
 class RunLockedError(Exception):
-    """Another running process holds the lock of the run."""
+    """Another living process holds the lock of the run."""
 
 
 def acquire(directory: Path) -> None:
-    """Acquire the lock for this ansible-playbook. Raises RunLockedError if another running one holds it."""
+    """Acquire the lock for this ansible-playbook. Raises RunLockedError when a living other one holds it."""
     path = directory / LOCK_NAME
     mine = handles.controller()
     try:
         holder = read_json(path) if path.exists() else {}
     except ValueError:
-        holder = {}  # a process that was killed while writing it leaves a truncated lock
+        holder = {}  # a truncated lock is left by a process that died while writing it
     if holder and holder != mine and handles.process_of(holder) is not None:
         raise RunLockedError(
             f"Run {directory.name}: ansible-playbook with pid {holder['pid']} is working on it. Wait for it to end, or start a run with another run_id."

@@ -31,9 +31,9 @@ _PARTS = ("operations", "total", "categories", "resources", "generator", "window
 
 
 def read_sources(sources: Sequence[str | Path]) -> ReportInputs:
-    """Read run directories, legacy result folders, and directories that contain these.
+    """Read run directories, legacy result folders, and directories that contain such.
 
-    Damaged files and those of another origin are listed in the warnings, and the rest is read. Raises ReportError when nothing can be used.
+    What is damaged or of another origin is named in the warnings and the rest is read. Raises ReportError when nothing can be used.
     """
     inputs = ReportInputs()
     seen: set[Path] = set()
