@@ -129,7 +129,7 @@ def _stop(backend: Backend, arguments: Mapping[str, Any]) -> str:
 
 
 def _explain_delay(arguments: Mapping[str, Any], load: Mapping[str, Any], stop_error: str) -> str:
-    """Return the error for a load that is still running when its time is over."""
+    """Return the error for a load that is still running at its time limit."""
     name, limit = f"k6 of {arguments['label']}", f"{arguments['time_limit_s']:.0f} s"
     if load["note"]:
         return f"{name}: not reachable when its {limit} were over. {load['note']} What it measured stays in its pod: start the run again with the same run_id."

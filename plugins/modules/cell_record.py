@@ -59,7 +59,7 @@ options:
   attempt:
     description:
       - The attempt of the load as the module that started it returned it, with its number C(n) and its start C(started) in epoch seconds.
-      - With O(phase=failed) it may be empty, or one of an earlier cell or attempt, where the cell failed before its load was started. It needs
+      - With O(phase=failed) it may be empty, or one of an earlier cell or attempt, when the cell failed before its load was started. It needs
         C(directory) to be distinguished from those.
       - Required with O(phase=measured).
     type: dict

@@ -27,7 +27,7 @@ options:
   state:
     description:
       - V(present) applies the objects.
-      - V(absent) deletes those that are ours, and waits until they are gone.
+      - V(absent) deletes those with the label of this collection, and waits until they are gone.
     type: str
     choices: [present, absent]
     default: present

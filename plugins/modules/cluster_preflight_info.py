@@ -24,7 +24,7 @@ attributes:
     support: full
 options:
   oldest_version:
-    description: Oldest supported version of Kubernetes, such as V(1.28). Empty takes any.
+    description: Oldest supported version of Kubernetes, such as V(1.28). Empty accepts any.
     type: str
     default: ''
   clock_limit:
@@ -152,7 +152,7 @@ problems:
   type: list
   elements: str
 checks:
-  description: How many things were checked, 0 when the cluster does not respond.
+  description: Number of checks, 0 when the cluster does not respond.
   returned: always
   type: int
 facts:
@@ -174,7 +174,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.probe import window_problems, window_warnings
 
 try:
-    # The roles use modules of this collection: without it a run would stop in the middle. No module of ours needs it.
+    # The roles use modules of this collection; without it a run would fail in the middle. Our own modules do not need it.
     from ansible_collections.kubernetes.core.plugins.module_utils import version as _core  # noqa: F401 # pylint: disable=unused-import
 except ImportError:
     CORE_ERROR = traceback.format_exc()

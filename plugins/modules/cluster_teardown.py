@@ -12,8 +12,8 @@ short_description: Delete the objects of a run from a cluster
 version_added: 0.2.0
 description:
   - Deletes exactly the objects that carry the labels of a run, found by equality selectors, and waits until they are gone.
-  - A namespace of the run is deleted if nothing is in it that is not of the run, system objects aside; else it stays and is reported with what keeps it.
-    That takes permission to list every kind. A namespace that was only adopted stays and loses the label by which MLflow selects it.
+  - A namespace of the run is deleted if it holds only objects of the run and system objects; otherwise it remains and is reported with the reason.
+    This needs permission to list every kind. A namespace that was only adopted remains and loses the label by which MLflow selects it.
   - Custom resources of operators are deleted by the roles that created them, before this.
 author:
   - perfscale.mlflow contributors (@perfscale)
@@ -28,7 +28,7 @@ attributes:
     support: full
 options:
   run_id:
-    description: The run. Give this or O(all_runs=true).
+    description: The run. Set this or O(all_runs=true).
     type: str
   all_runs:
     description: Whether the objects of all runs of this collection are deleted.
@@ -139,11 +139,11 @@ teardown:
       type: list
       elements: dict
     others:
-      description: Objects of other runs in the same namespaces, and namespaces that hold such objects, which are kept, each with C(object) and C(why).
+      description: Objects of other runs in the same namespaces, and namespaces that hold such objects. None of them is deleted. Each has C(object) and C(why).
       type: list
       elements: dict
     seconds:
-      description: How long it took.
+      description: Duration.
       type: float
 """
 

@@ -33,7 +33,7 @@ options:
     type: str
     required: true
   namespace:
-    description: Its namespace. Give this or O(tenants).
+    description: Its namespace. Set this or O(tenants).
     type: str
   tenants:
     description: Namespaces that have a service account of this name each.
@@ -59,7 +59,7 @@ options:
     required: true
   secret:
     description:
-      - Name of a Secret in O(namespace). The token becomes invalid with it.
+      - Name of a Secret in O(namespace). The token becomes invalid when the Secret is deleted.
     type: str
   parallelism:
     description: Maximum number of concurrent requests, at most 32.

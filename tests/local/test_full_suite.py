@@ -198,7 +198,7 @@ def test_metrics_of_a_past_window_can_be_collected_alone(smoke):
     assert "mlflow,cpu,avg,cores," in (suite.directory / "past.csv").read_text(encoding="utf-8")
 
 
-def test_the_report_can_be_made_alone(smoke):
+def test_the_report_can_be_created_alone(smoke):
     suite, _finished = smoke
     made = suite.play("report", {"report_results_dir": str(suite.results / "smoke"), "report_output_dir": str(suite.directory / "again")})
     assert made.returncode == 0

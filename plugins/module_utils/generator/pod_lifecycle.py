@@ -75,7 +75,7 @@ def present(cluster: Cluster, settings: Mapping[str, Any], scripts: Mapping[str,
 
 
 def absent(cluster: Cluster, settings: Mapping[str, Any], dry_run: bool = False) -> dict[str, Any]:
-    """Delete the pod and what belongs to it where they are ours, and return {changed, stays}. Raises ClusterError."""
+    """Delete the pod and its objects if they are managed, and return {changed, stays}. Raises ClusterError."""
     objects = Objects(cluster, settings["run_id"], settings["timeout_s"])
     name, namespace = settings["name"], settings["namespace"]
     kinds = (
@@ -118,8 +118,8 @@ def target_part(cluster: Cluster, settings: Mapping[str, Any], pod: Mapping[str,
 def components_on_node(cluster: Cluster, avoid: list[Mapping[str, Any]], node: str | None, namespace: str) -> list[str] | None:
     """Return the names of those components to avoid that are known to have a pod on the node.
 
-    Without permission to list the pods of all namespaces, those of `namespace`, the generator's, are searched. None when that leaves nothing
-    known: a component that was not found may be there all the same. Raises ClusterError.
+    Without permission to list the pods of all namespaces, those of `namespace`, the generator's, are searched. None when the result is not
+    conclusive: a component that was not found may still be on the node. Raises ClusterError.
     """
     found, is_all = [], True
     for entry in avoid:
@@ -145,14 +145,14 @@ def _is_on_node(cluster: Cluster, namespace: str, selector: str, node: str | Non
 
 
 def _ensure_namespace(objects: Objects, name: str, dry_run: bool) -> bool:
-    """Create the namespace if it is missing; an unmanaged one will do, since objects are only added to it. Return whether it was created."""
+    """Create the namespace if it is missing; an unmanaged one is used, since objects are only added to it. Return whether it was created."""
     if objects.cluster.get(f"/api/v1/namespaces/{name}") is not None:
         return False
     return bool(objects.present({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}, dry_run=dry_run)["changed"])
 
 
 def _ensure_pod(objects: Objects, manifest: dict[str, Any], dry_run: bool) -> bool:
-    """Create the pod, in place of one of ours that has another digest, has failed or is being deleted. Return whether anything changed."""
+    """Create the pod, replacing a managed one that has another digest, has failed or is being deleted. Return whether anything changed."""
     metadata = manifest["metadata"]
     found = get_pod(objects.cluster, metadata["namespace"], metadata["name"])
     if found is not None and ownership.is_ours(found):
@@ -171,7 +171,7 @@ def _ensure_pod(objects: Objects, manifest: dict[str, Any], dry_run: bool) -> bo
 
 
 def create_pod(objects: Objects, manifest: dict[str, Any], dry_run: bool) -> None:
-    """Create a pod; a new namespace gets its service account a moment later, and takes no pods before. Raises ClusterError."""
+    """Create a pod; a new namespace gets its service account a moment later, and accepts no pods before. Raises ClusterError."""
     deadline = time.monotonic() + SERVICE_ACCOUNT_TIMEOUT_S
     while True:
         try:

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The Secret with the files with which the load logs in: token, tokens per tenant, CA bundle; updated in a running pod.
 
-The way of a token: a file of mode 0600 of the controller -> this Secret -> a mounted file, which k6 reads. Its configuration names that file.
+The path of a token: a file of mode 0600 of the controller -> this Secret -> a mounted file, which k6 reads. Its configuration names that file.
 
 The kubelet updates mounted Secrets when it next syncs the pod, a minute later on average; a change of the pod's annotations makes it sync at once
 (https://kubernetes.io/docs/concepts/configuration/secret/#mounted-secrets-are-updated-automatically).
@@ -25,7 +25,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors
 
 UPDATED = "perfscale.mlflow/secret-updated"
 POLL_S = 0.5
-# Without the annotation's help the kubelet needs up to its sync period and its cache's life: about two minutes.
+# Without the annotation the kubelet needs up to its sync period plus the lifetime of its cache: about two minutes.
 TIMEOUT_S = 150.0
 
 

@@ -91,7 +91,7 @@ def tenant_blocks(pools: Pools, seconds: float) -> dict[str, dict[str, Any]]:
 def failure(status: int, error_code: str) -> str | None:
     """Name the cause of a failed request, or None for a successful one.
 
-    status is 0 when there was no answer; error_code is k6's, empty when all went well. A request with a good status
+    status is 0 when there was no response; error_code is k6's, empty for a success. A request with a good status
     and an error code did not receive its body and has failed. So has a redirected request, for example to a login page.
     Causes: http_<status>, timeout, connection, dns, tls, other.
     """

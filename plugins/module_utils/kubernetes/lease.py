@@ -138,7 +138,7 @@ def release(cluster: Cluster, namespace: str, run_id: str, name: str = NAME, che
         try:
             cluster.request("DELETE", path, body={"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": preconditions})
         except ClusterError as error:
-            # Gone, or taken by another run meanwhile: either way this run holds it no more.
+            # Deleted, or acquired by another run meanwhile: in both cases this run no longer holds it.
             if error.status not in (404, 409):
                 raise
     return True

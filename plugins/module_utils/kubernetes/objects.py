@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Objects of a cluster, created and deleted under the rule of ownership: an object without our label is changed only if the user allows it.
 
-Objects are sent by server-side apply, so the fields that others set stay theirs (https://kubernetes.io/docs/reference/using-api/server-side-apply/).
+Objects are sent by server-side apply, so the fields that others set are preserved (https://kubernetes.io/docs/reference/using-api/server-side-apply/).
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class Objects:
         """Return {object, changed, created, owned} after one object is as specified.
 
         An object of an earlier run of ours is reused and keeps its labels. Raises ClusterError when it exists without our label and
-        `unmanaged` is fail; adopt changes it without labelling it, so that teardown leaves it; keep leaves it as it is.
+        `unmanaged` is fail; adopt changes it without labelling it, so that teardown does not delete it; keep does not change it.
         """
         path = self.path(manifest)
         found = self.cluster.get(path)

@@ -45,7 +45,7 @@ def directory_problems(path: str, wanted_bytes: int) -> list[str]:
     if not existing.is_dir():
         return [f"Results directory {path}: {existing} is a file. Choose another results_dir."]
     try:
-        # Only a real file shows it: root passes permission bits, and a read-only or full disk has them too.
+        # Only writing a file shows it: root bypasses permission bits, and a read-only or full disk has them too.
         with tempfile.NamedTemporaryFile(prefix=".preflight-", dir=existing) as probe:
             probe.write(b"x")
     except OSError as error:

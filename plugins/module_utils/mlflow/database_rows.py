@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Row counts by table of a tracking database that is ours, read without any chance of changing it."""
+"""Row counts by table of a tracking database that we may read, without any possibility of changing it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _TIMEOUT_S = 30
 
 
 def count_rows(database: Mapping[str, Any] | None) -> dict[str, int] | None:
-    """Return {table: rows}, or None where the database is not ours to read.
+    """Return {table: rows}, or None if we may not read the database.
 
     `database` is the part of target.json: {kind: sqlite, path} or {kind: postgres, dsn_file}; any other kind and a
     missing path or dsn_file give None. Raises MlflowError.

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a cluster's Prometheus has to say before anything is measured: how far apart its samples are, and which components it sees."""
+"""A probe of a cluster's Prometheus before anything is measured: the interval of its samples, and the components that it sees."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.select
 
 _METRIC = "container_cpu_usage_seconds_total"
 _LOOKBACK_S = 600
-# Two differences are the least that say more than chance.
+# With fewer than two differences the mean would be chance.
 _SAMPLES_NEEDED = 3
 # Scrape intervals that a window needs for a mean and for a peak (docs/metrics.md).
 MEAN_INTERVALS = 2
@@ -71,9 +71,9 @@ def spacing(series: Sequence[Series]) -> float | None:
 
 
 def settled(seen_s: float | None, earlier_s: float | None) -> float | None:
-    """Return the spacing that an earlier probe found, in seconds, unless what is seen now differs by more than a fifth of it; None when neither knows.
+    """Return the spacing that an earlier probe found, in seconds, unless the one seen now differs by more than a fifth of it; None if neither is known.
 
-    Without this a second run would change what is written of the cluster though nothing has changed there.
+    Without this a second run would change the description of the cluster although nothing has changed there.
     """
     if not earlier_s or (seen_s and abs(seen_s - earlier_s) > _NOISE * earlier_s):
         return seen_s

@@ -80,7 +80,7 @@ def disturbances_of(parts: dict[str, Any], earlier: list[dict[str, Any]], starte
 
 
 def filled_tables(rows: dict[str, dict[str, int]] | None) -> dict[str, dict[str, int]] | None:
-    """Return the rows before and after by table, without the many tables that hold nothing at either time."""
+    """Return the rows before and after by table, without the many tables that are empty at both times."""
     if not rows or not rows["before"] or not rows["after"]:
         return None
     named = [table for table in rows["after"] if rows["after"][table] or rows["before"].get(table)]
@@ -128,7 +128,7 @@ def write_measured(
 
 
 class Failure(NamedTuple):
-    """What follows from the failure of a cell."""
+    """The consequence of the failure of a cell."""
 
     attempt: dict[str, Any]
     is_started: bool

@@ -19,7 +19,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.plan impor
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record import lock
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.verdict import evaluate_objectives
 
-# The packages that shape a figure or a file; the rest of the environment follows from requirements.txt.
+# The packages that affect a figure or a file; the rest of the environment follows from requirements.txt.
 PACKAGES = ("ansible-core", "jinja2", "jsonschema", "k6", "kubernetes", "matplotlib", "numpy", "pandas", "psutil", "urllib3")
 
 
@@ -136,7 +136,7 @@ class Run:
             return False
 
     def _point_latest(self) -> None:
-        """Point results/latest to this run; a directory of that name stays as it is."""
+        """Point results/latest to this run; a directory of that name is not changed."""
         link = self.directory.parent / "latest"
         temporary = link.with_name(f".latest.{os.getpid()}")
         if link.is_symlink() or not link.exists():

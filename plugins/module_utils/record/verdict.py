@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a record is worth: its verdict by the rules of files/validity, and the objectives of files/slo."""
+"""The evaluation of a record: its verdict by the rules of files/validity, and the objectives of files/slo."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.report.views impo
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-# Less growth of goodput than this, for half as much more load or above, is called saturation.
+# Less growth of goodput than this, for at least half as much more load, counts as saturation.
 _GROWTH = 0.10
 _MORE_LOAD = 1.5
 NOISE = "Differences between single repeats are not tested for significance; measure with repeats before trusting small ones."
@@ -45,7 +45,7 @@ def _highest(cells: DataFrame, where: str) -> list[str]:
 
 
 def _saturation(cells: DataFrame, where: str) -> list[str]:
-    """Return the first step of load, per tenant level, that brought hardly more successful requests."""
+    """Return the first step of load, per tenant level, that resulted in hardly more successful requests."""
     found = []
     for (tenants, profile), rows in cells.groupby(["tenants", "profile"]):
         steps = rows.assign(level=rows["load"].map(lambda load: load.value)).groupby("level")[["goodput_per_s", "p95"]].median()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 STATISTICS = ("mean", "p50", "p90", "p95", "p99", "max")
-# Column: the group of a component's resources in which the number stands.
+# Column: the group of a component's resources that has the number.
 _GROUPED = {
     "limits_cpu_cores": "limits", "limits_memory_bytes": "limits", "network_receive_bytes_per_s_mean": "network",
     "network_transmit_bytes_per_s_mean": "network",

@@ -34,7 +34,7 @@ def test_a_pod_is_created_once(pod):
     }
     assert f"/api/v1/namespaces/{NAMESPACE}/persistentvolumeclaims/{POD}-results" in pod.objects
     assert not pod_lifecycle.present(pod, settings_of(volume="claim", network_policy=True), SCRIPTS, {"token": b"t"})["changed"]
-    # The Secret keeps the files of a cell when the pod is ensured without a token.
+    # The Secret still has the files of a cell when the pod is ensured without a token.
     pod_lifecycle.present(pod, settings_of(volume="claim", network_policy=True), SCRIPTS, {})
     assert pod.objects[SECRET_PATH]["data"]
     assert pod_lifecycle.absent(pod, settings_of()) == {"changed": True, "stays": []}
@@ -94,7 +94,7 @@ def test_a_pod_in_which_k6_runs_is_not_replaced(pod, monkeypatch):
         pod_lifecycle.present(pod, settings_of(), SCRIPTS, {})
 
 
-def test_a_pod_that_does_not_start_says_why(pod, monkeypatch):
+def test_a_pod_that_does_not_start_is_reported_with_the_reason(pod, monkeypatch):
     condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes are available"}
     pending = {**pod.pod(phase="Pending", containerStatuses=[], conditions=[condition])}
     monkeypatch.setattr(pod_lifecycle, "get_pod", lambda *_arguments, **_options: pending)

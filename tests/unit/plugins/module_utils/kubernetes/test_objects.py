@@ -44,7 +44,7 @@ def objects(cluster: FakeCluster, run_id: str = "run-2", timeout_s: float = 0.0)
     return Objects(cluster, run_id, timeout_s)
 
 
-def test_labels_say_who_made_it() -> None:
+def test_labels_name_the_creator() -> None:
     cluster = FakeCluster()
     found = objects(cluster).present(secret(kept="yes"))
     assert (found["changed"], found["created"], found["owned"]) == (True, True, True)
@@ -58,7 +58,7 @@ def test_a_second_time_changes_nothing() -> None:
     assert (again["changed"], again["created"]) == (False, False)
 
 
-def test_what_an_earlier_run_made_keeps_its_label() -> None:
+def test_objects_of_an_earlier_run_keep_their_label() -> None:
     cluster = FakeCluster(stored("one", "run-1"))
     found = objects(cluster).present({**secret(), "data": {"a": "c"}})
     assert found["changed"]
@@ -83,7 +83,7 @@ def test_unmanaged_objects_fail_by_name() -> None:
         objects(FakeCluster(stored("one", None))).present(secret())
 
 
-def test_dry_run_tells_and_changes_nothing() -> None:
+def test_dry_run_reports_and_changes_nothing() -> None:
     cluster = FakeCluster()
     assert objects(cluster).present(secret(), dry_run=True)["changed"]
     assert cluster.objects == {}
@@ -116,7 +116,7 @@ def test_a_definition_that_is_not_served_in_time_is_named() -> None:
         apply_all(objects(cluster), [definition()])
 
 
-def test_check_mode_counts_what_cannot_be_asked_yet() -> None:
+def test_check_mode_counts_kinds_that_are_not_served_yet() -> None:
     cluster = FakeCluster()
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "here"}}
     done = apply_all(objects(cluster), [namespace, definition(), custom(), secret()], dry_run=True)
@@ -156,7 +156,7 @@ def test_kinds_are_removed_by_selector() -> None:
     assert list(cluster.objects) == ["/api/v1/namespaces/here/secrets/theirs"]
 
 
-def test_a_definition_with_objects_of_others_stays() -> None:
+def test_a_definition_with_objects_of_others_remains() -> None:
     cluster = FakeCluster()
     apply_all(objects(cluster), [definition()])
     cluster.objects["/apis/example.com/v1/things/theirs"] = {**custom(), "metadata": {"name": "theirs"}}
@@ -206,7 +206,7 @@ def test_a_namespace_with_unmanaged_objects_stays() -> None:
     assert remove_all(objects(cluster), [namespace])["changed"] == ["Namespace here"]
 
 
-def test_what_stays_is_reported_with_its_reason() -> None:
+def test_what_remains_is_reported_with_the_reason() -> None:
     cluster = FakeCluster(stored("one", "run-2"), stored("kept", None))
     cluster.held = {SECRET}
     done = remove_all(objects(cluster), [secret()], wait_gone=[secret("kept"), secret("gone")])
@@ -216,7 +216,7 @@ def test_what_stays_is_reported_with_its_reason() -> None:
     ]
 
 
-def test_a_definition_that_the_api_server_forgot_is_brought_to_its_mind(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_definition_that_the_api_server_does_not_process_is_touched(monkeypatch: pytest.MonkeyPatch) -> None:
     """A cleanup that failed once (storage is initializing) may not be tried again until something changes."""
     monkeypatch.setattr(objects_module, "TRIGGER_S", 0.3)
     cluster = FakeCluster()
@@ -252,5 +252,5 @@ def test_deleting_what_is_gone_is_fine() -> None:
         ),
     ],
 )
-def test_why_it_stays(manifest: dict, why: str) -> None:
+def test_why_it_remains(manifest: dict, why: str) -> None:
     assert deletion_blocker(manifest) == why

@@ -70,7 +70,7 @@ KEEPS = "holds unmanaged objects: {}. Move or delete them, or keep the namespace
         pytest.param("/apis/example.com/v1/namespaces/tenant-1/widgets/w", "Widget w", id="custom-kind"),
     ],
 )
-def test_a_namespace_with_unmanaged_objects_stays(full, cluster, path, names):
+def test_a_namespace_with_unmanaged_objects_remains(full, cluster, path, names):
     full.put(path)
     done = tear_down(cluster, "r1", ["base"])
     assert full.get(TENANT)
@@ -102,19 +102,19 @@ def test_what_unmanaged_objects_own_is_not_named(full, cluster):
         pytest.param(f"{TENANT}/pods/goes", {"metadata": {"deletionTimestamp": "now"}}, id="being-deleted"),
     ],
 )
-def test_system_objects_and_what_ours_own_keep_no_namespace(full, cluster, path, parts):
+def test_system_objects_and_dependents_of_ours_prevent_no_deletion(full, cluster, path, parts):
     full.put(path, **parts)
     done = tear_down(cluster, "r1", ["base"])
     assert done["deleted"]["Namespace"] == ["tenant-1"]
     assert done["remaining"] == []
 
 
-def test_a_token_of_an_unmanaged_account_keeps_its_namespace(full, cluster):
+def test_a_token_of_an_unmanaged_account_prevents_the_deletion(full, cluster):
     full.put(f"{TENANT}/secrets/t", metadata={"annotations": {"kubernetes.io/service-account.name": "colleague"}})
     assert tear_down(cluster, "r1", ["base"])["deleted"]["Namespace"] == []
 
 
-def test_objects_of_another_run_keep_a_namespace_without_a_failure(full, cluster):
+def test_objects_of_another_run_prevent_the_deletion_without_a_failure(full, cluster):
     full.put(f"{TENANT}/configmaps/c", ownership.labels("r2"))
     done = tear_down(cluster, "r1", ["base"])
     assert done["deleted"]["Namespace"] == []
@@ -190,7 +190,7 @@ def test_many_namespaces_cost_one_list_a_kind(full, cluster, count):
 
 
 @pytest.mark.parametrize("count", [1, 6], ids=["one-by-one", "whole-cluster"])
-def test_what_cannot_be_listed_keeps_a_namespace(full, cluster, count):
+def test_kinds_that_cannot_be_listed_prevent_the_deletion(full, cluster, count):
     for number in range(10, 10 + count):
         full.put(f"{NS}/tenant-{number}", ownership.labels("r1"))
     full.put(f"{NS}/elsewhere/secrets/s")
@@ -201,7 +201,7 @@ def test_what_cannot_be_listed_keeps_a_namespace(full, cluster, count):
     assert {entry["why"] for entry in done["remaining"]} == {why}
 
 
-def test_an_api_that_does_not_answer_keeps_a_namespace(full, cluster, pauses):
+def test_an_api_that_does_not_respond_prevents_the_deletion(full, cluster, pauses):
     full.put("/apis/metrics.example.com/v1/namespaces/elsewhere/things/t")
     full.hook = lambda _method, path, _body: (503, {"reason": "ServiceUnavailable"}) if path == "/apis/metrics.example.com/v1" else None
     done = tear_down(cluster, "r1", ["base"], timeout_s=0.05)
@@ -218,7 +218,7 @@ def test_a_second_time_finds_nothing(full, cluster):
     assert done["released"] == []
 
 
-def test_all_runs_go_when_asked(full, cluster):
+def test_objects_of_all_runs_are_deleted_on_request(full, cluster):
     done = tear_down(cluster, None, ["base"])
     assert done["deleted"]["Namespace"] == ["tenant-1", "tenant-2"]
     assert done["others"] == []
@@ -231,7 +231,7 @@ def test_only_the_named_kinds_go(full, cluster):
     assert full.get(f"{NS}/adopted")["metadata"]["labels"]["team"]
 
 
-def test_check_mode_only_tells(full, cluster):
+def test_check_mode_only_reports(full, cluster):
     done = tear_down(cluster, "r1", ["base"], check_mode=True)
     assert full.writes() == []
     assert done["deleted"]["Pod"] == ["base/k6"]
@@ -246,7 +246,7 @@ def test_deletes_the_object_that_it_saw(full, cluster):
 
 
 @pytest.mark.parametrize(("status", "fails"), [(404, False), (409, False), (403, True)], ids=["gone", "another", "forbidden"])
-def test_what_went_meanwhile_is_no_error(full, cluster, status, fails):
+def test_an_object_that_is_already_gone_is_no_error(full, cluster, status, fails):
     full.answers[("DELETE", f"{NS}/base/pods/k6")] = [(status, {})]
     if fails:
         with pytest.raises(ClusterError):
@@ -278,7 +278,7 @@ def test_what_went_meanwhile_is_no_error(full, cluster, status, fails):
         pytest.param(f"{NS}/base/pods/k6", {}, "Pod base/k6", "is not being deleted", id="ignored"),
     ],
 )
-def test_names_what_stays_and_why(full, cluster, path, parts, name, why):
+def test_reports_what_remains_and_why(full, cluster, path, parts, name, why):
     full.put(path, ownership.labels("r1"), **parts)
     full.hook = lambda method, target, _body: (200, {}) if (method, target) == ("DELETE", path) else None
     assert tear_down(cluster, "r1", ["base"], timeout_s=0.05)["remaining"] == [{"object": name, "why": why}]

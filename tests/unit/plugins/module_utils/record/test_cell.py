@@ -142,6 +142,6 @@ def test_only_a_lost_generator_is_retried_and_only_once(run, plan, recorded, is_
 
 
 def record_attempts(run, plan, recorded):
-    """Write a cell.json of the first cell that knows only attempts, given as pairs of number and end."""
+    """Write a cell.json of the first cell that has only attempts, given as pairs of number and end."""
     if recorded:
         write_json(run.cell_directory(plan["cells"][0]["id"]) / "cell.json", {"attempts": [{"n": n, "ended": ended} for n, ended in recorded]})

@@ -84,7 +84,7 @@ def test_the_page_is_one_small_offline_file_that_starts_with_the_verdict(report)
         assert link[1:] in page.ids if link.startswith("#") else (output / link).exists()
 
 
-def test_the_page_gives_verdicts_reasons_objectives_and_conditions(report):
+def test_the_page_has_verdicts_reasons_objectives_and_conditions(report):
     output, _result = report
     text = "".join(Page((output / "index.html").read_text()).text)
     for part in ("generator_cpu_share: 0.97", "exit code 137", "requests succeed", "fingerprint".capitalize(), "3.17.2", "search_prompts", "k6_benchmark"):
@@ -115,7 +115,7 @@ def test_the_summary_names_what_was_measured(tmp_path):
     assert "nodes.1.cpu_cores" in (tmp_path / "out" / "index.html").read_text()
 
 
-def test_summary_and_verdict_say_the_same(report):
+def test_summary_and_verdict_agree(report):
     output, result = report
     summary = (output / "summary.md").read_text()
     verdict = json.loads((output / "verdict.json").read_text())
