@@ -59,7 +59,7 @@ options:
   attempt:
     description:
       - The attempt of the load as the module that started it returned it, with its number C(n) and its start C(started) in epoch seconds.
-      - With O(phase=failed) it may be empty, or one of an earlier cell or attempt, where the cell failed before its load was started. It needs
+      - With O(phase=failed) it may be empty, or one of an earlier cell or attempt, when the cell failed before its load was started. It needs
         C(directory) to be distinguished from those.
       - Required with O(phase=measured).
     type: dict
@@ -71,7 +71,8 @@ options:
     type: bool
     default: false
   parts:
-    description: What the stages measured (result, resources, exit, generator, controller, rows_before, notes, timings).
+    description: What the stages measured (result, resources, exit, generator, controller, rows_before, bytes_before, notes, timings,
+        unreachable_s, lease, disturbances, cluster_database).
     type: dict
     default: {}
   database:
@@ -131,6 +132,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.redaction import redact_text
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow import database_rows
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors import MlflowError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.cell import assess_failure, write_failed, write_measured
@@ -153,12 +155,19 @@ def summary_of(record: dict[str, Any]) -> dict[str, Any]:
 
 def with_rows(parts: dict[str, Any], database: dict[str, Any]) -> dict[str, Any]:
     """Return the parts with the rows of the tables before and after; a database that cannot be read costs its rows, not the measurement."""
-    notes = parts.get("notes", {})
+    notes, problems = parts.get("notes", {}), []
+    found = {"before": {"rows": parts.get("rows_before"), "bytes": parts.get("bytes_before")}, "after": {"rows": None, "bytes": None}}
     try:
-        after = database_rows.count_rows(database)
+        found["after"] = {"rows": database_rows.count_rows(database), "bytes": database_rows.count_bytes(database)}
     except MlflowError as error:
-        after, notes = None, {**notes, "warnings": [*notes.get("warnings", []), str(error)]}
-    return {**parts, "rows": {"before": parts.get("rows_before"), "after": after}, "notes": notes}
+        problems.append(str(error))
+    for when, answer in parts.get("cluster_database", {}).items():
+        found[when] = answer.get("database") or found[when]
+        problems += [answer["msg"]] if answer.get("msg") else []
+    if problems:
+        notes = {**notes, "warnings": [*notes.get("warnings", []), *dict.fromkeys(problems)]}
+    rows, size = ({when: values[key] for when, values in found.items()} for key in ("rows", "bytes"))
+    return {**parts, "rows": rows, "database_bytes": None if None in size.values() else size, "notes": notes}
 
 
 def write(params: dict[str, Any]) -> dict[str, Any]:
@@ -175,7 +184,7 @@ def write(params: dict[str, Any]) -> dict[str, Any]:
         return summary_of(write_measured(run, cell, factors, with_rows(params["parts"], params["database"]), attempt, params["rules"]))
     if params["phase"] == "failed":
         failure = assess_failure(run.cell_directory(cell["id"]), attempt or {}, params["cell_begun"], params["is_retryable"])
-        record = write_failed(run, cell, factors, params["reason"], failure.attempt, params["parts"].get("notes", {}))
+        record = write_failed(run, cell, factors, redact_text(params["reason"]), failure.attempt, params["parts"].get("notes", {}))
         return {**summary_of(record), "retry": failure.retry, "is_started": failure.is_started}
     if params["phase"] == "outcome":
         return outcome_of(run.load())
