@@ -188,7 +188,8 @@ _FORMS: tuple[Form, ...] = (
     _form(
         "a password in a variable",
         (b"value",),
-        rb"(?i)name\\*[\"']?\s*:\s*\\*[\"']?\w*(?:password|passwd|secret|token|_key|_pwd)\\*[\"']?\s*,?\s*\\*[\"']?value\\*[\"']?\s*:\s*\\*[\"']?([^\s\"']{6,4096})",
+        rb"(?i)name\\*[\"']?\s*:\s*\\*[\"']?\w*(?:password|passwd|secret|token|_key|_pwd)\\*[\"']?\s*,?"
+        rb"\s*\\*[\"']?value\\*[\"']?\s*:\s*\\*[\"']?([^\s\"']{6,4096})",
         _is_given,
     ),
     _form("a password in a variable", (b"env ", b"arg "), rb"\b(?:ENV|ARG|SetEnv)[ \t]+\w*(?:PASSWORD|SECRET|TOKEN|_KEY)[ \t]+(\S{6,256})", _is_mixed),
