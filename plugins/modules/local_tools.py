@@ -32,6 +32,10 @@ options:
   mlflow_requirements:
     description: The requirements file of MLflow's environment; needed for V(mlflow).
     type: path
+  mlflow_version:
+    description: The release of MLflow (V(3.14.0)), or the newest one of a line (V(3.14)).
+    type: str
+    default: '3.17'
   paths:
     description: Programs that the user chose, by name; for V(postgres) the directory of its programs. Empty texts count as not set.
     type: dict
@@ -80,6 +84,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local import cache
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.commands import ToolError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.tools import ENSURE, Settings, machine
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.server import NEWEST
 
 
 def settings_of(params):
@@ -93,6 +98,7 @@ def settings_of(params):
     return Settings(
         cache=Path(params["cache_dir"] or cache.default_directory()),
         mlflow_requirements=requirements,
+        mlflow_version=params["mlflow_version"],
         paths={name: str(path) for name, path in params["paths"].items() if path},
     )
 
@@ -104,6 +110,7 @@ def main():
             "names": {"type": "list", "elements": "str", "choices": list(ENSURE), "required": True},
             "cache_dir": {"type": "path"},
             "mlflow_requirements": {"type": "path"},
+            "mlflow_version": {"type": "str", "default": NEWEST},
             "paths": {"type": "dict", "default": {}},
         },
     )

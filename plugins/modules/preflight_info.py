@@ -67,6 +67,10 @@ options:
       cache_dir:
         description: The cache, as for M(perfscale.mlflow.local_tools).
         type: path
+      mlflow_version:
+        description: Version of MLflow, as for M(perfscale.mlflow.local_tools).
+        type: str
+        default: '3.17'
       paths:
         description: Programs that the user chose, by name.
         type: dict
@@ -135,6 +139,7 @@ from pathlib import Path
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local import cache, preflight
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.server import NEWEST
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client import connection_spec
 
 
@@ -160,6 +165,7 @@ def argument_spec():
             "options": {
                 "names": {"type": "list", "elements": "str", "choices": ["mlflow", "prometheus", "process_exporter", "postgres"], "default": []},
                 "cache_dir": {"type": "path"},
+                "mlflow_version": {"type": "str", "default": NEWEST},
                 "paths": {"type": "dict", "default": {}},
             },
         },

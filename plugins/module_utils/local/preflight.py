@@ -79,12 +79,17 @@ def settings_problems(settings: dict[str, Any]) -> list[str]:
 def program_problems(settings: dict[str, Any]) -> tuple[list[str], dict[str, Any]]:
     """Find the programs that the run needs; return (problems, {k6: {path, version}}).
 
-    `settings` has cache (a path), k6 and the other named programs in `paths`, and names of wanted programs in `names`.
+    `settings` has cache (a path), k6 and the other named programs in `paths`, names of wanted programs in `names`, and mlflow_version.
     """
     problems: list[str] = []
     facts: dict[str, Any] = {}
     try:
         facts["k6"] = tools.find_k6(settings["paths"].get("k6", ""))
+    except ToolError as error:
+        problems.append(str(error))
+    try:
+        if "mlflow" in settings["names"]:
+            tools.mlflow_requirement(settings["mlflow_version"])
     except ToolError as error:
         problems.append(str(error))
     if not cache.can_unpack_debian():

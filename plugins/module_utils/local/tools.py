@@ -17,6 +17,7 @@ from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local import cache as tool_cache
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.commands import ToolError, at_least, run, version_of
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.server import NEWEST, OLDEST, is_supported
 
 K6_MINIMUM = "1.1.0"
 # PyPI packages that carry the binaries of PostgreSQL.
@@ -31,10 +32,14 @@ MONITORS = {
 
 @dataclass
 class Settings:
-    """Where tools are cached, what MLflow's environment holds, and the paths that the user named."""
+    """Where tools are cached, what MLflow's environment holds, and the paths that the user named.
+
+    `mlflow_requirements` is the text of a requirements file, `mlflow_version` a release (3.14.0) or the newest one of a line (3.14).
+    """
 
     cache: Path
     mlflow_requirements: str = ""
+    mlflow_version: str = NEWEST
     paths: dict[str, str] = field(default_factory=dict)
     built: list[str] = field(default_factory=list)
 
@@ -57,9 +62,20 @@ def find_k6(path: str = "") -> dict[str, str]:
     raise ToolError(f"k6: found neither on PATH nor beside {sys.executable}. {remedy}.")
 
 
+def mlflow_requirement(version: str) -> str:
+    """Return the requirement of a release (3.14.0) or of the newest one of a line (3.14), as pip reads it. Raises ToolError."""
+    if not re.fullmatch(r"\d+\.\d+(\.\d+)?", version) or not is_supported(version):
+        raise ToolError(
+            f"MLflow version {version}: not supported. Set local_stack_mlflow_version to a release from {OLDEST} to {NEWEST}, "
+            f"such as {OLDEST}, or to a line, such as {NEWEST}."
+        )
+    return f"mlflow=={version}" if version.count(".") > 1 else f"mlflow=={version}.*"
+
+
 def ensure_mlflow(settings: Settings) -> dict[str, str]:
     """Return {path, version, python, sqlite} of MLflow in an environment of its own. Raises ToolError."""
-    directory, is_new = tool_cache.ensure_environment(settings.cache, "mlflow", settings.mlflow_requirements)
+    requirements = f"{settings.mlflow_requirements}\n{mlflow_requirement(settings.mlflow_version)}"
+    directory, is_new = tool_cache.ensure_environment(settings.cache, "mlflow", requirements)
     if is_new:
         settings.built.append(str(directory))
     python = directory / "bin/python"

@@ -12,6 +12,7 @@ import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local import cache, tools
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.commands import ToolError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.server import NEWEST, OLDEST
 
 OLD, NEW = "echo k6 v0.57.0", "echo 'k6 v1.8.1 (go1.26)'"
 
@@ -96,6 +97,36 @@ def test_mlflow_says_its_versions(program: Callable[..., Path], tmp_path: Path, 
         found = tools.ENSURE["mlflow"](wanted)
         assert found == {"path": str(environment / "bin/mlflow"), "version": "3.17.2", "python": "3.11.7", "sqlite": "3.40.1"}
         assert wanted.built == ([str(environment)] if is_new else [])
+
+
+@pytest.mark.parametrize(("version", "requirement"), [("3.14.0", "mlflow==3.14.0"), ("3.14", "mlflow==3.14.*"), (NEWEST, "mlflow==3.17.*")])
+def test_the_chosen_mlflow_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, requirement: str) -> None:
+    asked: list[str] = []
+
+    def ensure(_cache: Path, _name: str, requirements: str) -> tuple[Path, bool]:
+        asked.append(requirements)
+        raise ToolError("enough")
+
+    monkeypatch.setattr(cache, "ensure_environment", ensure)
+    with pytest.raises(ToolError, match="enough"):
+        tools.ensure_mlflow(tools.Settings(cache=tmp_path, mlflow_requirements="psycopg2-binary\n", mlflow_version=version))
+    assert asked[0].split() == ["psycopg2-binary", requirement]
+
+
+@pytest.mark.parametrize("version", ["3.9", "3.18.0", "newest", "3.17; rm", ""])
+def test_an_mlflow_that_is_not_supported_is_a_sentence(tmp_path: Path, version: str) -> None:
+    with pytest.raises(ToolError, match=f"MLflow version {version}: not supported. Set local_stack_mlflow_version to a release from {OLDEST} to {NEWEST}"):
+        tools.ensure_mlflow(tools.Settings(cache=tmp_path, mlflow_version=version))
+
+
+def test_the_supported_versions_agree() -> None:
+    """The files that the role installs, and its default, are those of module_utils."""
+    root = Path(__file__).parents[5]
+    (line,) = [line for line in (root / "requirements-mlflow.txt").read_text().splitlines() if line.startswith("mlflow")]
+    major, minor = NEWEST.split(".")
+    assert line == f"mlflow>={OLDEST.removesuffix('.0')},<{major}.{int(minor) + 1}"
+    assert f'local_stack_mlflow_version: "{NEWEST}"' in (root / "roles/local_stack/defaults/main.yml").read_text()
+    assert f"| MLflow | {OLDEST} to {NEWEST}" in (root / "README.md").read_text()
 
 
 def postgres_programs(program: Callable[..., Path], folder: Path, version: str = "15.18") -> Path:
