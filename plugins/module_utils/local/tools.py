@@ -10,7 +10,7 @@ import platform
 import re
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,11 @@ from typing import Any
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local import cache as tool_cache
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.commands import ToolError, at_least, run, version_of
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.server import NEWEST, OLDEST, is_supported
+
+try:
+    import psutil
+except ImportError:
+    psutil = None  # type: ignore[assignment]
 
 K6_MINIMUM = "1.1.0"
 # PyPI packages that carry the binaries of PostgreSQL.
@@ -100,26 +105,35 @@ def find_monitor(cache: Path, paths: dict[str, str], name: str) -> str | None:
     return paths.get(name) or next((path for path in map(shutil.which, names) if path), None) or (str(cached / "usr/bin" / package) if cached else None)
 
 
-def monitor_remedy(name: str) -> str:
-    """Return what to do on a system that cannot fetch Prometheus or process-exporter."""
-    program = MONITORS[name][0][0]
-    return (
-        f"{program}: not on PATH, and this system lacks apt-get and dpkg-deb to download it. "
-        f"Install {program} and put it on PATH, or choose metrics_profile=none."
-    )
-
-
 def ensure_monitor(settings: Settings, name: str) -> dict[str, str]:
     """Return {path, version} of Prometheus or process-exporter, from PATH or from an unpacked Debian package. Raises ToolError."""
     names, package = MONITORS[name]
     found = find_monitor(settings.cache, settings.paths, name)
     if not found:
         if not tool_cache.can_unpack_debian():
-            raise ToolError(monitor_remedy(name))
+            raise ToolError(
+                f"{names[0]}: not on PATH, and this system lacks apt-get and dpkg-deb to download it. "
+                f"Install {names[0]} and put it on PATH, or choose metrics_profile=none."
+            )
         directory, _is_new = tool_cache.ensure_debian_package(settings.cache, package)
         settings.built.append(str(directory))
         found = str(directory / "usr/bin" / package)
     return {"path": found, "version": version_of(found, names[0], names[0])}
+
+
+def ensure_monitors(settings: Settings, names: Sequence[str]) -> tuple[dict[str, dict[str, str]], str]:
+    """Return ({name: {path, version}}, "") of Prometheus and process-exporter, or ({"sampler": …}, why) where one of them cannot be had.
+
+    The sampler is a program of this collection (local/sampler.py); `path` is its interpreter, `library` the directory of psutil, `version` that of psutil.
+    Raises ToolError for a program that the user named and that does not work.
+    """
+    try:
+        return {name: ensure_monitor(settings, name) for name in names}, ""
+    except ToolError as error:
+        if any(settings.paths.get(name) for name in names) or psutil is None:
+            raise
+        library = str(Path(psutil.__file__).parents[1])
+        return {"sampler": {"path": sys.executable, "version": psutil.__version__, "library": library}}, str(error)
 
 
 def ensure_postgres(settings: Settings) -> dict[str, str]:
@@ -147,7 +161,5 @@ def _system_postgres() -> str | None:
 ENSURE: dict[str, Callable[[Settings], dict[str, Any]]] = {
     "mlflow": ensure_mlflow,
     "k6": lambda settings: find_k6(settings.paths.get("k6", "")),
-    "prometheus": lambda settings: ensure_monitor(settings, "prometheus"),
-    "process_exporter": lambda settings: ensure_monitor(settings, "process_exporter"),
     "postgres": ensure_postgres,
 }

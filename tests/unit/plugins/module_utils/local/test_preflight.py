@@ -81,10 +81,10 @@ def test_programs_that_are_missing(only_these: Callable[..., Path], tmp_path: Pa
         raise KeyError("postgres or nobody")
 
     monkeypatch.setattr(commands, "unprivileged", none)
-    settings = {"cache": tmp_path, "paths": {"k6": str(only_these("k6", "echo k6 v0.40.0"))}, "names": ["mlflow", "prometheus", "process_exporter", "postgres"]}
+    settings = {"cache": tmp_path, "paths": {"k6": str(only_these("k6", "echo k6 v0.40.0"))}, "names": ["mlflow", "postgres"]}
     settings["mlflow_version"] = "2.0"
     problems, facts = preflight.program_problems(settings)
-    assert [problem.split(":")[0] for problem in problems] == ["k6", "MLflow version 2.0", "prometheus", "process-exporter", "PostgreSQL"]
+    assert [problem.split(":")[0] for problem in problems] == ["k6", "MLflow version 2.0", "PostgreSQL"]
     assert facts == {}
 
 

@@ -60,13 +60,13 @@ def test_k6_that_is_missing_is_a_sentence(only_these: Callable[..., Path], besid
 def test_monitors_come_from_path(only_these: Callable[..., Path], tmp_path: Path, name: str, program_name: str) -> None:
     path = only_these(program_name, f"echo '{program_name}, version 2.42.0'")
     wanted = settings(tmp_path)
-    assert tools.ENSURE[name](wanted) == {"path": str(path), "version": "2.42.0"}
+    assert tools.ensure_monitor(wanted, name) == {"path": str(path), "version": "2.42.0"}
     assert wanted.built == []
 
 
 def test_monitors_that_the_user_named(only_these: Callable[..., Path], tmp_path: Path) -> None:
     path = only_these("mine", "echo prometheus 3.0.1")
-    assert tools.ENSURE["prometheus"](settings(tmp_path, prometheus=str(path)))["version"] == "3.0.1"
+    assert tools.ensure_monitor(settings(tmp_path, prometheus=str(path)), "prometheus")["version"] == "3.0.1"
 
 
 def test_monitors_are_fetched_where_they_are_missing(only_these: Callable[..., Path], tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_monitors_are_fetched_where_they_are_missing(only_these: Callable[..., P
         '/bin/mkdir -p "$3/usr/bin"; printf "#!/bin/sh\\necho prometheus 2.42.0\\n" > "$3/usr/bin/prometheus"; /bin/chmod +x "$3/usr/bin/prometheus"',
     )
     wanted = settings(tmp_path)
-    found = tools.ENSURE["prometheus"](wanted)
+    found = tools.ensure_monitor(wanted, "prometheus")
     assert found == {"path": str(tmp_path / "cache/deb-prometheus/usr/bin/prometheus"), "version": "2.42.0"}
     assert wanted.built == [str(tmp_path / "cache/deb-prometheus")]
     assert tools.find_monitor(wanted.cache, {}, "prometheus") == found["path"]
@@ -86,7 +86,35 @@ def test_monitors_without_apt_are_a_sentence(only_these: Callable[..., Path], tm
     assert not cache.can_unpack_debian()
     assert only_these("other", "exit 0").exists()
     with pytest.raises(ToolError, match=r"process-exporter: not on PATH, and this system lacks apt-get .*metrics_profile=none"):
-        tools.ENSURE["process_exporter"](settings(tmp_path))
+        tools.ensure_monitor(settings(tmp_path), "process_exporter")
+
+
+def test_the_sampler_takes_the_place_of_monitors_that_cannot_be_had(only_these: Callable[..., Path], tmp_path: Path) -> None:
+    only_these("prometheus", "echo 'prometheus, version 2.42.0'")
+    found, why = tools.ensure_monitors(settings(tmp_path), ["prometheus", "process_exporter"])
+    assert list(found) == ["sampler"]
+    assert (Path(found["sampler"]["library"]) / "psutil" / "__init__.py").is_file()
+    assert why.startswith("process-exporter: not on PATH, and this system lacks apt-get")
+
+
+def test_the_sampler_takes_their_place_when_they_cannot_be_fetched(only_these: Callable[..., Path], tmp_path: Path) -> None:
+    only_these("dpkg-deb", "exit 0")
+    only_these("apt-get", "echo 'E: Could not resolve host'; exit 100")
+    found, why = tools.ensure_monitors(settings(tmp_path), ["prometheus", "process_exporter"])
+    assert list(found) == ["sampler"]
+    assert "Could not resolve host" in why
+
+
+def test_both_monitors_are_taken_where_they_are(only_these: Callable[..., Path], tmp_path: Path) -> None:
+    only_these("prometheus", "echo 'prometheus, version 2.42.0'")
+    only_these("process-exporter", "echo 'process-exporter version 0.8.0'")
+    found, why = tools.ensure_monitors(settings(tmp_path), ["prometheus", "process_exporter"])
+    assert ({name: tool["version"] for name, tool in found.items()}, why) == ({"prometheus": "2.42.0", "process_exporter": "0.8.0"}, "")
+
+
+def test_a_monitor_that_the_user_named_has_to_work(tmp_path: Path) -> None:
+    with pytest.raises(ToolError, match="/nowhere/prometheus"):
+        tools.ensure_monitors(settings(tmp_path, prometheus="/nowhere/prometheus"), ["prometheus", "process_exporter"])
 
 
 def test_mlflow_says_its_versions(program: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
