@@ -34,12 +34,19 @@ def test_every_operation_succeeds(server, tmp_path):
     assert mlflow_problems(mlflow.url) == []
     assert read_server(mlflow.url)["version"].startswith(version)
 
+    client = MlflowClient(mlflow.url)
+    empty = check_shape({"experiments_per_tenant": 0})
+    before = inspect(client, "tenant-", [1], empty, "full")
+    assert (before["verified"], set(before["counts"].values())) == (True, {0})
+
     k6 = executable("k6", "PERFSCALE_K6")
     tenants = {"prefix": "tenant-", "numbers": [1]}
     filled = run_k6(k6, PREFILL, tmp_path / "prefill", config=prefill_config(mlflow.url, tenants=tenants, data_set={"digest": shape_digest(SHAPE), **SHAPE}))
     assert filled.code == 0, filled.log
-    found = inspect(MlflowClient(mlflow.url), "tenant-", [1], SHAPE, "full")
+    found = inspect(client, "tenant-", [1], SHAPE, "full")
     assert found["verified"], found["message"]
+    filled_up = {short["what"]: short["found"] for short in inspect(client, "tenant-", [1], empty, "full")["shortfalls"]}
+    assert {name: filled_up[name] for name in ("experiments", "runs", "prompts")} == {"experiments": 1, "runs": 2, "prompts": 1}
 
     # One VU of each kind needs 5 s for its journey at most; think times make up the rest.
     load = load_config(
