@@ -49,7 +49,7 @@ def test_dictionaries(given: Any, expected: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("convert", "given", "sentence"),
     [
-        pytest.param(lambda value: as_list(value, "report_sources"), {"a": 1}, "Input report_sources: not a list. Give it as -e report_sources=a,b or", id="dict"),
+        pytest.param(lambda value: as_list(value, "report_sources"), {"a": 1}, "Input report_sources: not a list. Give it as -e report_sources=a", id="dict"),
         pytest.param(lambda value: as_list(value, "x"), 3, "Input x: not a list.", id="number"),
         pytest.param(lambda value: as_list(value, "x"), "[a", "Input x: neither YAML nor JSON (", id="broken"),
         pytest.param(lambda value: as_list(value, "x", "dict"), "a,b", "Input x: not a list of dictionaries. Give it as -e '{\"x\": [{…}]}', or", id="texts"),
