@@ -42,8 +42,8 @@ options:
     default: {}
 attributes:
   check_mode:
-    description: Is not supported, since a later step could not run without the programs.
-    support: none
+    description: Fetches nothing; C(tools) is empty and C(forecast) says where each program is or would come from.
+    support: full
 """
 
 EXAMPLES = r"""
@@ -64,6 +64,11 @@ tools:
     - C(sampler) instead of C(prometheus) and C(process_exporter) where these cannot be had; it has the directory of its C(library) too.
   returned: success
   type: dict
+forecast:
+  description: A sentence for each program.
+  returned: in check mode
+  type: list
+  elements: str
 built:
   description: The cache entries that were built now.
   returned: success
@@ -85,7 +90,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local import cache
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.commands import ToolError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.local.tools import ENSURE, MONITORS, Settings, ensure_monitors, machine
+from ansible_collections.perfscale.mlflow.plugins.module_utils.local.tools import ENSURE, MONITORS, Settings, ensure_monitors, forecast, machine
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.server import NEWEST
 
 
@@ -115,11 +120,15 @@ def main():
             "mlflow_version": {"type": "str", "default": NEWEST},
             "paths": {"type": "dict", "default": {}},
         },
+        supports_check_mode=True,
     )
     try:
         if "mlflow" in module.params["names"] and not module.params["mlflow_requirements"]:
             raise ToolError("MLflow: no requirements file. Set mlflow_requirements.")
         settings = settings_of(module.params)
+        if module.check_mode:
+            expected = forecast(settings, module.params["names"])
+            module.exit_json(changed=False, tools={}, built=[], cache_dir=str(settings.cache), machine=machine(), forecast=expected)
         tools = {name: ENSURE[name](settings) for name in module.params["names"] if name in ENSURE}
         monitors, why = ensure_monitors(settings, [name for name in module.params["names"] if name in MONITORS])
     except ToolError as error:

@@ -77,10 +77,14 @@ def mlflow_requirement(version: str) -> str:
     return f"mlflow=={version}" if version.count(".") > 1 else f"mlflow=={version}.*"
 
 
+def mlflow_environment(settings: Settings) -> str:
+    """Return the requirements of MLflow's environment. Raises ToolError for a version that is not supported."""
+    return f"{settings.mlflow_requirements}\n{mlflow_requirement(settings.mlflow_version)}"
+
+
 def ensure_mlflow(settings: Settings) -> dict[str, str]:
     """Return {path, version, python, sqlite} of MLflow in an environment of its own. Raises ToolError."""
-    requirements = f"{settings.mlflow_requirements}\n{mlflow_requirement(settings.mlflow_version)}"
-    directory, is_new = tool_cache.ensure_environment(settings.cache, "mlflow", requirements)
+    directory, is_new = tool_cache.ensure_environment(settings.cache, "mlflow", mlflow_environment(settings))
     if is_new:
         settings.built.append(str(directory))
     python = directory / "bin/python"
@@ -134,6 +138,24 @@ def ensure_monitors(settings: Settings, names: Sequence[str]) -> tuple[dict[str,
             raise
         library = str(Path(psutil.__file__).parents[1])
         return {"sampler": {"path": sys.executable, "version": psutil.__version__, "library": library}}, str(error)
+
+
+def forecast(settings: Settings, names: Sequence[str]) -> list[str]:
+    """Return a sentence for each program: where it is, or where it would come from. Fetches nothing. Raises ToolError for k6 and for an MLflow version."""
+    sentences = []
+    if "k6" in names:
+        found = find_k6(settings.paths.get("k6", ""))
+        sentences.append(f"k6 {found['version']}: {found['path']}.")
+    if "mlflow" in names:
+        name = tool_cache.environment_name("mlflow", mlflow_environment(settings))
+        done = "in the cache" if tool_cache.complete(settings.cache, name) else "would be installed"
+        sentences.append(f"MLflow {settings.mlflow_version}: {done} ({settings.cache / name}).")
+    if "postgres" in names:
+        sentences.append(f"PostgreSQL: {settings.paths.get('postgres') or _system_postgres() or f'from the PyPI package {POSTGRES_WHEEL}'}.")
+    monitors = {name: find_monitor(settings.cache, settings.paths, name) for name in names if name in MONITORS}
+    if not all(monitors.values()) and not tool_cache.can_unpack_debian():
+        return [*sentences, "Resources: measured by the sampler of this collection, since Prometheus and process-exporter are not both on PATH."]
+    return [*sentences, *(f"{MONITORS[name][0][0]}: {path or 'would be downloaded as a Debian package'}." for name, path in monitors.items())]
 
 
 def ensure_postgres(settings: Settings) -> dict[str, str]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -155,6 +156,29 @@ def test_the_supported_versions_agree() -> None:
     assert line == f"mlflow>={OLDEST.removesuffix('.0')},<{major}.{int(minor) + 1}"
     assert f'local_stack_mlflow_version: "{NEWEST}"' in (root / "roles/local_stack/defaults/main.yml").read_text()
     assert f"| MLflow | {OLDEST} to {NEWEST}" in (root / "README.md").read_text()
+
+
+def test_the_forecast_says_where_programs_come_from(only_these: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tools, "POSTGRES_ROOTS", ())
+    k6 = only_these("k6", NEW)
+    only_these("prometheus", "exit 0")
+    names = ["k6", "mlflow", "postgres", "prometheus", "process_exporter"]
+    wanted = settings(tmp_path)
+    sentences = tools.forecast(wanted, names)
+    assert sentences[0] == f"k6 1.8.1: {k6}."
+    assert re.match(rf"MLflow {NEWEST}: would be installed \({tmp_path}/cache/mlflow-\w+\)\.", sentences[1])
+    assert sentences[2] == f"PostgreSQL: from the PyPI package {tools.POSTGRES_WHEEL}."
+    assert sentences[3].startswith("Resources: measured by the sampler")
+    only_these("apt-get", "exit 1")
+    only_these("dpkg-deb", "exit 1")
+    assert tools.forecast(wanted, names)[-1] == "process-exporter: would be downloaded as a Debian package."
+    assert not wanted.cache.exists()
+
+
+def test_the_forecast_finds_what_was_installed(tmp_path: Path) -> None:
+    wanted = settings(tmp_path)
+    entry, _is_new = cache.entry(wanted.cache, cache.environment_name("mlflow", tools.mlflow_environment(wanted)), lambda _directory: None)
+    assert tools.forecast(wanted, ["mlflow"]) == [f"MLflow {NEWEST}: in the cache ({entry})."]
 
 
 def postgres_programs(program: Callable[..., Path], folder: Path, version: str = "15.18") -> Path:
