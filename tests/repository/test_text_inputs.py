@@ -14,7 +14,7 @@ from checkout import ROOT, files, load_yaml
 # What one role hands to another one, never a user.
 INTERNAL = {
     "data_set_target", "workspaces_target", "monitoring_target", "test_cell_spec", "test_cell_target", "k6_runner_config", "k6_runner_generator",
-    "k6_runner_pod_mlflow", "preflight_matrix_problems",
+    "k6_runner_pod_mlflow", "preflight_matrix_problems", "postgresql_used_by",
 }  # fmt: skip
 EXPRESSION = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 
