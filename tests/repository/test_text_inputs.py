@@ -21,7 +21,7 @@ EXPRESSION = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 
 def inputs() -> dict[str, tuple[str, str]]:
     """Return {name: (type, type of the elements)} of the inputs of all roles that are lists or dictionaries."""
-    found = {"publish_sinks": ("list", "dict")}
+    found = {"publish_sinks": ("list", "dict"), "publish_allowed_findings": ("list", "dict")}
     for path in files("roles/*/meta/argument_specs.yml"):
         for entry in load_yaml(path)["argument_specs"].values():
             for name, option in (entry.get("options") or {}).items():
