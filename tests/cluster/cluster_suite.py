@@ -88,7 +88,7 @@ def settings_for(directory: Path, images: Mapping[str, str], prometheus: Mapping
         "monitoring_ca_file": prometheus["ca_file"],
         "monitoring_cluster_scrape_interval_s": 5,
         "test_matrix_warmup": "3s",
-        "test_matrix_duration": "40s",
+        "test_matrix_duration": "30s",
         "test_matrix_concurrency": 5,
     }
 

@@ -42,12 +42,12 @@ def reasons(record):
 def test_a_killed_controller_loses_no_cell_and_a_second_run_is_rejected(stack):
     playing = stack.start("full_suite", {**ONE, "run_id": "killed"})
     state = stack.wait_for_load("killed", CELL)
+    os.killpg(playing.pid, signal.SIGKILL)
+    playing.wait(timeout=60)
     for playbook in ("preflight", "deploy"):
         rejected = stack.play(playbook, {"run_id": "other"})
         assert rejected.returncode != 0
         assert "held by run killed until" in " ".join(rejected.stdout.split())
-    os.killpg(playing.pid, signal.SIGKILL)
-    playing.wait(timeout=60)
     assert stack.play("run_matrix", {**ONE, "run_id": "killed"}).returncode == 0
     cell = stack.cell(CELL, "killed")
     assert cell["verdict"]["status"] == "valid"
