@@ -21,6 +21,10 @@ options:
       - File holding the bearer token alone, readable on the host where the module runs.
       - Leave out for a server that needs none.
     type: path
+  basic_auth_file:
+    description:
+      - File holding C(user:password) on its first line, instead of O(token_file), for servers with basic authentication such as MLflow's own.
+    type: path
   ca_file:
     description:
       - CA bundle in PEM format to use instead of the system's.
@@ -32,7 +36,7 @@ options:
     default: true
   request_timeout:
     description:
-      - Seconds to wait for a connection and for each response. Failed requests are retried with growing pauses, for two minutes at most.
+      - Seconds for connecting, and for each response from its first byte to its last. Failed requests are retried with growing pauses, for two minutes at most.
     type: float
     default: 30.0
   parallelism:

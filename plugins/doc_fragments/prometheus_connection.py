@@ -18,6 +18,9 @@ options:
   token_file:
     description: File with a bearer token. The token appears in no argument and no result.
     type: path
+  basic_auth_file:
+    description: File with C(user:password) on its first line, for basic authentication instead of O(token_file).
+    type: path
   ca_file:
     description: CA bundle in PEM format.
     type: path
@@ -39,6 +42,9 @@ options:
         required: true
       token_file:
         description: File with the bearer token.
+        type: path
+      basic_auth_file:
+        description: File with C(user:password) on its first line, for basic authentication instead of O(prometheus.token_file).
         type: path
       ca_file:
         description: CA bundle.

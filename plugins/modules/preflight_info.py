@@ -85,6 +85,12 @@ options:
       token_file:
         description: File with the bearer token, instead of O(mlflow.token).
         type: path
+      basic_auth:
+        description: C(user:password) for basic authentication, instead of a token.
+        type: str
+      basic_auth_file:
+        description: File with C(user:password), instead of O(mlflow.basic_auth).
+        type: path
       ca_file:
         description: CA bundle.
         type: path
@@ -163,7 +169,15 @@ def argument_spec():
                 "paths": {"type": "dict", "default": {}},
             },
         },
-        "mlflow": {"type": "dict", "options": {**connection_spec(), "token": {"type": "str", "no_log": True}, "anonymous": {"type": "bool", "default": False}}},
+        "mlflow": {
+            "type": "dict",
+            "options": {
+                **connection_spec(),
+                "token": {"type": "str", "no_log": True},
+                "basic_auth": {"type": "str", "no_log": True},
+                "anonymous": {"type": "bool", "default": False},
+            },
+        },
         "prometheus": {"type": "dict", "options": connection_spec()},
     }
 
