@@ -155,9 +155,12 @@ objects:
       elements: dict
 """
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible.module_utils.urls import open_url
+from urllib.parse import urljoin
 
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http_client import HttpClient, HttpError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.untrusted_text import decode
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import manifests
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import LIBRARIES, MISSING, cluster_from
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
@@ -165,6 +168,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.object
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.options import connection_spec
 
 FETCH_TIMEOUT_S = 30
+REDIRECTS_MAX = 5
 
 
 def argument_spec():
@@ -197,11 +201,24 @@ def argument_spec():
 
 
 def fetch(url):
-    """Return the text behind a URL. Raises ClusterError."""
+    """Return the text behind a URL; redirects are followed, since nothing secret is sent. Raises ClusterError."""
+    client, address = HttpClient(timeout_s=FETCH_TIMEOUT_S), url
     try:
-        return open_url(url, timeout=FETCH_TIMEOUT_S).read().decode("utf-8")
-    except (OSError, ValueError) as error:
-        raise ClusterError(f"Manifest {url}: download failed ({error}). Correct the URL, or download the file and give its path.") from error
+        for _redirect in range(REDIRECTS_MAX):
+            response = client.request("GET", address)
+            if not response.is_redirect:
+                break
+            address = urljoin(address, response.headers.get("location", ""))
+        if response.is_success:
+            return decode(response.data)
+        problem = f"HTTP {response.status}: {response.text() or 'no text'}"
+    except HttpError as error:
+        problem = error.reason
+    except UnicodeDecodeError:
+        problem = "not a text"
+    finally:
+        client.close()
+    raise ClusterError(f"Manifest {url}: download failed ({problem}). Correct the URL, or download the file and give its path.")
 
 
 def requested(options):
