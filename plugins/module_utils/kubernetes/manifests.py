@@ -11,7 +11,7 @@ import re
 import traceback
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.untrusted_text import one_line, read_text
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
@@ -137,8 +137,7 @@ def _integer(text: str) -> int:
 def _loader() -> type:
     """Return the loader for `yaml.load_all`."""
 
-    class Loader(yaml.SafeLoader):
-        yaml_implicit_resolvers: ClassVar[dict[Any, Any]] = {}
+    loader_class: Any = type("Loader", (yaml.SafeLoader,), {"yaml_implicit_resolvers": {}})
 
     def scalar(loader: Any, node: Any) -> str:
         return str(loader.construct_scalar(node))
@@ -155,12 +154,12 @@ def _loader() -> type:
     }
     for name, (pattern, first, construct) in resolved.items():
         tag = f"tag:yaml.org,2002:{name}"
-        Loader.add_implicit_resolver(tag, re.compile(rf"(?:{pattern.pattern})\Z"), first)
-        Loader.add_constructor(tag, construct)
-    Loader.add_implicit_resolver("tag:yaml.org,2002:merge", re.compile(r"<<\Z"), ["<"])
+        loader_class.add_implicit_resolver(tag, re.compile(rf"(?:{pattern.pattern})\Z"), first)
+        loader_class.add_constructor(tag, construct)
+    loader_class.add_implicit_resolver("tag:yaml.org,2002:merge", re.compile(r"<<\Z"), ["<"])
     # Written out, a time is a text.
-    Loader.add_constructor("tag:yaml.org,2002:timestamp", scalar)
-    return Loader
+    loader_class.add_constructor("tag:yaml.org,2002:timestamp", scalar)
+    return loader_class  # type: ignore[no-any-return]
 
 
 def check(manifests: Iterable[Any], origin: str) -> list[dict[str, Any]]:
