@@ -18,12 +18,9 @@ options:
     required: true
   token_file:
     description:
-      - File holding the bearer token alone, readable on the host where the module runs.
+      - File that holds nothing but the bearer token, or C(user:password) for basic authentication (MLflow's own), readable on the host where
+        the module runs.
       - Leave out for a server that needs none.
-    type: path
-  basic_auth_file:
-    description:
-      - File holding C(user:password) on its first line, instead of O(token_file), for servers with basic authentication such as MLflow's own.
     type: path
   ca_file:
     description:

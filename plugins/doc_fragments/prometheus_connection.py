@@ -16,10 +16,7 @@ options:
     type: str
     required: true
   token_file:
-    description: File with a bearer token. The token appears in no argument and no result.
-    type: path
-  basic_auth_file:
-    description: File with C(user:password) on its first line, for basic authentication instead of O(token_file).
+    description: File with a bearer token, or with C(user:password) for basic authentication. Its content appears in no argument and no result.
     type: path
   ca_file:
     description: CA bundle in PEM format.
@@ -41,10 +38,7 @@ options:
         type: str
         required: true
       token_file:
-        description: File with the bearer token.
-        type: path
-      basic_auth_file:
-        description: File with C(user:password) on its first line, for basic authentication instead of O(prometheus.token_file).
+        description: File with the bearer token, or with C(user:password).
         type: path
       ca_file:
         description: CA bundle.

@@ -80,16 +80,10 @@ options:
         type: str
         required: true
       token:
-        description: Bearer token.
+        description: Bearer token, or C(user:password).
         type: str
       token_file:
-        description: File with the bearer token, instead of O(mlflow.token).
-        type: path
-      basic_auth:
-        description: C(user:password) for basic authentication, instead of a token.
-        type: str
-      basic_auth_file:
-        description: File with C(user:password), instead of O(mlflow.basic_auth).
+        description: File with the bearer token or C(user:password), instead of O(mlflow.token).
         type: path
       ca_file:
         description: CA bundle.
@@ -169,15 +163,7 @@ def argument_spec():
                 "paths": {"type": "dict", "default": {}},
             },
         },
-        "mlflow": {
-            "type": "dict",
-            "options": {
-                **connection_spec(),
-                "token": {"type": "str", "no_log": True},
-                "basic_auth": {"type": "str", "no_log": True},
-                "anonymous": {"type": "bool", "default": False},
-            },
-        },
+        "mlflow": {"type": "dict", "options": {**connection_spec(), "token": {"type": "str", "no_log": True}, "anonymous": {"type": "bool", "default": False}}},
         "prometheus": {"type": "dict", "options": connection_spec()},
     }
 

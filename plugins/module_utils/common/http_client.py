@@ -63,6 +63,9 @@ TIME_LIMIT_S = 120.0
 CONNECT_TIMEOUT_S = 10.0
 
 _BLOCK = 1 << 20
+_TOKEN = re.compile(r"[!-9;-~]+")
+# A user name with a space or a bracket is rather a document of another kind.
+_USER = re.compile(r"[^\s\"'{}\[\]<>:=]+")
 _TAG = re.compile(r"<[^>]*>")
 # What a page contains and nobody reads.
 _UNSEEN = re.compile(r"(?is)<(script|style)\b.*?(?:</\1\s*>|$)")
@@ -94,7 +97,7 @@ class HttpError(Exception):
 
 
 class HttpOptionError(ValueError):
-    """A token file, password file or CA file that cannot be used; the text is one sentence."""
+    """A token file or CA file that cannot be used; the text is one sentence."""
 
 
 class RetryPolicy(Retry):
@@ -409,38 +412,31 @@ def check_ca_file(ca_file: str | None) -> str | None:
     return ca_file
 
 
-def read_token(token_file: str | None) -> str | None:
-    """Return the bearer token in a file, or None without a file. Raises HttpOptionError, which never shows the content."""
+def authorization(token_file: str | None) -> dict[str, str]:
+    """Return the header with which a client logs in by the content of a file, as a dictionary that is empty without a file.
+
+    The file holds a bearer token or `user:password`: no token has a colon (RFC 6750, 2.1), no user name either (RFC 7617, 2).
+    Raises HttpOptionError, which never shows the content.
+    """
+    login = read_login(token_file)
+    if not login:
+        return {}
+    return {"Authorization": f"Basic {base64.b64encode(login.encode()).decode()}" if ":" in login else f"Bearer {login}"}
+
+
+def read_login(token_file: str | None) -> str | None:
+    """Return the bearer token or `user:password` in a file, or None without a file. Raises HttpOptionError, which never shows the content."""
     if not token_file:
         return None
-    token = _read(token_file, "Token file").strip()
-    if not token or len(token.split()) != 1 or not token.isascii():
-        raise HttpOptionError(f"Token file {token_file}: no single bearer token in it. Write the token alone into it, with mode 0600.")
-    return token
-
-
-def authorization(token_file: str | None, basic_auth_file: str | None) -> dict[str, str]:
-    """Return the header with which a client logs in, as a dictionary that is empty without either file.
-
-    `basic_auth_file` holds `user:password` on its first line (RFC 7617). Raises HttpOptionError, which never shows the content.
-    """
-    if token_file and basic_auth_file:
-        raise HttpOptionError(f"Token file {token_file} and password file {basic_auth_file}: two ways to log in. Give one of them.")
-    if basic_auth_file:
-        login = "Basic " + base64.b64encode(read_basic_auth(basic_auth_file).encode()).decode()
-    else:
-        token = read_token(token_file)
-        login = f"Bearer {token}" if token else ""
-    return {"Authorization": login} if login else {}
-
-
-def read_basic_auth(basic_auth_file: str) -> str:
-    """Return `user:password` of a file. Raises HttpOptionError, which never shows the content."""
-    text = _read(basic_auth_file, "Password file").rstrip("\r\n")
-    user, colon, password = text.partition(":")
-    if not (user.strip() and colon and password) or any(ord(character) < 32 or ord(character) == 127 for character in text):
-        raise HttpOptionError(f"Password file {basic_auth_file}: no user:password in it. Write both on one line, with a colon between them and mode 0600.")
-    return text
+    text = _read(token_file, "Token file")
+    login = text.strip("\r\n") if ":" in text else text.strip()
+    user, colon, password = login.partition(":")
+    is_password = bool(colon and _USER.fullmatch(user) and password and password.isprintable())
+    if not (is_password or _TOKEN.fullmatch(login)):
+        raise HttpOptionError(
+            f"Token file {token_file}: no single bearer token in it, and no user:password. Write one of them alone into it, with mode 0600."
+        )
+    return login
 
 
 def _read(path: str, what: str) -> str:

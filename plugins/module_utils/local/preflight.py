@@ -110,21 +110,21 @@ def stack_problems(state_dir: str) -> list[str]:
 def server_problems(server: dict[str, Any]) -> tuple[list[str], dict[str, Any]]:
     """Query an existing MLflow; return (problems, {version, …}).
 
-    `server` has url, token or token_file, basic_auth or basic_auth_file, ca_file and validate_certs; anonymous sends only requests that need no login.
+    `server` has url, token, token_file, ca_file and validate_certs; anonymous sends only requests that need no token.
     """
-    with _secret_file(server, "token") as token_file, _secret_file(server, "basic_auth") as basic_auth_file:
+    with _token_file(server) as token_file:
         arguments = (server["url"], token_file, server.get("ca_file"), server.get("validate_certs", True))
-        problems = mlflow_problems(*arguments, anonymous=server.get("anonymous", False), basic_auth_file=basic_auth_file)
+        problems = mlflow_problems(*arguments, anonymous=server.get("anonymous", False))
         if problems:
             return problems, {}
         try:
-            return [], read_server(*arguments, basic_auth_file=basic_auth_file)
+            return [], read_server(*arguments)
         except MlflowError as error:
             return [str(error)], {}
 
 
 def prometheus_problems(server: dict[str, Any]) -> list[str]:
-    """Query a Prometheus for a constant. `server` has url, token_file, basic_auth_file, ca_file and validate_certs."""
+    """Query a Prometheus for a constant. `server` has url, token_file, ca_file and validate_certs."""
     try:
         client = PrometheusClient(
             server["url"],
@@ -134,7 +134,6 @@ def prometheus_problems(server: dict[str, Any]) -> list[str]:
             timeout=TIMEOUT_S,
             retries=0,
             time_limit=TIMEOUT_S,
-            basic_auth_file=server.get("basic_auth_file"),
         )
         client.instant("vector(1)", time.time(), "preflight")
     except PrometheusError as error:
@@ -143,13 +142,12 @@ def prometheus_problems(server: dict[str, Any]) -> list[str]:
 
 
 @contextmanager
-def _secret_file(server: dict[str, Any], name: str) -> Iterator[str | None]:
-    """Yield the file of a secret (token, basic_auth); one by value gets a private file for as long as it is needed."""
-    file = server.get(f"{name}_file")
-    if file or not server.get(name):
-        yield file
+def _token_file(server: dict[str, Any]) -> Iterator[str | None]:
+    """Yield the token's file; a token by value gets a private one for as long as it is needed."""
+    if server.get("token_file") or not server.get("token"):
+        yield server.get("token_file")
         return
     with tempfile.NamedTemporaryFile("w", prefix="perfscale-", encoding="utf-8") as stream:
-        stream.write(server[name])
+        stream.write(server["token"])
         stream.flush()
         yield stream.name

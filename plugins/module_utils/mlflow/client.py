@@ -43,7 +43,7 @@ def check_url(url: str) -> str:
         valid = False
     if "@" in text:
         host = parts.hostname if valid else "(hidden)"
-        raise MlflowError(f"MLflow URL of {host}: user information in it. Remove it, and put user:password into the file basic_auth_file.")
+        raise MlflowError(f"MLflow URL of {host}: user information in it. Remove it, and put user:password into the token file.")
     if not valid or parts.query or parts.fragment:
         shown = one_line(text.split("?", maxsplit=1)[0], 200)
         raise MlflowError(f"MLflow URL {shown!r}: not a base URL. Write it as http://host:port or https://host/mlflow.")
@@ -61,18 +61,18 @@ class MlflowClient:
         validate_certs: bool = True,
         timeout_s: float = 30.0,
         connections: int = 1,
-        basic_auth_file: str | None = None,
     ) -> None:
         """Prepare `connections` keep-alive connections; `timeout_s` limits connecting and each response.
 
-        Raises MlflowError for a URL, token file, password file or CA file that cannot be used. Nothing is sent yet.
+        `token_file` holds a bearer token or user:password. Raises MlflowError for a URL, token file or CA file that cannot be used. Nothing is sent yet.
         """
         self.url = check_url(url)
         try:
-            self._http = HttpClient(authorization(token_file, basic_auth_file), ca_file, validate_certs, timeout_s, connections)
+            headers = authorization(token_file)
+            self._http = HttpClient(headers, ca_file, validate_certs, timeout_s, connections)
         except HttpOptionError as error:
             raise MlflowError(str(error)) from error
-        self.login = "token" if token_file else "password" if basic_auth_file else ""
+        self.login = "" if not headers else "password" if headers["Authorization"].startswith("Basic") else "token"
 
     def close(self) -> None:
         """Close the connections."""
@@ -138,7 +138,6 @@ def connection_spec() -> dict[str, Any]:
     return {
         "url": {"type": "str", "required": True},
         "token_file": {"type": "path", "no_log": False},  # a path; the token itself is never an argument
-        "basic_auth_file": {"type": "path", "no_log": False},
         "ca_file": {"type": "path"},
         "validate_certs": {"type": "bool", "default": True},
         "request_timeout": {"type": "float", "default": 30.0},
@@ -159,5 +158,4 @@ def client_from(options: Mapping[str, Any]) -> MlflowClient:
         validate_certs=options["validate_certs"],
         timeout_s=options["request_timeout"],
         connections=options["parallelism"],
-        basic_auth_file=options["basic_auth_file"],
     )

@@ -93,11 +93,11 @@ def _access_error(url: str, what: str, response: Response, login: str, code: str
     if status == 403 and login:
         remedy = "Give this login the permission, or read what the server or the gateway before it wants"
     elif wanted.startswith("basic"):
-        remedy = "Put user:password into the file basic_auth_file"
+        remedy = "Put user:password into the token file"
     elif wanted.startswith("bearer"):
         remedy = "Put a valid bearer token into the token file"
     else:
-        remedy = "Put a valid bearer token into the token file, or user:password into the file basic_auth_file"
+        remedy = "Put a valid bearer token or user:password into the token file"
     return MlflowAccessError(f"MLflow {url}: {problem} ({details}). {remedy}.", status, code)
 
 

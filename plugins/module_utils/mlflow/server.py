@@ -66,23 +66,16 @@ def _version(client: MlflowClient) -> str | None:
 
 
 def mlflow_problems(
-    url: str,
-    token_file: str | None = None,
-    ca_file: str | None = None,
-    validate_certs: bool = True,
-    anonymous: bool = False,
-    basic_auth_file: str | None = None,
+    url: str, token_file: str | None = None, ca_file: str | None = None, validate_certs: bool = True, anonymous: bool = False
 ) -> list[str]:
     """Return one sentence with cause and remedy per problem; an empty list means the server can be used.
 
     Inputs are all checked; requests are sent only when they can be used, and change nothing. `anonymous` sends only those that need no token.
     """
-    problems = [sentence for sentence in (
-        _sentence(check_url, url), _sentence(authorization, token_file, basic_auth_file), _sentence(check_ca_file, ca_file),
-    ) if sentence]
+    problems = [sentence for sentence in (_sentence(check_url, url), _sentence(authorization, token_file), _sentence(check_ca_file, ca_file)) if sentence]
     if problems:
         return problems
-    client = MlflowClient(url, token_file, ca_file, validate_certs, timeout_s=TIMEOUT_S, basic_auth_file=basic_auth_file)
+    client = MlflowClient(url, token_file, ca_file, validate_certs, timeout_s=TIMEOUT_S)
     try:
         if not read_server_info(client)["workspaces_enabled"]:
             return [f"MLflow {client.url}: workspaces are disabled on the server. {WORKSPACES_REMEDY}."]
@@ -95,20 +88,18 @@ def mlflow_problems(
     return []
 
 
-def read_server(
-    url: str, token_file: str | None = None, ca_file: str | None = None, validate_certs: bool = True, basic_auth_file: str | None = None
-) -> dict[str, Any]:
+def read_server(url: str, token_file: str | None = None, ca_file: str | None = None, validate_certs: bool = True) -> dict[str, Any]:
     """Return {version, workspaces_enabled, store_type} of the server at `url`. Raises MlflowError."""
-    client = MlflowClient(url, token_file, ca_file, validate_certs, timeout_s=TIMEOUT_S, basic_auth_file=basic_auth_file)
+    client = MlflowClient(url, token_file, ca_file, validate_certs, timeout_s=TIMEOUT_S)
     try:
         return read_server_info(client)
     finally:
         client.close()
 
 
-def _sentence(check: Callable[..., Any], *values: Any) -> str | None:
+def _sentence(check: Callable[[Any], Any], value: Any) -> str | None:
     try:
-        check(*values)
+        check(value)
     except (MlflowError, HttpOptionError) as error:
         return str(error)
     return None

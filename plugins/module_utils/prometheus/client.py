@@ -44,9 +44,11 @@ class PrometheusClient:
         timeout: float = 30.0,
         retries: int = 4,
         time_limit: float = 120.0,
-        basic_auth_file: str | None = None,
     ) -> None:
-        """Take times in seconds. Raises PrometheusError for a URL, token file, password file or CA file that cannot be used. Nothing is sent yet."""
+        """Take times in seconds; `token_file` holds a bearer token or user:password.
+
+        Raises PrometheusError for a URL, token file or CA file that cannot be used. Nothing is sent yet.
+        """
         self.url = check_url(url)
         self.tenancy_namespace = tenancy_namespace
         self.timeout = timeout
@@ -57,11 +59,11 @@ class PrometheusClient:
         self.clock_offset_s: float | None = None
         self._deadline: float | None = None
         try:
-            headers = {"Accept": "application/json", **authorization(token_file, basic_auth_file)}
-            self._http = HttpClient(headers, ca_file, validate_certs, timeout)
+            login = authorization(token_file)
+            self._http = HttpClient({"Accept": "application/json", **login}, ca_file, validate_certs, timeout)
         except HttpOptionError as error:
             raise PrometheusError(str(error)) from error
-        self._login = "token" if token_file else "password" if basic_auth_file else ""
+        self._login = "" if not login else "password" if login["Authorization"].startswith("Basic") else "token"
 
     def instant(self, query: str, at: float, metric: str) -> dict[str, Any]:
         """Return the `data` part of an instant query evaluated at epoch seconds `at`."""
@@ -137,9 +139,7 @@ class PrometheusClient:
             return self._unreachable(f"status {status} ({words})", metric)
         if status == 401:
             problem = f"{self._login} rejected" if self._login else "login required"
-            return PrometheusError(
-                f"{where}: {problem} (401: {words}). Put a valid bearer token into the token file, or user:password into the file basic_auth_file."
-            )
+            return PrometheusError(f"{where}: {problem} (401: {words}). Put a valid bearer token or user:password into the token file.")
         if status == 403:
             problem = "request rejected" if self._login else "login required"
             return PrometheusError(
@@ -180,10 +180,7 @@ def check_url(url: str) -> str:
         valid = False
     if "@" in url:
         host = parts.hostname if valid else "(hidden)"
-        raise PrometheusError(
-            f"Prometheus {host}: credentials in its URL. Remove them, and put a bearer token into the token file, "
-            "or user:password into the file basic_auth_file."
-        )
+        raise PrometheusError(f"Prometheus {host}: credentials in its URL. Remove them, and put a bearer token or user:password into the token file.")
     if not valid:
         shown = one_line(url.split("?", maxsplit=1)[0], 200)
         raise PrometheusError(f"Prometheus {shown!r}: not a URL. Give something like http://127.0.0.1:9090 or https://host/prefix.")
@@ -202,7 +199,6 @@ def connection_spec() -> dict[str, Any]:
     return {
         "url": {"type": "str", "required": True},
         "token_file": {"type": "path", "no_log": False},  # a path; the token itself is never an argument
-        "basic_auth_file": {"type": "path", "no_log": False},
         "ca_file": {"type": "path"},
         "validate_certs": {"type": "bool", "default": True},
     }
@@ -219,5 +215,4 @@ def client_from(options: Mapping[str, Any]) -> PrometheusClient:
         timeout=options["timeout"],
         retries=options["retries"],
         time_limit=options["time_limit"],
-        basic_auth_file=options["basic_auth_file"],
     )

@@ -95,21 +95,20 @@ def test_a_stack_in_use_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 class FakeChecks:
-    """A fake of the checks of MLflow; notes the token and the password that it was given."""
+    """A fake of the checks of MLflow; notes the token that it was given."""
 
     def __init__(self, problems: list[str] | None = None, error: str = "") -> None:
         self.problems = problems or []
         self.error = error
         self.token = ""
-        self.token_file = self.basic_auth = self.basic_auth_file = ""
+        self.token_file = ""
 
-    def check(self, _url: str, token_file: str | None, *_more: Any, anonymous: bool, basic_auth_file: str | None) -> list[str]:
-        self.token_file, self.anonymous, self.basic_auth_file = token_file or "", anonymous, basic_auth_file or ""
-        self.basic_auth = Path(basic_auth_file).read_text() if basic_auth_file else ""
+    def check(self, _url: str, token_file: str | None, *_more: Any, anonymous: bool) -> list[str]:
+        self.token_file, self.anonymous = token_file or "", anonymous
         self.token = Path(token_file).read_text() if token_file else ""
         return self.problems
 
-    def read(self, *_args: Any, **_options: Any) -> dict[str, Any]:
+    def read(self, *_args: Any) -> dict[str, Any]:
         if self.error:
             raise MlflowError(self.error)
         return {"version": "3.17.2"}
@@ -129,15 +128,6 @@ def test_a_token_by_value_is_in_a_private_file_for_a_moment(monkeypatch: pytest.
     assert preflight.server_problems({"url": "http://m", "token": "secret"}) == expected
     assert server.token == "secret"
     assert not os.path.exists(server.token_file)
-
-
-def test_user_and_password_by_value_are_in_a_private_file_for_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
-    server = FakeChecks()
-    monkeypatch.setattr(preflight, "mlflow_problems", server.check)
-    monkeypatch.setattr(preflight, "read_server", server.read)
-    assert preflight.server_problems({"url": "http://m", "basic_auth": "user:secret"}) == ([], {"version": "3.17.2"})
-    assert (server.token_file, server.basic_auth) == ("", "user:secret")
-    assert not os.path.exists(server.basic_auth_file)
 
 
 def test_a_token_file_is_used_as_it_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

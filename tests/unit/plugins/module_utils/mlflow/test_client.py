@@ -22,10 +22,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors imp
 )
 
 SEARCH = "/api/2.0/mlflow/experiments/search"
-OPTIONS = {
-    "url": "http://127.0.0.1:1/", "token_file": None, "basic_auth_file": None, "ca_file": None, "validate_certs": True, "request_timeout": 1.0,
-    "parallelism": 2,
-}  # fmt: skip
+OPTIONS = {"url": "http://127.0.0.1:1/", "token_file": None, "ca_file": None, "validate_certs": True, "request_timeout": 1.0, "parallelism": 2}
 
 
 @pytest.mark.parametrize(
@@ -119,7 +116,7 @@ def test_other_responses_are_named(server, client, status, body, error, part):
         ),
         pytest.param(
             401, {"www-authenticate": 'Basic realm="mlflow"'}, b"You are not authenticated. Please see https://x.", "",
-            ["login required, none given (HTTP 401 for GET /x: You are not authenticated. Please see https://x). Put user:password into the file basic"],
+            ["login required, none given (HTTP 401 for GET /x: You are not authenticated. Please see https://x). Put user:password into the token file"],
             id="basic",
         ),
         pytest.param(401, {"www-authenticate": "Bearer"}, b"", "password", ["password rejected (HTTP 401 for GET /x: no text). Put a valid"], id="bearer"),
@@ -142,7 +139,7 @@ def test_user_and_password_are_sent(server, tmp_path):
     server.scripted[("GET", "/x")] = [(200, {})]
     file = tmp_path / "login"
     file.write_text("admin:secretpw\n")
-    MlflowClient(server.url, basic_auth_file=str(file)).document("GET", "/x")
+    MlflowClient(server.url, token_file=str(file)).document("GET", "/x")
     assert server.authorizations[-1] == "Basic YWRtaW46c2VjcmV0cHc="
 
 

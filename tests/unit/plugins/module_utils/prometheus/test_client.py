@@ -266,5 +266,5 @@ def test_user_and_password_are_sent(server, tmp_path):
     file = tmp_path / "login"
     file.write_text("admin:secretpw\n")
     server.responses = [OK]
-    PrometheusClient(server.url, basic_auth_file=str(file)).instant("up", 5, "targets")
+    PrometheusClient(server.url, token_file=str(file)).instant("up", 5, "targets")
     assert server.queries[0]["headers"]["Authorization"] == "Basic YWRtaW46c2VjcmV0cHc="
