@@ -93,7 +93,7 @@ def _access_error(url: str, what: str, response: Response, login: str, code: str
     if status == 403 and login:
         remedy = "Give this login the permission, or read what the server or the gateway before it wants"
     elif wanted.startswith("basic"):
-        remedy = "Put user:password into the token file"
+        remedy = "Put user:password into the token file, or set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
     elif wanted.startswith("bearer"):
         remedy = "Put a valid bearer token into the token file"
     else:
