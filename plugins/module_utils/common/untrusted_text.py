@@ -10,8 +10,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-# All of C0 and C1 but tab and line feed, line separators, and the marks that turn the direction of what follows (CVE-2021-42574).
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+# All of C0 and C1 but tab and line feed, line separators, the marks that turn the direction of what follows (CVE-2021-42574), and halves of characters,
+# which no file takes.
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 # What GitHub's Markdown and CommonMark take for markup inside a line; underscores inside of a word are none.
 _MARKDOWN = re.compile(r"[\\`*\[\]<>|~$&]|(?<!\w)_|_(?!\w)")
 # What begins a block at the beginning of a line.
@@ -37,6 +38,15 @@ def printable(text: str) -> str:
 def _visible(found: re.Match[str]) -> str:
     code = ord(found[0])
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def printable_parts(value: Any) -> Any:
+    """Return a document of JSON with `printable` texts, keys included."""
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, dict):
+        return {printable(key) if isinstance(key, str) else key: printable_parts(part) for key, part in value.items()}
+    return [printable_parts(part) for part in value] if isinstance(value, list) else value
 
 
 def one_line(text: str, limit: int | None = None) -> str:

@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import read_json
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.untrusted_text import printable, printable_parts
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.inputs import (
     MISSING,
     VERDICT_FILE,
@@ -31,7 +33,7 @@ _PARTS = ("operations", "total", "categories", "resources", "generator", "window
 
 
 def read_sources(sources: Sequence[str | Path]) -> ReportInputs:
-    """Read run directories, legacy result folders, and directories that contain such.
+    """Read run directories, legacy result folders, and directories that contain such; control characters in their texts are made visible.
 
     What is damaged or of another origin is named in the warnings and the rest is read. Raises ReportError when nothing can be used.
     """
@@ -48,7 +50,11 @@ def read_sources(sources: Sequence[str | Path]) -> ReportInputs:
             f"Report of {', '.join(str(source) for source in sources)}: nothing usable. "
             f"Use a run directory, a directory of runs, or a folder with summary_tenants-<T>_concurrency_<C>.json files. {why}".strip()
         )
-    return inputs
+    return ReportInputs(
+        [replace(run, document=printable_parts(run.document), run_id=printable(run.run_id), path=printable(run.path)) for run in inputs.runs],
+        [replace(cell, record=printable_parts(cell.record), run_id=printable(cell.run_id), path=printable(cell.path)) for cell in inputs.cells],
+        [printable(warning) for warning in inputs.warnings],
+    )
 
 
 def _folders(source: Path, inputs: ReportInputs) -> list[Path]:
