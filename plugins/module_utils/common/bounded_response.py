@@ -25,6 +25,8 @@ except ImportError:  # the modules report it with missing_required_lib
 MEBIBYTE = 1 << 20
 # The largest useful response is a range query of thousands of points for hundreds of series.
 RESPONSE_BYTES = 64 * MEBIBYTE
+# A file may be larger than any response that is read into memory.
+FILE_BYTES = 16 << 30
 # A file that travels slower than this on the whole does not arrive (bytes per second).
 TRANSFER_RATE = 64 << 10
 

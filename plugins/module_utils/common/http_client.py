@@ -26,6 +26,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.bounded_response import (
+    FILE_BYTES,
     MEBIBYTE,
     TRANSFER_RATE,
     Limits,
@@ -69,8 +70,6 @@ _USER = re.compile(r"[^\s\"'{}\[\]<>:=]+")
 _TAG = re.compile(r"<[^>]*>")
 # What a page contains and nobody reads.
 _UNSEEN = re.compile(r"(?is)<(script|style)\b.*?(?:</\1\s*>|$)")
-# A file may be larger than any response that is read into memory (bytes).
-_FILE_BYTES = 16 << 30
 # urllib3 and botocore word it like this, about the chain and about the name.
 _CERTIFICATE = re.compile(r"certificate verify failed: (.+?)\.?(?: \(_ssl|['\")]*$)|(hostname .+ doesn't match [^\"]+)", re.IGNORECASE)
 
@@ -295,7 +294,7 @@ class HttpClient:
         names = {name.lower(): value for name, value in response.headers.items()}
         return Response(response.status, names, _decoded(response.data, names.get("content-encoding", ""), limits.size))
 
-    def download(self, url: str, save: Callable[[Iterator[bytes]], None], retry: RetryPolicy | None = None, size: int = _FILE_BYTES) -> int:
+    def download(self, url: str, save: Callable[[Iterator[bytes]], None], retry: RetryPolicy | None = None, size: int = FILE_BYTES) -> int:
         """Hand the body of a GET, of at most about `size` bytes, to `save` in blocks, provided that the status is 200, and return the status.
 
         Raises HttpError, and what `save` raises.
@@ -421,7 +420,12 @@ def authorization(token_file: str | None) -> dict[str, str]:
     login = read_login(token_file)
     if not login:
         return {}
-    return {"Authorization": f"Basic {base64.b64encode(login.encode()).decode()}" if ":" in login else f"Bearer {login}"}
+    return basic_auth(login) if ":" in login else {"Authorization": f"Bearer {login}"}
+
+
+def basic_auth(login: str) -> dict[str, str]:
+    """Return the header for `user:password`."""
+    return {"Authorization": f"Basic {base64.b64encode(login.encode()).decode()}"}
 
 
 def read_login(token_file: str | None) -> str | None:
