@@ -18,9 +18,9 @@ options:
     required: true
   token_file:
     description:
-      - File that holds nothing but the bearer token, or C(user:password) for basic authentication (MLflow's own), readable on the host where
+      - File that holds only the bearer token, or C(user:password) for basic authentication (MLflow's own), readable on the host where
         the module runs.
-      - Leave out for a server that needs none.
+      - Omit it for a server that needs none.
     type: path
   ca_file:
     description:
@@ -38,7 +38,7 @@ options:
     default: 30.0
   parallelism:
     description:
-      - How many requests may be under way at once.
+      - Maximum number of concurrent requests.
     type: int
     default: 8
 requirements:

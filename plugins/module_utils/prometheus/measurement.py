@@ -38,7 +38,7 @@ class Row:
 class Measurement:
     """An entry with its rendered query and its series. `since`: earlier points lie outside of the window; `end`: its end.
 
-    `failed` says that the request itself failed, which is already an error of its own.
+    `failed`: whether the request itself failed, which is already an error of its own.
     """
 
     entry: Entry
@@ -71,7 +71,7 @@ class Measurement:
         return any("value" in self.statistics(row.points) if self.entry.instant else row.points for row in self.rows)
 
     def describe(self) -> dict[str, Any]:
-        """Return the plain form that the module hands back, without the points."""
+        """Return the plain form that the module returns, without the points."""
         return {
             "metricName": self.entry.metric,
             "query": self.query,

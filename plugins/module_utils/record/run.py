@@ -19,7 +19,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.plan impor
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record import lock
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.verdict import evaluate_objectives
 
-# The packages that shape a figure or a file; the rest of the environment follows from requirements.txt.
+# The packages that affect a figure or a file; the rest of the environment follows from requirements.txt.
 PACKAGES = ("ansible-core", "jinja2", "jsonschema", "k6", "kubernetes", "matplotlib", "numpy", "pandas", "psutil", "urllib3")
 
 
@@ -136,7 +136,7 @@ class Run:
             return False
 
     def _point_latest(self) -> None:
-        """Point results/latest to this run; a directory of that name stays as it is."""
+        """Point results/latest to this run; a directory of that name is not changed."""
         link = self.directory.parent / "latest"
         temporary = link.with_name(f".latest.{os.getpid()}")
         if link.is_symlink() or not link.exists():
@@ -179,17 +179,17 @@ def outcome_of(document: dict[str, Any]) -> dict[str, Any]:
 def summarize(directory: Path | str, schema_dir: Path | str) -> dict[str, Any]:
     """Return {run_id, verdict, cells_valid, cells_planned, goodput_per_s_max, p95_ms_at_max, error_ratio_max} of a run.
 
-    The best cell is the valid one with the highest goodput (successful requests per second), and p95_ms_at_max is its 95th percentile over all
-    outcomes; error_ratio_max is the highest share of failed requests of any valid cell. None without a valid cell. Raises ValueError without
-    a record of the run.
+    The best cell is the valid one with the highest goodput (successful requests per second) that nothing disturbed, and p95_ms_at_max is its 95th
+    percentile over all outcomes; error_ratio_max is the highest share of failed requests of any valid cell. None without a valid cell. Raises
+    ValueError without a record of the run.
     """
     run = Run(directory, schema_dir)
     document = run.load()
     outcome = outcome_of(document)
-    totals = [
-        read_json(run.cell_directory(cell["id"]) / "cell.json")["total"] for cell in document["cells"] if cell["verdict"]["status"] == "valid"
-    ]
-    best = max(totals, key=lambda total: total["goodput_per_s"] or 0.0, default=None)
+    cells = [read_json(run.cell_directory(cell["id"]) / "cell.json") for cell in document["cells"] if cell["verdict"]["status"] == "valid"]
+    totals = [cell["total"] for cell in cells]
+    undisturbed = [cell["total"] for cell in cells if not cell.get("notes", {}).get("disturbances")]
+    best = max(undisturbed, key=lambda total: total["goodput_per_s"] or 0.0, default=None)
     return {
         "run_id": document["run_id"],
         "verdict": _verdict_of(document, outcome),

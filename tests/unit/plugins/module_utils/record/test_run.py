@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import read_json, write_json
 from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.plan import expand
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.cell import write_failed
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.lock import LOCK_NAME, RunLockedError
@@ -37,7 +38,7 @@ def test_begin_creates_the_run_and_points_latest_to_it(run, plan):
     assert run.load()["status"] == "incomplete"
 
 
-def test_begin_keeps_a_directory_called_latest(run, plan):
+def test_begin_does_not_change_a_directory_named_latest(run, plan):
     existing = run.directory.parent / "latest"
     existing.mkdir(parents=True)
     run.begin(plan, {}, {})
@@ -45,7 +46,7 @@ def test_begin_keeps_a_directory_called_latest(run, plan):
     assert not existing.is_symlink()
 
 
-def test_resume_keeps_valid_cells_and_repeats_the_others(run, plan, measure):
+def test_resume_skips_valid_cells_and_repeats_the_others(run, plan, measure):
     run.begin(plan, {}, {})
     measure(0)
     write_failed(run, plan["cells"][1], {}, "MLflow did not answer.", {"n": 1}, {})
@@ -111,7 +112,7 @@ def test_finish_is_ok_only_if_every_cell_is_valid_and_every_objective_holds(run,
     assert run.load()["status"] == "complete"
 
 
-def test_the_digest_knows_every_script_and_its_name(tmp_path):
+def test_the_digest_covers_every_script_and_its_name(tmp_path):
     (tmp_path / "lib").mkdir()
     (tmp_path / "lib" / "a.js").write_text("1", encoding="utf-8")
     before = script_digest(tmp_path)
@@ -137,7 +138,7 @@ def numbers(n=100, failed=0, goodput=10.0, p95=100.0):
     return {"n": n, "failed": failed, "goodput_per_s": goodput, "latency_ms": {"p95": p95}}
 
 
-def test_the_best_valid_cell_gives_the_numbers(recorded):
+def test_the_numbers_are_those_of_the_best_valid_cell(recorded):
     cells = [("valid", numbers(goodput=10.0, p95=90.0)), ("valid", numbers(goodput=30.0, p95=150.0, failed=1)), ("invalid", numbers(goodput=99.0, failed=50))]
     cells += [("valid", numbers(goodput=20.0, failed=4)), ("failed", None)]
     assert summarize(recorded(*cells), SCHEMAS) == {
@@ -149,6 +150,14 @@ def test_the_best_valid_cell_gives_the_numbers(recorded):
         "p95_ms_at_max": 150.0,
         "error_ratio_max": 0.04,
     }
+
+
+def test_a_disturbed_cell_is_not_the_best(recorded):
+    directory = recorded(("valid", numbers(goodput=10.0, p95=90.0)), ("valid", numbers(goodput=30.0, failed=1)))
+    cell = directory / "cells" / "c1" / "cell.json"
+    write_json(cell, {**read_json(cell), "notes": {"disturbances": ["Node n1 not ready until then"]}})
+    found = summarize(directory, SCHEMAS)
+    assert (found["goodput_per_s_max"], found["p95_ms_at_max"], found["error_ratio_max"]) == (10.0, 90.0, 0.01)
 
 
 @pytest.mark.parametrize(
