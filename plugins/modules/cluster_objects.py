@@ -174,11 +174,12 @@ objects:
       elements: dict
 """
 
-from urllib.parse import urljoin
+from urllib.parse import unquote, urljoin, urlsplit
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http_client import HttpClient, HttpError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http_client import HttpClient, HttpError, basic_auth
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.redaction import redact_url
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.untrusted_text import decode
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import manifests
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import LIBRARIES, MISSING, cluster_from
@@ -223,14 +224,16 @@ def argument_spec():
 
 
 def fetch(url):
-    """Return the text behind a URL; redirects are followed, since nothing secret is sent. Raises ClusterError."""
-    client, address = HttpClient(timeout_s=FETCH_TIMEOUT_S), url
+    """Return the text behind a URL. Redirects are followed without the login that the URL may hold. Raises ClusterError."""
+    parts = urlsplit(url)
+    client, address = HttpClient(timeout_s=FETCH_TIMEOUT_S), parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    login = basic_auth(f"{unquote(parts.username)}:{unquote(parts.password or '')}") if parts.username else {}
     try:
         for _redirect in range(REDIRECTS_MAX):
-            response = client.request("GET", address)
+            response = client.request("GET", address, headers=login)
             if not response.is_redirect:
                 break
-            address = urljoin(address, response.headers.get("location", ""))
+            address, login = urljoin(address, response.headers.get("location", "")), {}
         if response.is_success:
             return decode(response.data)
         problem = f"HTTP {response.status}: {response.text() or 'no text'}"
@@ -240,7 +243,7 @@ def fetch(url):
         problem = "not a text"
     finally:
         client.close()
-    raise ClusterError(f"Manifest {url}: download failed ({problem}). Correct the URL, or download the file and give its path.")
+    raise ClusterError(f"Manifest {redact_url(url)}: download failed ({problem}). Correct the URL, or download the file and give its path.")
 
 
 def requested(options):

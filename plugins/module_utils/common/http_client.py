@@ -36,6 +36,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.common.bounded_re
     limited,
 )
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.proxies import Proxy, ProxyError, environment_proxy
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.redaction import redact_text
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.untrusted_text import one_line, read_text
 
 try:
@@ -383,7 +384,7 @@ def http_error(error: Exception) -> HttpError:
             return HttpError(ErrorKind.TOO_LARGE, str(inner))
         if isinstance(inner, TimeoutError):
             return HttpError(ErrorKind.TIMEOUT, "timed out")
-    text = one_line(str(cause))
+    text = redact_text(one_line(str(cause)))
     if isinstance(cause, urllib3.exceptions.SSLError):
         return HttpError(ErrorKind.TLS, text)
     if isinstance(cause, urllib3.exceptions.NameResolutionError):

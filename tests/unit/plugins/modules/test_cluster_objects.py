@@ -55,8 +55,11 @@ def test_objects_come_and_go(run_module, cluster, tmp_path):
 def test_a_url_is_fetched_where_it_leads(run_module, cluster):
     manifest = b"{apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: here}, data: {operator: =}}"
     with FakeHttpServer(lambda request: Reply(302, headers={"Location": "/b.yml"}) if request.path == "/a.yml" else Reply(200, manifest)) as server:
-        result = run_module("cluster_objects", {"sources": [f"{server.url}/a.yml"], "run_id": "run-1"})
+        address = server.url.replace("://", "://user:pass-w0rd@")
+        result = run_module("cluster_objects", {"sources": [f"{address}/a.yml"], "run_id": "run-1"})
+        logins = [request.headers.get("Authorization") for request in server.requests]
     assert result["changed"]
+    assert logins == ["Basic dXNlcjpwYXNzLXcwcmQ=", None]
 
 
 @pytest.mark.parametrize(
@@ -67,11 +70,14 @@ def test_a_url_is_fetched_where_it_leads(run_module, cluster):
         pytest.param(Reply(200, b"\xff\x00\x01"), "not a text", id="binary"),
     ],
 )
-def test_a_url_that_cannot_be_fetched_is_named(run_module, cluster, reply, problem):
+def test_a_url_that_cannot_be_fetched_is_named(run_module, cluster, monkeypatch, reply, problem):
+    monkeypatch.setattr("time.sleep", lambda _seconds: None)
     with FakeHttpServer(in_turn(reply)) as server:
         result = run_module("cluster_objects", {"sources": [f"{server.url}/a.yml"]})
     assert result["failed"]
     assert result["msg"].startswith(f"Manifest {server.url}/a.yml: download failed ({problem}).")
+    result = run_module("cluster_objects", {"sources": [f"{server.url.replace('://', '://user:pass-w0rd@')}/x.yml?token=pass-w0rd"]})
+    assert result["msg"].startswith(f"Manifest {server.url}/x.yml?token=***: download failed (connection refused).")
 
 
 def test_a_certificate_is_created_once_and_its_key_is_not_returned(run_module, cluster, tmp_path):
