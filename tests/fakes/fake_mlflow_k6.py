@@ -83,9 +83,13 @@ class Failure:
         if self.tokens is None:
             return False
         headers = {name.strip().lower(): value.strip() for name, _colon, value in (line.partition(":") for line in head.decode().split("\r\n")[1:])}
-        token = str(self.tokens.get(headers.get("x-mlflow-workspace", "")))
-        expected = f"Basic {base64.b64encode(token.encode()).decode()}" if ":" in token else f"Bearer {token}"
-        return headers.get("authorization") != expected
+        workspace = headers.get("x-mlflow-workspace")
+        allowed = self.tokens.values() if workspace is None else [self.tokens.get(workspace)]
+        return headers.get("authorization") not in map(_authorization, map(str, allowed))
+
+
+def _authorization(token: str) -> str:
+    return f"Basic {base64.b64encode(token.encode()).decode()}" if ":" in token else f"Bearer {token}"
 
 
 def body_of(method: str, path: str) -> bytes:

@@ -203,3 +203,13 @@ def test_texts_of_others_are_shown_and_never_rendered(tmp_path):
 
 def test_markdown_tables_hold_markdown():
     assert table(["a"], [["x"], ["`y`"]]) == ["| a |", "| --- |", "| x |", "| `y` |"]
+
+
+def test_the_table_of_components_names_the_sampler(tmp_path):
+    run = write_run(tmp_path / "run", tenants=(1,), concurrency=(5,))
+    record = run / "cells" / "t1-c5-r1" / "cell.json"
+    document = json.loads(record.read_text())
+    document["resources"]["mlflow"]["source"] = "sampler"
+    record.write_text(json.dumps(document))
+    _columns, rows = resource_table(build_model(read_sources([run])).resources)
+    assert {row[1]: row[2] for row in rows if row[1] in ("mlflow", "k6_benchmark")} == {"mlflow": "ok (sampler)", "k6_benchmark": "ok"}
