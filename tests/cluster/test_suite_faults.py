@@ -12,7 +12,8 @@ import time
 import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tokens import request_token
-from cluster_suite import MANAGED, ClusterSuite, nothing_left, settings_for
+from cluster_suite import MANAGED, ClusterSuite, nothing_left
+from run_settings import settings_for
 from node import faults
 
 pytestmark = pytest.mark.alone
