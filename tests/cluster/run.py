@@ -22,10 +22,10 @@ SIDE_BY_SIDE = ("-m", "not alone", "-n", "2")
 NO_TESTS = 5
 sys.path[:0] = [str(ROOT / ".collections"), str(Path(__file__).parent)]
 
+import run_settings
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.commands import ToolError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.process import ProcessError
-import run_settings
 from node import go_programs, layout, lifecycle, namespaces
 from node.images import catalogue
 from node.stages import Stages

@@ -19,8 +19,8 @@ import administrator
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.preflight import granted_permissions
 from audit_log import compare, used_permissions
 from cluster_suite import MANAGED, ClusterSuite, nothing_left
-from run_settings import settings_for
 from fake_gateway import service
+from run_settings import settings_for
 
 ORDER = {"test_matrix_tenants": "1,3", "run_id": "sqlite"}
 # What these runs have no reason to use, and who does.

@@ -13,8 +13,8 @@ import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tokens import request_token
 from cluster_suite import MANAGED, ClusterSuite, nothing_left
-from run_settings import settings_for
 from node import faults
+from run_settings import settings_for
 
 pytestmark = pytest.mark.alone
 CELL = "t1-c5-r1"
