@@ -58,6 +58,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError, read_json, write_json
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.redaction import user_information_in
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.schema import check
 
 try:
@@ -77,6 +78,12 @@ def merge(document: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
+def without_user_information(document: dict[str, Any]) -> None:
+    """Raise ValueError for a document with a URL that holds user information: the record is published."""
+    for field in user_information_in(document):
+        raise ValueError(f"Field {field} of target.json: user information in its URL. Give user and password in a file, and the URL without them.")
+
+
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
@@ -92,6 +99,7 @@ def main() -> None:
     try:
         before = read_json(path) if path.exists() else {}
         after = merge(before, module.params["part"])
+        without_user_information(after)
         check(after, "target", module.params["schema_directory"])
         changed = before != after
         if changed and not module.check_mode:
