@@ -82,7 +82,9 @@ class Failure:
         if self.tokens is None:
             return False
         headers = {name.strip().lower(): value.strip() for name, _colon, value in (line.partition(":") for line in head.decode().split("\r\n")[1:])}
-        return headers.get("authorization") != f"Bearer {self.tokens.get(headers.get('x-mlflow-workspace', ''))}"
+        workspace = headers.get("x-mlflow-workspace")
+        allowed = self.tokens.values() if workspace is None else [self.tokens.get(workspace)]
+        return headers.get("authorization") not in [f"Bearer {token}" for token in allowed]
 
 
 def body_of(method: str, path: str) -> bytes:

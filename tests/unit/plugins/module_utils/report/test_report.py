@@ -182,5 +182,15 @@ def test_the_table_of_components_shows_what_was_measured(tmp_path, metrics, furt
         assert (named["router"]["throttled %"], named["openshift_oauth"]["pods"]) == ("–", "–")
 
 
+def test_the_table_of_components_names_the_sampler(tmp_path):
+    run = write_run(tmp_path / "run", tenants=(1,), concurrency=(5,))
+    record = run / "cells" / "t1-c5-r1" / "cell.json"
+    document = json.loads(record.read_text())
+    document["resources"]["mlflow"]["source"] = "sampler"
+    record.write_text(json.dumps(document))
+    _columns, rows = resource_table(build_model(read_sources([run])).resources)
+    assert {row[1]: row[2] for row in rows if row[1] in ("mlflow", "k6_benchmark")} == {"mlflow": "ok (sampler)", "k6_benchmark": "ok"}
+
+
 def test_markdown_cells_are_escaped():
     assert table(("a",), [("x|y\nz",)]) == ["| a |", "| --- |", "| x\\|y z |"]
