@@ -89,7 +89,7 @@ def test_errors_are_sentences(run_module, options, tmp_path, name, changes, word
 def test_a_summary_needs_a_record(run_module, run):
     response = run_module("run_summary_info", {"run_directory": str(run), "schema_directory": SCHEMAS})
     assert response["failed"]
-    assert "Document run" in response["msg"]
+    assert "run.json: at the document: 'schema_version' is a required property" in response["msg"]
 
 
 def test_the_login_of_a_cluster_is_handed_on():

@@ -25,14 +25,14 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.record.run import
 )
 
 SCHEMAS = Path(__file__).resolve().parents[5] / "files" / "schemas"
-MISSED = {"name": "x", "cell": "c0", "metric": "p95_ms", "value": 1.0, "limit": "at most 0", "status": "missed", "severity": "error"}
+MISSED = {"name": "x", "cell": "t1-c0-r1", "metric": "p95_ms", "value": 1.0, "limit": "at most 0", "status": "missed", "severity": "error"}
 OBJECTIVES = [{"name": "requests succeed", "select": "total", "metric": "error_ratio", "max": 0.01, "severity": "error"}]
 
 
 def test_begin_creates_the_run_and_points_latest_to_it(run, plan):
     begun = run.begin(plan, {"preset": "smoke"}, {})
     todo = [cell["id"] for cell in plan["cells"]]
-    assert begun == {"resumed": False, "todo": todo, "done": [], "remaining_s": dict(zip(todo, (120.0, 80.0, 40.0, 0), strict=True))}
+    assert begun == {"resumed": False, "todo": todo, "done": [], "remaining_s": dict(zip(todo, (120.0, 80.0, 40.0, 0), strict=True)), "warnings": []}
     assert (run.directory.parent / "latest").resolve() == run.directory
     assert run.load()["status"] == "incomplete"
 
@@ -50,7 +50,8 @@ def test_resume_keeps_valid_cells_and_repeats_the_others(run, plan, measure):
     measure(0)
     write_failed(run, plan["cells"][1], {}, "MLflow did not answer.", {"n": 1}, {})
     done, *todo = (cell["id"] for cell in plan["cells"])
-    assert run.begin(plan, {}, {}) == {"resumed": True, "todo": todo, "done": [done], "remaining_s": dict(zip(todo, (80.0, 40.0, 0), strict=True))}
+    remaining = dict(zip(todo, (80.0, 40.0, 0), strict=True))
+    assert run.begin(plan, {}, {}) == {"resumed": True, "todo": todo, "done": [done], "remaining_s": remaining, "warnings": []}
 
 
 @pytest.mark.parametrize("damage", ["flip", "truncate", "remove", "record"])
@@ -92,7 +93,7 @@ def test_finish_names_what_is_missing_and_releases_the_lock(run, plan, measure):
     measure(0)
     write_failed(run, plan["cells"][1], {}, "MLflow did not answer.", {"n": 1}, {})
     outcome = run.finish(OBJECTIVES, "Do a thing: it broke")
-    assert outcome["counts"] == {"valid": 1, "invalid": 0, "failed": 1, "planned": 4, "missing": 2}
+    assert outcome["counts"] == {"valid": 1, "invalid": 0, "failed": 1, "planned": 4, "missing": 2, "damaged": 0}
     assert [reason.split(":")[0] for reason in outcome["reasons"]] == ["Cell t1-c10-r1", "Run run-1", "Run run-1"]
     assert not outcome["ok"]
     assert run.load()["status"] == "incomplete"
@@ -134,7 +135,8 @@ def test_the_whole_has_three_parts(tmp_path):
 
 
 def numbers(n=100, failed=0, goodput=10.0, p95=100.0):
-    return {"n": n, "failed": failed, "goodput_per_s": goodput, "latency_ms": {"p95": p95}}
+    latency = {"mean": 50.0, "p50": 50.0, "p90": 60.0, "p95": p95, "p99": None, "max": 200.0}
+    return {"n": n, "ok": n - failed, "failed": failed, "goodput_per_s": goodput, "latency_ms": latency}
 
 
 def test_the_best_valid_cell_gives_the_numbers(recorded):
@@ -148,6 +150,8 @@ def test_the_best_valid_cell_gives_the_numbers(recorded):
         "goodput_per_s_max": 30.0,
         "p95_ms_at_max": 150.0,
         "error_ratio_max": 0.04,
+        "gaps": [],
+        "warnings": [],
     }
 
 
