@@ -121,7 +121,7 @@ record:
     - With O(phase=begin) the keys resumed, todo, done, remaining_s, the seconds of load that come after each cell to run, by its id, and warnings.
     - With O(phase=measured) and O(phase=failed) the keys id, verdict, n (samples of the window) and retry, whether to measure the cell once more.
     - With O(phase=failed) also is_started, whether the load of the cell was started and may still be running.
-    - With O(phase=finish) and O(phase=outcome) the keys ok, reasons, counts (planned, valid, invalid, failed, missing, damaged) and warnings.
+    - With O(phase=finish) and O(phase=outcome) the keys ok, intact, reasons, counts (planned, valid, invalid, failed, missing, damaged) and warnings.
   returned: success
   type: dict
 """

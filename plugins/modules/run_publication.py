@@ -45,6 +45,12 @@ options:
     type: list
     elements: str
     default: []
+  reread:
+    description:
+      - Whether every file that a record names is read again and compared with its checksum before anything is sent; else only those that have changed
+        since the last publication. A damaged cell is a problem in the result and is left out, so that it replaces no intact copy.
+    type: bool
+    default: true
 """
 
 EXAMPLES = r"""
@@ -112,6 +118,7 @@ def argument_spec():
         "run_directory": {"type": "path"},
         "only": {"type": "list", "elements": "str", "default": []},
         "exclude": {"type": "list", "elements": "str", "default": []},
+        "reread": {"type": "bool", "default": True},
     }
 
 
@@ -124,7 +131,8 @@ def run(params, check_mode=False):
     try:
         if params["state"] == "published":
             scanner = Scanner(secrets_of_run(params["run_directory"]))
-            found = publication.publish(params["run_directory"], opened, scanner.file, params["schema_directory"], params["only"], params["exclude"])
+            chosen = (params["only"], params["exclude"], params["reread"])
+            found = publication.publish(params["run_directory"], opened, scanner.file, params["schema_directory"], *chosen)
             return {"changed": any(entry["sent"] for entry in found["sinks"]), "publication": found}
         problems = publication.check_access(opened) if params["state"] == "checked" else []
         return {"changed": False, "publication": {**nothing, "problems": problems}}

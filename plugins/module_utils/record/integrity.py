@@ -126,5 +126,9 @@ def examine(directory: Path, schema_dir: Path | str, digest: Digest | None = fil
             unsealed += CHECKSUM not in read_record(directory / "target.json", "target", schema_dir)
         except ValueError as error:
             damages[""] = str(error)
-    warnings = [f"Run {document['run_id']}: {unsealed} records are from a version that wrote no checksums, so a changed number in them is not noticed."]
-    return Evidence(document, records, damages, warnings if unsealed else [])
+    return Evidence(document, records, damages, [unsealed_warning(document["run_id"], unsealed)] if unsealed else [])
+
+
+def unsealed_warning(run_id: str, count: int) -> str:
+    """Return the sentence about records of schema version 1."""
+    return f"Run {run_id}: {count} records are from a version that wrote no checksums, so a changed number in them is not noticed."

@@ -170,10 +170,10 @@ def remaining_load_s(cells: list[dict[str, Any]]) -> dict[str, float]:
 
 
 def outcome_of(evidence: Evidence) -> dict[str, Any]:
-    """Return {ok, reasons, counts {planned, valid, invalid, failed, missing, damaged}, warnings} of a run.
+    """Return {ok, intact, reasons, counts {planned, valid, invalid, failed, missing, damaged}, warnings} of a run.
 
     `ok` is true only if the record and all files of every planned cell are there and unchanged, every cell is valid and every objective of
-    severity error holds.
+    severity error holds; `intact` if nothing of what was recorded is damaged.
     """
     document, damages = evidence.document, evidence.damages
     cells = [cell for cell in document["cells"] if cell["id"] not in damages]
@@ -193,7 +193,7 @@ def outcome_of(evidence: Evidence) -> dict[str, Any]:
     ]
     if document.get("abort_reason"):
         reasons.append(f"Run {document['run_id']}: ended early: {document['abort_reason']}")
-    return {"ok": not reasons, "reasons": reasons, "counts": counts, "warnings": evidence.warnings}
+    return {"ok": not reasons, "intact": not damages, "reasons": reasons, "counts": counts, "warnings": evidence.warnings}
 
 
 def gaps_of(evidence: Evidence) -> list[str]:

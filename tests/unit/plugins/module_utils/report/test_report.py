@@ -17,13 +17,14 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.report.markdown i
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import build_model
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.overview import resource_table
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.report import FORMATS, create_report
-from ansible_collections.perfscale.mlflow.plugins.module_utils.report.sources import read_sources
 from fakes.legacy_folder import write_legacy_folder
-from fakes.run_factory import write_run
+from fakes.report_sources import read_sources
+from fakes.run_factory import edit_record, write_run
 
 LEGACY_FILES = {
     "report_summary.csv", "report_p95_latencies.csv", "report_rps.csv", "report_latency_analysis_by_tenants.csv", "report_latency_analysis_summary.csv",
 }
+SCHEMAS = Path(__file__).resolve().parents[5] / "files" / "schemas"
 TEMPLATES = Path(__file__).resolve().parents[5] / "files" / "report"
 VOID = {"meta", "img", "br", "link"}
 
@@ -60,7 +61,7 @@ def fixture_report(tmp_path_factory):
     """One complete report, drawn once for all the tests that only read it."""
     root = tmp_path_factory.mktemp("report")
     run = write_run(root / "run-1", verdicts={"t1-c5-r1": "invalid", "t10-c5-r1": "failed"}, errors=0.1)
-    return root / "out", create_report([str(run)], root / "out", FORMATS, TEMPLATES)
+    return root / "out", create_report([str(run)], root / "out", FORMATS, SCHEMAS, TEMPLATES)
 
 
 def test_every_format_is_written_and_listed(report):
@@ -94,9 +95,8 @@ def test_the_page_gives_verdicts_reasons_objectives_and_conditions(report):
 
 def test_the_page_escapes_what_it_shows(tmp_path):
     run = write_run(tmp_path / "run", tenants=(1,), concurrency=(5,))
-    document = json.loads((run / "run.json").read_text()) | {"config": {"preset": "<script>alert(1)</script>"}}
-    (run / "run.json").write_text(json.dumps(document))
-    create_report([str(run)], tmp_path / "out", ["html"], TEMPLATES)
+    edit_record(run / "run.json", config={"preset": "<script>alert(1)</script>"})
+    create_report([str(run)], tmp_path / "out", ["html"], SCHEMAS, TEMPLATES)
     text = (tmp_path / "out" / "index.html").read_text()
     assert "<script" not in text
     assert "&lt;script&gt;" in text
@@ -114,27 +114,27 @@ def test_summary_and_verdict_say_the_same(report):
 
 
 def test_tables_only_neither_draw_nor_write_the_rest(tmp_path):
-    result = create_report([str(write_run(tmp_path / "run"))], tmp_path / "out", ["csv", "markdown"])
+    result = create_report([str(write_run(tmp_path / "run"))], tmp_path / "out", ["csv", "markdown"], SCHEMAS)
     assert {path.suffix for path in (tmp_path / "out").iterdir()} == {".csv", ".md", ".json"}
     assert len(result["files"]) == 10
 
 
 def test_several_runs_stand_side_by_side(tmp_path):
     sources = [str(write_run(tmp_path / name, backend=name)) for name in ("sqlite", "postgres")]
-    create_report(sources, tmp_path / "out", ["markdown"])
+    create_report(sources, tmp_path / "out", ["markdown"], SCHEMAS)
     summary = (tmp_path / "out" / "summary.md").read_text()
     assert "| run | factors | cell |" in summary
     assert "| postgres | postgres | t1-c5-r1 |" in summary
 
 
 def test_a_legacy_folder_is_reported(tmp_path):
-    result = create_report([str(write_legacy_folder(tmp_path / "old"))], tmp_path / "out", ["csv", "markdown"])
+    result = create_report([str(write_legacy_folder(tmp_path / "old"))], tmp_path / "out", ["csv", "markdown"], SCHEMAS)
     assert result["status"] == "not_judged"
     assert "results of the legacy suite" in (tmp_path / "out" / "summary.md").read_text()
 
 
 def test_check_mode_writes_nothing(tmp_path):
-    result = create_report([str(write_run(tmp_path / "run"))], tmp_path / "out", FORMATS, write=False)
+    result = create_report([str(write_run(tmp_path / "run"))], tmp_path / "out", FORMATS, SCHEMAS, write=False)
     assert result["files"] == []
     assert not (tmp_path / "out").exists()
 
@@ -142,12 +142,12 @@ def test_check_mode_writes_nothing(tmp_path):
 def test_an_unwritable_output_is_one_sentence(tmp_path):
     (tmp_path / "out").write_text("a file where the directory should be")
     with pytest.raises(FileWriteError, match=r"^File .*\.$"):
-        create_report([str(write_run(tmp_path / "run"))], tmp_path / "out", ["csv"])
+        create_report([str(write_run(tmp_path / "run"))], tmp_path / "out", ["csv"], SCHEMAS)
 
 
 def test_nothing_usable_writes_nothing(tmp_path):
     with pytest.raises(ReportError, match="nothing usable"):
-        create_report([str(tmp_path)], tmp_path / "out", FORMATS)
+        create_report([str(tmp_path)], tmp_path / "out", FORMATS, SCHEMAS)
     assert not (tmp_path / "out").exists()
 
 

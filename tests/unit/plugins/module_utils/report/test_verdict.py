@@ -3,16 +3,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.findings import NOISE, key_findings
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import build_model
-from ansible_collections.perfscale.mlflow.plugins.module_utils.report.sources import read_sources
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.verdict import overall_verdict
 from fakes.legacy_folder import write_legacy_folder
-from fakes.run_factory import write_run
+from fakes.report_sources import read_sources
+from fakes.run_factory import edit_record, write_run
 
 
 def verdict_of(*sources):
@@ -38,8 +36,7 @@ def test_status_and_summary(tmp_path, options, status, summary):
 
 def test_an_aborted_run_is_incomplete(tmp_path):
     run = write_run(tmp_path / "run")
-    document = json.loads((run / "run.json").read_text()) | {"abort_reason": "the disk is full"}
-    (run / "run.json").write_text(json.dumps(document))
+    edit_record(run / "run.json", abort_reason="the disk is full")
     verdict = verdict_of(run)
     assert verdict.status == "incomplete"
     assert verdict.reasons == ["Run run: ended early: the disk is full"]
