@@ -135,8 +135,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files impo
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow import database_rows
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors import MlflowError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.cell import assess_failure, begin_run, write_failed, write_measured
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.lock import RunLockedError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.run import PlanMismatchError, Run, controller_fingerprint, outcome_of
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.run import PlanMismatchError, Run, RunLockedError, controller_fingerprint, outcome_of
 
 try:
     import jsonschema  # noqa: F401 # pylint: disable=unused-import

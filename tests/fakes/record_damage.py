@@ -18,7 +18,6 @@ import yaml
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import CHECKSUM, read_json, write_json, write_sealed
 from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.plan import expand
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.publication import publish
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record import lock
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.cell import write_measured
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.integrity import write_record
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.run import PlanMismatchError, Run, summarize
@@ -103,7 +102,7 @@ def _resume(run: Run) -> list[str]:
     try:
         begun = run.begin(two_cells(), {}, {})
     finally:
-        lock.release(run.directory)
+        run.release_lock()
     if bool(begun["todo"]) != bool(begun["warnings"]):
         raise AssertionError(f"cells to run and no word about it, or the other way round: {begun}")
     return list(begun["warnings"])

@@ -34,11 +34,24 @@ def find(pid: int, start_time: float) -> Any | None:
     """Return the living process (psutil) of that pid and start time in epoch seconds, or None."""
     try:
         process = psutil.Process(pid)
-        if abs(process.create_time() - start_time) > START_TOLERANCE_S or process.status() == psutil.STATUS_ZOMBIE:
+        if not is_same_start(process.create_time(), start_time) or process.status() == psutil.STATUS_ZOMBIE:
             return None
     except psutil.Error:
         return None
     return process
+
+
+def is_same_start(one: float, other: float) -> bool:
+    """Return whether two start times (epoch seconds) of one pid are those of one process."""
+    return abs(one - other) <= START_TOLERANCE_S
+
+
+def start_time(pid: int) -> float:
+    """Return when a living process started, in epoch seconds. Raises ProcessLookupError."""
+    try:
+        return float(psutil.Process(pid).create_time())
+    except psutil.Error as error:
+        raise ProcessLookupError(pid) from error
 
 
 def process_of(handle: dict[str, Any] | None) -> Any | None:

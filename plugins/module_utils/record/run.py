@@ -9,19 +9,28 @@ import hashlib
 import os
 import platform
 import time
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common import lock
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError, explain
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.schema import check
 from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.plan import differences
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record import lock
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.integrity import Evidence, examine, read_cell, read_record, write_record
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.verdict import evaluate_objectives
 
 # The packages that shape a figure or a file; the rest of the environment follows from requirements.txt.
 PACKAGES = ("ansible-core", "jinja2", "jsonschema", "k6", "kubernetes", "matplotlib", "numpy", "pandas", "psutil", "urllib3")
+
+
+# Hidden, so it is never published.
+LOCK_NAME = ".lock"
+
+
+class RunLockedError(Exception):
+    """Another ansible-playbook works on the run; the text is a sentence."""
 
 
 class PlanMismatchError(Exception):
@@ -61,18 +70,38 @@ class Run:
 
         Returns {resumed, todo: ids to run, done: ids that stay, remaining_s: load after each cell to run, by its id, warnings}. A cell stays when its
         record is intact and valid and its files are unchanged, whether or not the interrupted run came to list it.
-        Raises PlanMismatchError when the same run_id was planned differently, lock.RunLockedError when another process works on it, and ValueError
+        Raises PlanMismatchError when the same run_id was planned differently, RunLockedError when another process works on it, and ValueError
         when run.json or target.json is damaged.
         """
         check(plan, "plan", self.schema_dir)
+        self._create_directory()
+        is_new = self._acquire_lock()
+        try:
+            return self._begin(plan, config, fingerprint)
+        except Exception:
+            # A rejected run is as free as before.
+            if is_new:
+                self.release_lock()
+            raise
+
+    def _acquire_lock(self) -> bool:
+        try:
+            return lock.acquire(self.directory / LOCK_NAME, self.directory.name)
+        except lock.LockedError as error:
+            raise RunLockedError(f"Run {self.directory.name}: {error} is working on it. Wait for it to end, or start a run with another run_id.") from error
+
+    def release_lock(self) -> None:
+        """Release the lock of the run, unless another ansible-playbook holds it."""
+        with suppress(lock.LockedError):
+            lock.release(self.directory / LOCK_NAME)
+
+    def _begin(self, plan: dict[str, Any], config: dict[str, Any], fingerprint: dict[str, Any]) -> dict[str, Any]:
         resumed = self.path.exists()
         document = self.load() if resumed else self._new(plan, config, fingerprint)
         self._verify_plan(document, plan)
         target = self.directory / "target.json"
         if target.exists():
             read_record(target, "target", self.schema_dir)
-        self._create_directory()
-        lock.acquire(self.directory)
         verdicts, warnings = self._finished(document) if resumed else ({}, [])
         document["cells"] = [{"id": cell["id"], "verdict": verdicts[cell["id"]]} for cell in plan["cells"] if cell["id"] in verdicts]
         document.update({"status": "incomplete", "fingerprint": fingerprint, "ended": None, "abort_reason": None, "objectives": []})
@@ -126,7 +155,7 @@ class Run:
         planned, recorded = len(document["plan"]["cells"]), len(document["cells"])
         document.update({"status": "complete" if planned == recorded else "incomplete", "ended": time.time(), "abort_reason": abort_reason})
         self.save(document)
-        lock.release(self.directory)
+        self.release_lock()
         return outcome_of(evidence)
 
     def _verify_plan(self, document: dict[str, Any], plan: dict[str, Any]) -> None:

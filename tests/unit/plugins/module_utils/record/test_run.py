@@ -5,19 +5,21 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
-import psutil
 import pytest
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common import lock
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common import process_handle as handles
 from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.plan import expand
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.cell import write_failed
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.lock import LOCK_NAME, RunLockedError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.run import (
+    LOCK_NAME,
     PlanMismatchError,
+    RunLockedError,
     controller_fingerprint,
     package_versions,
     script_digest,
@@ -77,15 +79,36 @@ def test_another_plan_under_the_same_run_id_fails_with_the_differences(run, plan
         run.begin(other, {}, {})
 
 
-def test_a_second_playbook_on_the_same_run_fails(run, plan):
-    run.begin(plan, {}, {})
+def test_a_second_playbook_on_the_same_run_fails(run, plan, monkeypatch):
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
-        holder = {"pid": other.pid, "start_time": psutil.Process(other.pid).create_time()}
-        (run.directory / LOCK_NAME).write_text(json.dumps(holder), encoding="utf-8")
-        with pytest.raises(RunLockedError, match=f"pid {other.pid} is working on it"):
+        with monkeypatch.context() as patch:
+            patch.setattr(handles, "controller", lambda: {"pid": other.pid, "start_time": handles.start_time(other.pid)})
             run.begin(plan, {}, {})
+        before = run.path.read_bytes()
+        with pytest.raises(RunLockedError, match=rf"Run run-1: ansible-playbook with pid {other.pid} on .* is working on it"):
+            run.begin(plan, {}, {})
+        assert run.path.read_bytes() == before
         other.communicate(b"\n")
+    deadline = time.monotonic() + 20
+    while is_locked(run) and time.monotonic() < deadline:
+        time.sleep(0.05)
     assert run.begin(plan, {}, {})["resumed"]
+
+
+def test_a_rejected_run_is_not_locked(run, plan):
+    run.begin(plan, {}, {})
+    run.finish([])
+    with pytest.raises(PlanMismatchError):
+        run.begin({**plan, "digest": "0" * 12}, {}, {})
+    assert not is_locked(run)
+
+
+def is_locked(run):
+    """Whether anybody holds the lock of the run."""
+    try:
+        return lock.check(run.directory / LOCK_NAME)
+    except lock.LockedError:
+        return True
 
 
 def test_finish_names_what_is_missing_and_releases_the_lock(run, plan, measure):
@@ -97,7 +120,7 @@ def test_finish_names_what_is_missing_and_releases_the_lock(run, plan, measure):
     assert [reason.split(":")[0] for reason in outcome["reasons"]] == ["Cell t1-c10-r1", "Run run-1", "Run run-1"]
     assert not outcome["ok"]
     assert run.load()["status"] == "incomplete"
-    assert not (run.directory / LOCK_NAME).exists()
+    assert not is_locked(run)
 
 
 def test_finish_is_ok_only_if_every_cell_is_valid_and_every_objective_holds(run, plan, measure, parts):
