@@ -15,6 +15,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.common import pro
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import read_json, write_json
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.schema import check
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.exit_codes import is_complete
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.result import has_samples
 
 if TYPE_CHECKING:
     from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.backend import Backend, Load
@@ -110,16 +111,16 @@ def usable_attempt(load: Load, is_running: Callable[[dict[str, Any]], bool]) -> 
     """Return the state of the attempt to go on with, or None when a new one is needed.
 
     A running attempt of the same plan is attached to; `is_running` tells from its state. A finished one is used when it is not recorded yet (the
-    controller was lost meanwhile) and its window is complete.
+    controller was lost meanwhile) and its window is complete, whether its output is still raw or was repacked before the raw one was removed.
     """
     state = read_state(load.directory)
     if not state or state["plan_digest"] != load.plan_digest or state["attempt"] in recorded_attempts(load.directory):
         return None
     if is_running(state):
         return state
-    record = read_exit(Path(state["directory"]))
-    has_samples = any((Path(state["directory"]) / name).exists() for name in ("raw.csv", "raw.csv.gz"))
-    is_usable = load.is_finished_reusable and has_samples and record is not None and is_complete(record["exit_code"])
+    attempt = Path(state["directory"])
+    record = read_exit(attempt)
+    is_usable = load.is_finished_reusable and has_samples(attempt) and record is not None and is_complete(record["exit_code"])
     return state if is_usable else None
 
 

@@ -167,6 +167,14 @@ def _previous(directory: Path) -> list[dict[str, Any]]:
         return []
 
 
+def _named_files(directory: Path) -> set[str]:
+    """Return the names of the files in the record that is there; none when it is absent or damaged."""
+    try:
+        return set(read_sealed(directory / "cell.json")["files"])
+    except (ValueError, LookupError, TypeError):
+        return set()
+
+
 def accept_attempt(directory: Path, n: int) -> dict[str, dict[str, Any]]:
     """Link the files of attempt `n` into the cell's directory and return their {sha256, bytes} by name; nothing of the attempt is removed.
 
@@ -198,6 +206,9 @@ def remove_accepted(directory: Path, record: dict[str, Any]) -> None:
         for path in _files(source):
             if record["files"].get(path.name) == file_digest(path):
                 path.unlink()
+        # What a writer that was killed left of a file, which was written again since.
+        for path in source.glob(".*"):
+            path.unlink()
         source.rmdir()
         source.parent.rmdir()
 
@@ -211,9 +222,12 @@ def _set_aside(directory: Path, n: int) -> None:
     recorded = [entry["n"] for entry in _previous(directory) if entry["n"] != n]
     owner = recorded[-1] if recorded else n - 1
     aside, source = directory / "attempts" / str(owner), directory / "attempts" / str(n)
+    named = _named_files(directory)
     try:
         for path in _files(directory) if directory.is_dir() and owner else ():
-            if _is_same(path, source / path.name):
+            # Files of two attempts may be equal, so what the record names is asked first; a link is no file of its own anyhow.
+            is_link = (source / path.name).exists() and path.samefile(source / path.name)
+            if is_link or (path.name not in named and _is_same(path, source / path.name)):
                 continue
             if not (aside / path.name).exists():
                 aside.mkdir(parents=True, exist_ok=True)
