@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import platform
 import time
 from contextlib import suppress
@@ -18,6 +17,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.common import loc
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError, explain
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.schema import check
 from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.plan import differences
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record import latest
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.integrity import Evidence, examine, read_cell, read_record, write_record
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.verdict import evaluate_objectives
 
@@ -106,14 +106,14 @@ class Run:
         document["cells"] = [{"id": cell["id"], "verdict": verdicts[cell["id"]]} for cell in plan["cells"] if cell["id"] in verdicts]
         document.update({"status": "incomplete", "fingerprint": fingerprint, "ended": None, "abort_reason": None, "objectives": []})
         self.save(document)
-        self._point_latest()
+        unnamed = latest.point(self.directory.parent, self.directory.name)
         left = [cell for cell in plan["cells"] if cell["id"] not in verdicts]
         return {
             "resumed": resumed,
             "todo": [cell["id"] for cell in left],
             "done": list(verdicts),
             "remaining_s": remaining_load_s(left),
-            "warnings": warnings,
+            "warnings": [*warnings, *([unnamed] if unnamed else [])],
         }
 
     def _finished(self, document: dict[str, Any]) -> tuple[dict[str, dict[str, Any]], list[str]]:
@@ -182,14 +182,6 @@ class Run:
             self.directory.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise FileWriteError(explain(self.directory, error)) from error
-
-    def _point_latest(self) -> None:
-        """Point results/latest to this run; a directory of that name stays as it is."""
-        link = self.directory.parent / "latest"
-        temporary = link.with_name(f".latest.{os.getpid()}")
-        if link.is_symlink() or not link.exists():
-            temporary.symlink_to(self.directory.name)
-            temporary.replace(link)
 
 
 def remaining_load_s(cells: list[dict[str, Any]]) -> dict[str, float]:

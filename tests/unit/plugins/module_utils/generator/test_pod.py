@@ -299,7 +299,7 @@ def test_a_load_that_was_fetched_and_not_recorded_is_used_without_its_pod(start,
     fetch(pod, tmp_path / CELL)
     directory = Path(started["directory"])
     if is_repacked:
-        build_result(Attempt(directory=directory, dest=directory, exit_code=0, remove_raw=True))
+        build_result(Attempt(directory=directory, dest=directory, window=(1.0, 4e9), exit_code=0, remove_raw=True))
     pod.objects[POD_PATH]["metadata"]["uid"] = "another"
     again = start(30)
     assert (again["n"], again["attached"]) == (1, True)

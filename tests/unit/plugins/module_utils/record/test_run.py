@@ -39,12 +39,11 @@ def test_begin_creates_the_run_and_points_latest_to_it(run, plan):
     assert run.load()["status"] == "incomplete"
 
 
-def test_begin_keeps_a_directory_called_latest(run, plan):
+def test_begin_keeps_a_directory_called_latest_and_says_so(run, plan):
     existing = run.directory.parent / "latest"
-    existing.mkdir(parents=True)
-    run.begin(plan, {}, {})
-    assert existing.is_dir()
-    assert not existing.is_symlink()
+    (existing / "mine").mkdir(parents=True)
+    assert [warning.split(":")[0] for warning in run.begin(plan, {}, {})["warnings"]] == [f"File {existing}"]
+    assert (existing / "mine").is_dir()
 
 
 def test_resume_keeps_valid_cells_and_repeats_the_others(run, plan, measure):
