@@ -55,13 +55,18 @@ def start_time(pid: int) -> float:
 
 
 def process_of(handle: dict[str, Any] | None) -> Any | None:
-    """Return the living process of a handle, or None."""
-    return find(handle["pid"], handle["start_time"]) if handle else None
+    """Return the living process of a handle, or None, also when the handle is damaged."""
+    return _named(handle, "")
 
 
 def watcher_of(handle: dict[str, Any] | None) -> Any | None:
     """Return the living watcher of a handle, or None."""
-    return find(handle["watcher_pid"], handle["watcher_start_time"]) if handle and "watcher_pid" in handle else None
+    return _named(handle, "watcher_")
+
+
+def _named(handle: dict[str, Any] | None, prefix: str) -> Any | None:
+    pid, start = (handle or {}).get(f"{prefix}pid"), (handle or {}).get(f"{prefix}start_time")
+    return find(pid, start) if isinstance(pid, int) and isinstance(start, (int, float)) else None
 
 
 def marks() -> set[str]:

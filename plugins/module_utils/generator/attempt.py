@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common import process_handle as handles
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import read_json, write_json
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.schema import check
+from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.backend import ERRORS
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.exit_codes import is_complete
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.result import has_samples
 
@@ -125,11 +126,27 @@ def usable_attempt(load: Load, is_running: Callable[[dict[str, Any]], bool]) -> 
 
 
 def stop_all(backend: Backend, directory: Path) -> bool:
-    """Stop the load of a directory, or of every cell when it is that of a run; return whether one ran. Raises what Backend.stop does."""
-    states = [read_state(path.parent) for path in sorted(directory.resolve().rglob("state.json"))]
-    # Each is stopped, not only those up to the first that ran.
-    stopped = [backend.stop(state) for state in states if state]
-    return any(stopped)
+    """Stop the load of a directory, or of every cell when it is that of a run; return whether one ran.
+
+    Loads are found by state.json, and those of this machine by the directories of their attempts too, since state.json may be damaged. Each is
+    tried. Raises what Backend.stop does, or ValueError with the sentences of all that failed.
+    """
+    root = directory.resolve()
+    loads: dict[str, dict[str, Any]] = {str(path): {"directory": str(path), "handle": {}} for path in sorted(root.rglob("attempts/*")) if path.is_dir()}
+    for state in (read_state(path.parent) for path in sorted(root.rglob("state.json"))):
+        if state:
+            loads[state["directory"]] = state
+    ran, problems = False, []
+    for load in loads.values():
+        try:
+            ran = backend.stop(load) or ran
+        except ERRORS as error:
+            problems.append(error)
+    if len(problems) == 1:
+        raise problems[0]
+    if problems:
+        raise ValueError(" ".join(map(str, problems)))
+    return ran
 
 
 def read_exit(attempt: Path) -> dict[str, Any] | None:

@@ -20,10 +20,10 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.record import lat
 def fixture_no_links(monkeypatch):
     """A file system like FAT."""
 
-    def refuse(*_arguments, **_options):
+    def fail(*_arguments, **_options):
         raise OSError(errno.EPERM, os.strerror(errno.EPERM))
 
-    monkeypatch.setattr(os, "symlink", refuse)
+    monkeypatch.setattr(os, "symlink", fail)
 
 
 BEFORE = [
