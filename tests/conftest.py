@@ -26,5 +26,5 @@ class Groups(LoadScopeScheduling):
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Groups:
-    """How pytest-xdist asks for it."""
+    """The hook of pytest-xdist."""
     return Groups(config, log)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Finds or fetches the programs that the tests need, tells the tests where they are, and runs pytest (or, with --benchmarks, the benchmarks).
+"""Find or download the programs that the tests need, set their paths, and run pytest (or, with --benchmarks, the benchmarks).
 
 Every argument goes to pytest. Without paths among them all tests run side by side: first those of the parts, with the coverage of
 plugins/module_utils, which must be at least 90 %; then those of the whole job, which loads and measures, two at a time.

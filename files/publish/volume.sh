@@ -1,27 +1,27 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Commands of the pod that mounts a volume, given to `sh -c` as text: it needs nothing but the usual tools (busybox has them all).
-# A response ends with $PERFSCALE_END (module_utils/kubernetes/pod_exec.py): one without it is incomplete, and every command may be repeated.
+# Commands of the pod that mounts a volume, passed to `sh -c` as text. They need only the usual tools, all of which are in busybox.
+# A response ends with $PERFSCALE_END (module_utils/kubernetes/pod_exec.py): a response without it is incomplete. Every command may be repeated.
 set -u
 command=$1 root=$2
 shift 2
 arriving=$root/.arriving
 case $command in
-  # forget: what an earlier publication left that was interrupted.
+  # forget: delete what an interrupted publication left.
   forget)
     mkdir -p "$root" && rm -rf "$arriving" && mkdir "$arriving" || exit 1 ;;
-  # unpack BYTES: an archive from standard input, whose end the connection does not transmit.
+  # unpack BYTES: unpack an archive from standard input, whose end the connection does not transmit.
   unpack)
     head -c "$1" | tar -x -f - -C "$arriving" || exit 1 ;;
-  # append PATH OFFSET BYTES: a piece of a large file.
+  # append PATH OFFSET BYTES: append a piece of a large file.
   append)
     mkdir -p "$arriving/$(dirname "$1")" && : >>"$arriving/$1" || exit 1
     set -- "$1" "$2" "$3" $(ls -ln "$arriving/$1")
     if [ "$8" != "$2" ]; then echo "length $8"; exit 1; fi
     head -c "$3" >>"$arriving/$1" || exit 1 ;;
-  # sums: checksums of what arrived.
+  # sums: print checksums of the received files.
   sums)
     cd "$arriving" && find . -type f -exec sha256sum {} + || exit 1 ;;
-  # settle: move what arrived into place, records last; a file is replaced in one step.
+  # settle: move the received files into place, records last; a file is replaced in one step.
   settle)
     # Repeated, since the first response was lost.
     [ -d "$arriving" ] || { echo "$PERFSCALE_END"; exit 0; }
@@ -36,7 +36,7 @@ case $command in
     done
     sync
     cd "$root" && rm -rf "$arriving" || exit 1 ;;
-  # read PATH BLOCK COUNT: so many mebibytes of a file, as they are.
+  # read PATH BLOCK COUNT: print COUNT mebibytes of a file, unchanged.
   read)
     [ -f "$root/$1" ] || exit 3
     exec dd if="$root/$1" bs=1048576 skip="$2" count="$3" 2>/dev/null ;;

@@ -69,8 +69,9 @@ class ActionModule(ActionBase):
     def _wait(self, backend: Backend, arguments: Mapping[str, Any]) -> tuple[dict[str, Any], Status]:
         """Return how the load ended, and the last status of the wait."""
         requests = failures = 0
+        away_s = 0.0
         started, cpu_before = time.monotonic(), controller_cpu_seconds()
-        last_line, counted, since_line = started, started, 0
+        last_line, counted, since_line, responded = started, started, 0, started
         # When the load began, on our clock; corrected as soon as the generator responds.
         began, is_late = started, False
         while True:
@@ -80,6 +81,9 @@ class ActionModule(ActionBase):
             requests, failures, since_line = requests + status.requests, failures + status.failures, since_line + status.requests
             if status.age_s is not None:
                 began = now - status.age_s
+            if status.note:
+                away_s += now - responded
+            responded = now
             is_late = status.is_running and now - began > arguments["time_limit_s"]
             left = arguments["expected_s"] - (now - began) if arguments["expected_s"] else None
             if is_due and status.is_running:
@@ -106,6 +110,7 @@ class ActionModule(ActionBase):
             "exit": None if is_late else status.exit,
             "is_late": is_late,
             "note": status.note,
+            "unreachable_s": round(away_s, 3),
             "requests": requests + last.requests,
             "failures": failures + last.failures,
             "seconds": round(seconds, 3),
@@ -124,7 +129,7 @@ def _stop(backend: Backend, arguments: Mapping[str, Any]) -> str:
 
 
 def _explain_delay(arguments: Mapping[str, Any], load: Mapping[str, Any], stop_error: str) -> str:
-    """Return the error for a load that is still running when its time is over."""
+    """Return the error for a load that is still running at its time limit."""
     name, limit = f"k6 of {arguments['label']}", f"{arguments['time_limit_s']:.0f} s"
     if load["note"]:
         return f"{name}: not reachable when its {limit} were over. {load['note']} What it measured stays in its pod: start the run again with the same run_id."

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Callback plugin: lines that a long task still runs. Modules cannot print, and a job without output looks dead."""
+"""Callback plugin: print that a long task still runs. Modules cannot print, and a job without output seems to hang."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ type: notification
 short_description: Print that a long task still runs
 version_added: 0.2.0
 description:
-  - Shows a line whenever a task has run for another while, so that the output of a job never falls silent for long.
-  - An automation controller ends jobs whose output is silent (idle timeout), and connections that carry it may be cut.
-  - Tasks that show their own progress are left alone.
+  - Prints a line each time a task has run for another O(interval) seconds, so that a job never goes long without output.
+  - An automation controller ends jobs without output (idle timeout), and proxies may close idle connections.
+  - Tasks that print their own progress are ignored.
 author:
   - perfscale.mlflow contributors (@perfscale)
 requirements:
@@ -42,7 +42,7 @@ PRINT_THEIR_OWN = ("perfscale.mlflow.k6_wait", "ansible.builtin.pause")
 
 
 class CallbackModule(CallbackBase):
-    """Watch from a thread of its own which task runs; the display's own lock keeps it apart from the forks of the playbook."""
+    """Watch from a separate thread which task runs; the display's lock synchronizes it with the forks of the playbook."""
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "notification"

@@ -21,14 +21,14 @@ requirements:
   - C(perfscale.mlflow.run_log) in C(callbacks_enabled), as in the C(ansible.cfg) of this collection's repository.
 options:
   buffer_lines:
-    description: Lines that are held until the run is known; of more the oldest are dropped.
+    description: Maximum number of lines held until the run is known; the oldest are dropped first.
     type: int
     default: 5000
     ini:
       - section: callback_run_log
         key: buffer_lines
   result_bytes:
-    description: Characters of one result that are written; the rest is cut off.
+    description: Maximum number of characters written per result; the rest is cut off.
     type: int
     default: 50000
     ini:
@@ -89,11 +89,11 @@ class CallbackModule(CallbackBase):
         self._write(f"PLAY {play.get_name().strip()}")
 
     def v2_playbook_on_task_start(self, task, is_conditional):
-        """Write the name and the place of the task."""
+        """Write the name and the location of the task."""
         self._write(f"TASK {task.get_name().strip()} ({task_location(task.get_path())})")
 
     def v2_playbook_on_handler_task_start(self, task):
-        """Write the name and the place of the handler."""
+        """Write the name and the location of the handler."""
         self._write(f"HANDLER {task.get_name().strip()} ({task_location(task.get_path())})")
 
     def v2_runner_on_ok(self, result):
@@ -113,7 +113,7 @@ class CallbackModule(CallbackBase):
         self._write_result("unreachable", result, error_lines(result.result))
 
     def v2_runner_retry(self, result):
-        """Write that the task is tried again."""
+        """Write that the task is retried."""
         self._write(f"  retry {result.result.get('attempts', '')} of {result.result.get('retries', '')} [{result.host.get_name()}]")
 
     def v2_playbook_on_include(self, included_file):
@@ -183,6 +183,6 @@ class CallbackModule(CallbackBase):
             self._give_up(error)
 
     def _give_up(self, error):
-        """Go on without a log: a full disk is the run's problem to report, and no reason to stop it here."""
+        """Continue without a log: the run itself reports a full disk, and the log must not stop it."""
         self.disabled = True
         self._display.warning(f"Log {os.path.join(self._directory, LOG)}: not written any more ({error.strerror or error}). The run goes on.")

@@ -61,7 +61,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.console.task_resu
 from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.duration import format_duration
 
 REFRESH_S = 1.0
-# What ansible-core prints before what belongs to no task: an interruption, a file that cannot be read.
+# The prefix of ansible-core's messages that belong to no task: an interruption, a file that cannot be read.
 ERROR = "[ERROR]: "
 WARNING = "[WARNING]: "
 DEPRECATION = "[DEPRECATION WARNING]: "
@@ -77,7 +77,7 @@ def _condensed(method):
             return default(*args, **kwargs)
         try:
             return method(self, *args, **kwargs)
-        except Exception as error:  # of whatever kind: printing may not break a run, nor hide what happened
+        except Exception as error:  # of any kind: printing must not stop a run or hide a result
             cause = f"{method.__name__} of {CallbackModule.CALLBACK_NAME}: {type(error).__name__}: {error}"
             self._message_once(f"Warning: {cause}. The whole event follows.", C.COLOR_WARN)
             return default(*args, **kwargs)
@@ -161,7 +161,7 @@ class CallbackModule(DefaultCallback):
 
     @_condensed
     def v2_runner_on_ok(self, result):
-        """Print what the task is there to print, and its warnings."""
+        """Print the message of a task whose purpose is to print, and its warnings."""
         self._observe(result)
         self._has_run = True
         if "results" not in result.result:
@@ -169,7 +169,7 @@ class CallbackModule(DefaultCallback):
 
     @_condensed
     def v2_runner_item_on_ok(self, result):
-        """Print what the item is there to print, and its warnings."""
+        """Print the message of such a task's item, and its warnings."""
         self._observe(result)
         self._print_message(result)
 
@@ -181,7 +181,7 @@ class CallbackModule(DefaultCallback):
         if ignore_errors:
             return
         if is_rescued(result.task):
-            # Printed at the end, should nothing have been rescued after all.
+            # Printed at the end if nothing has been rescued.
             self._unhandled = result
             return
         self._print_error(result)
@@ -210,11 +210,11 @@ class CallbackModule(DefaultCallback):
 
     @_condensed
     def v2_runner_retry(self, result):
-        """Print nothing: to wait is no failure."""
+        """Print nothing: waiting is not a failure."""
 
     @_condensed
     def v2_runner_on_async_poll(self, result):
-        """Print nothing: to wait is no event."""
+        """Print nothing: waiting is not an event."""
 
     @_condensed
     def v2_runner_on_async_ok(self, result):
@@ -226,7 +226,7 @@ class CallbackModule(DefaultCallback):
 
     @_condensed
     def v2_playbook_on_include(self, included_file):
-        """Print nothing: what is included speaks for itself."""
+        """Print nothing: the included tasks are reported themselves."""
         self._has_run = True
 
     @_condensed
@@ -244,7 +244,7 @@ class CallbackModule(DefaultCallback):
 
     @_condensed
     def v2_playbook_on_stats(self, stats):
-        """End the last stage. Its time is not printed below what it printed: a verdict or an error stays at the end."""
+        """End the last stage. Its time is not printed below its output: a verdict or an error remains at the end."""
         if self._unhandled is not None and not self._has_failed and any(stats.summarize(host)["failures"] for host in stats.processed):
             self._print_error(self._unhandled)
         self._end_stage(is_last=True)
@@ -254,7 +254,7 @@ class CallbackModule(DefaultCallback):
     # Results
 
     def _observe(self, result):
-        """Remember what a result tells about the run, and print its warnings. Deprecations concern developers: they are in the log only."""
+        """Store what a result contains about the run, and print its warnings. Deprecations concern developers and are only in the log."""
         self._run_directory = run_directory(result.task.action, result.result) or self._run_directory
         for warning in result.warnings:
             self._message_once(f"Warning: {warning_text(warning)}", C.COLOR_WARN)
@@ -271,7 +271,7 @@ class CallbackModule(DefaultCallback):
         else:
             return
         first, *more = lines(message) or [""]
-        # Of a list, the first line is what the others are about.
+        # Of a list, the first line is the heading of the others.
         indent = "  " if isinstance(message, list) else ""
         self._message_once("\n".join([first, *(indent + line for line in more)]))
 
@@ -339,7 +339,7 @@ class CallbackModule(DefaultCallback):
         self._flush()
 
     def _flush(self):
-        # What goes to a file or a pipe would wait there for the next task.
+        # Output to a file or a pipe would be buffered until the next task.
         try:
             sys.stdout.flush()
         except (OSError, ValueError):
@@ -355,10 +355,10 @@ class CallbackModule(DefaultCallback):
     def _ellipsis(self):
         return "…" if encodes(sys.stdout, "…") else "..."
 
-    # What is printed past this callback: progress from workers, warnings of ansible-core
+    # Output that bypasses this callback: progress from workers, warnings of ansible-core
 
     def _displayed(self, msg, *args, **kwargs):
-        """Take the place of Display.display: the status line gives way, progress becomes a bar, and every line is seen at once."""
+        """Replace Display.display: clear the status line, show progress as a bar, and flush every line."""
         if os.getpid() != self._process:
             return self._print(msg, *args, **kwargs)
         with self._lock:

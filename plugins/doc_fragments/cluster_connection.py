@@ -67,7 +67,7 @@ options:
         description: User and password for the server, with a colon between them. E(K8S_AUTH_PROXY_HEADERS_BASIC_AUTH) sets it too.
         type: str
       user_agent:
-        description: How the client names itself. E(K8S_AUTH_PROXY_HEADERS_USER_AGENT) sets it too.
+        description: The user agent of the client. E(K8S_AUTH_PROXY_HEADERS_USER_AGENT) sets it too.
         type: str
   persist_config:
     description: Whether tokens that were refreshed are written back to the kubeconfig. E(K8S_AUTH_PERSIST_CONFIG) sets it too.

@@ -18,8 +18,8 @@ options:
     required: true
   token_file:
     description:
-      - File holding the bearer token alone, readable on the host where the module runs.
-      - Leave out for a server that needs none.
+      - File that holds only the bearer token, readable on the host where the module runs.
+      - Omit it for a server that needs none.
     type: path
   ca_file:
     description:
@@ -37,7 +37,7 @@ options:
     default: 30.0
   parallelism:
     description:
-      - How many requests may be under way at once.
+      - Maximum number of concurrent requests.
     type: int
     default: 8
 requirements:

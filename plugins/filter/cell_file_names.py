@@ -8,11 +8,11 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: cell_file_names
 version_added: 0.2.0
-short_description: Name the summary and metrics file of a cell
+short_description: Get the names of the summary and metrics files of a cell
 author:
   - perfscale.mlflow contributors (@perfscale)
 description:
-  - The names carry the tenants and the concurrency or rate of the cell, as in C(summary_tenants-1_concurrency_5.json) and C(metrics_1_rate_0.5.csv).
+  - The names contain the tenants and the concurrency or rate of the cell, as in C(summary_tenants-1_concurrency_5.json) and C(metrics_1_rate_0.5.csv).
 options:
   _input:
     description: A cell of a plan, as the filter P(perfscale.mlflow.expand_matrix#filter) returns it.
@@ -21,7 +21,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Show summary_tenants-1_concurrency_5.json
+- name: Print summary_tenants-1_concurrency_5.json
   ansible.builtin.debug:
     msg: "{{ (plan.cells | first | perfscale.mlflow.cell_file_names).summary }}"
 """

@@ -1,19 +1,19 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The filter that fills in, checks and names the shape of a data set."""
+"""The filter that completes and validates the shape of a data set and adds its digest."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: data_set_shape
 version_added: 0.1.0
-short_description: Fill in, check and name the shape of a data set
+short_description: Complete and validate the shape of a data set, and add its digest
 author:
   - perfscale.mlflow contributors (@perfscale)
 description:
-  - Fills in the defaults, turns texts into numbers and adds the digest by which the data set is recognized.
-  - Pure, nothing is read or written.
+  - Fills in the defaults, converts strings to numbers and adds the digest that identifies the data set.
+  - Reads and writes nothing.
 options:
   _input:
     description: What a tenant holds, as in the option O(perfscale.mlflow.data_set_info#module:shape).
@@ -22,7 +22,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Show the digest of a data set
+- name: Print the digest of a data set
   ansible.builtin.debug:
     msg: "{{ ({'runs_per_experiment': 5} | perfscale.mlflow.data_set_shape).digest }}"
 """

@@ -14,7 +14,7 @@ author:
 description:
   - Validates the declared axes together with the overrides of the user, and reports every problem at once.
   - Returns the ordered cells with their ids, a digest, and an estimate of load time and disk.
-  - Pure, nothing is read or written.
+  - Reads and writes nothing.
 options:
   _input:
     description: The matrix, as read from a file of C(files/matrices).
@@ -23,17 +23,17 @@ options:
   overrides:
     description:
       - The overrides of the user, by axis or setting (tenants, concurrency, rate, profile, repeats, duration, warmup, order, seed).
-      - An empty text or list counts as not set.
+      - An empty string or list counts as not set.
     type: dict
     default: {}
   context:
-    description: What else distinguishes two runs, such as the shape of the data set; it becomes part of the digest.
+    description: Other values that distinguish two runs, such as the shape of the data set; they become part of the digest.
     type: dict
     default: {}
 """
 
 EXAMPLES = r"""
-- name: Show the cells of a matrix
+- name: Print the cells of a matrix
   ansible.builtin.debug:
     msg: "{{ lookup('ansible.builtin.file', 'smoke.yml') | from_yaml
       | perfscale.mlflow.expand_matrix(overrides={'duration': '1h30m'}) }}"

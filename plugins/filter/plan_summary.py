@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The filter that says in one line what a plan costs."""
+"""The filter that summarizes a plan in one line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ short_description: Summarize a plan in one line
 author:
   - perfscale.mlflow contributors (@perfscale)
 description:
-  - Names the cells, the time of the load, about how long the prefill of all tenants takes, and the disk space that is needed at most.
+  - Lists the number of cells, the duration of the load, the estimated duration of the prefill of all tenants, and the maximum disk space.
 options:
   _input:
     description: A plan, as P(perfscale.mlflow.expand_matrix#filter) returns it.

@@ -12,7 +12,7 @@ short_description: Return the resources of a cell that was measured without a me
 author:
   - perfscale.mlflow contributors (@perfscale)
 description:
-  - Gives each component the status V(not_requested) and null figures, in the form of the module M(perfscale.mlflow.prometheus_query_info).
+  - Returns each component with the status V(not_requested) and null figures, in the form of the module M(perfscale.mlflow.prometheus_query_info).
 options:
   _input:
     description: Components, as a list of names or a dict by name.
@@ -21,7 +21,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Show resources without figures
+- name: Print resources without figures
   ansible.builtin.debug:
     msg: "{{ ['mlflow', 'k6_benchmark'] | perfscale.mlflow.resources_not_requested }}"
 """

@@ -25,7 +25,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Show 5400
+- name: Print 5400
   ansible.builtin.debug:
     msg: "{{ '1h30m' | perfscale.mlflow.seconds }}"
 """

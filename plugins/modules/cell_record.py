@@ -60,7 +60,7 @@ options:
   attempt:
     description:
       - The attempt of the load as the module that started it returned it, with its number C(n) and its start C(started) in epoch seconds.
-      - With O(phase=failed) it may be empty, or one of an earlier cell or attempt, where the cell failed before its load was started. It needs
+      - With O(phase=failed) it may be empty, or one of an earlier cell or attempt, when the cell failed before its load was started. It needs
         C(directory) to be distinguished from those.
       - Required with O(phase=measured).
     type: dict
@@ -72,7 +72,8 @@ options:
     type: bool
     default: false
   parts:
-    description: What the stages measured (result, resources, exit, generator, controller, rows_before, notes, timings).
+    description: What the stages measured (result, resources, exit, generator, controller, rows_before, bytes_before, notes, timings,
+        unreachable_s, lease, disturbances, cluster_database).
     type: dict
     default: {}
   database:
@@ -153,12 +154,19 @@ def summary_of(record: dict[str, Any]) -> dict[str, Any]:
 
 def with_rows(parts: dict[str, Any], database: dict[str, Any]) -> dict[str, Any]:
     """Return the parts with the rows of the tables before and after; a database that cannot be read costs its rows, not the measurement."""
-    notes = parts.get("notes", {})
+    notes, problems = parts.get("notes", {}), []
+    found = {"before": {"rows": parts.get("rows_before"), "bytes": parts.get("bytes_before")}, "after": {"rows": None, "bytes": None}}
     try:
-        after = database_rows.count_rows(database)
+        found["after"] = {"rows": database_rows.count_rows(database), "bytes": database_rows.count_bytes(database)}
     except MlflowError as error:
-        after, notes = None, {**notes, "warnings": [*notes.get("warnings", []), str(error)]}
-    return {**parts, "rows": {"before": parts.get("rows_before"), "after": after}, "notes": notes}
+        problems.append(str(error))
+    for when, answer in parts.get("cluster_database", {}).items():
+        found[when] = answer.get("database") or found[when]
+        problems += [answer["msg"]] if answer.get("msg") else []
+    if problems:
+        notes = {**notes, "warnings": [*notes.get("warnings", []), *dict.fromkeys(problems)]}
+    rows, size = ({when: values[key] for when, values in found.items()} for key in ("rows", "bytes"))
+    return {**parts, "rows": rows, "database_bytes": None if None in size.values() else size, "notes": notes}
 
 
 def write(params: dict[str, Any]) -> dict[str, Any]:

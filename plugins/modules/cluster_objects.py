@@ -27,7 +27,7 @@ options:
   state:
     description:
       - V(present) applies the objects.
-      - V(absent) deletes those that are ours, and waits until they are gone.
+      - V(absent) deletes those with the label of this collection, and waits until they are gone.
     type: str
     choices: [present, absent]
     default: present
@@ -90,6 +90,23 @@ options:
     description: Equality selector for O(kinds), in addition to our label.
     type: str
     default: ''
+  used_by:
+    description: With O(state=absent), what uses the objects. They are kept then, and are in RV(objects.remaining).
+    type: str
+    default: ''
+    version_added: 0.2.0
+  used_by_run:
+    description: The run that created what O(used_by) names, if this collection did.
+    type: str
+    default: ''
+    version_added: 0.2.0
+  is_unit:
+    description:
+      - With O(state=absent), whether the objects belong together, such as an operator with its definitions and permissions. They are kept as a whole if
+        one of their definitions still has objects.
+    type: bool
+    default: false
+    version_added: 0.2.0
   wait_gone:
     description: With O(state=absent), objects that controllers delete as a consequence, and that are waited for too.
     type: list
@@ -150,7 +167,9 @@ objects:
       type: list
       elements: str
     remaining:
-      description: Objects that remain after O(timeout), each with C(object) and C(why).
+      description:
+        - Objects that remain after O(timeout), or that are in use, each with C(object), C(why) and C(run_id), which is another run of this collection that
+          is the reason, or empty.
       type: list
       elements: dict
 """
@@ -161,7 +180,7 @@ from ansible.module_utils.urls import open_url
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import manifests
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import LIBRARIES, MISSING, cluster_from
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.objects import UNMANAGED, Objects, apply_all, remove_all
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.objects import UNMANAGED, Objects, User, apply_all, remove_all
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.options import connection_spec
 
 FETCH_TIMEOUT_S = 30
@@ -191,6 +210,9 @@ def argument_spec():
             },
         },
         "selector": {"type": "str", "default": ""},
+        "used_by": {"type": "str", "default": ""},
+        "used_by_run": {"type": "str", "default": ""},
+        "is_unit": {"type": "bool", "default": False},
         "wait_gone": {"type": "list", "elements": "dict", "default": []},
         "timeout": {"type": "float", "default": 60.0},
     }
@@ -220,7 +242,10 @@ def run(options, cluster, check_mode):
         done = apply_all(objects, found, options["namespace"], options["labels"], options["unmanaged"], check_mode)
     else:
         kinds = [(entry["api_version"], entry["kind"], entry["namespace"]) for entry in options["kinds"]]
-        done = remove_all(objects, found, options["namespace"], kinds, options["selector"], options["wait_gone"], check_mode)
+        used_by = User(options["used_by"], options["used_by_run"]) if options["used_by"] else None
+        done = remove_all(
+            objects, found, options["namespace"], kinds, options["selector"], options["wait_gone"], check_mode, used_by, options["is_unit"]
+        )
     return {"changed": bool(done["changed"]), "objects": done}
 
 

@@ -24,7 +24,7 @@ attributes:
     support: full
 options:
   oldest_version:
-    description: Oldest supported version of Kubernetes, such as V(1.28). Empty takes any.
+    description: Oldest supported version of Kubernetes, such as V(1.28). Empty accepts any.
     type: str
     default: ''
   clock_limit:
@@ -100,6 +100,17 @@ options:
         description: The longest lifetime that the run will request.
         type: int
         required: true
+  window:
+    description: The shortest window of the run, which must not be too short for the spacing of samples.
+    type: dict
+    suboptions:
+      seconds:
+        description: Its length.
+        type: float
+        required: true
+      scrape_interval_s:
+        description: Seconds between two samples. Without it they are measured, where O(prometheus) is given.
+        type: float
   lease:
     description: Reports the run that holds the cluster, if it is another one.
     type: dict
@@ -141,7 +152,7 @@ problems:
   type: list
   elements: str
 checks:
-  description: How many things were checked, 0 when the cluster does not respond.
+  description: Number of checks, 0 when the cluster does not respond.
   returned: always
   type: int
 facts:
@@ -158,11 +169,12 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import LIBRARIES, MISSING, cluster_from
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.options import connection_spec
-from ansible_collections.perfscale.mlflow.plugins.module_utils.local.preflight import prometheus_problems
+from ansible_collections.perfscale.mlflow.plugins.module_utils.local.preflight import prometheus_problems, sample_spacing_s
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client import connection_spec as prometheus_spec
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.probe import window_problems, window_warnings
 
 try:
-    # The roles use modules of this collection: without it a run would stop in the middle. No module of ours needs it.
+    # The roles use modules of this collection; without it a run would fail in the middle. Our own modules do not need it.
     from ansible_collections.kubernetes.core.plugins.module_utils import version as _core  # noqa: F401 # pylint: disable=unused-import
 except ImportError:
     CORE_ERROR = traceback.format_exc()
@@ -199,6 +211,7 @@ def argument_spec():
             "no_log": False,  # its lifetime, not the token
             "options": {"namespace": text, "names": {"type": "list", "elements": "str", "required": True}, "seconds": {"type": "int", "required": True}},
         },
+        "window": {"type": "dict", "options": {"seconds": {"type": "float", "required": True}, "scrape_interval_s": {"type": "float"}}},
         "lease": {"type": "dict", "options": {"namespace": text, "run_id": {"type": "str", "default": ""}}},
         "prometheus": {"type": "dict", "options": prometheus_spec()},
     }
@@ -228,13 +241,22 @@ def inspect(options, cluster):
         lambda: preflight.token_problems(cluster, **options["token"]) if options["token"] else [],
         lambda: preflight.lease_problems(cluster, **options["lease"]) if options["lease"] else [],
         lambda: prometheus_problems(options["prometheus"]) if options["prometheus"] else [],
+        lambda: window_problems(**window_of(options)) if options["window"] else [],
     ]
     return preflight.problems_of(checks, permissions), facts
 
 
+def window_of(options):
+    """Return {seconds, scrape_interval_s} of the shortest window; the interval is measured where none is given."""
+    window = options["window"]
+    if window["scrape_interval_s"] is None and options["prometheus"]:
+        window["scrape_interval_s"] = sample_spacing_s(options["prometheus"])
+    return window
+
+
 def count(options):
     """Return how many checks the options request, with the one for a connection: each CRD and pull secret is one."""
-    named = ("oldest_version", "clock_limit", "rbac_file", "storage_class", "token", "lease", "prometheus")
+    named = ("oldest_version", "clock_limit", "rbac_file", "storage_class", "token", "lease", "prometheus", "window")
     return 1 + sum(bool(options[name]) for name in named) + len(options["crds"]) + len(options["image_pull_secrets"])
 
 
@@ -259,7 +281,10 @@ def main():
     for library, error in ((LIBRARIES, MISSING), ("packaging", preflight.PACKAGING_ERROR), ("PyYAML", manifests.YAML_ERROR)):
         if error:
             module.fail_json(msg=missing_required_lib(library), exception=error)
-    module.exit_json(**run(module.params))
+    result = run(module.params)
+    for warning in window_warnings(**module.params["window"]) if module.params["window"] else []:
+        module.warn(warning)
+    module.exit_json(**result)
 
 
 if __name__ == "__main__":

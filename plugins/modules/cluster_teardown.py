@@ -12,8 +12,8 @@ short_description: Delete the objects of a run from a cluster
 version_added: 0.2.0
 description:
   - Deletes exactly the objects that carry the labels of a run, found by equality selectors, and waits until they are gone.
-  - A namespace of the run is deleted if nothing is in it that is not of the run, system objects aside; else it stays and is reported with what keeps it.
-    That takes permission to list every kind. A namespace that was only adopted stays and loses the label by which MLflow selects it.
+  - A namespace of the run is deleted if it holds only objects of the run and system objects; otherwise it remains and is reported with the reason.
+    This needs permission to list every kind. A namespace that was only adopted remains and loses the label by which MLflow selects it.
   - Custom resources of operators are deleted by the roles that created them, before this.
 author:
   - perfscale.mlflow contributors (@perfscale)
@@ -28,7 +28,7 @@ attributes:
     support: full
 options:
   run_id:
-    description: The run. Give this or O(all_runs=true).
+    description: The run. Set this or O(all_runs=true).
     type: str
   all_runs:
     description: Whether the objects of all runs of this collection are deleted.
@@ -79,6 +79,27 @@ options:
     description: The label that adopted namespaces lose. Empty means C(perfscale.mlflow/tenant=true).
     type: dict
     default: {}
+  staying:
+    description:
+      - Objects that were found to be in use, as RV(perfscale.mlflow.cluster_objects#module:objects.remaining) returns them. They and their
+        namespaces are kept and reported.
+    type: list
+    elements: dict
+    default: []
+    version_added: 0.2.0
+    suboptions:
+      object:
+        description: Kind, namespace and name, such as C(Secret opendatahub/mlflow-tls).
+        type: str
+        required: true
+      why:
+        description: The reason.
+        type: str
+        required: true
+      run_id:
+        description: Another run of this collection that uses it. Then RV(teardown.others) has it, otherwise RV(teardown.remaining).
+        type: str
+        default: ''
   parallelism:
     description: Maximum number of concurrent requests, at most 32.
     type: int
@@ -114,15 +135,15 @@ teardown:
       type: list
       elements: str
     remaining:
-      description: Objects that remain after O(timeout), and namespaces with unmanaged objects, each with C(object) and C(why).
+      description: Objects that remain after O(timeout), those that stay, and namespaces with unmanaged objects, each with C(object) and C(why).
       type: list
       elements: dict
     others:
-      description: Objects of other runs in the same namespaces, and namespaces that hold such objects, which are kept, each with C(object) and C(why).
+      description: Objects of other runs in the same namespaces, and namespaces that hold such objects. None of them is deleted. Each has C(object) and C(why).
       type: list
       elements: dict
     seconds:
-      description: How long it took.
+      description: Duration.
       type: float
 """
 
@@ -137,6 +158,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tenant
 
 def argument_spec():
     """Return the module's options."""
+    staying = {"object": {"type": "str", "required": True}, "why": {"type": "str", "required": True}, "run_id": {"type": "str", "default": ""}}
     return {
         **connection_spec(),
         "run_id": {"type": "str"},
@@ -144,6 +166,7 @@ def argument_spec():
         "namespaces": {"type": "list", "elements": "str", "default": []},
         "kinds": {"type": "list", "elements": "str", "choices": list(KINDS), "default": list(KINDS)},
         "selector": {"type": "dict", "default": {}},
+        "staying": {"type": "list", "elements": "dict", "default": [], "options": staying},
         "parallelism": {"type": "int", "default": 16},
         "timeout": {"type": "float", "default": 600.0},
     }
@@ -165,6 +188,7 @@ def run(options, check_mode):
             options["parallelism"],
             options["timeout"],
             check_mode,
+            options["staying"],
         )
     finally:
         cluster.close()

@@ -10,7 +10,7 @@ module: data_set_info
 short_description: Get whether tenants hold a data set
 version_added: 0.1.0
 description:
-  - Counts through MLflow's API what prefill left in each tenant and compares it with the shape of the data set.
+  - Counts through MLflow's API what prefill created in each tenant and compares it with the shape of the data set.
   - Only what prefill wrote is counted, so experiments and runs that a load created do not matter.
   - A shortfall is a result, not a failure of the module.
 author:
@@ -39,7 +39,7 @@ options:
     type: int
   numbers:
     description:
-      - The tenants' numbers.
+      - The numbers of the tenants.
     type: list
     elements: int
   shape:
@@ -69,7 +69,7 @@ options:
     description:
       - V(digest) counts in 20 tenants chosen by O(seed), or in all when there are no more.
       - V(counts) counts in every tenant by searching.
-      - V(full) besides reads 20 tenants chosen by O(seed) to the bottom, that is prompt versions, artifacts listed for each run, one artifact downloaded.
+      - V(full) also reads prompt versions and lists the artifacts of each run in 20 tenants chosen by O(seed), and downloads one artifact.
     type: str
     choices: [digest, counts, full]
     default: counts
@@ -84,7 +84,7 @@ options:
     type: dict
     suboptions:
       kind:
-        description: What it is.
+        description: Kind of the database.
         type: str
         choices: [sqlite, postgres, unknown]
         default: unknown
@@ -118,19 +118,19 @@ EXAMPLES = r"""
 
 RETURN = r"""
 data_set:
-  description: How far the tenants hold the data set.
+  description: What the tenants hold of the data set.
   returned: success
   type: dict
   contains:
     digest:
-      description: Names the data set. It depends on the shape, not on the number of tenants.
+      description: Identifies the data set. It depends on the shape, not on the number of tenants.
       type: str
       sample: 2f1d6c0a9b3e
     shape:
       description: The whole shape, with defaults.
       type: dict
     checked:
-      description: In how many tenants something was counted.
+      description: Number of checked tenants.
       type: int
     complete:
       description: Names of checked tenants that hold all of it.
@@ -141,7 +141,7 @@ data_set:
       type: list
       elements: str
     partial:
-      description: Names of checked tenants that hold something else than all of it.
+      description: Names of checked tenants whose counts differ otherwise.
       type: list
       elements: str
     incomplete_numbers:
@@ -157,7 +157,7 @@ data_set:
       description: Sums over the checked tenants, by kind. What only the full depth reads is summed over the sampled tenants.
       type: dict
     surplus_runs:
-      description: Runs of the data set that are unfinished or exist twice. They are in no count.
+      description: Runs of the data set that are unfinished or exist twice. They are not counted.
       type: int
     list_workspaces:
       description: All visible workspaces, MLflow's own C(default) too.
@@ -170,6 +170,9 @@ data_set:
     rows:
       description: Rows by table, or null without a database that may be read.
       type: dict
+    bytes:
+      description: Size of that database in bytes, or null.
+      type: int
     verified:
       description: Whether tenants were checked and none differs.
       type: bool
@@ -219,7 +222,8 @@ def run(options):
         found = inspect(client, options["prefix"], numbers, shape, options["depth"], options["seed"], options["parallelism"])
     finally:
         client.close()
-    return {"changed": False, "data_set": {**found, "rows": database_rows.count_rows(options["database"])}}
+    database = options["database"]
+    return {"changed": False, "data_set": {**found, "rows": database_rows.count_rows(database), "bytes": database_rows.count_bytes(database)}}
 
 
 def main():

@@ -12,10 +12,10 @@ short_description: Create or delete the pod of the load generator
 author:
   - perfscale.mlflow contributors (@perfscale)
 description:
-  - Creates a pod that waits for loads, with the scripts of k6 in a ConfigMap under C(/scripts), a Secret for tokens and CA bundle,
+  - Creates a pod that waits for loads, with the scripts of k6 in a ConfigMap under C(/scripts), a Secret for tokens and the CA bundle,
     and a volume for the output. It runs under the restricted security standard and with any user id.
-  - Waits until it runs, and checks that it has k6 and these very scripts. A pod of ours with other settings is replaced, unless k6 runs in it.
-  - Only what carries our label is changed or deleted.
+  - Waits until it runs, and checks that it has k6 and the same scripts. A pod of this collection with other settings is replaced, unless k6 runs in it.
+  - Only objects with the label of this collection are changed or deleted.
 extends_documentation_fragment:
   - perfscale.mlflow.cluster_connection
 attributes:
@@ -67,19 +67,19 @@ options:
     description: Group that owns the volumes, where a PersistentVolumeClaim would not be writable otherwise.
     type: int
   volume:
-    description: Where the output lies, the node's own disk or a PersistentVolumeClaim.
+    description: Where the output is stored, on the node's disk or in a PersistentVolumeClaim.
     type: str
     choices: [empty_dir, claim]
     default: empty_dir
   volume_size:
-    description: How much of it there may be.
+    description: Size of the volume, as a Kubernetes quantity.
     type: str
     default: 8Gi
   storage_class:
     description: Storage class of the PersistentVolumeClaim; the cluster's default when left out.
     type: str
   avoid:
-    description: Components whose nodes the pod stays away from.
+    description: Components whose nodes the pod avoids.
     type: list
     elements: dict
     default: []
@@ -98,11 +98,11 @@ options:
         elements: str
         default: []
   avoid_required:
-    description: Whether the pod rather stays pending than share a node with one of them.
+    description: Whether the pod stays pending rather than share a node with one of them.
     type: bool
     default: false
   node_selector:
-    description: Labels of nodes that may take the pod.
+    description: Labels of nodes that may run the pod.
     type: dict
     default: {}
   tolerations:
@@ -124,7 +124,7 @@ options:
     description: File of the controller with a bearer token per tenant, as JSON.
     type: path
   ca_file:
-    description: PEM bundle of the certificate authorities that k6 trusts instead of the image's.
+    description: CA bundle in PEM format that k6 trusts instead of the image's.
     type: path
   timeout:
     description: Seconds that the pod may take to start, or to be deleted.

@@ -1,21 +1,21 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Module: start k6 on a generator of any kind, fetch the files that it left, or stop it."""
+"""Module: start k6 on a generator of any kind, fetch its files, or stop it."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: k6_load
 version_added: 0.2.0
-short_description: Start k6 on a load generator, fetch the files that it left, or stop it
+short_description: Start k6 on a load generator, fetch its files, or stop it
 author:
   - perfscale.mlflow contributors (@perfscale)
 description:
   - Runs k6 as a detached process of this machine or in the pod of M(perfscale.mlflow.generator_pod), as C(generator.kind) of C(target.json) says.
-  - The load outlives its controller; in a pod also the connection and the API server.
-  - A second start of the same plan attaches to a running k6, or uses one that ended well while no controller watched.
-  - Each start has a directory of its own below C(attempts); C(state.json) names the latest one and where it runs.
+  - The load outlives its controller; in a pod it also survives the loss of the connection or of the API server.
+  - A second start of the same plan attaches to a running k6, or uses one that ended normally while no controller was watching.
+  - Each start has its own directory below C(attempts); C(state.json) names the latest one and where it runs.
   - Tokens and CA bundle reach a pod through its Secret, whose new content is seen in the pod before the load starts.
 extends_documentation_fragment:
   - perfscale.mlflow.cluster_connection
@@ -27,15 +27,15 @@ options:
   state:
     description:
       - V(started) starts the load or attaches to it.
-      - V(fetched) brings the files of a load that has ended to the controller, verified by checksum, and deletes them in the pod.
-      - V(stopped) stops the load and fetches the files that it left.
+      - V(fetched) copies the files of a load that has ended to the controller, verifies them by checksum, and deletes them in the pod.
+      - V(stopped) stops the load and fetches its files.
     type: str
     choices: [started, fetched, stopped]
     default: started
   directory:
     description:
-      - Where C(state.json) and the attempts lie on the controller.
-      - With O(state=stopped) also the directory of a run, whose every load is stopped.
+      - Where C(state.json) and the attempts are on the controller.
+      - With O(state=stopped) also the directory of a run, of which every load is stopped.
     type: path
     required: true
   generator:
@@ -45,7 +45,7 @@ options:
     type: dict
     required: true
   workload:
-    description: Whether the load of a cell or the prefill of the data set is started; decides about script and schema.
+    description: Whether the load of a cell or the prefill of the data set is started; determines the script and the schema.
     type: str
     choices: [load, prefill]
     default: load
@@ -62,18 +62,18 @@ options:
     type: dict
     default: {}
   ca_file:
-    description: PEM bundle of the certificate authorities that k6 trusts instead of the system's or the image's.
+    description: CA bundle in PEM format that k6 trusts instead of the system's or the image's.
     type: path
   plan_digest:
     description: Digest of the plan that the load belongs to.
     type: str
     default: ""
   reuse_finished:
-    description: Whether a load that ended well and is not recorded yet is used instead of a new one.
+    description: Whether a load that ended normally and is not recorded yet is used instead of a new one.
     type: bool
     default: true
   raw:
-    description: Whether O(state=fetched) brings the raw output too.
+    description: Whether O(state=fetched) also fetches the raw output.
     type: bool
     default: true
   schema_directory:
@@ -82,7 +82,7 @@ options:
 requirements:
   - jsonschema
   - psutil
-  - kubernetes (a generator in a cluster)
+  - kubernetes (for a generator in a cluster)
 """
 
 EXAMPLES = r"""
@@ -117,7 +117,7 @@ attempt:
   returned: success
   type: dict
 fetched:
-  description: The files that O(state=fetched) brought, with the keys files, bytes and seconds. Empty with other states.
+  description: The files that O(state=fetched) fetched, with the keys files, bytes and seconds. Empty with other states.
   returned: success
   type: dict
 retry:

@@ -39,7 +39,7 @@ options:
   operations:
     description:
       - Operations that the result lists even when they were never sampled.
-      - By default the sixteen operations of the journeys training and browsing.
+      - The default is the sixteen operations of the journeys training and browsing.
     type: list
     elements: str
   window_start:
@@ -56,11 +56,11 @@ options:
   request_timeout:
     description:
       - Timeout of a request in seconds, as configured for the load. The default is that of k6.
-      - A request that timed out before it got a connection is charged this long, because k6 writes 0 for it.
+      - A request that timed out before it got a connection is counted with this duration, because k6 writes 0 for it.
     type: float
     default: 60
   remove_raw:
-    description: Remove the raw file after the samples were verified.
+    description: Whether to remove the raw file after the samples have been verified.
     type: bool
     default: false
 """
@@ -75,7 +75,7 @@ EXAMPLES = r"""
     remove_raw: true
   register: __k6_result
 
-- name: Read any k6 output whose window is known
+- name: Read k6 output whose window is known
   perfscale.mlflow.k6_result:
     directory: /srv/k6
     dest: /srv/k6/samples
@@ -114,7 +114,7 @@ result:
       description: Actual share of training among virtual users, journeys and requests.
       type: dict
     generator:
-      description: Most virtual users at once, dropped journeys, iterations and scheduling delay of the generator, inside the window.
+      description: Maximum number of virtual users, dropped journeys, iterations and scheduling delay of the generator, inside the window.
       type: dict
     samples:
       description: Rows and bytes of the samples.

@@ -13,15 +13,15 @@ author:
   - perfscale.mlflow contributors (@perfscale)
 description:
   - Waits until the generator has ended and prints a line of progress every O(interval_s) seconds.
-  - One task for the whole load, because modules cannot print and a task repeated each second costs a third of a core.
+  - This is one task for the whole load, because modules cannot print and a task that is repeated every second costs a third of a core.
   - Reads only what k6 has appended to its raw output since the last line.
   - When the time limit is reached the generator is stopped and the task fails.
-  - An API server that does not respond is waited for until then, since a load in a pod does not need it.
+  - It tolerates an API server that does not respond until then, since a load in a pod does not need it.
 extends_documentation_fragment:
   - perfscale.mlflow.cluster_connection
 attributes:
   check_mode:
-    description: Skips in check mode.
+    description: Skipped in check mode.
     support: none
 options:
   directory:
@@ -37,11 +37,11 @@ options:
     type: dict
     required: true
   expected_s:
-    description: How long the load is meant to take, for the time left; 0 when unknown.
+    description: Planned duration of the load in seconds, for the remaining time; 0 when unknown.
     type: float
     default: 0
   time_limit_s:
-    description: After how many seconds the generator is stopped.
+    description: Seconds after which the generator is stopped.
     type: float
     required: true
   interval_s:
@@ -49,11 +49,11 @@ options:
     type: float
     default: 10
   label:
-    description: What the line begins with, such as C(cell 2 of 4 t1-c10-r1).
+    description: Beginning of the line, such as C(cell 2 of 4 t1-c10-r1).
     type: str
     required: true
   remaining_s:
-    description: Load of the run that comes after this, in seconds.
+    description: Load of the run that follows this one, in seconds.
     type: float
     default: 0
 """
@@ -77,7 +77,7 @@ load:
   returned: always
   type: dict
 retry:
-  description: Whether the load failed because its generator was lost, so that the same may be retried on another one.
+  description: Whether the load failed because its generator was lost, so that it may be retried on another one.
   returned: always
   type: bool
 """

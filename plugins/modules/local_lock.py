@@ -2,42 +2,42 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Takes or gives back the lock of a local stack."""
+"""Acquire or release the lock of a local stack."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: local_lock
 version_added: 0.1.0
-short_description: Take or give back the lock of a local stack
+short_description: Acquire or release the lock of a local stack
 author:
   - perfscale.mlflow contributors (@perfscale)
 description:
-  - One C(ansible-playbook) at a time uses a local stack. The lock belongs to the C(ansible-playbook) that this module runs under; it ends with that process.
+  - Ensures that one C(ansible-playbook) at a time uses a local stack. The lock belongs to the process of C(ansible-playbook) and ends with it.
 options:
   state_dir:
     description: State directory of the stack.
     type: path
     required: true
   state:
-    description: V(held) takes the lock, V(released) gives it back.
+    description: V(held) acquires the lock, V(released) releases it.
     type: str
     choices: [held, released]
     default: held
   run_id:
-    description: What the refusal of others names.
+    description: The run that holds the lock, named in the error of a second user.
     type: str
     default: ''
 requirements:
   - psutil
 attributes:
   check_mode:
-    description: Only looks whether somebody else holds the lock.
+    description: Only checks whether another process holds the lock.
     support: full
 """
 
 EXAMPLES = r"""
-- name: Take the stack
+- name: Acquire the lock of the stack
   perfscale.mlflow.local_lock:
     state_dir: /var/tmp/demo
     run_id: run-1

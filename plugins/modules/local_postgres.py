@@ -2,45 +2,45 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Makes or removes the data of a private PostgreSQL."""
+"""Create or delete the data of a private PostgreSQL."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: local_postgres
 version_added: 0.1.0
-short_description: Make or remove the data of a private PostgreSQL
+short_description: Create or delete the data of a private PostgreSQL
 author:
   - perfscale.mlflow contributors (@perfscale)
 description:
-  - Makes a data directory with one role, a generated password (kept in a password file that only its owner reads) and an empty database.
-  - Starts nothing; M(perfscale.mlflow.local_process) does.
-  - PostgreSQL refuses to run as root, so for root the data belong to the user V(postgres) or V(nobody),
+  - Creates a data directory with one role, a generated password (stored in a password file that only its owner can read) and an empty database.
+  - Does not start the server; M(perfscale.mlflow.local_process) does.
+  - PostgreSQL does not run as root, so for root the data belongs to the user V(postgres) or V(nobody),
     in a private directory of C(/var/tmp) when that user cannot reach O(state_dir).
 options:
   state:
-    description: Whether the data shall be there.
+    description: Whether the data has to exist.
     type: str
     choices: [present, absent]
     default: present
   state_dir:
-    description: Directory that remembers where the data and the password are.
+    description: Directory that records where the data and the password are.
     type: path
     required: true
   bin_dir:
-    description: Directory of C(initdb) and C(postgres); needed for O(state=present).
+    description: Directory of C(initdb) and C(postgres), required with O(state=present).
     type: path
   version:
-    description: Version of these programs; needed for O(state=present).
+    description: Version of these programs, required with O(state=present).
     type: str
 attributes:
   check_mode:
-    description: Says what it would do.
+    description: Can run in check mode and returns what would change.
     support: full
 """
 
 EXAMPLES = r"""
-- name: Make a private cluster
+- name: Create a private database cluster
   perfscale.mlflow.local_postgres:
     state_dir: /var/tmp/demo
     bin_dir: /usr/lib/postgresql/15/bin
@@ -50,7 +50,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 cluster:
-  description: C(data_dir), C(home), C(bin_dir), C(user) (null for the present one), C(passfile), C(role) and C(database); null when absent.
+  description: C(data_dir), C(home), C(bin_dir), C(user) (null for the current one), C(passfile), C(role) and C(database); null when absent.
   returned: success
   type: dict
 """
@@ -62,7 +62,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.local.postgres im
 
 
 def apply(cluster, params, dry):
-    """Bring the cluster into the wanted state; return (description or None, changed). Raises ToolError."""
+    """Bring the database cluster into the requested state; return (description or None, changed). Raises ToolError."""
     if params["state"] == "absent":
         return None, cluster.pointer.exists() if dry else cluster.remove()
     if dry and not cluster.home():

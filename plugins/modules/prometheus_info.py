@@ -2,25 +2,25 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tells whether the Prometheus of a cluster answers, how often it samples, and which components it sees."""
+"""Return whether the Prometheus of a cluster responds, how often it samples, and which components it sees."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: prometheus_info
 version_added: 0.2.0
-short_description: Get how the Prometheus of a cluster samples, and which components it sees
+short_description: Get the sampling interval of a cluster's Prometheus and the components it sees
 author:
   - perfscale.mlflow contributors (@perfscale)
 description:
   - Sends at most three queries about the containers of the last ten minutes.
-  - How far apart the samples are decides the range of rates, the expected number of samples, and how long to wait after a window. It is measured
+  - The interval between samples determines the range of rates, the expected number of samples, and how long to wait after a window. It is measured
     rather than read from a configuration, since the kubelet samples containers less often than a short scrape interval.
 extends_documentation_fragment:
   - perfscale.mlflow.prometheus_connection
 attributes:
   check_mode:
-    description: Reads only, so it does the same in check mode.
+    description: Only reads, in check mode too.
     support: full
   diff_mode:
     description: Nothing is changed that could be compared.
@@ -42,7 +42,7 @@ options:
     description: Seconds between two samples, if they are known.
     type: float
   earlier_scrape_interval:
-    description: Seconds between two samples that an earlier call found. They are kept unless what is seen now differs by more than a fifth.
+    description: Seconds between two samples that an earlier call found. They are used unless the interval seen now differs by more than a fifth.
     type: float
   timeout:
     description: Longest time for one request, in seconds.
@@ -59,7 +59,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Get scrape interval and components
+- name: Get the scrape interval and the components
   perfscale.mlflow.prometheus_info:
     url: https://thanos-querier.openshift-monitoring.svc:9091
     token_file: /run/secrets/token
@@ -76,17 +76,17 @@ EXAMPLES = r"""
 
 RETURN = r"""
 scrape_interval_s:
-  description: Seconds between two samples, as given, else as an earlier call found and this one confirms, else as seen, else 30.
+  description: Seconds between two samples, from O(scrape_interval), else from O(earlier_scrape_interval) if this call confirms it, else as measured, else 30.
   returned: success
   type: float
   sample: 30.0
 spacing_s:
-  description: Mean seconds between two samples as seen, null when there were too few.
+  description: Mean seconds between two samples as measured, null when there were too few.
   returned: success
   type: float
   sample: 30.0
 components:
-  description: The components without those that are optional and not seen.
+  description: The components without optional ones that Prometheus does not see.
   returned: success
   type: dict
 absent:

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: prometheus_query_info
 version_added: 0.1.0
-short_description: Ask a Prometheus the queries of a metrics profile for a finished window
+short_description: Run the queries of a metrics profile for a finished window
 author:
   - perfscale.mlflow contributors (@perfscale)
 description:
@@ -32,7 +32,7 @@ options:
   tenancy_namespace:
     description:
       - Namespace to which OpenShift's tenancy port (9092) restricts all queries.
-      - Components that live elsewhere are not asked for; their status is V(not_requested).
+      - Components in other namespaces are not queried; their status is V(not_requested).
     type: str
   profile:
     description: The metrics profile, as a list of entries or as the path of a YAML file with such a list.
@@ -50,13 +50,13 @@ options:
     required: true
   components:
     description:
-      - Component names and their selectors. A selector is a dict of label and anchored regular expression, or a text that stands for the label which the
+      - Component names and their selectors. A selector is a dict of label and anchored regular expression, or a string that is the value of the label which the
         profile's entry names in C(component_label).
-      - Queries reach all of them through C({{.selector}}).
+      - Queries refer to all of them by C({{.selector}}).
     type: dict
     default: {}
   variables:
-    description: Further variables for queries, by name; the query writes C({{.name}}).
+    description: Further variables for queries, by name; a query refers to one as C({{.name}}).
     type: dict
     default: {}
   scrape_interval:
@@ -64,10 +64,10 @@ options:
     type: float
     default: 30
   step:
-    description: Seconds between two points of a range query. By default one scrape interval, more for a window of more than 11,000 of them.
+    description: Seconds between two points of a range query. The default is one scrape interval, or more for a window of more than 11,000 of them.
     type: float
   wait_after:
-    description: Seconds that must have passed since the end of the window before the first query. By default one scrape interval.
+    description: Seconds that must have passed since the end of the window before the first query. The default is one scrape interval.
     type: float
   spacing_s:
     description: Pause between two queries, in seconds.
@@ -105,7 +105,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Measure a window of a local stack
+- name: Get the metrics of a window of a local stack
   perfscale.mlflow.prometheus_query_info:
     url: http://127.0.0.1:9090
     profile: files/metrics_profiles/local.yml
@@ -118,7 +118,7 @@ EXAMPLES = r"""
     series_file: /tmp/series.csv
   register: measured
 
-- name: Ask one request through a token
+- name: Send one query with a token
   perfscale.mlflow.prometheus_query_info:
     url: https://prometheus.example.com
     token_file: /run/secrets/token
@@ -155,13 +155,13 @@ resources:
       instances: {}
 metrics:
   description:
-    - One item for each entry of the profile, with the query as it was sent, the status (V(ok) or V(missing)) and the series that came back.
+    - One item for each entry of the profile, with the query as it was sent, the status (V(ok) or V(missing)) and the returned series.
     - A series has its labels, component, instance, and value (instant) or mean, min, max and last over the window (range).
   returned: always, also on failure
   type: list
   elements: dict
 requests:
-  description: How many queries were sent, repetitions not counted.
+  description: Number of queries, without repetitions.
   returned: always, also on failure
   type: int
 window:
@@ -170,11 +170,11 @@ window:
   type: dict
   sample: {start: 1795457496.0, end: 1795457539.0}
 clock_offset_s:
-  description: Clock of the server minus ours, in seconds, to half a second; null when it does not tell the time.
+  description: Clock of the server minus ours, in seconds, to half a second; null when it sends no date.
   returned: always, also on failure
   type: float
 errors:
-  description: One sentence for each thing that went wrong. The module fails when there is one.
+  description: One sentence per problem. The module fails when there is one.
   returned: always, also on failure
   type: list
   elements: str

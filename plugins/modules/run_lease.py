@@ -13,7 +13,8 @@ version_added: 0.2.0
 description:
   - Acquires a Lease for a run, or releases it, so that one run at a time uses a cluster.
   - A Lease that another run holds is an error that names that run and the expiry.
-  - The holder renews it. An expired one is taken over. All times are the API server's.
+  - The holder renews it for each of its steps. An expired one is taken over, unless a load of its run still goes on in a pod of the same namespace.
+    All times are the API server's.
 author:
   - perfscale.mlflow contributors (@perfscale)
 extends_documentation_fragment:
@@ -30,8 +31,9 @@ options:
     description:
       - V(held) acquires or renews it.
       - V(released) deletes it if this run holds it.
+      - V(expired) ends it now if this run holds it. The name of the run stays in it, so that the run can be resumed.
     type: str
-    choices: [held, released]
+    choices: [held, released, expired]
     default: held
   namespace:
     description: Namespace of the Lease, the load generator's.
@@ -46,7 +48,7 @@ options:
     type: str
     required: true
   seconds:
-    description: Duration from now on. A renewal never shortens it.
+    description: Duration from now on, the limit of the step that follows.
     type: int
     default: 900
 requirements:
@@ -63,7 +65,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 lease:
-  description: The holder of the Lease; C(holder) is empty when it was released.
+  description: The holder of the Lease; C(holder) is empty when it was released or ended.
   returned: success
   type: dict
   contains:
@@ -79,13 +81,19 @@ lease:
     taken_over:
       description: The former holder, if its Lease had expired.
       type: str
+    was_held:
+      description: Whether this run had held it until now without interruption.
+      type: bool
 """
+
+from functools import partial
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.pod_lifecycle import running_load
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import LIBRARIES, MISSING, cluster_from
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.lease import NAME, acquire, release
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.lease import NAME, acquire, expire, release
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.options import connection_spec
 
 
@@ -93,7 +101,7 @@ def argument_spec():
     """Return the module's options."""
     return {
         **connection_spec(),
-        "state": {"type": "str", "choices": ["held", "released"], "default": "held"},
+        "state": {"type": "str", "choices": ["held", "released", "expired"], "default": "held"},
         "namespace": {"type": "str", "required": True},
         "name": {"type": "str", "default": NAME},
         "run_id": {"type": "str", "required": True},
@@ -107,9 +115,11 @@ def run(options, check_mode):
     lease_of = (options["namespace"], options["run_id"])
     try:
         if options["state"] == "held":
-            return {"changed": True, "lease": acquire(cluster, *lease_of, options["seconds"], options["name"], check_mode)}
-        changed = release(cluster, *lease_of, options["name"], check_mode)
-        return {"changed": changed, "lease": {"holder": "", "until": None, "until_at": "", "taken_over": ""}}
+            find = partial(running_load, cluster, options["namespace"])
+            return {"changed": True, "lease": acquire(cluster, *lease_of, options["seconds"], options["name"], check_mode, find)}
+        end = release if options["state"] == "released" else expire
+        changed = end(cluster, *lease_of, options["name"], check_mode)
+        return {"changed": changed, "lease": {"holder": "", "until": None, "until_at": "", "taken_over": "", "was_held": changed}}
     finally:
         cluster.close()
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Module: sends a run to sinks."""
+"""Module: send a run to sinks."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ extends_documentation_fragment:
   - perfscale.mlflow.sinks
 attributes:
   check_mode:
-    description: Can run in check mode; it then checks the settings and sends no request.
+    description: Can run in check mode, in which it checks the settings and sends no request.
     support: full
 options:
   state:
     description:
       - V(published) sends what is new.
-      - V(checked) only prepares every sink and reads from it, so that what would stop a publication is known before a run.
-      - V(released) deletes what waits for the next publication, the pod that mounts a volume.
+      - V(checked) only prepares every sink and reads from it, to find what would stop a publication before a run begins.
+      - V(released) deletes the pod that mounts a volume, which otherwise remains for the next publication.
     type: str
     choices: [published, checked, released]
     default: published
@@ -36,7 +36,7 @@ options:
     description: The directory of the run, its name is the run id. Required with O(state=published).
     type: path
   only:
-    description: Patterns of the paths that are sent, such as C(cells/*/state.json); everything when empty. The rest of an earlier publication stays.
+    description: Patterns of the paths that are sent, such as C(cells/*/state.json); everything when empty. Other files of an earlier publication remain.
     type: list
     elements: str
     default: []
@@ -77,7 +77,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 publication:
-  description: What was sent where.
+  description: What was sent to which sink.
   returned: success
   type: dict
   contains:
@@ -85,12 +85,12 @@ publication:
       description: The run.
       type: str
     files:
-      description: How many files the publication has.
+      description: Number of files of the publication.
       type: int
     sinks:
       description:
         - One entry for each sink with name, kind, location, status (ok, failed or stopped), sent and unchanged (files), bytes, seconds, message.
-        - C(verified) says how many files were verified in which way.
+        - C(verified) is the number of files by the way they were verified.
       type: list
       elements: dict
     problems:

@@ -35,7 +35,7 @@ requirements:
 options:
   sources:
     description:
-      - Run directories, result folders of the legacy suite, and directories that contain such.
+      - Run directories, result folders of the legacy suite, and directories that contain these.
     type: list
     elements: path
     required: true
@@ -46,7 +46,7 @@ options:
     required: true
   formats:
     description:
-      - What is written. V(csv) the tables, V(markdown) C(summary.md), V(charts) twelve PNG files, V(html) the page C(index.html)
+      - What to write. V(csv) writes the tables, V(markdown) C(summary.md), V(charts) twelve PNG files, V(html) the page C(index.html)
         with the charts inside. C(verdict.json) is always written.
     type: list
     elements: str
@@ -96,7 +96,7 @@ report:
       elements: str
       sample: [verdict.json, report_summary.csv, summary.md]
     cells:
-      description: How many cells are reported, those that were planned and not run included.
+      description: Number of reported cells, including those that were planned and not run.
       type: int
       sample: 4
     status:
@@ -108,7 +108,7 @@ report:
       type: str
       sample: "Passed: 4 of 4 cells are valid, 8 of 8 objectives are met."
     warnings:
-      description: What could not be read, and what to know about the sources.
+      description: Problems and peculiarities of the sources.
       type: list
       elements: str
 """

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Module: restores a published run."""
+"""Module: restore a published run."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ short_description: Restore a published run from a sink
 author:
   - perfscale.mlflow contributors (@perfscale)
 description:
-  - Takes the run from the first sink that has it, and verifies each file against C(manifest.json).
-  - Files that exist and are the same are not fetched. A local file that differs is never overwritten.
-  - A run whose publication was interrupted is restored too. Each file is then either the one before or the one after it.
+  - Fetches the run from the first sink that has it, and verifies each file against C(manifest.json).
+  - Local files that are identical are not fetched. A local file that differs is never overwritten.
+  - A run whose publication was interrupted is restored too. Each file is then either the one from before or the one from after that publication.
 extends_documentation_fragment:
   - perfscale.mlflow.cluster_connection
   - perfscale.mlflow.sinks
 attributes:
   check_mode:
-    description: Can run in check mode; it then checks the settings and sends no request.
+    description: Can run in check mode, in which it checks the settings and sends no request.
     support: full
 options:
   run_id:
@@ -57,19 +57,19 @@ restoration:
       description: The run, also for V(latest); empty when none was found.
       type: str
     directory:
-      description: Where it is now.
+      description: Local directory of the run.
       type: str
     sink:
       description: Name of the sink that it came from.
       type: str
     location:
-      description: Where it is in that sink.
+      description: Location of the run in that sink.
       type: str
     restored:
-      description: How many files were fetched.
+      description: Number of fetched files.
       type: int
     unchanged:
-      description: How many existed.
+      description: Number of files that already existed.
       type: int
     warnings:
       description: Problems of other sinks.

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Module: the verdict of a run and its summary."""
+"""Module: return the verdict of a run and its summary."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ requirements:
 """
 
 EXAMPLES = r"""
-- name: Read the verdict of the latest run
+- name: Get the verdict of the latest run
   perfscale.mlflow.run_summary_info:
     run_directory: results/latest
     schema_directory: /collection/files/schemas
@@ -54,19 +54,19 @@ summary:
           invalid or an objective of severity error is missed, else V(valid).
       type: str
     cells_valid:
-      description: How many cells are valid.
+      description: Number of valid cells.
       type: int
     cells_planned:
-      description: How many cells the plan has.
+      description: Number of cells in the plan.
       type: int
     goodput_per_s_max:
       description: The highest goodput of a valid cell, in successful requests per second; null without a valid cell.
       type: float
     p95_ms_at_max:
-      description: The 95th percentile of that cell's requests, in milliseconds; null where too few requests were seen.
+      description: The 95th percentile of that cell's requests, in milliseconds; null where there were too few requests.
       type: float
     error_ratio_max:
-      description: The highest share of failed requests in a valid cell; null without one.
+      description: The highest share of failed requests in a valid cell; null without a valid cell.
       type: float
     gaps:
       description: One sentence for each damaged record or file, and one for cells without a record.

@@ -2,19 +2,20 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Write a new token of a service account to a private file."""
+"""Write a token of a service account to a private file."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: service_account_token
-short_description: Write a new token of a service account to a private file
+short_description: Write a token of a service account to a private file
 version_added: 0.2.0
 description:
   - Requests a token from the API server (TokenRequest) and writes it, atomically and with mode 0600, to a file on the host where the module runs.
     The token itself is never returned.
   - With O(tenants) requests one token for the service account of each tenant, and the file is a JSON object of tokens by tenant.
   - A token with a shorter lifetime than requested is an error that names both.
+  - With O(keep_s), a token that is in the file already and still good is kept, since servers keep their decisions about a token for some minutes.
 author:
   - perfscale.mlflow contributors (@perfscale)
 extends_documentation_fragment:
@@ -24,15 +25,15 @@ attributes:
     description: Requests nothing and writes nothing.
     support: full
   idempotent:
-    description: Every call requests a new token.
-    support: none
+    description: With O(keep_s), for as long as the token lives long enough.
+    support: partial
 options:
   name:
     description: Name of the service account.
     type: str
     required: true
   namespace:
-    description: Its namespace. Give this or O(tenants).
+    description: Its namespace. Set this or O(tenants).
     type: str
   tenants:
     description: Namespaces that have a service account of this name each.
@@ -42,13 +43,23 @@ options:
     description: Lifetime of the token, at least 600.
     type: int
     required: true
+  keep_s:
+    description:
+      - Keep a token of the file that lives at least this many seconds, and at most O(seconds), if its service account still exists. 0 always requests
+        a new token. Not with O(secret).
+    type: int
+    default: 0
+  run_id:
+    description: The run for which the service account in O(namespace) is created if it is missing. Without it a missing one is an error.
+    type: str
+    default: ''
   dest:
     description: The file.
     type: path
     required: true
   secret:
     description:
-      - Name of a Secret in O(namespace). The token becomes invalid with it.
+      - Name of a Secret in O(namespace). The token becomes invalid when the Secret is deleted.
     type: str
   parallelism:
     description: Maximum number of concurrent requests, at most 32.
@@ -83,10 +94,17 @@ token:
     count:
       description: Number of tokens in the file.
       type: int
+    kept:
+      description: How many of them were there before.
+      type: int
     file:
       description: The file.
       type: str
 """
+
+import json
+import time
+from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
@@ -96,7 +114,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connec
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.options import connection_spec
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tenants import check_parallelism
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tokens import request_token, token_facts
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tokens import account_uid, account_uids, kept_token, request_token, token_facts
 
 PRIVATE = 0o600
 
@@ -109,6 +127,8 @@ def argument_spec():
         "namespace": {"type": "str"},
         "tenants": {"type": "list", "elements": "str"},
         "seconds": {"type": "int", "required": True},
+        "keep_s": {"type": "int", "default": 0},
+        "run_id": {"type": "str", "default": ""},
         "dest": {"type": "path", "required": True},
         "secret": {"type": "str", "no_log": False},  # a name
         "parallelism": {"type": "int", "default": 16},
@@ -123,20 +143,54 @@ def secret_of(cluster, options):
     return {"name": options["secret"], "uid": found["metadata"]["uid"]}
 
 
+def stored(options):
+    """Return the tokens of the file by namespace; none that may be kept if there are no readable ones."""
+    if not options["keep_s"] or options["secret"]:
+        return {}
+    try:
+        text = Path(options["dest"]).read_text(encoding="utf-8")
+        tokens = {options["namespace"]: text} if options["tenants"] is None else json.loads(text)
+    except (OSError, ValueError):
+        return {}
+    return tokens if isinstance(tokens, dict) else {}
+
+
+def ensured(cluster, options):
+    """Return the tokens in the order of the namespaces, and how many were kept. Raises ClusterError."""
+    namespace, name, before = options["namespace"], options["name"], stored(options)
+    namespaces = [namespace] if options["tenants"] is None else options["tenants"]
+    uids = {}
+    if options["tenants"] is None and (before or options["run_id"]):
+        uids = {namespace: account_uid(cluster, namespace, name, options["run_id"])}
+    elif before:
+        uids = account_uids(cluster, name)
+    now = cluster.server_time() or time.time()
+    kept = {
+        place: token
+        for place in namespaces
+        if place in before and place in uids
+        if (token := kept_token(str(before[place]), uids[place], options["keep_s"], options["seconds"], now))
+    }
+    secret = secret_of(cluster, options)
+    tokens = in_parallel(
+        lambda place: kept.get(place) or request_token(cluster, place, name, options["seconds"], secret), namespaces, options["parallelism"]
+    )
+    return tokens, len(kept)
+
+
 def run(options):
     """Return the module's result for its options. Raises ClusterError or FileWriteError."""
     check_parallelism(options["parallelism"])
     cluster = cluster_from(options, options["parallelism"])
     try:
-        if options["tenants"] is None:
-            tokens = [request_token(cluster, options["namespace"], options["name"], options["seconds"], secret_of(cluster, options))]
-            write_text(options["dest"], tokens[0].text, PRIVATE)
-        else:
-            tokens = in_parallel(lambda tenant: request_token(cluster, tenant, options["name"], options["seconds"]), options["tenants"], options["parallelism"])
-            write_json(options["dest"], {tenant: token.text for tenant, token in zip(options["tenants"], tokens, strict=True)}, PRIVATE)
+        tokens, kept = ensured(cluster, options)
     finally:
         cluster.close()
-    return {"changed": True, "token": {**token_facts(tokens), "file": options["dest"]}}
+    if kept < len(tokens) and options["tenants"] is None:
+        write_text(options["dest"], tokens[0].text, PRIVATE)
+    elif kept < len(tokens):
+        write_json(options["dest"], {tenant: token.text for tenant, token in zip(options["tenants"], tokens, strict=True)}, PRIVATE)
+    return {"changed": kept < len(tokens), "token": {**token_facts(tokens), "kept": kept, "file": options["dest"]}}
 
 
 def main():

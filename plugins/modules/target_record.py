@@ -35,7 +35,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Describe the generator
+- name: Record the generator
   perfscale.mlflow.target_record:
     path: /results/run-1/target.json
     schema_directory: /collection/files/schemas

@@ -13,7 +13,7 @@ short_description: Create or renew the TLS Secret of a server
 author:
   - perfscale.mlflow contributors (@perfscale)
 description:
-  - Creates a CA, signs one certificate with it, and stores certificate and key in a Secret of type C(kubernetes.io/tls). The key is nowhere else.
+  - Creates a CA, signs one certificate with it, and stores certificate and key in a Secret of type C(kubernetes.io/tls). The key is stored nowhere else.
   - A Secret of ours is renewed two weeks before it expires, or when it lacks a name. An unmanaged Secret is only read.
 extends_documentation_fragment:
   - perfscale.mlflow.cluster_connection

@@ -22,7 +22,7 @@ extends_documentation_fragment:
   - perfscale.mlflow.cluster_connection
 attributes:
   check_mode:
-    description: Can run in check mode and return what would be done.
+    description: Can run in check mode and returns what would change.
     support: full
   idempotent:
     description: A second call changes nothing.
@@ -33,7 +33,7 @@ options:
     type: list
     elements: str
   prefix:
-    description: What the names begin with, followed by the numbers 1 to O(count).
+    description: Prefix of the names, followed by the numbers 1 to O(count).
     type: str
     default: tenant-
   count:
@@ -55,7 +55,7 @@ options:
     elements: str
     default: [mlflow-operator-mlflow-integration]
   service_account:
-    description: Service account that gets the roles in all tenants. It need not exist yet.
+    description: Service account that gets the roles in all tenants. It does not have to exist yet.
     type: dict
     suboptions:
       namespace:

@@ -21,7 +21,7 @@ extends_documentation_fragment:
   - perfscale.mlflow.mlflow_connection
 attributes:
   check_mode:
-    description: Can run in check mode and return what would be created.
+    description: Can run in check mode and returns what would be created.
     support: full
   diff_mode:
     description: Returns no diff.
@@ -37,7 +37,7 @@ options:
     elements: str
   prefix:
     description:
-      - What the names begin with, followed by the numbers 1 to O(count).
+      - Prefix of the names, followed by the numbers 1 to O(count).
     type: str
     default: tenant-
   count:
@@ -46,8 +46,8 @@ options:
     type: int
   backend:
     description:
-      - How workspaces come into being. V(api) lets MLflow create them (SQL workspace store).
-      - V(namespace) creates none and waits until MLflow shows to the token those that the cluster has.
+      - How workspaces are created. V(api) creates them through MLflow's API (SQL workspace store).
+      - V(namespace) creates none and waits until MLflow lists the namespaces of the cluster for the token.
     type: str
     choices: [api, namespace]
     default: api
@@ -58,8 +58,8 @@ options:
     default: false
   gone:
     description:
-      - With O(backend=namespace), workspaces that MLflow should not show any more. They are waited for at most 15 seconds and are
-        in RV(workspaces.extra) after that.
+      - With O(backend=namespace), workspaces that MLflow should no longer list. The module waits at most 15 seconds until they are gone; after that they are
+        in RV(workspaces.extra).
     type: list
     elements: str
     default: []
@@ -83,6 +83,14 @@ EXAMPLES = r"""
     url: http://127.0.0.1:5000
     count: 5
 
+- name: Get the tenants that are gone
+  perfscale.mlflow.workspaces:
+    url: http://127.0.0.1:5000
+    count: 5
+    adopt: true
+  check_mode: true
+  register: seen
+
 - name: Create 500 tenants behind a gateway
   perfscale.mlflow.workspaces:
     url: https://gateway.example.com/mlflow
@@ -100,7 +108,7 @@ workspaces:
   type: dict
   contains:
     requested:
-      description: How many workspaces were requested.
+      description: Number of requested workspaces.
       type: int
       sample: 5
     created:
@@ -111,6 +119,10 @@ workspaces:
       description: Names that were there before.
       type: list
       elements: str
+    missing:
+      description: Names that are not there now. In check mode this tells whether tenants are gone, by one request.
+      type: list
+      elements: str
     extra:
       description: Other visible workspaces, without MLflow's own C(default).
       type: list
@@ -119,7 +131,7 @@ workspaces:
       description: Whether every requested workspace was listed and responded to a request.
       type: bool
     seconds:
-      description: How long it took.
+      description: Duration.
       type: float
 """
 

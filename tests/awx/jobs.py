@@ -36,7 +36,7 @@ POLL_S = 0.2
 
 
 def synced(destination: Path) -> None:
-    """Copy the project as a sync leaves it: what git knows or would take in, nothing else."""
+    """Copy the project as a sync creates it: only files that git tracks or would add."""
     listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, check=True, capture_output=True)
     for name in filter(None, listed.stdout.decode().split("\0")):
         source = ROOT / name
@@ -55,7 +55,7 @@ def imported(inventory: str) -> str:
 
 
 def unanswered(playbook: str) -> dict[str, str]:
-    """Return every question that the job template of a playbook asks, each answered by an empty text."""
+    """Return every survey question of a playbook's job template with an empty answer."""
     templates = yaml.safe_load((ROOT / "files" / "awx" / "job_templates.yml").read_text(encoding="utf-8"))["job_templates"]
     [survey] = [template["survey"] for template in templates if template["playbook"] == f"playbooks/{playbook}.yml"]
     return dict.fromkeys(survey, "")
@@ -170,7 +170,7 @@ class Job:
         return code
 
     def reap(self) -> list[int]:
-        """Kill, by process id, the tasks that outlived their ansible-playbook, and return their ids. Loads and servers are no tasks: they stay."""
+        """Kill, by process id, the tasks that outlived their ansible-playbook, and return their ids. Loads and servers are not tasks and continue to run."""
         orphans = []
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error):

@@ -64,7 +64,7 @@ def results(job):
 
 
 def requests_made(job, cell_id):
-    """Return how many requests k6 of a cell has made; 0 before it runs."""
+    """Return how many requests k6 of a cell has sent; 0 before it runs."""
     raw = next((results(job) / "cells" / cell_id / "attempts").glob("*/raw.csv"), None)
     return raw.read_bytes().count(b"\nhttp_reqs,") if raw else 0
 

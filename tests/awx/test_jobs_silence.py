@@ -32,7 +32,7 @@ def test_a_silent_job_is_ended(launch, silent):
     assert job.reap() == []
 
 
-def test_a_job_that_says_that_it_waits_is_not(launch, silent):
+def test_a_job_that_prints_that_it_waits_is_not(launch, silent):
     job = launched(launch, silent, heartbeat_s=2)
     job.until("more time than silence gets", lambda: max(map(int, re.findall(rf"{WAITING}: still runs after (\d+) s", job.output)), default=0) > LIMIT_S + 3)
     assert job.cancel() == 254

@@ -70,7 +70,7 @@ def test_fixed_values_are_among_the_choices(modules: dict[str, dict[str, Any]], 
     assert {name: value for name, value in wrong.items() if value not in modules[module][name]["choices"]} == {}
 
 
-def test_what_is_removed_is_named_as_its_module_wants(modules: dict[str, dict[str, Any]]) -> None:
+def test_removed_objects_have_the_names_that_their_module_expects(modules: dict[str, dict[str, Any]]) -> None:
     """One task removes every kind: its arguments are taken by each, or left out for it."""
     ((_name, _module, args),) = [call for call in CALLS if "{{" in call[1]]
     always = {"name", "state"}
@@ -81,7 +81,7 @@ def test_what_is_removed_is_named_as_its_module_wants(modules: dict[str, dict[st
     assert set(args) == {"name", "state", "organization", "credential_type"}
 
 
-def test_teardown_covers_every_kind_that_is_made() -> None:
+def test_teardown_covers_every_kind_that_is_created() -> None:
     made = {module for _name, module, _args in CALLS if "{{" not in module} - {"project_update", "workflow_job_template_node"}
     assert made == {kind["module"] for kind in KINDS}
     removed = {kind["module"] for kind in KINDS if "goes_with" not in kind}
@@ -104,7 +104,7 @@ def test_every_name_begins_with_the_prefix() -> None:
     assert [name for name in names if not name.startswith("{{ awx_prefix }}")] == []
 
 
-def test_no_variable_is_one_that_awx_gives_to_its_jobs() -> None:
+def test_no_variable_is_one_that_awx_sets_for_its_jobs() -> None:
     """AWX hands every job awx_job_id, awx_project_scm_branch and more; the set-up may run in a job."""
     given = re.compile(
         r"^awx_(job_(id|name|template|launch)|project_(revision|scm_branch)|inventory_(id|name)|user|schedule_(id|name)|workflow_job|parent_job|webhook|execution_node)"
@@ -141,7 +141,7 @@ def test_choices_are_those_of_the_input(question: dict[str, Any]) -> None:
 
 
 @each_question
-def test_questions_are_asked_somewhere(question: dict[str, Any]) -> None:
+def test_every_question_is_used_by_a_survey(question: dict[str, Any]) -> None:
     assert [survey for param in SURVEYS for survey in param.values if question["variable"] in survey]
 
 
@@ -173,7 +173,7 @@ def test_nodes_come_before_those_that_follow_them() -> None:
     assert [(name, link) for name, node in NODES.items() for kind in LINKS for link in node.get(kind, []) if order.index(link) <= order.index(name)] == []
 
 
-def test_the_workflow_tells_the_truth() -> None:
+def test_the_workflow_fails_exactly_with_the_run() -> None:
     """AWX calls a workflow failed only if a failed node has nothing after it that would handle this."""
     assert not any(NODES[name].get(kind) for name in ("verdict", "verdict_of_what_is_kept") for kind in LINKS)
     # Whatever failed, the verdict fails the workflow and an approval to tear down is requested.

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The set-up on a real AWX: CONTROLLER_HOST and CONTROLLER_OAUTH_TOKEN name it, PERFSCALE_AWX_SCM_URL a repository that it can reach. Skipped without.
 
-It makes objects under a prefix of its own in the organization Default, and removes them. Nothing is launched but a synchronization of the project.
+Objects are created with a prefix of their own in the organization Default, and removed. Nothing is launched but a synchronization of the project.
 """
 
 from __future__ import annotations
@@ -97,13 +97,13 @@ def test_the_workflow_is_that_of_the_data(prefix: str) -> None:
     assert found == {node["identifier"]: {kind: sorted(node.get(kind, [])) for kind in ("success", "failure", "always")} for node in workflow["nodes"]}
 
 
-def test_what_awx_keeps_is_secret_and_off(prefix: str) -> None:
+def test_objects_in_awx_are_encrypted_and_disabled(prefix: str) -> None:
     assert one("credentials", f"{prefix} cluster")["inputs"]["bearer_token"] == "$encrypted$"
     assert one("schedules", f"{prefix} weekly")["enabled"] is False
 
 
-def test_teardown_removes_exactly_what_was_made(prefix: str, settings: dict[str, str]) -> None:
-    """A copy made by a user, with our description, and an inventory of a user with one of our names stay."""
+def test_teardown_removes_exactly_the_created_objects(prefix: str, settings: dict[str, str]) -> None:
+    """A user's copy with our description, and a user's inventory with one of our names, are not deleted."""
     original = one("job_templates", f"{prefix} report")
     copy = api("POST", f"job_templates/{original['id']}/copy", {"name": f"{prefix} report of mine"})
     theirs = api("POST", "inventories", {"name": f"{prefix} local", "organization": one("organizations", "Default")["id"]})

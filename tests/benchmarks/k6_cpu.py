@@ -1,9 +1,9 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Print what k6 costs per request with raw samples on, as a multiple of bare GETs, and how much memory it takes.
+"""Print the CPU cost of k6 per request with raw samples, as a multiple of bare GETs, and its memory.
 
-The workload runs with the environment that the collection gives to k6, the bare GETs with k6's defaults. Both run at the
+The workload runs with the environment that the collection sets for k6, the bare GETs with k6's defaults. Both run at the
 same time, so that whatever else the machine does slows both alike, each against its own fake MLflow on loopback that takes
 a few milliseconds per response, so that both send about as many requests. Each figure is the median of its rounds.
 Goals: ratio at most 1.8; less than 90 MB at 40,000 requests.

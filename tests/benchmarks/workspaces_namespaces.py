@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Print how long one call takes to create and to find 500 tenants as namespaces with their bindings, and teardown to remove them.
 
-Usage: workspaces_namespaces.py [COUNT]; wants KUBECONFIG (`tests/cluster/run.py enter` sets it) and measures nothing without.
+Usage: workspaces_namespaces.py [COUNT]; needs KUBECONFIG (`tests/cluster/run.py enter` sets it) and measures nothing without it.
 """
 
 from __future__ import annotations

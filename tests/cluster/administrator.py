@@ -41,7 +41,7 @@ def operator(image: str) -> list[dict[str, Any]]:
 def prepared(cluster: Cluster, images: Mapping[str, str]) -> Iterator[dict[str, str]]:
     """Apply the operator and the shipped roles, and return the environment of a controller that logs in with nothing but these.
 
-    The environment is what an automation controller's credential for Kubernetes injects. All that was made goes afterwards.
+    The environment is what an automation controller's credential for Kubernetes injects. All created objects are deleted afterwards.
     """
     objects, made = Objects(cluster), []
     wanted = [*SHIPPED, *operator(images["mlflow"])]

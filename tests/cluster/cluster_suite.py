@@ -57,7 +57,7 @@ class ClusterSuite(Suite):
         return path.read_text(encoding="utf-8")[self._output_before :] if path.exists() else ""
 
     def wait_for_load(self, run_id: str, cell_id: str, requests: int = 50, limit_s: float = 300) -> dict[str, Any]:
-        """Wait until a line of progress says that k6 of the cell has made some requests, and return its state.json."""
+        """Wait until a line of progress shows that k6 of the cell has sent some requests, and return its state.json."""
         deadline = time.monotonic() + limit_s
         while time.monotonic() < deadline:
             seen = re.findall(rf"{re.escape(cell_id)}: .* (\d+) requests so far", self.output())
@@ -68,7 +68,7 @@ class ClusterSuite(Suite):
 
 
 def settings_for(directory: Path, images: Mapping[str, str], prometheus: Mapping[str, str]) -> dict[str, Any]:
-    """Return the variables that make the roles fit a node of two cores: images, small requests, short waits."""
+    """Return the variables that fit the roles to a node of two cores: images, small requests, short waits."""
     small = {"requests": {"cpu": "100m", "memory": "256Mi"}}
     return {
         "mlflow_operator_manifests": [str(manifests.write(directory, "opendatahub"))],
@@ -95,7 +95,7 @@ def settings_for(directory: Path, images: Mapping[str, str], prometheus: Mapping
 
 @contextmanager
 def nothing_left(cluster: Cluster, selector: str) -> Iterator[None]:
-    """Around a teardown: nothing with the selector stays, and a namespace that only looks like a tenant does."""
+    """Around a teardown: nothing with the selector remains, and a namespace that only resembles a tenant does."""
     root, _slash, name = LOOKALIKE.rpartition("/")
     cluster.request("POST", root, {"metadata": {"name": name}})
     try:

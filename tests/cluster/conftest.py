@@ -51,7 +51,7 @@ def cluster(kubeconfig: str) -> Cluster:
 
 @pytest.fixture(scope="session")
 def node(kubeconfig: str) -> layout.Layout:
-    """The node's places: its logs, its audit log, its programs. Only on the node of `make test-cluster`."""
+    """The directories of the node: its logs, its audit log, its programs. Only on the node of `make test-cluster`."""
     if os.environ.get("PERFSCALE_NODE") != "1":
         pytest.skip("Node: this cluster was not made by `make cluster-up`, so its programs cannot be looked at or stopped")
     return layout.default()
@@ -86,7 +86,7 @@ def namespace(cluster: Cluster) -> Iterator[str]:
     """An empty namespace of the test's own."""
     name = f"test-{uuid.uuid4().hex[:8]}"
     cluster.request("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
-    # Pods need its service account. A controller creates it, which after an outage of the API server takes its time.
+    # Pods need its service account. A controller creates it, with a delay after an outage of the API server.
     deadline = time.monotonic() + ACCOUNT_LIMIT_S
     while cluster.get(f"/api/v1/namespaces/{name}/serviceaccounts/default") is None:
         assert time.monotonic() < deadline, f"Namespace {name}: has no service account within {ACCOUNT_LIMIT_S} s"

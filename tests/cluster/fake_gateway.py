@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A fake of the gateway in front of MLflow: takes TLS connections with a certificate of its own and passes the bytes on to another TLS server.
+"""A fake of the gateway in front of MLflow: accepts TLS connections with its own certificate and passes the bytes on to another TLS server.
 
 It listens on the loopback address, or on that of the node, where pods reach it through a Service.
 """

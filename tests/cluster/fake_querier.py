@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A fake of the entry to OpenShift's monitoring: TLS, and a bearer token whose permissions the API server is asked about; behind it the node's Prometheus.
+"""A fake of OpenShift's monitoring endpoint: TLS, and a bearer token whose permissions the API server checks; behind it the node's Prometheus.
 
 As the proxies before thanos-querier do: the web port requires permissions on prometheuses/api in openshift-monitoring, the tenancy port
 requires a namespace in the query, and permissions on pods of metrics.k8s.io there. The verb follows the method, so a POST is a creation.
@@ -29,7 +29,7 @@ VERBS = {"GET": "get", "POST": "create"}
 
 @dataclass
 class Querier:
-    """`asked` are (user, method) of the requests that were let through."""
+    """`asked` are (user, method) of the accepted requests."""
 
     cluster: Cluster
     prometheus: dict[str, str]

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The test cluster: `up` creates it, `down` removes it, `enter COMMAND…` runs a command inside its network, `test` runs the tests there.
 
-`up` and `down` may be repeated. `test` makes the cluster, gives every further argument to pytest, and removes the cluster whatever happened;
-PERFSCALE_KEEP_CLUSTER=1 keeps it. With KUBECONFIG set, `test` uses that cluster and makes none.
+`up` and `down` may be repeated. `test` creates the cluster, passes all further arguments to pytest, and removes the cluster in any case;
+PERFSCALE_KEEP_CLUSTER=1 keeps it. With KUBECONFIG set, `test` uses that cluster and creates none.
 """
 
 from __future__ import annotations

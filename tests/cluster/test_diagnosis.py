@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is kept of a cluster in which something went wrong: the log before a restart, and why a log cannot be read."""
+"""The diagnosis of a cluster with a problem: the log before a restart, and why a log cannot be read."""
 
 from __future__ import annotations
 

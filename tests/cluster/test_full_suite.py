@@ -24,7 +24,7 @@ from fake_gateway import service
 ORDER = {"test_matrix_tenants": "1,3", "run_id": "sqlite"}
 # What these runs have no reason to use, and who does.
 ELSEWHERE = {
-    # tenants that are more than a level wants, or bound to other roles or accounts (test_permissions)
+    # tenants beyond those of a level, or bound to other roles or accounts (test_permissions)
     "patch namespaces",
     "patch rolebindings.rbac.authorization.k8s.io",
     "delete rolebindings.rbac.authorization.k8s.io",
@@ -44,7 +44,7 @@ def fixture_suite(cluster, images, prometheus, tmp_path_factory):
     with administrator.prepared(cluster, images) as login:
         suite = ClusterSuite(tmp_path_factory.mktemp("cluster-suite"), {**settings, "mlflow_operator_manifests": []}, login)
         yield suite
-        # One by one: others share the cluster with these tests, and their tenants must stay.
+        # One by one: others share the cluster with these tests, and their tenants must not be deleted.
         for run_id in RUNS:
             suite.play("teardown", {"run_id": run_id})
 
@@ -89,7 +89,7 @@ def test_list_workspaces_is_the_tenants_and_nothing_else(sqlite):
         assert sqlite[0].cell(cell_id, "sqlite")["notes"]["foreign_workspaces"] == []
 
 
-def test_the_record_says_what_was_measured(sqlite):
+def test_the_record_has_what_was_measured(sqlite):
     suite, _finished = sqlite
     factors = suite.cell("t1-c5-r1", "sqlite")["spec"]["factors"]
     assert (factors["target"], factors["db_backend"], factors["replicas"], factors["workers"]) == ("internal", "sqlite", 1, 1)
@@ -101,7 +101,7 @@ def test_the_record_says_what_was_measured(sqlite):
     assert "mlflow" in target["generator"]["shares_node_with"]
 
 
-def test_orchestration_asks_prometheus_once_for_each_query(sqlite):
+def test_orchestration_sends_each_query_to_prometheus_once(sqlite):
     output = sqlite[1].stdout
     assert "Traceback" not in output
     with (sqlite[0].results / "sqlite" / "cells" / "t1-c5-r1" / "metrics_1_concurrency_5.csv").open(encoding="utf-8") as stream:
@@ -109,7 +109,7 @@ def test_orchestration_asks_prometheus_once_for_each_query(sqlite):
     assert {"mlflow", "k6_benchmark"} <= {row["component"] for row in rows}
 
 
-def test_a_later_run_uses_what_an_earlier_one_made(sqlite):
+def test_a_later_run_uses_the_objects_of_an_earlier_one(sqlite):
     suite, _finished = sqlite
     again = suite.play("deploy", {"run_id": "gateway"}, env={"ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default"})
     assert again.returncode == 0
@@ -179,8 +179,8 @@ def test_postgresql_with_two_replicas_and_both_databases_in_one_report(sqlite, s
     assert all(factors in summary for factors in ("sqlite, replicas=1, internal", "postgres, replicas=2, internal", "sqlite, replicas=1, external"))
 
 
-def test_teardown_removes_what_its_run_made_and_nothing_else(suite, cluster):
-    """Run last but one. The operator, which this collection did not install, stays too."""
+def test_teardown_removes_only_the_objects_of_its_run(suite, cluster):
+    """Run last but one. The operator, which this collection did not install, remains too."""
     with nothing_left(cluster, MADE_HERE):
         another = suite.play("teardown", {"run_id": "gateway"})
         assert another.returncode == 0

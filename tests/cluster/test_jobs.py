@@ -32,7 +32,7 @@ SILENCE_S = 8
 
 
 class Controller:
-    """Launches jobs that log in with their credential, and knows the place of results outside of them."""
+    """Launches jobs that log in with their credential, and has the directory of results outside of them."""
 
     def __init__(self, settings, login, create_directory):
         self.settings, self.login, self._create_directory = settings, login, create_directory
@@ -86,7 +86,7 @@ def test_silent_while_it_deploys(controller):
 
 
 def test_cancelled_while_it_prefills(controller):
-    # Hardly more patience, but now the job says that it waits.
+    # Hardly more patience, but now the job prints that it waits.
     job = controller.launch("full_suite", TWO_CELLS, heartbeat_s=SILENCE_S / 2, settings={"idle_timeout": 2 * SILENCE_S})
     job.until("prefill", lambda: next((job.project / "results" / RUN / "prefill").glob("*/state.json"), None))
     assert job.cancel() == 254

@@ -72,7 +72,7 @@ def test_a_load_runs_through(generator, mlflow):
     seen = result["requests"]
     raw = gzip.decompress((Path(result["directory"]) / "raw.csv.gz").read_bytes())
     assert 0 < seen <= raw.count(b"\nhttp_req_duration,")
-    # Nothing of it stays in the pod.
+    # Nothing of it remains in the pod.
     listed = _kubectl(generator, "exec", NAME, "--", "ls", "/results")
     assert listed.stdout.split() == []
 
@@ -91,7 +91,7 @@ def test_a_killed_controller_is_followed_by_one_that_attaches(generator, mlflow)
 
 
 def test_a_controller_that_starts_from_nothing_finds_its_load(generator, mlflow):
-    """What a job in a fresh container knows: the run, the settings, and which pod loads."""
+    """The state of a job in a fresh container: the run, the settings, and the load generator pod."""
     generator.create()
     config = config_of(mlflow, seconds=20)
     first = generator.play(config)
@@ -162,7 +162,7 @@ def test_a_deleted_pod_may_be_replaced_and_loaded_from_again(generator, mlflow):
     assert generator.result()["n"] == 2
 
 
-def test_out_of_memory_is_named_and_what_was_measured_is_kept(generator, mlflow):
+def test_out_of_memory_is_reported_and_the_measurement_is_stored(generator, mlflow):
     generator.create(resources={"requests": {"cpu": "100m", "memory": "48Mi"}, "limits": {"cpu": "1", "memory": "48Mi"}})
     config = config_of(mlflow, seconds=60, profile={"kind": "closed", "concurrency": 200}, think_time_s=0)
     assert generator.load(config) != 0
@@ -269,7 +269,7 @@ def test_any_user_id_will_do(generator, mlflow, volume):
         pytest.param({"image": "Not An Image"}, "InvalidImageName", id="odd image"),
     ],
 )
-def test_a_pod_that_does_not_start_says_why(generator, changes, words):
+def test_a_pod_that_does_not_start_is_reported_with_the_reason(generator, changes, words):
     with pytest.raises(ClusterError, match=words):
         generator.create(timeout_s=30.0 if "image" in changes else 6.0, **changes)
 
@@ -290,8 +290,8 @@ def test_an_unmanaged_pod_is_left_alone(generator, images, cluster):
     assert generator.pod()["spec"]["containers"][0]["name"] == "x"
 
 
-def test_the_generator_stays_away_from_what_it_measures(generator, images, cluster, namespace):
-    """The measured pod lives in another namespace than the generator."""
+def test_the_generator_avoids_the_nodes_of_measured_pods(generator, images, cluster, namespace):
+    """The measured pod is in another namespace than the generator."""
     other = f"{namespace}-measured"
     cluster.request("POST", "/api/v1/namespaces", {"metadata": {"name": other}})
     try:

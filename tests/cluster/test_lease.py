@@ -11,12 +11,13 @@ import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.lease import acquire, leases_path, release
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.lease import acquire, expire, leases_path, release
 
 
 def test_a_second_run_is_rejected_until_the_first_releases_the_lease(cluster: Cluster, namespace: str) -> None:
     held = acquire(cluster, namespace, "run-a", 600)
     assert acquire(cluster, namespace, "run-a", 900)["until"] > held["until"]
+    assert acquire(cluster, namespace, "run-a", 300)["until"] < held["until"]
     with pytest.raises(ClusterError, match=rf"Lease {namespace}/perfscale-mlflow: held by run run-a until 20\d\d-.*Z, which may"):
         acquire(cluster, namespace, "run-b", 600)
     assert not release(cluster, namespace, "run-b")
@@ -31,6 +32,13 @@ def test_what_expired_is_taken_over(cluster: Cluster, namespace: str) -> None:
     cluster.request("PATCH", path, past, content_type="application/merge-patch+json")
     assert acquire(cluster, namespace, "run-b", 600)["taken_over"] == "run-a"
     assert cluster.request("GET", path)["spec"]["leaseTransitions"] == 1
+
+
+def test_one_that_ends_at_once_keeps_the_name_of_its_run(cluster: Cluster, namespace: str) -> None:
+    acquire(cluster, namespace, "run-a", 600)
+    assert expire(cluster, namespace, "run-a")
+    assert cluster.request("GET", f"{leases_path(namespace)}/perfscale-mlflow")["spec"]["holderIdentity"] == "run-a"
+    assert acquire(cluster, namespace, "run-b", 600)["taken_over"] == "run-a"
 
 
 def test_of_many_that_start_together_one_wins(cluster: Cluster, namespace: str) -> None:

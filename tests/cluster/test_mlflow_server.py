@@ -170,7 +170,7 @@ def test_the_fake_writes_the_status_of_the_real_operator(name: str, states: list
     assert reported == steps(name)
 
 
-def test_check_mode_makes_nothing(cluster: Cluster, deploy: Deploy) -> None:
+def test_check_mode_creates_nothing(cluster: Cluster, deploy: Deploy) -> None:
     assert deploy("--check").returncode == 0
     assert cluster.get(CORE) is None
 
@@ -295,7 +295,7 @@ def test_two_replicas_on_a_database_that_is_already_there(cluster: Cluster, depl
     assert cluster.get(DEPLOYMENT)["status"]["readyReplicas"] == 2
 
 
-def test_a_volume_that_stays_pending_is_named(deploy: Deploy, remove: Deploy) -> None:
+def test_a_volume_that_remains_pending_is_reported(deploy: Deploy, remove: Deploy) -> None:
     assert remove().returncode == 0
     played = deploy(mlflow_server_storage_class="absent", mlflow_server_timeout_s=15)
     assert played.returncode != 0
@@ -317,7 +317,7 @@ def test_two_managers_are_rejected(cluster: Cluster, deploy: Deploy, remove: Dep
     assert remove().returncode == 0
 
 
-def test_without_operator_and_manifests_it_says_what_to_do(deploy: Deploy) -> None:
+def test_without_operator_and_manifests_the_error_has_the_remedy(deploy: Deploy) -> None:
     played = deploy(mlflow_operator_manifests=[])
     assert played.returncode != 0
     assert f"MLflow operator: no Deployment {NAMESPACE}/mlflow-operator-controller-manager" in " ".join(played.stdout.split())

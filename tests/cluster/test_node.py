@@ -66,7 +66,7 @@ def test_a_pod_without_permissions_runs(run: Callable[..., str]) -> None:
     assert run("hello", "id -u; echo done").split() == ["12345", "done"]
 
 
-def test_a_claim_is_bound_and_keeps_what_is_written(cluster: Cluster, namespace: str, run: Callable[..., str]) -> None:
+def test_a_pvc_is_bound_and_stores_what_is_written(cluster: Cluster, namespace: str, run: Callable[..., str]) -> None:
     claim = {"metadata": {"name": "data"}, "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "16Mi"}}}}
     cluster.request("POST", f"/api/v1/namespaces/{namespace}/persistentvolumeclaims", claim)
     volumes = [{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}]
@@ -97,7 +97,7 @@ def test_a_network_policy_is_stored(cluster: Cluster, namespace: str) -> None:
     assert [item["metadata"]["name"] for item in cluster.items(path)] == ["closed"]
 
 
-def test_prometheus_tells_containers_apart(cluster: Cluster, namespace: str, images: dict[str, str], prometheus: dict[str, str]) -> None:
+def test_prometheus_distinguishes_containers(cluster: Cluster, namespace: str, images: dict[str, str], prometheus: dict[str, str]) -> None:
     body = pod("busy", images["busybox"], "while true; do :; done")
     body["spec"]["containers"][0]["resources"] = {"limits": {"cpu": "50m", "memory": "32Mi"}}
     cluster.request("POST", f"/api/v1/namespaces/{namespace}/pods", body)
@@ -112,7 +112,7 @@ def test_prometheus_tells_containers_apart(cluster: Cluster, namespace: str, ima
         until(f"Query {query}", lambda query=query: "" if client.instant(query, time.time(), "test")["result"] else "no series", LIMIT_S)
 
 
-def test_the_audit_log_names_who_asked_for_what(cluster: Cluster, stranger: Cluster, namespace: str, node: layout.Layout) -> None:
+def test_the_audit_log_has_user_and_object_of_each_request(cluster: Cluster, stranger: Cluster, namespace: str, node: layout.Layout) -> None:
     with pytest.raises(ClusterError):
         stranger.request("GET", f"/api/v1/namespaces/{namespace}/secrets/wanted")
     with open(node.audit_log, encoding="utf-8") as stream:

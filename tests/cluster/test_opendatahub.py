@@ -100,7 +100,7 @@ def fixture_role(playbook: Callable[..., subprocess.CompletedProcess[str]], tmp_
 def fixture_olm(api: Cluster, request: pytest.FixtureRequest) -> Iterator[FakeOlm]:
     """OLM with a catalog that offers Open Data Hub; a test's parameter sets its behaviour."""
     fake = FakeOlm(api, **getattr(request, "param", {}))
-    fake.make("/api/v1/namespaces", namespace(CATALOGS))
+    fake.create("/api/v1/namespaces", namespace(CATALOGS))
     fake.offer(CATALOGS)
     with fake:
         yield fake
@@ -121,9 +121,9 @@ def labels(found: dict[str, Any] | None) -> dict[str, str]:
 
 def existing(fake: FakeOpenDataHub, components: dict[str, str]) -> None:
     """Create what a user has: a DSCInitialization and a DataScienceCluster under names of his own."""
-    fake.make(DSCIS, {"apiVersion": "dscinitialization.opendatahub.io/v2", "kind": "DSCInitialization", "metadata": {"name": "mine"}, "spec": DSCI_SPEC})
+    fake.create(DSCIS, {"apiVersion": "dscinitialization.opendatahub.io/v2", "kind": "DSCInitialization", "metadata": {"name": "mine"}, "spec": DSCI_SPEC})
     spec = {"components": {name: {"managementState": state} for name, state in components.items()}}
-    fake.make(DSCS, {"apiVersion": "datasciencecluster.opendatahub.io/v2", "kind": "DataScienceCluster", "metadata": {"name": "mine"}, "spec": spec})
+    fake.create(DSCS, {"apiVersion": "datasciencecluster.opendatahub.io/v2", "kind": "DataScienceCluster", "metadata": {"name": "mine"}, "spec": spec})
 
 
 DSCI_SPEC = {"applicationsNamespace": APPLICATIONS}
@@ -229,7 +229,7 @@ def test_a_broken_component_of_others_is_not_waited_for(api: Cluster, role: Role
         existing(odh, {"dashboard": "Managed"})
         role(opendatahub_use_olm=False)
         assert "observedGeneration" not in dsc(api, "mine")["status"]
-        odh.make("/apis/mlflow.opendatahub.io/v1/mlflows", {"apiVersion": "mlflow.opendatahub.io/v1", "kind": "MLflow", "metadata": {"name": "c-mlflow"}})
+        odh.create("/apis/mlflow.opendatahub.io/v1/mlflows", {"apiVersion": "mlflow.opendatahub.io/v1", "kind": "MLflow", "metadata": {"name": "c-mlflow"}})
         role("teardown", opendatahub_use_olm=False).tells("MLflow c-mlflow still exists. Delete that first.")
         assert dsc(api, "mine")["spec"]["components"]["mlflowoperator"] == {"managementState": "Managed"}
         odh.remove("/apis/mlflow.opendatahub.io/v1/mlflows/c-mlflow")
@@ -252,7 +252,7 @@ def test_an_operator_that_never_reports_is_named_and_can_be_accepted(api: Cluste
         role(opendatahub_use_olm=False, opendatahub_accept_missing_status=True)
 
 
-def test_what_the_operator_makes_itself_is_ours_with_it(api: Cluster, olm: FakeOlm, role: Role) -> None:
+def test_what_a_managed_operator_creates_itself_is_managed(api: Cluster, olm: FakeOlm, role: Role) -> None:
     made = {"apiVersion": "dscinitialization.opendatahub.io/v2", "kind": "DSCInitialization", "metadata": {"name": "own-dsci"}, "spec": DSCI_SPEC}
     with FakeOpenDataHub(api, OPERATOR_NAMESPACE, creates=made):
         role(opendatahub_dsci_grace_s=30)

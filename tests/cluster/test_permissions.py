@@ -112,7 +112,7 @@ def test_a_user_without_permissions_gets_one_sentence(cluster: Cluster, own: Own
     user = log_in(cluster, own.home, "load", Path())
     arguments = {"host": user.host, "ca_cert": user.configuration.ssl_ca_cert, "rbac_file": str(FILE), "storage_class": ""}
     command = [str(Path(sys.executable).with_name("ansible")), "localhost", "-m", "perfscale.mlflow.cluster_preflight_info", "-a", json.dumps(arguments)]
-    # A token does not belong into an argument list: the module takes it from the environment of its own process, as kubernetes.core does.
+    # A token does not belong in an argument list: the module reads it from the environment of its own process, as kubernetes.core does.
     token = user.configuration.api_key["authorization"].removeprefix("Bearer ")
     output = subprocess.run(
         [*command, "-o"],
@@ -149,7 +149,7 @@ def test_tenants_tokens_and_lease_use_exactly_their_permissions(cluster: Cluster
     user = f"system:serviceaccount:{own.home}:{CONTROLLER}"
     uses = until("the audit log is written", lambda: used_permissions(node.audit_log.read_text(encoding="utf-8").splitlines(), user), 20)
     found = compare(wanted, uses)
-    # Preparing a playbook asks for one namespace by name; these functions list them.
+    # Preparing a playbook requests one namespace by name; these functions list them.
     assert [str(right) for right in found["unused"]] == ["get namespaces"]
     assert {(use.group, use.resource) for use in found["uncovered"]} == {("coordination.k8s.io", "leases")}
 

@@ -38,7 +38,7 @@ CRD = {
 }
 
 
-def test_every_problem_comes_at_once_and_in_time(cluster: Cluster, playbook: Callable[..., Any], tmp_path: Path, namespace: str) -> None:
+def test_every_problem_is_reported_at_once_and_in_time(cluster: Cluster, playbook: Callable[..., Any], tmp_path: Path, namespace: str) -> None:
     crds = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
     cluster.request("POST", crds, CRD)
     acquire(cluster, namespace, "another", 600)

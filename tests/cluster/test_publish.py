@@ -14,6 +14,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.option
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.publication import publish
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.restoration import restore
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sinks import create_sinks
+from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.volume import pod_name
 from cluster_suite import ROOT
 from fakes.run_factory import write_bare_run
 
@@ -63,7 +64,7 @@ def test_a_run_goes_to_a_volume_and_comes_back(cluster, namespace, run, sink, tm
     assert publish(run, [volume], lambda path: None, SCHEMAS)["sinks"][0]["sent"] == 0
     claim = cluster.get(f"/api/v1/namespaces/{namespace}/persistentvolumeclaims/results")
     assert "app.kubernetes.io/managed-by" not in claim["metadata"]["labels"]
-    pod = cluster.get(f"/api/v1/namespaces/{namespace}/pods/{volume.pod_name('results')}")
+    pod = cluster.get(f"/api/v1/namespaces/{namespace}/pods/{pod_name('results')}")
     assert (pod["metadata"]["labels"]["perfscale.mlflow/run-id"], pod["metadata"]["labels"]["app.kubernetes.io/managed-by"]) == ("run-1", "perfscale.mlflow")
     volume.close(for_good=True)
     assert pods(cluster, namespace) == []
@@ -80,7 +81,7 @@ def test_a_run_goes_to_a_volume_and_comes_back(cluster, namespace, run, sink, tm
 def test_a_pod_that_was_deleted_is_made_again(cluster, namespace, run, sink):
     volume = sink()
     assert publish(run, [volume], lambda path: None, SCHEMAS)["problems"] == []
-    cluster.request("DELETE", f"/api/v1/namespaces/{namespace}/pods/{volume.pod_name('results')}")
+    cluster.request("DELETE", f"/api/v1/namespaces/{namespace}/pods/{pod_name('results')}")
     write_bare_run(run, started=1001.0)
     sent = publish(run, [volume], lambda path: None, SCHEMAS)
     assert (sent["problems"], sent["sinks"][0]["sent"]) == ([], 1)

@@ -28,7 +28,7 @@ OUTAGE_S = 60
 def fixture_stack(cluster, images, prometheus, tmp_path_factory):
     """A deployed MLflow whose faults the tests below cause, one after the other."""
     settings = settings_for(tmp_path_factory.mktemp("operator"), images, prometheus)
-    # MLflow keeps what the API server allowed for five minutes, longer than any cell here: a fault would not be felt.
+    # MLflow caches decisions of the API server for five minutes, longer than any cell here: a fault would have no effect.
     settings["mlflow_server_env"] = {"MLFLOW_K8S_AUTH_CACHE_TTL_SECONDS": "5"}
     suite = ClusterSuite(tmp_path_factory.mktemp("cluster-faults"), settings)
     yield suite
@@ -55,7 +55,7 @@ def test_a_killed_controller_loses_no_cell_and_a_second_run_is_rejected(stack):
     assert cell["window"]["start"] < state["started"] + 30
 
 
-def test_a_killed_mlflow_breaks_the_cell_and_says_so(stack, cluster):
+def test_a_killed_mlflow_invalidates_the_cell_with_the_reason(stack, cluster):
     playing = stack.start("full_suite", {**ONE, "run_id": "mlflow-killed"})
     stack.wait_for_load("mlflow-killed", CELL)
     [pod] = [item for item in cluster.items(f"{NAMESPACE}/pods", selector="app=mlflow") if item["status"]["phase"] == "Running"]
@@ -70,7 +70,7 @@ def test_a_killed_mlflow_breaks_the_cell_and_says_so(stack, cluster):
 
 
 def test_an_api_server_that_is_gone_for_a_minute_costs_no_sample(stack, node):
-    """The load and its files are not affected; what MLflow cannot decide meanwhile is counted by status, and the verdict follows from it."""
+    """The load and its files are not affected; requests that MLflow cannot authorize meanwhile are counted by status, and the verdict follows from them."""
     playing = stack.start("full_suite", {**ONE, "run_id": "outage", "test_matrix_duration": "75s"})
     stack.wait_for_load("outage", CELL)
     with faults.api_server_down(node):
@@ -112,7 +112,7 @@ def test_a_token_that_ends_in_a_cell_is_counted_by_status(stack, cluster, bound_
     assert bound_token.split(".")[2] not in stack.output()
 
 
-def test_a_prometheus_that_is_down_is_named_before_anything_is_made(stack):
+def test_a_prometheus_that_is_down_is_reported_before_anything_is_created(stack):
     rejected = stack.play("full_suite", {**ONE, "run_id": "blind", "monitoring_prometheus_url": "https://10.200.0.1:9"})
     assert rejected.returncode != 0
     assert "Prometheus" in rejected.stdout

@@ -89,7 +89,7 @@ OF_A_COLLEAGUE: dict[str, tuple[str, str, dict[str, Any]]] = {
 }
 
 
-def test_a_namespace_with_unmanaged_objects_stays(cluster: Cluster, own: Own) -> None:
+def test_a_namespace_with_unmanaged_objects_remains(cluster: Cluster, own: Own) -> None:
     """One namespace for each kind, tenants of the run, and one that holds nothing but what the cluster itself puts there."""
     ensure_tenants(cluster, own.spec(len(OF_A_COLLEAGUE) + 1), PARALLELISM)
     tenants = {f"{own.prefix}{number}": kind for number, kind in enumerate(OF_A_COLLEAGUE, 1)}
@@ -111,7 +111,7 @@ def test_a_namespace_with_unmanaged_objects_stays(cluster: Cluster, own: Own) ->
     assert tear_down(cluster, own.run_id, [own.home], selector=own.selector, parallelism=PARALLELISM, timeout_s=120)["remaining"] == []
 
 
-def test_what_may_not_be_listed_keeps_a_namespace(cluster: Cluster, own: Own, tmp_path: Path) -> None:
+def test_kinds_that_may_not_be_listed_prevent_the_deletion_of_a_namespace(cluster: Cluster, own: Own, tmp_path: Path) -> None:
     """An account that may delete namespaces but see nothing in them deletes none."""
     rules = [{"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get", "list", "delete", "patch"]}]
     name = f"{own.home}-blind"
@@ -132,7 +132,7 @@ def test_what_may_not_be_listed_keeps_a_namespace(cluster: Cluster, own: Own, tm
             cluster.request("DELETE", f"{RBAC}/{plural}/{name}")
 
 
-def test_what_stays_is_named_with_its_reason(cluster: Cluster, own: Own) -> None:
+def test_what_remains_is_reported_with_its_reason(cluster: Cluster, own: Own) -> None:
     home = f"{NS}/{own.home}"
     create(cluster, f"{home}/configmaps", "held", own.run_id, metadata={"finalizers": ["perfscale.mlflow/test"]})
     ensure_tenants(cluster, own.spec(1), PARALLELISM)

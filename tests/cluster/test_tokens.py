@@ -25,7 +25,7 @@ def account(cluster: Cluster, namespace: str) -> str:
     return namespace
 
 
-def test_a_token_logs_in_as_its_account_for_as_long_as_asked(cluster: Cluster, account: str) -> None:
+def test_a_token_logs_in_as_its_account_for_the_requested_time(cluster: Cluster, account: str) -> None:
     token = request_token(cluster, account, "load", 2 * DAY_S)
     assert abs(token.expires - time.time() - 2 * DAY_S) < 60
     assert cluster_facts(connect(login(cluster, token.text)))["user"] == f"system:serviceaccount:{account}:load"
@@ -50,7 +50,7 @@ def test_a_token_ends_with_the_secret_that_it_is_bound_to(cluster: Cluster, acco
             return error.status == 401
         return False
 
-    # The API server keeps a good answer about a token for ten seconds.
+    # The API server caches a successful authentication of a token for ten seconds.
     assert until("the token ends", is_rejected, 30)
 
 
@@ -59,6 +59,6 @@ def test_an_account_that_is_not_there_is_named(cluster: Cluster, account: str) -
         request_token(cluster, account, "nobody", 600)
 
 
-def test_preflight_asks_the_first_account_that_exists(cluster: Cluster, account: str) -> None:
+def test_preflight_checks_the_first_existing_account(cluster: Cluster, account: str) -> None:
     assert token_problems(cluster, account, ["nobody", "load"], DAY_S) == []
     assert token_problems(cluster, account, ["nobody"], DAY_S) == []

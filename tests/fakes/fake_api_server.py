@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A fake Kubernetes API server: real HTTP on loopback, objects in memory, pages, other responses scripted by the test.
 
-It knows paths and labels and little of kinds: every POST to a collection creates, every path below one is an object, and discovery shows the
+It handles paths and labels, and little of kinds: every POST to a collection creates, every path below one is an object, and discovery shows the
 kinds of which it has objects. tests/cluster uses a real one.
 """
 
@@ -144,7 +144,7 @@ class FakeApiServer:
 
 
 def _resource(plural: str) -> dict[str, Any]:
-    """Return a kind as discovery shows it; its name is made of the plural, which is all that is known of it here."""
+    """Return a kind as discovery shows it; its name is derived from the plural, which is all that is known of it here."""
     return {"name": plural, "kind": plural.removesuffix("s").capitalize(), "namespaced": True, "verbs": ["create", "delete", "get", "list", "patch"]}
 
 
@@ -203,6 +203,6 @@ def _handler(fake: FakeApiServer) -> Callable[..., BaseHTTPRequestHandler]:
         do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve
 
         def log_message(self, *_unused: object) -> None:
-            """Keep the tests' output clean."""
+            """Print nothing."""
 
     return Handler

@@ -90,7 +90,7 @@ class FakeGeneratorPod(FakeCluster):
 
     @staticmethod
     def pod(**status: Any) -> dict[str, Any]:
-        """Return the object of a running pod of ours, with another status if wanted."""
+        """Return the object of a running managed pod, optionally with another status."""
         labels = {"app.kubernetes.io/managed-by": "perfscale.mlflow", "perfscale.mlflow/run-id": "r"}
         metadata = {"name": POD, "namespace": NAMESPACE, "uid": "uid-1", "labels": labels}
         return {"metadata": metadata, "spec": {"nodeName": "node0"}, "status": {**copy.deepcopy(RUNNING), **status}}

@@ -72,7 +72,7 @@ class FakeHttpServer:
 
 
 def in_turn(*replies: Reply) -> Callable[[Request], Reply]:
-    """Return a function that gives the replies one after another, the last one for all further requests."""
+    """Return a function that returns the replies one after another, the last one for all further requests."""
     waiting = list(replies)
     return lambda _request: waiting.pop(0) if len(waiting) > 1 else waiting[0]
 
@@ -115,7 +115,7 @@ def _handler(server: FakeHttpServer) -> Callable[..., BaseHTTPRequestHandler]:
         do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _serve
 
         def log_message(self, *_unused: object) -> None:
-            """Keep the output of the tests clean."""
+            """Print nothing."""
 
     return Handler
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A Prometheus that gives the responses of a test, and remembers the queries."""
+"""A Prometheus that returns the responses of a test, and records the queries."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def address(port: int, tls: Path | None) -> str:
 
 @contextlib.contextmanager
 def running(argv: list[str], log: Path, answers: Callable[[], bool], end_s: float = 30.0, **options: object) -> Iterator[None]:
-    """Run a server until the context ends; fail when it ends early or does not answer in time. One that takes longer than `end_s` to end is killed."""
+    """Run a server until the context ends; fail when it ends early or does not respond in time. One that takes longer than `end_s` to end is killed."""
     with log.open("wb") as stream, subprocess.Popen(argv, stdout=stream, stderr=stream, **options) as process:
         try:
             deadline = time.monotonic() + START_S
@@ -103,7 +103,7 @@ def s3(directory: Path, tls: Path | None = None) -> Iterator[str]:
 
 @contextlib.contextmanager
 def nginx(directory: Path, tls: Path | None = None) -> Iterator[str]:
-    """Run nginx with WebDAV: /dav/ takes and gives files with the token, /drop/ only takes them, /small/ takes little, /moved/ leads elsewhere."""
+    """Run nginx with WebDAV: /dav/ stores and serves files with the token, /drop/ is write-only, /small/ accepts small files, /moved/ redirects."""
     for name in ("files/dav", "files/drop", "files/small"):
         (directory / name).mkdir(parents=True)
     write = "dav_methods PUT; create_full_put_path on;"
@@ -168,7 +168,7 @@ def opensearch(directory: Path) -> Iterator[str]:
     other = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
     ports = home / "logs" / "http.ports"
     argv = [java, *options, "-cp", f"{home}/lib/*", "org.opensearch.bootstrap.OpenSearch"]
-    # On SIGTERM it waits half a minute for its own network threads; nothing of it is kept.
+    # On SIGTERM it waits half a minute for its own network threads; none of its data is needed.
     with running(argv, directory / "log", lambda: ports.exists() and gives(f"http://{ports.read_text().strip()}"), end_s=1.0, **other):
         yield f"http://{ports.read_text().strip()}"
 

@@ -39,7 +39,7 @@ def filled(mlflow, prefilled):
 
 @pytest.fixture(scope="session")
 def window_s(prefilled) -> int:
-    """Return the seconds in which one of two VUs completes a journey on this machine: about what a hundred writes of four took."""
+    """Return the seconds in which one of two VUs completes a journey on this machine: about the time of a hundred writes of four."""
     least, most = WINDOW_S
     return round(min(most, max(least, 1.5 * prefilled["seconds"])))
 

@@ -92,7 +92,7 @@ class Suite:
         return found
 
     def wait_for_load(self, run_id: str, cell_id: str, requests: int = 50, limit_s: float = 300) -> dict[str, Any]:
-        """Wait until k6 of the cell has made some requests, and return its state.json."""
+        """Wait until k6 of the cell has sent some requests, and return its state.json."""
         state_file = self.results / run_id / "cells" / cell_id / "state.json"
         deadline = time.monotonic() + limit_s
         while time.monotonic() < deadline:

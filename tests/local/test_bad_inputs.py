@@ -73,7 +73,7 @@ def test_an_unreachable_prometheus_is_named_before_anything_starts(suite):
     assert not suite.processes()
 
 
-def test_run_matrix_without_a_deployment_says_what_to_do(suite):
+def test_run_matrix_without_a_deployment_fails_with_the_remedy(suite):
     finished = suite.play("run_matrix", {"run_id": "undeployed"})
     assert finished.returncode != 0
     assert "has no target.json. Run playbooks/deploy.yml" in output(finished)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Faults in the middle of a run: each is named, finished cells stay valid, and the same run_id goes on."""
+"""Faults in the middle of a run: each is reported, finished cells remain valid, and the same run_id resumes the run."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_resume_latest_needs_no_run_id(stack):
     assert "Run controller-killed goes on: 0 of 1 cells to run" in " ".join(resumed.stdout.split())
 
 
-def test_a_killed_mlflow_breaks_the_cell_and_says_so(stack):
+def test_a_killed_mlflow_invalidates_the_cell_with_the_reason(stack):
     playing = stack.start("full_suite", {**ONE_CELL, "test_matrix_concurrency": "9,10", "run_id": "mlflow-killed"})
     stack.wait_for_load("mlflow-killed", "t1-c9-r1")
     [mlflow] = [process for process in stack.processes() if "mlflow" in " ".join(process.cmdline()) and "--backend-store-uri" in process.cmdline()]

@@ -92,8 +92,12 @@ def test_the_mix_and_the_users_are_as_declared(smoke):
 
 
 def test_the_rows_of_our_database_are_counted(smoke):
-    rows = smoke[0].cell("t1-c5-r1")["rows"]
-    assert rows["after"]["runs"] > rows["before"]["runs"] > 0
+    cell = smoke[0].cell("t1-c5-r1")
+    assert cell["rows"]["after"]["runs"] > cell["rows"]["before"]["runs"] > 0
+    assert cell["database_bytes"]["after"] >= cell["database_bytes"]["before"] > 0
+    assert cell["notes"]["missing_tenants"] == []
+    assert cell["tenant_outage"] is None
+    assert cell["notes"]["disturbances"] == []
 
 
 def test_the_report_is_whole(smoke):
@@ -194,7 +198,7 @@ def test_metrics_of_a_past_window_can_be_collected_alone(smoke):
     assert "mlflow,cpu,avg,cores," in (suite.directory / "past.csv").read_text(encoding="utf-8")
 
 
-def test_the_report_can_be_made_alone(smoke):
+def test_the_report_can_be_created_alone(smoke):
     suite, _finished = smoke
     made = suite.play("report", {"report_results_dir": str(suite.results / "smoke"), "report_output_dir": str(suite.directory / "again")})
     assert made.returncode == 0

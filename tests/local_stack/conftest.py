@@ -15,7 +15,7 @@ from fakes.local_stacks import Stack
 
 @pytest.fixture
 def create_stack(tmp_path: Path) -> Iterator[Callable[[str], Stack]]:
-    """Make stacks by name; each is stopped at the end, with its data."""
+    """Create stacks by name; each is stopped at the end and its data deleted."""
     made: list[Stack] = []
 
     def create(name: str) -> Stack:

@@ -24,7 +24,7 @@ RECAP = "changed=0"
 
 
 def groups(target: dict) -> dict[str, int]:
-    """Return the living processes of each group that Prometheus knows, once it has scraped."""
+    """Return the running processes of each group in Prometheus, once it has scraped."""
     deadline = time.monotonic() + 30
     while True:
         response = fetch(f"{target['prometheus']['url']}/api/v1/query", query="namedprocess_namegroup_num_procs")
@@ -62,7 +62,7 @@ def test_the_life_of_a_stack(create_stack: Callable[[str], Stack], backend: str)
     # A server and its worker: children belong to their parent's group.
     assert seen["mlflow"] == 2
 
-    # No password and no token where everybody can read it.
+    # No password and no token in what all users can read.
     if backend == "postgres":
         password = (stack.state / "postgres.pgpass").read_text().strip().rsplit(":", 1)[1]
         for process in stack.processes():
@@ -97,7 +97,7 @@ def test_a_killed_mlflow_comes_back_with_its_data(create_stack: Callable[[str], 
     assert "kept" not in workspaces(target)
 
 
-def test_two_stacks_live_side_by_side(create_stack: Callable[[str], Stack]) -> None:
+def test_two_stacks_run_side_by_side(create_stack: Callable[[str], Stack]) -> None:
     first, second = create_stack("first"), create_stack("first2")
     targets = [stack.deploy() for stack in (first, second)]
     assert targets[0]["mlflow"]["url"] != targets[1]["mlflow"]["url"]

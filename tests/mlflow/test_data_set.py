@@ -61,7 +61,7 @@ class Filling:
 def filling(mlflow, playbook, k6, tmp_path_factory):
     made = Filling(mlflow, playbook, k6, tmp_path_factory.mktemp("run"))
     code, changed, text = made.role(2)
-    assert code == 0 and changed, text
+    assert (code, bool(changed)) == (0, True), text
     yield made
     made.client.close()
 
@@ -85,7 +85,7 @@ def test_fills_and_verifies(filling):
 def test_a_second_prefill_changes_nothing(filling):
     before = count_rows({"kind": "sqlite", "path": str(filling.mlflow.database)})
     code, changed, text = filling.role(2)
-    assert code == 0 and changed == 0, text
+    assert (code, changed) == (0, 0), text
     assert count_rows({"kind": "sqlite", "path": str(filling.mlflow.database)}) == before
 
 
@@ -117,7 +117,8 @@ def test_a_lost_run_is_named_and_then_filled_again_alone(filling):
     assert f"filled-2 runs {RUNS - 1} of {RUNS}" in " ".join(text.split())
 
     code, _changed, text = filling.role(2)
-    assert code == 0 and filling.last_filled(2) == ["2"], text
+    assert code == 0, text
+    assert filling.last_filled(2) == ["2"]
     assert filling.inspect(2)["verified"]
     assert {run["info"]["run_id"] for run in filling.runs("filled-1")} == untouched
 
@@ -125,7 +126,8 @@ def test_a_lost_run_is_named_and_then_filled_again_alone(filling):
 def test_more_tenants_add_only_the_missing(filling):
     untouched = {run["info"]["run_id"] for tenant in ("filled-1", "filled-2") for run in filling.runs(tenant)}
     code, _changed, text = filling.role(3)
-    assert code == 0 and filling.last_filled(3) == ["3"], text
+    assert code == 0, text
+    assert filling.last_filled(3) == ["3"]
     assert filling.inspect(3)["complete"] == ["filled-1", "filled-2", "filled-3"]
     assert {run["info"]["run_id"] for tenant in ("filled-1", "filled-2") for run in filling.runs(tenant)} == untouched
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Samples whose truth is known: pods under a wandering load, and groups of processes that live, end and are long gone."""
+"""Samples with known figures: pods under a varying load, and groups of processes that run, end and ended long ago."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Samples = dict[str, list[str]]
 
 @dataclass(frozen=True)
 class Truth:
-    """A window over synthetic counters, and what a perfect observer would say about it."""
+    """A window over synthetic counters, and its exact figures."""
 
     start: float
     end: float

@@ -56,7 +56,7 @@ def cluster(origin: float) -> Samples:
                 _both_resource_jobs(add, {**where, "container": container}, cores * (stamp - begun), mib * MIB, stamp)
                 if number != "b2" and number != "r2":
                     _network(add, where, number, stamp - begun, stamp)
-        # Of k6 only the kubelet's resource metrics tell.
+        # k6 has only the kubelet's resource metrics.
         _both_resource_jobs(add, {"namespace": NAMESPACE, "pod": "k6-benchmark", "container": "k6"}, 0.25 * (stamp + 900), 80 * MIB, stamp)
         _kube_state(add, stamp)
         _servers(add, stamp)

@@ -56,7 +56,7 @@ def test_a_prometheus_that_is_named_is_described(real_prometheus: Any, tmp_path:
 
 
 @pytest.mark.parametrize(("at", "expected"), [("the same", 12.6), ("another", 30)])
-def test_an_interval_that_was_seen_of_the_same_prometheus_stays(real_prometheus: Any, tmp_path: Path, at: str, expected: float) -> None:
+def test_an_earlier_interval_of_the_same_prometheus_is_preserved(real_prometheus: Any, tmp_path: Path, at: str, expected: float) -> None:
     url = real_prometheus.url if at == "the same" else "http://127.0.0.1:9"
     seen = {"url": url, "ca_file": None, "token_file": None, "tls_verify": True, "profile": "kubernetes", "scrape_interval_s": 12.6}
     (tmp_path / "target.json").write_text(json.dumps({"schema_version": 1, "prometheus": seen}), encoding="utf-8")
@@ -65,7 +65,7 @@ def test_an_interval_that_was_seen_of_the_same_prometheus_stays(real_prometheus:
     assert target(tmp_path)["prometheus"]["scrape_interval_s"] == expected
 
 
-def test_what_another_role_reported_about_mlflow_stays(real_prometheus: Any, tmp_path: Path) -> None:
+def test_what_another_role_reported_about_mlflow_is_preserved(real_prometheus: Any, tmp_path: Path) -> None:
     problem = {"namespace": "elsewhere", "pod": "mlflow-1"}
     (tmp_path / "target.json").write_text(json.dumps({"schema_version": 1, "components": {"mlflow": problem}}), encoding="utf-8")
     code, text = access(tmp_path, monitoring_prometheus_url=real_prometheus.url, monitoring_cluster_scrape_interval_s=5)
@@ -106,7 +106,7 @@ def test_a_past_window_of_a_cluster_needs_the_legacy_variables_only(real_prometh
         ),
     ],
 )  # fmt: skip
-def test_what_cannot_be_asked_is_reported(tmp_path: Path, variables: dict[str, Any], problem: str) -> None:
+def test_queries_that_cannot_be_sent_are_reported(tmp_path: Path, variables: dict[str, Any], problem: str) -> None:
     code, text = access(tmp_path, **variables)
     assert code == 2, text
     assert problem in text

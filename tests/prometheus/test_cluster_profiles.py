@@ -77,7 +77,7 @@ def test_limits_throttling_network_and_volumes_stand_beside(mlflow: dict[str, An
     assert mlflow["volumes"] == {"mlflow-pvc": {"used_bytes": pytest.approx(5e8 + 1e5 * WINDOW_S, rel=0.01), "capacity_bytes": 1e10}}
 
 
-def test_a_pod_of_which_only_the_resource_metrics_tell_is_measured(found: Collection) -> None:
+def test_a_pod_with_resource_metrics_only_is_measured(found: Collection) -> None:
     k6 = found.resources["k6_benchmark"]
     assert (k6["status"], k6["cpu_cores_mean"], k6["memory_bytes_mean"]) == ("ok", pytest.approx(0.25), 80 * MIB)
     assert (k6["coverage"], k6["instance_count_min"], k6["restarts"], k6["throttled_ratio"]) == (1.0, 1.0, None, None)
@@ -86,7 +86,7 @@ def test_a_pod_of_which_only_the_resource_metrics_tell_is_measured(found: Collec
 def test_the_containers_of_a_pod_add_up(found: Collection) -> None:
     router = found.resources["router"]
     assert (router["cpu_cores_mean"], router["memory_bytes_peak"], router["instance_count_max"]) == (pytest.approx(0.3), 120 * MIB, 1.0)
-    # Without kube-state-metrics the ids of the containers tell.
+    # Without kube-state-metrics the ids of the containers show it.
     assert router["restarts"] == 0.0
 
 
@@ -120,13 +120,13 @@ def test_a_window_shorter_than_four_scrapes_has_a_mean_and_no_peak(real_promethe
     assert any(warning.startswith("Window: holds 3.3 scrapes, too few for cpu_cores_peak") for warning in found.warnings)
 
 
-def test_a_window_of_one_scrape_has_nothing_and_says_so(real_prometheus: Any) -> None:
+def test_a_window_of_one_scrape_has_no_figures_and_reports_it(real_prometheus: Any) -> None:
     found = ask(real_prometheus, seconds=25.0)
     assert found.resources["mlflow"]["status"] == "missing"
     assert any("which holds only 0.8 scrapes" in error for error in found.errors)
 
 
-def test_the_profile_of_openshift_says_the_same(real_prometheus: Any, found: Collection) -> None:
+def test_the_profile_of_openshift_has_the_same_figures(real_prometheus: Any, found: Collection) -> None:
     openshift = ask(real_prometheus, name="openshift")
     assert openshift.errors == []
     assert openshift.resources == found.resources

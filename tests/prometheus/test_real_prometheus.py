@@ -166,7 +166,7 @@ def test_the_series_file_has_each_replica_and_the_total(real_prometheus: Any) ->
     assert float(at_end[-1]["value"]) == pytest.approx(sum(float(row["value"]) for row in at_end[:-1]))
 
 
-def test_the_local_profile_tells_living_ending_and_ended_processes_apart(real_prometheus: Any) -> None:
+def test_the_local_profile_distinguishes_running_ending_and_ended_processes(real_prometheus: Any) -> None:
     groups = {name: name for name in ("mlflow", "k6_benchmark", "postgresql", "ended", "never")}
     window = Window(real_prometheus.processes_start, real_prometheus.processes_start + PROCESS_WINDOW_S)
     found = collect(

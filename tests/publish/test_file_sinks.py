@@ -78,8 +78,8 @@ def test_an_unknown_access_key_is_named(run, s3_url, monkeypatch):
     assert "the store returned XAdminUserNotFound" in send(run, {"kind": "s3", "endpoint": s3_url, "bucket": "results"})["problems"][0]
 
 
-def test_a_store_that_takes_and_gives_nothing_takes_runs(run, nginx_url, tmp_path):
-    """The manifest cannot be read, so what was sent is remembered here; the result says that nothing was verified."""
+def test_a_write_only_store_accepts_runs(run, nginx_url, tmp_path):
+    """The manifest cannot be read, so the sent files are recorded here; the result shows that nothing was verified."""
     settings = {"kind": "http", "url": f"{nginx_url}/drop", "prefix": tmp_path.name}
     sent = send(run, settings)
     assert (sent["problems"], sent["sinks"][0]["verified"]) == ([], {"accepted, not verified": 5})
@@ -89,7 +89,7 @@ def test_a_store_that_takes_and_gives_nothing_takes_runs(run, nginx_url, tmp_pat
 
 
 def test_a_limit_of_the_server_is_one_sentence_and_costs_nothing_local(run, nginx_url, tmp_path):
-    """Small files arrive, a large one does not: the manifest stays as it was, and what arrived is whole."""
+    """Small files arrive, a large one does not: the manifest is unchanged, and the files that arrived are complete."""
     settings = {"kind": "http", "url": f"{nginx_url}/small", "prefix": tmp_path.name}
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
     sent = send(run, settings)

@@ -63,7 +63,7 @@ def test_every_cell_operation_and_resource_is_a_document(send, found, record):
 def test_a_second_publication_duplicates_nothing(run, send, found):
     first = send()["sinks"][0]
     assert (send()["sinks"][0]["sent"], send()["sinks"][0]["unchanged"]) == (0, 2)
-    # A fresh controller remembers nothing.
+    # A fresh controller has no memory of earlier publications.
     (run / ".publish.json").unlink()
     assert send()["sinks"][0]["sent"] == first["sent"]
     assert len(found(uuid="run-1")) == first["sent"]

@@ -26,7 +26,7 @@ INCLUDE_ROLE = ("ansible.builtin.include_role", "ansible.builtin.import_role")
 # Conditions that are false for a cell whose tenants are filled, by the situation. Every other one counts as true.
 NEVER = {"__test_cell_fills", "report_background_limit_s | int == 0"}
 SITUATIONS = {
-    "here": NEVER | {"__test_cell_target.generator.kind == 'pod'", "__workspaces_are_namespaces", "__monitoring_account | length > 0", "common_has_sinks"},
+    "here": NEVER | {"__test_cell_target.generator.kind != 'process'", "__workspaces_are_namespaces", "__monitoring_account | length > 0", "common_has_sinks"},
     "in a cluster": NEVER | {"not (publish_defer_failure | bool)"},
 }
 # Each is a pattern and where it is looked for; it may be found in one file.
@@ -153,7 +153,7 @@ def bars() -> list[Bar]:
         Bar("set_fact in all roles", 35, facts),
         Bar("task files of all roles", 90, [relative(path) for path in task_files()]),
         Bar("roles that include their caller", 0, callers_included()),
-        Bar("files of module_utils", 117, helpers),
+        Bar("files of module_utils", 120, helpers),
         *once,
     ]
 

@@ -60,7 +60,7 @@ def relative(path: Path) -> str:
 
 
 def load_yaml(path: Path) -> Any:
-    """Return the content of a YAML file, an empty dictionary when it says nothing."""
+    """Return the content of a YAML file, an empty dictionary when it is empty."""
     return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
 
 

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What Galaxy, Automation Hub and an automation controller run on the collection, in environments of their own in the user's cache.
 
-They stay apart from .venv: the importer wants older packages than the tests, and only an environment without the bundle `ansible` shows what is missing.
+They are separate from .venv: the importer needs older packages than the tests, and only an environment without the bundle `ansible` shows what is missing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.local import cach
 from checkout import NAME, NAMESPACE, ROOT, copy_dependencies, environment, load_yaml, run, unpack
 
 CORE = load_yaml(ROOT / "execution-environment.yml")["dependencies"]["ansible_core"]["package_pip"]
-# The importer of Galaxy and Automation Hub brings ansible-lint and ansible-builder, which it calls.
+# The importer of Galaxy and Automation Hub depends on ansible-lint and ansible-builder, which it calls.
 HUB = f"galaxy-importer==0.4.44\nansible-lint>=26,<27\nansible-builder>=3.2,<4\n{CORE}"
 
 
@@ -71,7 +71,7 @@ def lint(archive: Path, place: Path) -> str:
 
 
 def import_archive(archive: Path, place: Path) -> tuple[list[str], dict[str, Any]]:
-    """Run the importer as a hub that wants released, tagged collections; return the warnings and errors it logs, and its result.
+    """Run the importer as a hub that requires released, tagged collections; return the warnings and errors it logs, and its result.
 
     Without ansible-lint, see `lint`, and where no other collection is installed.
     """

@@ -1,9 +1,9 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs ansible-test sanity on the tree that the build makes; needs nothing from the Internet but the Python package index.
+"""Run ansible-test sanity on the tree that the build creates; needs nothing from the Internet but the Python package index.
 
-ansible-test keeps its environments under HOME. It gets a private one in the user's cache directory, so that they are made once
+ansible-test keeps its environments under HOME. It gets a private one in the user's cache directory, so that they are created once
 and nothing of the user is touched. There it finds a pip bootstrap script, which it would otherwise download.
 Further options go to ansible-test: `python tests/repository/sanity.py --test pylint`.
 """
@@ -21,7 +21,7 @@ from checkout import build, copy_dependencies, environment, run, tool, unpack
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 TIME_LIMIT_S = 1800.0
-# What ansible-test runs in place of the get-pip.py of an ansible.com file host: pip as this Python brings it, then the pinned one.
+# What ansible-test runs in place of the get-pip.py of an ansible.com file host: pip as bundled with this Python, then the pinned one.
 BOOTSTRAP = '''\
 import ensurepip
 import os
@@ -36,12 +36,12 @@ sys.exit(subprocess.call([sys.executable, "-m", "pip", "install", *arguments]))
 
 
 def cache_directory() -> Path:
-    """Return where ansible-test's environments are kept between runs."""
+    """Return the directory of ansible-test's environments, which later runs reuse."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "perfscale.mlflow" / "ansible-test"
 
 
 def prepare_home(home: Path) -> None:
-    """Write the bootstrap script and the user's pip settings, which ansible-test takes from HOME only."""
+    """Write the bootstrap script and the user's pip settings, which ansible-test reads from HOME only."""
     versions = {"24.2"} | _pip_versions()
     scripts = home / ".ansible" / "test" / "cache"
     scripts.mkdir(parents=True, exist_ok=True)
@@ -69,7 +69,7 @@ def _pip_versions() -> set[str]:
 
 
 def _merged(text: str) -> str:
-    """Return pip settings with each section once; of a setting given twice the later one stays."""
+    """Return pip settings with each section once; of a duplicate setting the later one counts."""
     sections: dict[str, dict[str, str]] = {}
     current = sections.setdefault("[global]", {})
     for line in text.splitlines():

@@ -75,7 +75,7 @@ def test_the_archive_has_no_symbolic_link(archive: Path) -> None:
 
 
 def test_the_archive_is_small(archive: Path) -> None:
-    """Pictures and captured results must not make every installation heavy."""
+    """Pictures and captured results must not increase the size of every installation."""
     assert archive.stat().st_size < 3_000_000
 
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The collection stays simple: the limits that bars.py measures hold, and what it leaves out of the way of a cell exists."""
+"""The collection stays simple: the limits that bars.py measures hold, and the files that it excludes from the path of a cell exist."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The documents tell the truth as far as a program can see: commands, links, variables, files and fields exist."""
+"""The documents are correct as far as a program can check: commands, links, variables, files and fields exist."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def properties(schema: Any) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("target", MAKE_TARGETS)
-def test_the_names_that_stay_are_make_targets(target: str) -> None:
+def test_permanent_names_are_make_targets(target: str) -> None:
     assert re.search(rf"^{target}:", text(ROOT / "Makefile"), re.MULTILINE)
 
 

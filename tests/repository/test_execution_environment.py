@@ -55,7 +55,7 @@ def context(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def imported_packages() -> set[str]:
-    """The packages, by their names on the index, that the plugins import and that neither Python nor Ansible brings."""
+    """The packages, by their names on the index, that the plugins import and that are part of neither Python nor Ansible."""
     found = set()
     for path in ROOT.glob("plugins/**/*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -82,12 +82,12 @@ def test_a_checkout_has_it_too() -> None:
 
 
 def test_no_version_is_capped() -> None:
-    """Certification wants lower bounds only, since collections share an environment, and leaves Ansible to the environment."""
+    """Certification requires lower bounds only, since collections share an environment, and leaves Ansible to the environment."""
     text = (ROOT / "meta" / "ee-requirements.txt").read_text(encoding="utf-8")
     assert [line for line in text.splitlines() if not line.startswith("#") and re.search(r"<|==|~=|^ansible", line)] == []
 
 
-def test_the_builder_finds_what_the_collection_asks_for(installed: Path) -> None:
+def test_the_builder_finds_the_requirements_of_the_collection(installed: Path) -> None:
     ours = {line.split("#")[0].strip() for line in introspect(installed)["python"] if line.endswith("from collection perfscale.mlflow")}
     # ansible-builder leaves PyYAML out, which comes with Ansible.
     assert {re.split("[<>=]", line)[0] for line in ours} == listed_packages("meta/ee-requirements.txt") - {"PyYAML"}
@@ -98,7 +98,7 @@ def test_the_builder_finds_no_system_package(installed: Path) -> None:
     assert introspect(installed)["system"] == []
 
 
-def test_the_builder_makes_a_context(context: Path) -> None:
+def test_the_builder_creates_a_context(context: Path) -> None:
     text = (context / "Containerfile").read_text(encoding="utf-8")
     assert "ansible-core>=2.19" in text
     assert "ansible-runner" in text

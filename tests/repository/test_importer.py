@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The next release, rehearsed: version 1.0.0 is made from the fragments, built, and taken by the importer of Galaxy and Automation Hub."""
+"""The next release, rehearsed: version 1.0.0 is created from the fragments, built, and imported by the importer of Galaxy and Automation Hub."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def released(release: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def imported(released: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], dict[str, Any]]:
-    """What the importer says about the release: its warnings and errors, and the result that a hub would show."""
+    """The importer's output for the release: its warnings and errors, and the result that a hub would show."""
     return import_archive(released, tmp_path_factory.mktemp("hub"))
 
 
@@ -55,12 +55,12 @@ def test_a_release_empties_the_fragments_into_the_changelog(release: Path) -> No
     assert f"v{VERSION}\n" in (release / "CHANGELOG.rst").read_text(encoding="utf-8")
 
 
-def test_the_importer_has_nothing_to_say(imported: tuple[list[str], dict[str, Any]]) -> None:
+def test_the_importer_reports_nothing(imported: tuple[list[str], dict[str, Any]]) -> None:
     assert imported[0] == []
 
 
 def test_the_archive_passes_the_production_profile(released: Path, tmp_path: Path) -> None:
-    """`make lint` looks at the checkout with its settings; the archive has none of them."""
+    """`make lint` checks the checkout with its settings; the archive has none of them."""
     assert lint(released, tmp_path) == ""
 
 
@@ -72,7 +72,7 @@ def test_a_hub_shows_every_module_and_role(imported: tuple[list[str], dict[str, 
     assert described == {path.parents[1].name for path in ROOT.glob("roles/*/meta/main.yml")}
 
 
-def test_a_hub_knows_what_it_needs_to_know(imported: tuple[list[str], dict[str, Any]]) -> None:
+def test_a_hub_gets_the_metadata_that_it_needs(imported: tuple[list[str], dict[str, Any]]) -> None:
     metadata = imported[1]["metadata"]
     assert (metadata["version"], metadata["license"]) == (VERSION, ["GPL-3.0-or-later"])
     assert imported[1]["requires_ansible"] == load_yaml(ROOT / "meta" / "runtime.yml")["requires_ansible"]

@@ -26,9 +26,9 @@ FLOORS = (
 )
 FLOOR_OF = {area: number for number, floor in enumerate(FLOORS) for area in floor}
 PREFIX = "ansible_collections.perfscale.mlflow.plugins.module_utils."
-# Libraries that would be a second HTTP layer. local/watcher runs without any library, and asks nothing.
+# Libraries that would be a second HTTP layer. local/watcher runs without any library, and sends no requests.
 HTTP_LIBRARIES = ("urllib.request", "http.client", "requests", "httpx", "aiohttp")
-# urllib3 is the layer's; the kubernetes package brings its own pool, to which the policy is handed.
+# urllib3 is the layer's; the kubernetes package has its own pool, which uses the policy.
 URLLIB3_AREAS = ("common", "kubernetes")
 
 each_file = pytest.mark.parametrize("path", [pytest.param(path, id=str(path.relative_to(AREAS))) for path in sorted(AREAS.glob("*/*.py"))])
@@ -60,7 +60,7 @@ def test_an_area_imports_lower_floors_only(path: Path) -> None:
 @each_file
 def test_http_goes_through_the_common_layer(path: Path) -> None:
     names = imported(path)
-    if path != AREAS / "common" / "http.py":
+    if path != AREAS / "common" / "http_client.py":
         assert sorted(library for library in HTTP_LIBRARIES if library in names) == []
     if path.parent.name not in URLLIB3_AREAS:
         assert "urllib3" not in names

@@ -55,7 +55,7 @@ def test_documentation_is_complete(path: Path) -> None:
 
 
 @each_module
-def test_modules_say_what_they_do_in_check_mode(path: Path) -> None:
+def test_modules_document_their_check_mode(path: Path) -> None:
     documentation = texts(path)["DOCUMENTATION"]
     assert documentation.get("attributes", {}).get("check_mode", {}).get("support") in ("full", "partial", "none")
 
@@ -101,7 +101,7 @@ def imported_helpers(path: Path) -> set[str]:
 
 
 def test_every_helper_is_reached_by_unit_tests() -> None:
-    """Each file of module_utils is imported by a unit test, or by a helper of its own area that is; coverage says how well."""
+    """Each file of module_utils is imported by a unit test, or by a helper of its own area that is; coverage shows how well."""
     reached = {name for path in ROOT.glob("tests/unit/plugins/**/*.py") for name in imported_helpers(path)}
     root = ROOT / "plugins" / "module_utils"
     helpers = {path.relative_to(root).as_posix(): path for path in root.rglob("*.py") if path.name != "__init__.py"}

@@ -41,7 +41,7 @@ def surroundings(place: Path, *paths: str) -> dict[str, str]:
 
 
 def sync(project: Path) -> Path:
-    """Install what the project asks for, as a sync does, and return where to."""
+    """Install the requirements of the project, as a sync does, and return the directory."""
     target = project.parent / "requirements_collections"
     env = surroundings(project.parent, str(target))
     own = run(tool("ansible-galaxy"), "collection", "install", "-r", project / "collections" / "requirements.yml", cwd=project, env=env)
@@ -52,7 +52,7 @@ def sync(project: Path) -> Path:
 
 
 def job(project: Path, *paths: str) -> subprocess.CompletedProcess[str]:
-    """Print a plan, which takes a role, a filter and data of the collection."""
+    """Print a plan, which needs a role, a filter and data of the collection."""
     command = (tool("ansible-playbook"), "playbooks/run_matrix.yml", "--check", "-e", "test_matrix_preset=smoke")
     return run(*command, cwd=project, env=surroundings(project.parent, *paths))
 
@@ -85,7 +85,7 @@ def test_without_either_a_job_fails_and_names_what_is_missing(project: Path) -> 
 
 @pytest.mark.parametrize("name", ["kubernetes", "openshift"])
 def test_inventories_work_as_inventory_sources(project: Path, name: str) -> None:
-    """AWX reads the file with the hosts from the project and takes the variables beside it along."""
+    """AWX reads the file with the hosts from the project, together with the variables beside it."""
     command = (tool("ansible-inventory"), "-i", f"inventories/{name}/hosts.yml", "--playbook-dir", project, "--list", "--export")
     listed = run(*command, cwd=project, env=surroundings(project.parent, ".collections"))
     assert listed.returncode == 0, listed.stderr

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Each role says what it takes: the same variables in its defaults and in its argument specs, with a type, a description and one default."""
+"""Each role documents its inputs: the same variables in its defaults and in its argument specs, with a type, a description and one default."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_roles_take_shared_inputs_from_one_role(role: Path) -> None:
 
 
 @each_role
-def test_galaxy_knows_what_the_role_does(role: Path) -> None:
+def test_galaxy_has_the_description_of_the_role(role: Path) -> None:
     """Galaxy and Automation Hub read the description in meta/main.yml, and reject a collection with a role that has no README."""
     known = load_yaml(role / "meta" / "main.yml")["galaxy_info"]
     assert known["description"] == entry_points(role)["main"]["short_description"]

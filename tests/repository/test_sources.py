@@ -57,7 +57,7 @@ def test_sources_carry_their_licence() -> None:
 
 
 def test_python_files_postpone_annotations() -> None:
-    """ansible-test and Python 3.11 both want it, and every file has the same head."""
+    """ansible-test and Python 3.11 both require it, and every file has the same header."""
     sources = [path for path in files("**/*.py") if not CAPTURED.search(relative(path)) and text_of(path).strip()]
     assert [relative(path) for path in sources if "from __future__ import annotations" not in text_of(path)] == []
 
@@ -79,7 +79,7 @@ def test_only_the_settings_read_the_environment_of_k6() -> None:
 
 
 @pytest.mark.parametrize("flag", ["--no-summary", "--summary-mode", "--new-machine-readable-summary"])
-def test_no_k6_flag_that_only_some_versions_know(flag: str) -> None:
+def test_no_k6_flag_that_only_some_versions_support(flag: str) -> None:
     """Comments may name a flag; argument lists may not."""
     places = files("plugins/**/*.py", "roles/**/*.yml", "playbooks/*.yml", "Makefile")
     assert [relative(path) for path in places if re.search(rf"['\"]{flag}\b", text_of(path))] == []
@@ -108,8 +108,8 @@ def test_nothing_waits_a_fixed_time() -> None:
     assert waiting == []
 
 
-def test_commands_are_the_exception_and_say_why() -> None:
-    """A task that runs a command says in a comment beside it why no module does, and when it changed something."""
+def test_commands_are_the_exception_and_explained() -> None:
+    """A task that runs a command explains in a comment why no module does, and sets when it changed something."""
     wrong = []
     for path in files("roles/*/tasks/**/*.yml", "playbooks/**/*.yml"):
         lines = text_of(path).splitlines()
@@ -130,7 +130,7 @@ def test_short_names_of_modules_are_not_used() -> None:
     assert [place for place, task in tasks() if short & task.keys()] == []
 
 
-def test_loops_that_sleep_know_when_to_stop() -> None:
+def test_loops_that_sleep_have_a_limit() -> None:
     """Such a loop names a limit; what cannot be seen in the syntax is left to the unit tests."""
     endless = []
     for path in files("plugins/**/*.py"):

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Makes `ansible_collections.perfscale.mlflow` importable from a plain checkout."""
+"""Configuration of pytest: `ansible_collections.perfscale.mlflow` is importable from a plain checkout."""
 
 from __future__ import annotations
 

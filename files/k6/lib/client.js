@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** What every request has in common, and how responses are read. */
+/** The common part of all requests, and the reading of responses. */
 import http from 'k6/http';
 import { tokenOf } from './tokens.js';
 
@@ -60,7 +60,7 @@ export function selectedValue(response, operation) {
 
 /**
  * Create a client that sends one request after the other, as one tenant at a time.
- * Its parameters are created once per operation and share their headers: this is the hottest code of the generator.
+ * Its parameters are created once per operation and share their headers: this is the most frequently executed code of the generator.
  * @param {{url: string, token: (string|null), tokens: (function|null)}} mlflow
  */
 export function createClient(mlflow) {

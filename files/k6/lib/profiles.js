@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** Load profiles as k6 scenarios. A scenario has the name of the journey that its VUs run. */
 
-/** k6 takes integers per time unit: rates are exact to a thousandth of a journey per second. */
+/** k6 accepts integers per time unit: rates are exact to a thousandth of a journey per second. */
 const RATE_UNIT_S = 1000;
 /** Expected seconds of one journey in the open profile, for the number of preallocated VUs. */
 const EXPECTED_JOURNEY_S = 10;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Seeded random numbers: the same seed words give the same choices on every machine and k6 version. */
+/** Seeded random numbers: the same seed words result in the same choices on every machine and k6 version. */
 
 /** 32-bit FNV-1a hash of a text, used to turn words into a generator's state. */
 function hash(text) {

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /**
  * The only file that reads the environment and files. With PERFSCALE_CONFIG the settings are that JSON file;
- * without it the script runs by hand, with the variables below.
+ * without it the script is run manually, with the variables below.
  */
 import { sha256 } from 'k6/crypto';
 import { SHAPE, validateLoad, validatePrefill } from './config.js';
 import { tokensOf } from './tokens.js';
 
 const MANUAL_SHAPE = [10, 3, 3, 5, 2, 3];
-/** More writers at once do not make SQLite faster, they only wait for each other's locks. */
+/** More concurrent writers do not speed up SQLite, they only wait for each other's locks. */
 const MANUAL_PREFILL_CONCURRENCY = 8;
 
 const UNIT_SECONDS = { ms: 0.001, s: 1, m: 60, h: 3600, d: 86400 };
@@ -41,7 +41,7 @@ function readJson(path, read, name) {
   try {
     return JSON.parse(text);
   } catch (error) {
-    // The parser's own message may quote the content, and that may be a token.
+    // The parser's own message may quote the content, which may be a token.
     throw `${name} ${path}: invalid JSON. Use a file as in files/schemas.`;
   }
 }
@@ -82,7 +82,7 @@ function numeric(env, name, fallback) {
 function manualMlflow(env, read) {
   return {
     url: env.MLFLOW_URL,
-    // In the generator's pod MLFLOW_TOKEN_FILE names the mounted Secret, so that no token has to be typed.
+    // In the generator's pod MLFLOW_TOKEN_FILE names the mounted Secret, so that no token has to be entered.
     token: env.MLFLOW_TOKEN || readToken(env.MLFLOW_TOKEN_FILE, read),
     tls_verify: env.MLFLOW_TRACKING_INSECURE_TLS !== 'true',
   };

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# The load generator's side of the pod: it keeps k6 running when controller or connection are lost, and responds to short calls.
-# The controller runs it by `exec` (plugins/module_utils/generator/pod_rpc.py). It needs a POSIX shell and the usual tools; busybox has them all.
+# Runs in the load generator pod. It keeps k6 running when the controller or the connection is lost, and responds to short calls.
+# The controller runs it by `exec` (plugins/module_utils/generator/pod_rpc.py). It needs a POSIX shell and the usual tools, all of which are in busybox.
 # Every response is lines of `key=value`, and the last line is $PERFSCALE_END: a response without it was cut off.
 set -u
 PATH=${PATH:-/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin}
@@ -15,16 +15,16 @@ reject() { put rejected "$1"; finish; }
 sum_of() { set -- $(sha256sum <"$1"); printf %s "$1"; }
 size_of() { set -- $(ls -ln "$1" 2>/dev/null); printf %s "${5:-0}"; }
 
-# Hundredths of a second since the node booted: unlike the clock it is never set.
+# Hundredths of a second since the node booted. Unlike the clock, this is never adjusted.
 uptime_cs() {
   read -r up _ </proc/uptime
   printf %s "${up%.*}${up#*.}"
 }
 
-# Not every sleep knows fractions.
+# Not every `sleep` supports fractions.
 nap() { sleep 0.1 2>/dev/null || sleep 1; }
 
-# Field 22 of /proc/PID/stat: with it a recycled number is never taken for ours. Zombies are gone.
+# Field 22 of /proc/PID/stat. With it a recycled pid is never mistaken for our process. Zombies count as ended.
 started_at() {
   read -r line 2>/dev/null <"/proc/$1/stat" || return 1
   line=${line##*) }
@@ -32,14 +32,14 @@ started_at() {
   [ "$1" != Z ] && printf %s "${20}"
 }
 
-# The process of a file that holds `pid start-time …`, if it lives.
+# The process of a file that holds `pid start-time …`, if it runs.
 living() {
   [ -s "$1" ] || return 1
   read -r pid ticks _ <"$1"
   [ "$(started_at "$pid")" = "$ticks" ] && printf %s "$pid"
 }
 
-# How often the kernel killed something in this container for want of memory (cgroup v2, then v1).
+# Number of out-of-memory kills in this container (cgroup v2, then v1).
 oom_kills() {
   for file in /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control; do
     [ -r "$file" ] || continue
@@ -48,14 +48,14 @@ oom_kills() {
   printf 0
 }
 
-# Only the container's first process may hold on to it: no terminal, no pipe, a session of its own.
+# Detached from everything but the container's first process: no terminal, no pipe, a session of its own.
 detach() {
   if command -v setsid >/dev/null 2>&1; then setsid "$@" </dev/null >/dev/null 2>&1 &
   else (trap '' HUP; exec "$@") </dev/null >/dev/null 2>&1 &
   fi
 }
 
-# idle: the container's first process. It also takes over, and lets go, what a finished load leaves behind.
+# idle: the container's first process. It also adopts and reaps the processes that a finished load leaves behind.
 idle() {
   trap 'exit 0' TERM INT
   while :; do
@@ -82,7 +82,7 @@ sums() {
   finish
 }
 
-# Which processes run a program, started by us or by hand.
+# The processes that run a program, whether this script or a user started them.
 pids_of() {
   found=
   for file in /proc/[0-9]*/comm; do
@@ -145,7 +145,7 @@ run() {
   mv exit.tmp exit.json
 }
 
-# loads RESULTS MARK: the loads whose names begin with MARK, each with its phase, the checksum of its configuration and its exit code.
+# loads RESULTS MARK: lists the loads whose names begin with MARK, each with its phase, the checksum of its configuration and its exit code.
 loads() {
   for directory in "$1/$2"*; do
     [ -s "$directory/load.pid" ] || continue
@@ -161,7 +161,7 @@ loads() {
   finish
 }
 
-# status DIRECTORY [BLOCK]: whether the load runs, and from BLOCK on the requests that its raw output gained.
+# status DIRECTORY [BLOCK]: whether the load runs, and the requests that were added to its raw output from BLOCK on.
 status() {
   directory=$1
   # Living processes are checked before the record: between the end of the program and its record there is only the shell that
@@ -188,7 +188,7 @@ status() {
   finish
 }
 
-# Whole blocks only: reading them costs the same however long the file has grown.
+# Whole blocks only, so that the cost of reading does not depend on the size of the file.
 progress() {
   last=$(($(size_of "$1") / block))
   put block "$last"
@@ -197,14 +197,14 @@ progress() {
     awk -F, '{ n++; if ($3 > 0) f++ } END { print n + 0, f + 0 }')"
 }
 
-# stop DIRECTORY SECONDS: k6 writes its summary on SIGTERM, so it gets time before it is killed.
+# stop DIRECTORY SECONDS: stops the load. k6 writes its summary on SIGTERM, so it gets SECONDS before it is killed.
 stop() {
   if pid=$(living "$1/load.pid"); then
     kill -TERM "$pid" 2>/dev/null
     deadline=$(($(uptime_cs) + $2 * 100))
     while living "$1/load.pid" >/dev/null && [ "$(uptime_cs)" -lt "$deadline" ]; do nap; done
     living "$1/load.pid" >/dev/null && kill -KILL "$pid" 2>/dev/null
-    # Its record follows right away.
+    # Its record is written immediately afterwards.
     deadline=$(($(uptime_cs) + 200))
     while [ ! -s "$1/exit.json" ] && [ "$(uptime_cs)" -lt "$deadline" ]; do nap; done
     put stopped "$pid"
@@ -212,8 +212,8 @@ stop() {
   finish
 }
 
-# pack DIRECTORY [WORDS]: compresses those lines of the raw output that hold one of the words (one a line), unless that is done or
-# under way, and lists the files to fetch. Without words the raw output stays behind.
+# pack DIRECTORY [WORDS]: compresses those lines of the raw output that contain one of the words (one per line), unless this is done or
+# under way, and lists the files to fetch. Without words the raw output is not included.
 pack() {
   cd "$1" 2>/dev/null || { put phase absent; finish; }
   if [ -n "${2:-}" ] && [ -f raw.csv ] && [ ! -f raw.csv.gz ]; then
@@ -237,7 +237,7 @@ compress() {
   if grep -F "$2" raw.csv | gzip -c >raw.tmp; then mv raw.tmp raw.csv.gz; else : >packer.failed; fi
 }
 
-# read DIRECTORY FILE CHUNK COUNT: that many mebibytes, as they are.
+# read DIRECTORY FILE CHUNK COUNT: prints COUNT mebibytes of the file, unchanged.
 read_file() { exec dd if="$1/$2" bs=$chunk skip="$3" count="$4" 2>/dev/null; }
 
 # clean RESULTS NAME: removes one attempt.

@@ -16,7 +16,7 @@
 import * as mlflow from '../lib/operations.js';
 import { createRandom } from '../lib/random.js';
 
-/** Runs of a data set are dated from here, so that the same digest leaves the same data. */
+/** The start time of the first run, fixed so that the same digest results in the same data. */
 const EPOCH_MS = Date.UTC(2026, 0, 1);
 const RUN_MS = 60000;
 const ARTIFACT_LINES = 200;
@@ -101,7 +101,7 @@ async function ensureRun(client, digest, experiment, item, content, known, shape
 const itemOf = (run) => ((run.data.tags || []).find((tag) => tag.key === 'perfscale.item') || {}).value;
 
 /**
- * Completes one experiment of a tenant, adding only what is missing.
+ * Complete one experiment of a tenant, adding only what is missing.
  * @param {{send: function}} client see client.js
  * @param {object} dataSet digest and shape
  * @param {number} number the number of the experiment, from 1

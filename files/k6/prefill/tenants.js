@@ -16,7 +16,7 @@ function createTenant(number, settings, limits) {
   let existing = null;
   let left = experiments;
 
-  /** The experiments that exist already, queried once. */
+  /** The existing experiments, queried once. */
   function known() {
     if (!existing) existing = client.send(findExperiments(prefixOf(digest)));
     return existing;

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """HTTP requests with one retry policy: which failures are retried, how long between attempts, and when to give up.
 
-RetryPolicy is a urllib3.util.Retry, so other clients take it too (kubernetes: Configuration.retries); clients with settings of their own
-(botocore, opensearch-py) take the constants.
+RetryPolicy is a urllib3.util.Retry, so other clients accept it too (kubernetes: Configuration.retries); clients with settings of their own
+(botocore, opensearch-py) use the constants.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ else:
 
 # Overload, and a proxy or gateway without a working server behind it; 500 because databases answer so while they restart.
 RETRY_STATUSES = frozenset({429, 500, 502, 503, 504})
-# The server did nothing with these (RFC 6585), so a request of any method may be repeated.
+# The server did not process a request with these (RFC 6585), so a request of any method may be repeated.
 UNPROCESSED_STATUSES = frozenset({429})
-# RFC 9110, 9.2.2: sending them twice is like sending them once.
+# Idempotent methods (RFC 9110, 9.2.2).
 IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 ATTEMPTS = 6
 PAUSE_FIRST_S = 0.25
@@ -81,7 +81,7 @@ class HttpOptionError(ValueError):
 class RetryPolicy(Retry):
     """Retries with jittered exponential pauses, a cap on Retry-After, and a time limit over all attempts.
 
-    An instance can be shared: each request works on copies. Attempts that would begin after `time_limit_s` are not made; the time runs
+    An instance can be shared: each request works on copies. No attempt begins after `time_limit_s`; the time runs
     from `start()`, or, for a client that does not call it, from the first failure.
     """
 
@@ -121,7 +121,7 @@ class RetryPolicy(Retry):
         return self.new(deadline=time.monotonic() + self.time_limit_s)
 
     def is_retry(self, method: str, status_code: int, has_retry_after: bool = False) -> bool:
-        """Return whether a status is retried; Retry-After alone makes none retryable."""
+        """Return whether a status is retried; Retry-After alone makes no status retryable."""
         return status_code in self.unprocessed or (status_code in self.status_forcelist and self._is_method_retryable(method))
 
     def increment(
@@ -148,12 +148,12 @@ class RetryPolicy(Retry):
         return following
 
     def get_backoff_time(self) -> float:
-        """Return seconds: PAUSE_FIRST_S, doubled with each failure up to PAUSE_MAX_S, give or take JITTER."""
+        """Return seconds: PAUSE_FIRST_S, doubled with each failure up to PAUSE_MAX_S, plus or minus JITTER."""
         failures = len(self.history)
         return min(PAUSE_FIRST_S * 2.0 ** (failures - 1), PAUSE_MAX_S) * random.uniform(1 - JITTER, 1 + JITTER) if failures else 0.0
 
     def _pause_after(self, response: Any, following: RetryPolicy) -> float:
-        """Return the pause that a response asks for, at most RETRY_AFTER_MAX_S and a little jitter, else the growing one."""
+        """Return the pause that a response requests, at most RETRY_AFTER_MAX_S and a little jitter, else the increasing one."""
         try:
             asked = self.get_retry_after(response)
         except (urllib3.exceptions.InvalidHeader, ValueError, OverflowError):
@@ -278,7 +278,7 @@ class HttpClient:
 
 
 def http_error(error: Exception) -> HttpError:
-    """Return the typed error for what urllib3 raised."""
+    """Return the typed error for an exception of urllib3."""
     cause = getattr(error, "reason", None) if isinstance(error, urllib3.exceptions.MaxRetryError) else error
     if problem := certificate_problem(cause):
         return HttpError(ErrorKind.CERTIFICATE, problem)
@@ -291,7 +291,7 @@ def http_error(error: Exception) -> HttpError:
         return HttpError(ErrorKind.CONNECTION_REFUSED, "connection refused")
     if isinstance(cause, urllib3.exceptions.TimeoutError):
         return HttpError(ErrorKind.TIMEOUT, "timed out")
-    # The library begins with its own objects.
+    # The library's message begins with its own objects.
     return HttpError(ErrorKind.CONNECTION, text.rsplit("): ", maxsplit=1)[-1][:200] or type(cause).__name__)
 
 

@@ -16,7 +16,7 @@ Result = TypeVar("Result")
 def in_parallel(function: Callable[[Item], Result], items: Iterable[Item], parallelism: int) -> list[Result]:
     """Return function(item) of every item in their order, at most `parallelism` at once.
 
-    The first exception is raised as soon as it is reached; what has not begun by then is not started.
+    The first exception is raised as soon as it is reached; items that have not begun by then are not started.
     """
     pool = ThreadPoolExecutor(max_workers=parallelism)
     try:

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The handle of a detached process: pid and start time together, so a recycled pid is never taken for ours."""
+"""The handle of a detached process: pid and start time together, so a recycled pid is never mistaken for ours."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ except ImportError:
 
 # The start time comes from the boot time, which follows small corrections of the clock.
 START_TOLERANCE_S = 2.0
-# In the environment of everything that we start; it tells our orphans from strangers.
+# In the environment of every process that we start; it distinguishes our orphans from unrelated processes.
 MARK = "PERFSCALE_HANDLE"
 
 
@@ -31,7 +31,7 @@ def read(path: Path | str) -> dict[str, Any] | None:
 
 
 def find(pid: int, start_time: float) -> Any | None:
-    """Return the living process (psutil) of that pid and start time in epoch seconds, or None."""
+    """Return the running process (psutil) with that pid and start time in epoch seconds, or None."""
     try:
         process = psutil.Process(pid)
         if not is_same_start(process.create_time(), start_time) or process.status() == psutil.STATUS_ZOMBIE:
@@ -70,7 +70,7 @@ def _named(handle: dict[str, Any] | None, prefix: str) -> Any | None:
 
 
 def marks() -> set[str]:
-    """Return the marks of all living processes that carry one: the paths of their handles, which may be gone."""
+    """Return the marks of all running processes that carry one: the paths of their handles, which may have been deleted."""
     found = set()
     for process in psutil.process_iter():
         try:
@@ -83,7 +83,7 @@ def marks() -> set[str]:
 
 
 def family(handle: dict[str, Any] | None, handle_file: Path | str) -> list[Any]:
-    """Return the living process, its descendants, and orphans that carry our mark in their environment."""
+    """Return the running process, its descendants, and orphans that carry our mark in their environment."""
     members: dict[int, Any] = {}
     leader = process_of(handle)
     if leader is not None:

@@ -40,7 +40,7 @@ class ProgressLine(str):
         return line
 
     def drawn(self, age_s: float, width: int, filled: str = "#", empty: str = "-") -> str:
-        """Return the line as a bar with the time left, at most `width` columns wide, `age_s` seconds after it was made."""
+        """Return the line as a bar with the time left, at most `width` columns wide, `age_s` seconds after it was created."""
         if self.left_s is None or not self.expected_s:
             return (f"{self.label}: {self.detail}" if self.label else str(self))[:width]
         left = max(0.0, self.left_s - age_s)
@@ -76,7 +76,7 @@ def encodes(stream: TextIO, text: str) -> bool:
 
 
 class StatusLine:
-    """One line below everything that was printed; it never scrolls and never stays."""
+    """One line below everything that was printed; it never scrolls and never remains."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream

@@ -21,7 +21,7 @@ LOG = "ansible.log"
 FACT = "test_matrix_run_dir"
 MODULES = "perfscale.mlflow."
 HIDDEN = "The result is hidden (no_log)."
-# What a task that failed has to say, the best first.
+# The keys of a failed task that explain the failure, the best first.
 _MESSAGE_KEYS = ("msg", "reason", "module_stderr", "stderr", "module_stdout", "stdout", "rc")
 # Without use in a log: arguments repeat the task, differences may show contents of private files, the rest is logged on lines of its own.
 _LEFT_OUT = ("invocation", "diff", "exception", "warnings", "deprecations")
@@ -63,7 +63,7 @@ def sentence(text: str) -> str:
 
 
 def error_lines(result: Mapping[str, Any]) -> list[str]:
-    """Return the lines of what a failed task has to say, each once; of a loop those of the items that failed."""
+    """Return the error lines of a failed task, each once; of a loop those of the items that failed."""
     if result.get("censored") or result.get("_ansible_no_log"):
         return [HIDDEN]
     items = result.get("results")
@@ -80,7 +80,7 @@ def error_lines(result: Mapping[str, Any]) -> list[str]:
 
 
 def warning_text(warning: Any) -> str:
-    """Return a warning of ansible-core with its causes as one sentence; of the types that its versions use, the texts are what they share."""
+    """Return a warning of ansible-core with its causes as one sentence; only the texts are common to the types that its versions use."""
     event, messages = getattr(warning, "event", None), []
     while event is not None:
         messages.append(plain(getattr(event, "msg", None)).strip())
@@ -97,7 +97,7 @@ def one_line(result: Any, limit: int | None = None) -> str:
 
 
 def _without_internals(result: Any) -> Any:
-    """Return a result, and those of its items, without what is of no use in a log or must not be there."""
+    """Return a result, and those of its items, without keys that are useless in a log or must not be there."""
     if not isinstance(result, Mapping):
         return result
     if result.get("_ansible_no_log"):
@@ -109,7 +109,7 @@ def _without_internals(result: Any) -> Any:
 
 
 def _printable(value: Any) -> Any:
-    """Return a value of plain types, as JSON takes them."""
+    """Return a value of plain types, as JSON accepts them."""
     if value is None or isinstance(value, (bool, int, float)):
         return value
     if isinstance(value, Mapping):

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Attempts of a load in one directory: their files, which one to go on with, state.json, and the command of k6."""
+"""Attempts of a load in one directory: their files, which one to resume, state.json, and the command of k6."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ STOP_TIMEOUT_S = 20
 
 
 def k6_command(binary: str, script: str, directory: PurePath, ca_file: str | None) -> dict[str, Any]:
-    """Return the command of k6, with the paths of the machine that runs it. No secret is in it: the configuration names the file of the token.
+    """Return the command of k6, with the paths of the machine that runs it. It contains no secret: the configuration names the file of the token.
 
     Only flags that both k6 1.1 and k6 2 know are used.
     """
@@ -36,7 +36,7 @@ def k6_command(binary: str, script: str, directory: PurePath, ca_file: str | Non
         "K6_AUTO_EXTENSION_RESOLUTION": "false",
         # k6 holds the samples of one interval in memory before it writes them: a tenth of its default saves about 20 MB at 5,000 requests/s, at no CPU cost.
         "K6_CSV_SAVE_INTERVAL": "100ms",
-        # Collecting garbage less often takes back what the samples cost k6. Both together stay below 90 MB (tests/benchmarks/k6_cpu.py).
+        # Collecting garbage less often makes up for the CPU time that the samples cost k6. Both together stay below 90 MB (tests/benchmarks/k6_cpu.py).
         "GOGC": "150",
     }
     if ca_file:
@@ -48,8 +48,8 @@ def k6_command(binary: str, script: str, directory: PurePath, ca_file: str | Non
 def read_state(directory: Path) -> dict[str, Any]:
     """Return state.json of the directory, or {} when there is none that can be used here.
 
-    A restored run names the directory of that time. A load in a cluster brings its files wherever they are wanted; a process of this machine
-    writes where it was started, so nothing of it will come here.
+    A restored run names the directory of that time. The files of a load in a cluster are fetched to any directory; a process of this machine
+    writes where it was started, so its files are not available here.
     """
     state = _read_json(directory)
     if not state:
@@ -85,7 +85,7 @@ def write_state(load: Load, n: int, handle: Mapping[str, Any], started: float | 
 
 
 def attempt_directory(directory: Path, n: int) -> Path:
-    """Return where the files of an attempt lie."""
+    """Return the directory of an attempt."""
     return directory / "attempts" / str(n)
 
 
@@ -109,9 +109,9 @@ def started_attempt(state: Mapping[str, Any], attached: bool) -> dict[str, Any]:
 
 
 def usable_attempt(load: Load, is_running: Callable[[dict[str, Any]], bool]) -> dict[str, Any] | None:
-    """Return the state of the attempt to go on with, or None when a new one is needed.
+    """Return the state of the attempt to resume, or None when a new one is needed.
 
-    A running attempt of the same plan is attached to; `is_running` tells from its state. A finished one is used when it is not recorded yet (the
+    A running attempt of the same plan is attached to; `is_running` decides by its state. A finished one is used when it is not recorded yet (the
     controller was lost meanwhile) and its window is complete, whether its output is still raw or was repacked before the raw one was removed.
     """
     state = read_state(load.directory)
@@ -150,7 +150,7 @@ def stop_all(backend: Backend, directory: Path) -> bool:
 
 
 def read_exit(attempt: Path) -> dict[str, Any] | None:
-    """Return the exit record that the generator left (exit code, CPU seconds, memory), or None before its end.
+    """Return the exit record that the generator wrote (exit code, CPU seconds, memory), or None before its end.
 
     A generator that died of a signal has 128 + the signal's number as its exit code, as shells count.
     """

@@ -91,14 +91,14 @@ class Load:
 
 
 class Failure(NamedTuple):
-    """Why a load has no exit record that counts: the end of a sentence, and whether the same load may be tried again on another generator."""
+    """Why a load has no usable exit record: the end of a sentence, and whether the same load may be retried on another generator."""
 
     text: str
     is_retryable: bool
 
 
 class Status(NamedTuple):
-    """What is known of a load.
+    """The status of a load.
 
     `age_s`: seconds since it started, None when the generator did not respond. `requests`, `failures`: how many were added since the last status
     with progress. `note`: why the generator did not respond. Once it has ended, either `exit` (the exit record) or `failure` is set.
@@ -119,39 +119,39 @@ class Backend(Protocol):
     An attempt is a mapping with `directory` (the attempt's files on the controller) and `handle` (how this kind finds its load again; stored in
     state.json), as `start` and `attempt.read_state` return it. A load outlives its controller: every method finds it by its handle alone. A kind
     whose load has several shards behaves as one: it is running while one shard is, its requests are sums, its exit record is the worst one, and
-    `fetch` brings the files of all shards or fails.
+    `fetch` fetches the files of all shards or fails.
     """
 
     def start(self, load: Load) -> dict[str, Any]:
         """Start an attempt, or attach to one, and return {n, directory, handle, started (epoch seconds), attached}.
 
         A running load of the same plan digest is attached to. A finished one that is not recorded yet is used when `load.is_finished_reusable` and
-        its exit code means a complete window. Any other load of the same run is stopped first: two loads at once measure nothing. state.json and
-        load_config.json are in place before the load can be lost. Raises GeneratorLostError when another generator may do, else one of ERRORS.
+        its exit code means a complete window. Any other load of the same run is stopped first, since two concurrent loads distort each other. state.json and
+        load_config.json are written before the load can be lost. Raises GeneratorLostError when another generator may be used, else one of ERRORS.
         """
 
     def status(self, attempt: Mapping[str, Any], with_progress: bool) -> Status:
         """Return the status in one short call; `with_progress` counts requests as well. A generator that does not respond counts as running."""
 
     def fetch(self, attempt: Mapping[str, Any], with_raw: bool) -> dict[str, Any]:
-        """Bring the files of an ended attempt into its directory, verified, and return {files, bytes, seconds}; nothing is fetched twice.
+        """Fetch the files of an ended attempt into its directory, verify them, and return {files, bytes, seconds}; nothing is fetched twice.
 
         Afterwards the directory holds k6.exit.json, k6.log, the summary and, `with_raw`, raw.csv or raw.csv.gz. Raises one of ERRORS.
         """
 
     def stop(self, attempt: Mapping[str, Any]) -> bool:
-        """Stop an attempt, fetch what it left as far as it is reachable, and return whether it ran. k6 gets time to write its summary first."""
+        """Stop an attempt, fetch its files as far as they are reachable, and return whether it ran. k6 gets time to write its summary first."""
 
     def poll_interval_s(self, left_s: float | None) -> float:
-        """Return the pause before the next status when `left_s` seconds of load are left, as far as is known."""
+        """Return the pause before the next status when `left_s` seconds of load remain, as far as is known."""
 
 
 def create_backend(kind: str, connection: Mapping[str, Any]) -> Backend:
     """Return the backend of a kind; `connection` has the options of the fragment perfscale.mlflow.cluster_connection.
 
-    Connects to nothing yet. Raises MissingLibraryError, and ValueError for an unknown kind.
+    Does not connect yet. Raises MissingLibraryError, and ValueError for an unknown kind.
     """
-    # Each kind is imported where it is used: the client of the cluster costs half a second of CPU, which a load on this machine would have to spare.
+    # Each kind is imported where it is used: the client of the cluster costs half a second of CPU, which a load on this machine does not need to spend.
     if IMPORT_ERROR:
         raise MissingLibraryError("jsonschema and psutil", IMPORT_ERROR)
     if kind == "process":

@@ -33,7 +33,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.attempt
     write_state,
 )
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.backend import Failure, GeneratorLostError, Load, Status
-from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.pod_lifecycle import get_pod
+from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.pod_lifecycle import get_pod, load_prefix, remove_idle_pod
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.pod_rpc import PodRpc, RejectedError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.exit_codes import is_complete
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import ownership
@@ -49,7 +49,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pods i
     restart_count,
 )
 
-# How often a rejected start is tried: the configuration may come damaged.
+# How often a rejected start is tried: the configuration may arrive damaged.
 START_ATTEMPTS = 3
 # A status is one exec, which costs the API server and the pod some milliseconds.
 POLL_INTERVAL_S = 5.0
@@ -103,7 +103,7 @@ class PodBackend:
         pod = self._running_pod(load.generator["namespace"], load.generator["pod"])
         n = next_attempt(load.directory)
         # A controller without state.json finds the loads of its run by this prefix.
-        prefix = f"{load.directory.resolve().parents[1].name}@"
+        prefix = load_prefix(load.directory.resolve().parents[1].name)
         directory = f"{manifests.RESULTS}/{prefix}{load.directory.name}.{n}.{uuid.uuid4().hex[:8]}"
         config = config_in_pod(load.config, directory)
         load.check(config)
@@ -137,7 +137,7 @@ class PodBackend:
         return self._load_status(handle, response)
 
     def fetch(self, attempt: Mapping[str, Any], with_raw: bool) -> dict[str, Any]:
-        """Bring the files out of the pod (see Backend). Raises GeneratorLostError, ClusterError and FileWriteError."""
+        """Fetch the files from the pod (see Backend). Raises GeneratorLostError, ClusterError and FileWriteError."""
         directory, handle = Path(attempt["directory"]), attempt["handle"]
         if read_exit(directory) is not None:
             return {"files": [], "bytes": 0, "seconds": 0.0}
@@ -145,7 +145,7 @@ class PodBackend:
             return pod_files.fetch(PodRpc(self._cluster, container_of(handle)), handle["directory"], directory, with_raw)
 
     def stop(self, attempt: Mapping[str, Any]) -> bool:
-        """Stop k6 in the pod and fetch what it left (see Backend); a pod that is gone has nothing. Raises ClusterError and FileWriteError."""
+        """Stop k6 in the pod and fetch its files (see Backend); a pod that is gone has none. Raises ClusterError and FileWriteError."""
         directory, handle = Path(attempt["directory"]), attempt["handle"]
         if read_exit(directory) is not None or not self._is_pod_running(handle):
             return False
@@ -164,9 +164,11 @@ class PodBackend:
 
     @contextmanager
     def _translate_pod_failure(self, handle: Mapping[str, Any]) -> Iterator[None]:
-        """Raise GeneratorLostError for whatever error comes of a lost pod."""
+        """Raise GeneratorLostError for any error that a lost pod causes."""
         try:
             yield
+        except GeneratorLostError:
+            raise
         except ClusterError as error:
             lost = find_termination(get_pod(self._cluster, handle["namespace"], handle["pod"]), handle["pod_uid"], handle["container"], handle["restarts"])
             if lost is None or not lost.is_retryable:
@@ -199,8 +201,14 @@ class PodBackend:
     def _update_secret(self, rpc: PodRpc, run_id: str, load: Load) -> None:
         mlflow = load.config.get("mlflow") or {}
         files = pod_secret.read_files(mlflow.get("token_file"), mlflow.get("token_map_file"), load.ca_file)
-        Objects(self._cluster, run_id).present(pod_secret.secret(rpc.container.namespace, rpc.container.pod, files))
-        pod_secret.wait_until_mounted(self._cluster, rpc, files)
+        objects = Objects(self._cluster, run_id)
+        objects.present(pod_secret.secret(rpc.container.namespace, rpc.container.pod, files))
+        try:
+            pod_secret.wait_until_mounted(self._cluster, rpc, files)
+        except pod_secret.NotMountedError as error:
+            # A new pod gets the Secret as it is; this one would be found good by whatever creates it.
+            remove_idle_pod(objects, rpc.container.namespace, rpc.container.pod)
+            raise GeneratorLostError(f"{error} The pod was deleted; retry with another.") from error
 
     def _load_status(self, handle: Mapping[str, Any], response: Mapping[str, str]) -> Status:
         if "peak_kb" in response:
@@ -220,7 +228,7 @@ class PodBackend:
         return status
 
     def _pod_status(self, handle: Mapping[str, Any], note: str) -> Status:
-        """Return what the pod's own status tells when its container does not respond."""
+        """Return the status according to the pod's own status when its container does not respond."""
         try:
             pod = get_pod(self._cluster, handle["namespace"], handle["pod"], attempts=1, timeout_s=STATUS_TIMEOUT_S)
         except ClusterError as error:
@@ -247,9 +255,9 @@ def _failure(handle: Mapping[str, Any], lost: Termination) -> Failure:
 
 
 def _find_load(rpc: PodRpc, prefix: str, load: Load) -> str:
-    """Return the directory of a load in the pod that is the wanted one, or an empty text; stop others of the same run.
+    """Return the directory of the requested load in the pod, or an empty text; stop others of the same run.
 
-    A controller that starts from nothing finds the load of the one before it: by the run in the directory's name and by the very configuration.
+    A controller without local files finds the load of an earlier controller by the run in the directory's name and by the same configuration.
     """
     found = ""
     try:
@@ -284,7 +292,7 @@ def _launch(rpc: PodRpc, directory: str, config: Mapping[str, Any], load: Load) 
     ca_file = manifests.secret_file(manifests.CA_BUNDLE) if load.ca_file else None
     command = k6_command(manifests.PROGRAM, f"{manifests.SCRIPTS}/{load.script_name}", PurePosixPath(directory), ca_file)
     cores = load.generator.get("cores")
-    # k6 built before Go 1.25 takes every core of the node for its own, and is throttled.
+    # k6 built before Go 1.25 uses every core of the node and is throttled.
     environment = {**command["env"], **({"GOMAXPROCS": str(max(1, math.ceil(cores)))} if cores else {})}
     body = _body(config)
     words = ["start", directory, str(len(body)), hashlib.sha256(body).hexdigest()]

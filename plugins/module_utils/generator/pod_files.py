@@ -26,9 +26,9 @@ _CPU_TIMES = re.compile(r"(?:(\d+)m)?([\d.]+)s")
 
 
 def fetch(rpc: PodRpc, remote: str, attempt: Path, with_raw: bool) -> dict[str, Any]:
-    """Bring the files of the pod's directory `remote` to the attempt's directory and delete them there; return {files, bytes, seconds}.
+    """Fetch the files of the pod's directory `remote` to the attempt's directory and delete them there; return {files, bytes, seconds}.
 
-    The raw output comes as raw.csv.gz with the lines that are read later, unless it is not wanted. The exit record comes last: where it is, all
+    The raw output is fetched as raw.csv.gz with the lines that are read later, unless it is not requested. The exit record comes last: where it is, all
     files are. What was fetched before an interruption is not fetched again. Raises ClusterError and FileWriteError.
     """
     started = time.monotonic()
@@ -46,7 +46,7 @@ def fetch(rpc: PodRpc, remote: str, attempt: Path, with_raw: bool) -> dict[str, 
 
 
 def write_exit(attempt: Path) -> None:
-    """Turn the pod's exit record into the one that every kind of generator leaves (k6.exit.json). Raises FileWriteError."""
+    """Convert the pod's exit record into the one of every kind of generator (k6.exit.json). Raises FileWriteError."""
     raw = attempt / "exit.json"
     write_json(attempt / EXIT_FILE, exit_record(raw.read_text(encoding="utf-8")))
     raw.unlink()
@@ -92,7 +92,7 @@ def _pack(rpc: PodRpc, remote: str, words: str) -> dict[str, tuple[int, str]]:
 
 
 def _download(rpc: PodRpc, remote: str, name: str, attempt: Path, size: int, digest: str) -> None:
-    """Fetch one file; twice, if the first came damaged."""
+    """Fetch one file; twice, if it arrived damaged the first time."""
     final, part = attempt / name, attempt / f".{name}.part"
     try:
         attempt.mkdir(parents=True, exist_ok=True)

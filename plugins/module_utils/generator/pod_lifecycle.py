@@ -13,7 +13,7 @@ from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator import pod_manifests as manifests
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator import pod_secret
-from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.pod_rpc import PodRpc
+from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.pod_rpc import PodRpc, RejectedError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import ownership, readiness
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
@@ -55,18 +55,27 @@ def present(cluster: Cluster, settings: Mapping[str, Any], scripts: Mapping[str,
     companions += [manifests.network_policy(settings)] if settings["network_policy"] else []
     for manifest in companions:
         changed = objects.present(manifest, dry_run=dry_run)["changed"] or changed
-    changed = _ensure_pod(objects, manifests.pod(settings, scripts), dry_run) or changed
+    manifest = manifests.pod(settings, scripts)
+    changed = _ensure_pod(objects, manifest, dry_run) or changed
     if dry_run:
         return {"changed": changed, "generator": {}}
     running = _wait_until_running(cluster, settings)
     rpc = PodRpc(cluster, container_of(settings))
     version = _verify(rpc, settings, scripts)
-    pod_secret.wait_until_mounted(cluster, rpc, secrets)
+    try:
+        pod_secret.wait_until_mounted(cluster, rpc, secrets)
+    except pod_secret.NotMountedError:
+        # A new pod gets the Secret as it is.
+        remove_idle_pod(objects, settings["namespace"], settings["name"])
+        _ensure_pod(objects, manifest, dry_run)
+        running = _wait_until_running(cluster, settings)
+        pod_secret.wait_until_mounted(cluster, rpc, secrets)
+        changed = True
     return {"changed": changed, "generator": target_part(cluster, settings, running, version)}
 
 
 def absent(cluster: Cluster, settings: Mapping[str, Any], dry_run: bool = False) -> dict[str, Any]:
-    """Delete the pod and what belongs to it where they are ours, and return {changed, stays}. Raises ClusterError."""
+    """Delete the pod and its objects if they are managed, and return {changed, stays}. Raises ClusterError."""
     objects = Objects(cluster, settings["run_id"], settings["timeout_s"])
     name, namespace = settings["name"], settings["namespace"]
     kinds = (
@@ -109,8 +118,8 @@ def target_part(cluster: Cluster, settings: Mapping[str, Any], pod: Mapping[str,
 def components_on_node(cluster: Cluster, avoid: list[Mapping[str, Any]], node: str | None, namespace: str) -> list[str] | None:
     """Return the names of those components to avoid that are known to have a pod on the node.
 
-    Without permission to list the pods of all namespaces, those of `namespace`, the generator's, are searched. None when that leaves nothing
-    known: a component that was not found may be there all the same. Raises ClusterError.
+    Without permission to list the pods of all namespaces, those of `namespace`, the generator's, are searched. None when the result is not
+    conclusive: a component that was not found may still be on the node. Raises ClusterError.
     """
     found, is_all = [], True
     for entry in avoid:
@@ -136,14 +145,14 @@ def _is_on_node(cluster: Cluster, namespace: str, selector: str, node: str | Non
 
 
 def _ensure_namespace(objects: Objects, name: str, dry_run: bool) -> bool:
-    """Create the namespace if it is missing; an unmanaged one will do, since objects are only added to it. Return whether it was created."""
+    """Create the namespace if it is missing; an unmanaged one is used, since objects are only added to it. Return whether it was created."""
     if objects.cluster.get(f"/api/v1/namespaces/{name}") is not None:
         return False
     return bool(objects.present({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}, dry_run=dry_run)["changed"])
 
 
 def _ensure_pod(objects: Objects, manifest: dict[str, Any], dry_run: bool) -> bool:
-    """Create the pod, in place of one of ours that has another digest, has failed or is being deleted. Return whether anything changed."""
+    """Create the pod, replacing a managed one that has another digest, has failed or is being deleted. Return whether anything changed."""
     metadata = manifest["metadata"]
     found = get_pod(objects.cluster, metadata["namespace"], metadata["name"])
     if found is not None and ownership.is_ours(found):
@@ -162,7 +171,7 @@ def _ensure_pod(objects: Objects, manifest: dict[str, Any], dry_run: bool) -> bo
 
 
 def create_pod(objects: Objects, manifest: dict[str, Any], dry_run: bool) -> None:
-    """Create a pod; a new namespace gets its service account a moment later, and takes no pods before. Raises ClusterError."""
+    """Create a pod; a new namespace gets its service account a moment later, and accepts no pods before. Raises ClusterError."""
     deadline = time.monotonic() + SERVICE_ACCOUNT_TIMEOUT_S
     while True:
         try:
@@ -189,6 +198,38 @@ def _assert_idle(cluster: Cluster, pod: Mapping[str, Any]) -> None:
             f"Pod {metadata['namespace']}/{metadata['name']}: k6 runs in it (pid {running}), but the settings need another pod. "
             "Wait for its end or stop it (playbooks/teardown.yml), then run the same again."
         )
+
+
+def remove_idle_pod(objects: Objects, namespace: str, name: str) -> None:
+    """Delete a pod of ours in which no load runs, and wait until it is gone. Raises ClusterError."""
+    found = get_pod(objects.cluster, namespace, name)
+    if found is not None and ownership.is_ours(found):
+        _assert_idle(objects.cluster, found)
+        _replace(objects, {**found, "apiVersion": "v1", "kind": "Pod"})
+
+
+def running_load(cluster: Cluster, namespace: str, run_id: str) -> str:
+    """Return the pod of ours in a namespace in which a load of a run goes on, as `Pod namespace/name`, or an empty text.
+
+    A pod that does not respond counts as one without a load. Raises ClusterError when pods cannot be listed.
+    """
+    for pod in cluster.items(f"/api/v1/namespaces/{namespace}/pods", ownership.selector()):
+        name = pod["metadata"]["name"]
+        if not check_running(pod, manifests.CONTAINER).ready:
+            continue
+        rpc = PodRpc(cluster, Container(namespace, name, manifests.CONTAINER), attempts=1)
+        try:
+            loads = rpc.call("loads", manifests.RESULTS, load_prefix(run_id))
+        except (ClusterError, RejectedError):
+            continue
+        if any(value.startswith("running ") for value in loads.values()):
+            return f"Pod {namespace}/{name}"
+    return ""
+
+
+def load_prefix(run_id: str) -> str:
+    """Return with what the directories of a run's loads in a pod begin."""
+    return f"{run_id}@"
 
 
 def _replace(objects: Objects, pod: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@
 """The manifests of the generator's pod and what belongs to it: scripts, PersistentVolumeClaim, network policy; their names and paths.
 
 Plain settings in, plain objects out. The pod follows the restricted security standard
-(https://kubernetes.io/docs/concepts/security/pod-security-standards/) and takes any user id, as OpenShift gives it one.
+(https://kubernetes.io/docs/concepts/security/pod-security-standards/) and runs with any user id, since OpenShift assigns one.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def config_map(settings: Mapping[str, Any], files: Mapping[str, str]) -> dict[st
 
 
 def volume_claim(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the PersistentVolumeClaim for the output, where one is wanted instead of the node's own disk."""
+    """Return the PersistentVolumeClaim for the output, if one is requested instead of the node's disk."""
     spec: dict[str, Any] = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": settings["volume_size"]}}}
     if settings.get("storage_class"):
         spec["storageClassName"] = settings["storage_class"]
@@ -80,7 +80,7 @@ def volume_claim(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def network_policy(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the policy that denies all connections to the generator; its own connections are up to the other side's policies."""
+    """Return the policy that denies all connections to the generator; its own connections are subject to the policies of their targets."""
     spec = {"podSelector": {"matchLabels": _own_labels(settings)}, "policyTypes": ["Ingress"], "ingress": []}
     return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": _metadata(settings, settings["name"]), "spec": spec}
 
@@ -113,7 +113,7 @@ def _spec(settings: Mapping[str, Any], files: Mapping[str, str]) -> dict[str, An
     return {
         "restartPolicy": "Always",
         "automountServiceAccountToken": False,
-        # A Service called mlflow or k6 would put variables into the environment that scripts and k6 take for settings.
+        # A Service named mlflow or k6 would add variables to the environment that scripts and k6 would read as settings.
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": 5,
         "securityContext": {**POD_SECURITY_CONTEXT, **identity},
@@ -178,6 +178,6 @@ def affinity(avoid: Sequence[Mapping[str, Any]], is_required: bool) -> dict[str,
 
 
 def _term(entry: Mapping[str, Any]) -> dict[str, Any]:
-    # Without either, a term means the pod's own namespace only, where the measured system need not be.
+    # Without either, a term applies to the pod's own namespace only, and the measured system may be in another one.
     where: dict[str, Any] = {"namespaces": list(entry["namespaces"])} if entry.get("namespaces") else {"namespaceSelector": {}}
     return {"labelSelector": {"matchLabels": dict(entry["labels"])}, "topologyKey": HOSTNAME, **where}

@@ -27,7 +27,7 @@ class RejectedError(Exception):
 
 
 class PodRpc:
-    """Calls the script in one container. Every command may be called again, so a lost response does no harm."""
+    """Calls the script in one container. Every command may be repeated, so a lost response does no harm."""
 
     def __init__(self, cluster: Cluster, container: Container, attempts: int = ATTEMPTS) -> None:
         """Prepare calls that are tried `attempts` times when no complete response comes."""

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The Secret with the files with which the load logs in: token, tokens per tenant, CA bundle; updated in a running pod.
 
-The way of a token: a file of mode 0600 of the controller -> this Secret -> a mounted file, which k6 reads. Its configuration names that file.
+The path of a token: a file of mode 0600 of the controller -> this Secret -> a mounted file, which k6 reads. Its configuration names that file.
 
 The kubelet updates mounted Secrets when it next syncs the pod, a minute later on average; a change of the pod's annotations makes it sync at once
 (https://kubernetes.io/docs/concepts/configuration/secret/#mounted-secrets-are-updated-automatically).
@@ -25,8 +25,12 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors
 
 UPDATED = "perfscale.mlflow/secret-updated"
 POLL_S = 0.5
-# Without the annotation's help the kubelet needs up to its sync period and its cache's life: about two minutes.
+# Without the annotation the kubelet needs up to its sync period plus the lifetime of its cache: about two minutes.
 TIMEOUT_S = 150.0
+
+
+class NotMountedError(ClusterError):
+    """The pod does not get the files of its Secret; another pod gets them when it starts."""
 
 
 def read_files(token_file: str | None, token_map_file: str | None, ca_file: str | None) -> dict[str, bytes]:
@@ -48,7 +52,7 @@ def secret(namespace: str, pod: str, files: Mapping[str, bytes]) -> dict[str, An
 
 
 def wait_until_mounted(cluster: Cluster, rpc: PodRpc, files: Mapping[str, bytes], timeout_s: float = TIMEOUT_S) -> None:
-    """Wait until the pod has the files of the Secret; make the kubelet sync when it has not. Raises ClusterError naming the file that is missing."""
+    """Wait until the pod has the files of the Secret; make the kubelet sync when it has not. Raises NotMountedError naming the missing file."""
     wanted = {manifests.secret_file(name): hashlib.sha256(value).hexdigest() for name, value in files.items()}
     if not wanted:
         return
@@ -61,7 +65,7 @@ def wait_until_mounted(cluster: Cluster, rpc: PodRpc, files: Mapping[str, bytes]
         if not stale:
             return
         if time.monotonic() > deadline:
-            raise ClusterError(
+            raise NotMountedError(
                 f"Pod {container.namespace}/{container.pod}: outdated {', '.join(stale)}, not updated within {timeout_s:g} s. Check the kubelet of its node."
             )
         if not is_annotated:

@@ -52,7 +52,7 @@ class ProcessBackend:
         write_json(directory / "load_config.json", config)
         command = k6_command(load.generator["binary"], str(Path(load.scripts_dir) / load.script_name), directory, load.ca_file)
         process = DetachedProcess("k6", str(directory), command)
-        # A k6 that ends at once, as with a broken script, is an attempt too: its exit code and log tell why.
+        # A k6 that ends immediately, for example with a broken script, is an attempt too: its exit code and log contain the reason.
         process.start(may_end=True)
         described = process.describe()
         return started_attempt(write_state(load, n, {key: described[key] for key in ("pid", "start_time")}), attached=False)
@@ -62,7 +62,7 @@ class ProcessBackend:
         directory, handle = Path(attempt["directory"]), attempt["handle"]
         running = is_running(handle)
         added = self._progress(directory) if with_progress or not running else (0, 0)
-        # A controller that attaches later has less to wait for than one that started the load.
+        # A controller that attaches later has less time to wait than one that started the load.
         status = Status(running, time.time() - float(handle["start_time"]), *added)
         return status if running else self._ended(status, directory)
 
@@ -94,7 +94,7 @@ class ProcessBackend:
 
 
 def is_running(handle: Mapping[str, Any]) -> bool:
-    """Return whether the process of a handle lives; a load in a cluster has none here."""
+    """Return whether the process of a handle runs; a load in a cluster has none here."""
     return "pid" in handle and handles.process_of(dict(handle)) is not None
 
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rates, failures, outages and latencies of the requests that started in the window: the blocks of cell.json."""
+"""Rates, failures and latencies of the requests that started in the window: the blocks of cell.json."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def tenant_blocks(pools: Pools, seconds: float) -> dict[str, dict[str, Any]]:
 def failure(status: int, error_code: str) -> str | None:
     """Name the cause of a failed request, or None for a successful one.
 
-    status is 0 when there was no answer; error_code is k6's, empty when all went well. A request with a good status
+    status is 0 when there was no response; error_code is k6's, empty for a success. A request with a good status
     and an error code did not receive its body and has failed. So has a redirected request, for example to a login page.
     Causes: http_<status>, timeout, connection, dns, tls, other.
     """
@@ -105,25 +105,6 @@ def _transport(error_code: str) -> str:
         return "timeout"
     families = {"11": "dns", "12": "connection", "13": "tls"}
     return families.get(error_code[:2], "other") if len(error_code) == 4 else "other"
-
-
-def longest_outage_s(raw: Raw, order: list[int], window: Window) -> float:
-    """Return the seconds of the longest stretch of the window in which requests failed and none succeeded; 0 when none failed.
-
-    It lasts from the start of a failed request to the start of the next successful one, or to the end of the window. `order` sorts the requests
-    by start. Users whose requests fail make few of them, so a share of failed requests understates an outage.
-    """
-    is_failed = [failure(kind.status, kind.error_code) is not None for kind in raw.kind_table]
-    first, end = (bisect_left(order, edge, key=raw.starts.__getitem__) for edge in (window.start_ms, window.end_ms))
-    longest, begun = 0.0, None
-    for i in order[first:end]:
-        if is_failed[raw.kinds[i]]:
-            begun = raw.starts[i] if begun is None else begun
-        elif begun is not None:
-            longest, begun = max(longest, raw.starts[i] - begun), None
-    if begun is not None:
-        longest = max(longest, window.end_ms - begun)
-    return longest / 1000
 
 
 def _select(pools: Pools, operations: Sequence[str]) -> Pools:

@@ -47,7 +47,7 @@ class K6ResultError(Exception):
 
 
 class Kind(NamedTuple):
-    """What requests have in common: status 0 means no answer, error_code is empty when all went well."""
+    """Properties that requests share: status 0 means no response, error_code is empty for a success."""
 
     operation: str
     journey: str
@@ -96,7 +96,7 @@ class Raw:
 def read_raw(path: Path, timeout_ms: float) -> Raw:
     """Read a raw file, plain or gzip, complete or truncated.
 
-    timeout_ms: the request timeout of the load, charged to requests that never got a connection. Raises
+    timeout_ms: the request timeout of the load, used as the duration of requests that never got a connection. Raises
     K6ResultError when it is no such file.
     """
     return _Reader(path, timeout_ms).read()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError, explain, file_digest, read_sealed, write_sealed
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6 import blocks, journeys, log, samples
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6 import blocks, journeys, log, outages, samples
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.exit_codes import is_complete, meaning
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations import OPERATIONS, undersampled
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import K6ResultError, Raw, read_raw
@@ -105,7 +105,8 @@ def _build(attempt: Attempt, path: Path) -> dict[str, Any]:
         "partial": bool(reasons),
         "partial_reason": "; ".join(reasons) or None,
         **_measured(attempt, raw, window, pools),
-        "outage_s": blocks.longest_outage_s(raw, order, window),
+        "outage_s": outages.longest_outage_s(raw, order, window),
+        "tenant_outage": outages.tenant_outage(raw, order, window),
         "samples": {"rows": written.rows, "bytes": written.bytes, "bytes_per_row": round(written.bytes / written.rows, 2)},
     }
     result["undersampled"] = undersampled(result["operations"], attempt.operations)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The files of an attempt that stay: samples.csv.gz, one row per request and read back before it is trusted, and tenants.csv."""
+"""The permanent files of an attempt: samples.csv.gz, one row per request and verified by reading it back, and tenants.csv."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def write_samples(path: Path, raw: Raw, order: list[int], window: Window, shard:
     written = {"crc": 0}
 
     def write(stream: IO[bytes]) -> None:
-        # Neither name nor time inside: equal samples give equal files.
+        # Without name and time, so that equal samples result in equal files.
         with gzip.GzipFile(filename="", mode="wb", fileobj=stream, compresslevel=_LEVEL, mtime=0) as packed:
             for block in _blocks(raw, order, window, shard):
                 written["crc"] = zlib.crc32(block, written["crc"])

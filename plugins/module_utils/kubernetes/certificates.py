@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Certificates of servers in a cluster: issued by a private CA, kept in a TLS Secret, and collected into the CA bundle of clients."""
+"""Certificates of servers in a cluster: issued by a private CA, stored in a TLS Secret, and collected into the CA bundle of clients."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ else:
 _BACKDATED = datetime.timedelta(hours=1)
 # With fewer days of remaining validity our own certificate is renewed.
 RENEW_DAYS = 14
-# Where certificates of a CA bundle come from.
+# The sources of the certificates of a CA bundle.
 CA_SOURCES = ("Secret", "ConfigMap", "File")
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
@@ -122,7 +122,7 @@ def is_signed_by(chain: bytes, ca_certificates: bytes) -> bool:
 def ensure_secret(
     objects: Objects, namespace: str, name: str, dns_names: list[str], days: int, labels: Mapping[str, str] | None = None, dry_run: bool = False
 ) -> dict[str, Any]:
-    """Return {changed, owned, fingerprint} once the Secret holds a valid certificate; the private key is in the Secret and nowhere else.
+    """Return {changed, owned, fingerprint} once the Secret holds a valid certificate; the private key is only in the Secret.
 
     The fingerprint changes with the certificate, so that a server which reads it once can be restarted. One of ours is renewed, an unmanaged one
     only read. Raises ClusterError, also for an unmanaged Secret that cannot serve these names.
@@ -164,7 +164,7 @@ def _decoded(secret: Mapping[str, Any]) -> dict[str, bytes]:
 def collect_ca_certificates(cluster: Cluster, sources: Iterable[Mapping[str, Any]]) -> tuple[list[str], list[str]]:
     """Return the distinct PEM certificates of all sources, and the names of those sources that have none.
 
-    Nothing but certificates is taken from a source, whatever else it holds. Raises ClusterError.
+    Only certificates are read from a source, whatever else it holds. Raises ClusterError.
     """
     certificates: dict[str, None] = {}
     missing = []

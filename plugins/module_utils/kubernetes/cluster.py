@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A small client for what kubernetes.core's modules cannot do well: hundreds of concurrent requests with retries.
+"""A small client for hundreds of concurrent requests with retries, for which kubernetes.core's modules are not suited.
 
 Paths are those of the Kubernetes API (https://kubernetes.io/docs/reference/using-api/api-concepts/).
 """

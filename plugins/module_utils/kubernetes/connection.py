@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The way from a module's options to a connected client of the cluster, through the `kubernetes` package."""
+"""A connected client of the cluster for a module's options, through the `kubernetes` package."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ else:
 
 # For missing_required_lib.
 LIBRARIES = "kubernetes"
-# What each option is called in kubernetes.client.Configuration.
+# The name of each option in kubernetes.client.Configuration.
 _ATTRIBUTES = {
     "host": "host",
     "username": "username",
@@ -53,13 +53,13 @@ def connect(options: Mapping[str, Any], connections: int = 8) -> Cluster:
     given = complete(options)
     try:
         return Cluster(_configuration(given), connections, _impersonation(given))
-    except Exception as error:  # the client library raises whatever its parser stumbles over, AttributeError too
+    except Exception as error:  # the client library raises any error of its parser, also AttributeError
         text = " ".join(str(error).split()) or type(error).__name__
         raise ClusterError(f"Kubernetes: no usable configuration ({text}). Set KUBECONFIG, K8S_AUTH_KUBECONFIG, or host and api_key.") from error
 
 
 def _configuration(options: Mapping[str, Any]) -> Any:
-    """Return the client library's Configuration: what the kubeconfig or the pod says, overridden by the options."""
+    """Return the client library's Configuration: that of the kubeconfig or of the pod, overridden by the options."""
     configuration = kubernetes.client.Configuration()
     if not (options.get("host") and any(all(options.get(name) for name in names) for names in _CREDENTIALS)):
         _load(configuration, options)
@@ -68,7 +68,7 @@ def _configuration(options: Mapping[str, Any]) -> Any:
     if refresh:
 
         def refresh_and_override(current: Any) -> None:
-            # The library's hook sets everything that the kubeconfig says, not the token alone.
+            # The library's hook sets everything from the kubeconfig, not only the token.
             refresh(current)
             _override(current, options)
             current.refresh_api_key_hook = refresh_and_override
@@ -78,7 +78,7 @@ def _configuration(options: Mapping[str, Any]) -> Any:
 
 
 def _override(configuration: Any, options: Mapping[str, Any]) -> None:
-    """Set what the options say."""
+    """Apply the options to a Configuration."""
     for name, attribute in _ATTRIBUTES.items():
         if name in options:
             setattr(configuration, attribute, options[name])
@@ -91,7 +91,7 @@ def _override(configuration: Any, options: Mapping[str, Any]) -> None:
 
 
 def _load(configuration: Any, options: Mapping[str, Any]) -> None:
-    """Read a kubeconfig; one that is not named only where no pod's service account is there."""
+    """Read a kubeconfig; a default one only if there is no pod's service account."""
     settings = {"context": options.get("context"), "persist_config": options.get("persist_config"), "client_configuration": configuration}
     kubeconfig = options.get("kubeconfig")
     if not kubeconfig and not options.get("context"):

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A Deployment: whether its newest change is rolled out, and what keeps its pods from running."""
+"""A Deployment: whether its newest change is rolled out, and what prevents its pods from running."""
 
 from __future__ import annotations
 

@@ -23,11 +23,22 @@ class ClusterError(Exception):
 _REMEDIES = {
     401: "Log in again, or correct the token, certificate or kubeconfig.",
     403: "Grant this permission to the user or service account (docs/kubernetes_permissions.md lists what is needed).",
-    404: "Check the name and namespace, and that the API (CRD) is installed.",
+    404: "Check that this API (CRD) is installed, and its version.",
     409: "The object was created or changed concurrently. Check it and retry.",
     422: "Correct the setting that the API server names.",
     429: "The API server is overloaded. Retry later.",
 }
+
+
+MISSING_OBJECT = "Check the name and namespace of the object, and what deleted it."
+
+
+def _names_object(body: bytes) -> bool:
+    """Return whether a Status names the object that it is about: then its API is served, and only the object is missing."""
+    try:
+        return bool((json.loads(body).get("details") or {}).get("name"))
+    except (ValueError, AttributeError, RecursionError):
+        return False
 
 
 def from_response(request: str, status: int, body: bytes) -> ClusterError:
@@ -37,7 +48,7 @@ def from_response(request: str, status: int, body: bytes) -> ClusterError:
         message, reason = str(document.get("message") or ""), str(document.get("reason") or "")
     except (ValueError, AttributeError):
         message, reason = body[:200].decode("utf-8", "replace"), ""
-    remedy = _REMEDIES.get(status, "Check the API server, and retry.")
+    remedy = MISSING_OBJECT if status == 404 and _names_object(body) else _REMEDIES.get(status, "Check the API server, and retry.")
     return ClusterError(f"{request}: the API server returned {status} ({message.strip() or reason or 'no message'}). {remedy}", status, reason)
 
 

@@ -60,19 +60,25 @@ class Kind:
 
 @dataclass
 class Contents:
-    """The reasons to keep a namespace: names of unmanaged objects and of other runs' objects, and kinds that could not be listed."""
+    """The reasons to keep a namespace: unmanaged objects, ours that stay, those of other runs, and kinds that could not be listed."""
 
     unmanaged: list[str] = field(default_factory=list)
+    staying: list[str] = field(default_factory=list)
     other_runs: list[str] = field(default_factory=list)
     unlisted: list[str] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.unmanaged or self.other_runs or self.unlisted)
+        return bool(self.unmanaged or self.staying or self.other_runs or self.unlisted)
 
     @property
     def is_only_of_other_runs(self) -> bool:
         """Whether everything in it carries our labels."""
-        return bool(self.other_runs) and not self.unmanaged and not self.unlisted
+        return bool(self.other_runs) and not (self.unmanaged or self.staying or self.unlisted)
+
+    @property
+    def other_run(self) -> str:
+        """One of the other runs, or an empty text."""
+        return self.other_runs[0].rpartition("(")[2].rstrip(")") if self.other_runs else ""
 
     @property
     def why(self) -> str:
@@ -80,6 +86,8 @@ class Contents:
         parts = []
         if self.unmanaged:
             parts.append(f"holds unmanaged objects: {few(self.unmanaged)}. Move or delete them, or keep the namespace")
+        if self.staying:
+            parts.append(f"holds objects that stay: {few(self.staying)}")
         if self.unlisted:
             parts.append(f"kinds cannot be listed: {few(self.unlisted)}. Grant the part `teardown` of rbac.yml, or delete the namespace manually")
         if self.other_runs:
@@ -87,9 +95,12 @@ class Contents:
         return "; ".join(parts)
 
 
-def kept_namespaces(cluster: Cluster, namespaces: Collection[str], run_id: str | None, parallelism: int = 16) -> dict[str, Contents]:
+def kept_namespaces(
+    cluster: Cluster, namespaces: Collection[str], run_id: str | None, parallelism: int = 16, staying: Mapping[str, str] | None = None
+) -> dict[str, Contents]:
     """Return what keeps each of `namespaces` from being deleted by the teardown of a run (None: of all runs); the others are left out.
 
+    `staying` names objects of ours that stay, such as `Secret opendatahub/mlflow-tls`, with the other run that uses it, or an empty text.
     System objects, objects that are being deleted and what our own objects own (by ownerReferences) keep nothing. An object that appears
     between this check and the deletion is deleted with its namespace: Kubernetes has no conditional deletion. Raises ClusterError.
     """
@@ -115,7 +126,7 @@ def kept_namespaces(cluster: Cluster, namespaces: Collection[str], run_id: str |
         found[name] += [(kind, item["metadata"]) for item in items]
         contents[name].unlisted += [gap] if gap else []
     for name, entries in found.items():
-        _classify(contents[name], entries, run_id)
+        _classify(contents[name], entries, run_id, staying or {})
     return {name: kept for name, kept in contents.items() if kept}
 
 
@@ -150,7 +161,7 @@ def _attempt(call: Callable[[], list[dict[str, Any]]], description: str) -> tupl
         raise
 
 
-def _classify(contents: Contents, entries: Iterable[tuple[Kind, Mapping[str, Any]]], run_id: str | None) -> None:
+def _classify(contents: Contents, entries: Iterable[tuple[Kind, Mapping[str, Any]]], run_id: str | None, staying: Mapping[str, str]) -> None:
     """Add to `contents` the objects that keep the namespace."""
     left = {metadata["uid"]: (kind, metadata) for kind, metadata in entries if not metadata.get("deletionTimestamp")}
     ours = {uid for uid, (_kind, metadata) in left.items() if _is_ours(metadata, run_id)}
@@ -158,14 +169,20 @@ def _classify(contents: Contents, entries: Iterable[tuple[Kind, Mapping[str, Any
     ours, others = _with_owned(ours, left), _with_owned(others, left)
     accounts = SYSTEM_ACCOUNTS | {metadata["name"] for uid, (kind, metadata) in left.items() if kind.plural == "serviceaccounts" and uid in ours | others}
     for uid, (kind, metadata) in left.items():
+        name = f"{kind.name} {metadata['name']}"
+        other_run = staying.get(f"{kind.name} {metadata.get('namespace')}/{metadata['name']}")
+        if other_run is not None:
+            contents.staying += [] if other_run else [name]
+            contents.other_runs += [f"{name} ({other_run})"] if other_run else []
+            continue
         if uid in ours or _owners(metadata) & left.keys():
             continue
-        name = f"{kind.name} {metadata['name']}"
         if uid in others:
             contents.other_runs.append(f"{name} ({ownership.run_id({'metadata': metadata})})")
         elif not _is_system(kind, metadata, accounts):
             contents.unmanaged.append(name)
     contents.unmanaged.sort()
+    contents.staying.sort()
     contents.other_runs.sort()
 
 

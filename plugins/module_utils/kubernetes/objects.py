@@ -3,14 +3,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Objects of a cluster, created and deleted under the rule of ownership: an object without our label is changed only if the user allows it.
 
-Objects are sent by server-side apply, so the fields that others set stay theirs (https://kubernetes.io/docs/reference/using-api/server-side-apply/).
+Objects are sent by server-side apply, so the fields that others set are preserved (https://kubernetes.io/docs/reference/using-api/server-side-apply/).
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import ownership
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import MERGE_PATCH, Cluster
@@ -29,6 +29,13 @@ TRIGGER_S = 15.0
 TRIGGERED = f"{ownership.OURS}/waited-for"
 # Set by the API server on every write, or by controllers: no difference to the manifest.
 _VOLATILE = ("managedFields", "resourceVersion", "generation")
+
+
+class User(NamedTuple):
+    """What uses objects of ours: its name, and the run of ours that created it, or an empty text."""
+
+    name: str
+    run_id: str
 
 
 class Objects:
@@ -79,7 +86,7 @@ class Objects:
         """Return {object, changed, created, owned} after one object is as specified.
 
         An object of an earlier run of ours is reused and keeps its labels. Raises ClusterError when it exists without our label and
-        `unmanaged` is fail; adopt changes it without labelling it, so that teardown leaves it; keep leaves it as it is.
+        `unmanaged` is fail; adopt changes it without labelling it, so that teardown does not delete it; keep does not change it.
         """
         path = self.path(manifest)
         found = self.cluster.get(path)
@@ -245,11 +252,15 @@ def remove_all(
     selector: str = "",
     wait_gone: Iterable[dict[str, Any]] = (),
     dry_run: bool = False,
+    used_by: User | None = None,
+    is_unit: bool = False,
 ) -> dict[str, list[Any]]:
     """Return {changed, unchanged, unmanaged, remaining} after everything named, and all that is ours of `kinds`, is gone or time is up.
 
     With a run id in `objects` only the objects of that run are deleted. A CRD that still has objects remains, and so does a namespace with contents
-    that are not ours. `wait_gone` names what the garbage collector or a controller deletes in consequence. Raises ClusterError.
+    that are not ours. What is `used_by` something remains as a whole. A unit (`is_unit`), such as an operator with its CRDs and permissions, remains
+    as a whole if one of its CRDs does. `wait_gone` names what the garbage collector or a controller deletes in consequence. Entries of `remaining`
+    are {object, why, run_id}, `run_id` being another run of ours that is the reason, or an empty text. Raises ClusterError.
     """
     done: dict[str, list[Any]] = {"changed": [], "unchanged": [], "unmanaged": [], "remaining": []}
     run_id = objects.run_id or None
@@ -264,21 +275,39 @@ def remove_all(
         else:
             found.append({**existing, "apiVersion": manifest["apiVersion"], "kind": manifest["kind"]})
     found += [entry for api_version, kind, where in kinds for entry in objects.ours(api_version, kind, where, run_id, selector)]
-    kept = kept_namespaces(objects.cluster, [entry["metadata"]["name"] for entry in found if entry["kind"] == "Namespace"], run_id)
+    remaining = _used(objects, found, run_id, used_by, is_unit)
     removed = []
     for manifest in found:
-        if manifest["kind"] == "Namespace" and manifest["metadata"]["name"] in kept:
-            done["remaining"].append({"object": object_name(manifest), "why": kept[manifest["metadata"]["name"]].why})
+        name = object_name(manifest)
+        if name in remaining:
+            done["remaining"].append({"object": name, **remaining[name]})
             continue
-        used = objects.instances(manifest) if manifest["kind"] == CRD else 0
-        if used:
-            done["remaining"].append({"object": object_name(manifest), "why": f"{used} objects of this kind still exist, which would be deleted with it"})
-            continue
-        done["changed"].append(object_name(manifest))
+        done["changed"].append(name)
         removed.append(manifest)
         if not dry_run:
             objects.delete(manifest)
-    if not dry_run:
+    if not dry_run and not used_by:
         dependents = [_complete(objects, manifest, namespace, {}) for manifest in wait_gone if objects.serves(manifest["apiVersion"], manifest["kind"])]
-        done["remaining"] += objects.wait_gone(removed + dependents)
+        done["remaining"] += [{**entry, "run_id": ""} for entry in objects.wait_gone(removed + dependents)]
     return done
+
+
+def _used(objects: Objects, found: list[dict[str, Any]], run_id: str | None, used_by: User | None, is_unit: bool) -> dict[str, dict[str, str]]:
+    """Return {why, run_id} by name of those of our objects that cannot be deleted without harm to something else."""
+    names = [object_name(manifest) for manifest in found]
+    if used_by:
+        return {name: {"why": f"is used by {used_by.name}", "run_id": used_by.run_id} for name in names}
+    kept = kept_namespaces(objects.cluster, [entry["metadata"]["name"] for entry in found if entry["kind"] == "Namespace"], run_id)
+    used = {
+        f"Namespace {name}": {"why": contents.why, "run_id": contents.other_run if contents.is_only_of_other_runs else ""}
+        for name, contents in kept.items()
+    }
+    for manifest in found:
+        count = objects.instances(manifest) if manifest["kind"] == CRD else 0
+        if count:
+            why = f"{count} objects of this kind still exist, which would be deleted with it"
+            used[object_name(manifest)] = {"why": why, "run_id": ""}
+    definitions = [name for name in used if name.startswith(CRD)]
+    if is_unit and definitions:
+        used = {name: used.get(name) or {"why": f"serves objects of {definitions[0]}", "run_id": ""} for name in names}
+    return used

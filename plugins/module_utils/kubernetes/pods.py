@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Pods: the security context they all get, what keeps one from running, and how one was terminated.
+"""Pods: their common security context, what prevents one from running, and how one was terminated.
 
 Fields: https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/
 """
@@ -66,7 +66,7 @@ def restart_count(pod: Mapping[str, Any], container: str) -> int:
 
 
 def find_termination(pod: Mapping[str, Any] | None, uid: str, container: str, restarts_before: int) -> Termination | None:
-    """Return how the container that had `restarts_before` restarts in the pod with `uid` was terminated, or None while it lives."""
+    """Return how the container that had `restarts_before` restarts in the pod with `uid` was terminated, or None while it runs."""
     if pod is None or pod["metadata"]["uid"] != uid:
         return Termination("deleted", "the pod was deleted" if pod is None else "the pod was deleted, and another one has its name", True)
     status = pod.get("status") or {}
@@ -92,7 +92,7 @@ def container_statuses(pod: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def start_failure(pod: Mapping[str, Any]) -> str:
-    """Return why a container of a pod cannot start, or an empty text. It may be temporary: ask more than once."""
+    """Return why a container of a pod cannot start, or an empty text. It may be temporary: check more than once."""
     for status in container_statuses(pod):
         waiting = (status.get("state") or {}).get("waiting") or {}
         if waiting.get("reason") in FATAL_REASONS + DOUBTFUL_REASONS:

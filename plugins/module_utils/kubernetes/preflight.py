@@ -209,7 +209,7 @@ def pull_secret_problems(cluster: Cluster, secrets: Iterable[Mapping[str, str]])
 def token_problems(cluster: Cluster, namespace: str, names: Iterable[str], seconds: int) -> list[str]:
     """Check that the API server grants a token of `seconds`, by requesting one for the first service account that exists.
 
-    The token is discarded. Without an existing account nothing is checked, and the run finds out itself.
+    The token is discarded. Without an existing account nothing is checked here, and a problem shows during the run.
     """
     for name in names:
         try:

@@ -35,7 +35,7 @@ class Readiness:
 
     @property
     def reasons(self) -> list[str]:
-        """Everything that keeps it from being ready, the worst first."""
+        """All reasons why it is not ready, the worst first."""
         return self.problems + self.doubts + self.waiting_for
 
 
@@ -59,7 +59,7 @@ def wait(
 ) -> tuple[State | None, Outcome]:
     """Observe until ready, a problem shows, a doubt persists, or the time is up; return the last state and the outcome.
 
-    An API server that does not respond is waited for like everything else; the state is None when it never did. Raises ClusterError when it
+    An API server that does not respond is waited for like everything else; the state is None if it never responded. Raises ClusterError when it
     denies a request.
     """
     started = clock()

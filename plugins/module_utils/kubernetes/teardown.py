@@ -76,28 +76,34 @@ def tear_down(
     parallelism: int = 16,
     timeout_s: float = 600.0,
     check_mode: bool = False,
+    staying: Iterable[Mapping[str, str]] = (),
 ) -> dict[str, Any]:
     """Delete the objects of a run (`run_id` None: of all runs), of `kinds`, in `namespaces` and outside of them, and wait until they are gone.
 
     A namespace of ours is deleted with all its contents, unless some are not ours: such a namespace is kept and reported with the reason, and only
     our objects in it are deleted. Adopted namespaces lose the `selector` label and our objects.
+    `staying` are {object, why, run_id} of objects that were found to be in use: they are kept, with their namespaces, and reported; `run_id` is
+    another run of ours that uses them, or an empty text.
     Returns {deleted {kind: [names]}, released [], remaining [{object, why}], others [{object, why}], seconds}; `remaining` are objects that exist
-    after `timeout_s` and namespaces with unmanaged objects, `others` objects of other runs.
+    after `timeout_s`, those that stay and namespaces with unmanaged objects, `others` what stays because of other runs.
     With `check_mode` nothing is changed and `deleted` is what would be. Raises ClusterError.
     """
     started = time.monotonic()
     selected = set(kinds)
+    used = {entry["object"]: entry for entry in staying}
     everything = cluster.items("/api/v1/namespaces") if "Namespace" in selected else []
     adopted = [item["metadata"]["name"] for item in everything if _is_adopted(item, run_id)]
     created = [item for item in everything if ownership.is_ours(item) and run_id in (None, ownership.run_id(item))]
-    kept = kept_namespaces(cluster, [item["metadata"]["name"] for item in created], run_id, parallelism)
+    runs = {name: entry.get("run_id") or "" for name, entry in used.items()}
+    kept = kept_namespaces(cluster, [item["metadata"]["name"] for item in created], run_id, parallelism, runs)
     # The contents of a namespace are deleted with it.
     deleting = {item["metadata"]["name"] for item in created} - kept.keys()
     listed = [name for name in dict.fromkeys([*namespaces, *adopted, *kept]) if name not in deleting]
     collections = [Collection(kind, name) for kind in NAMESPACED if kind in selected for name in listed]
     collections += [Collection(kind) for kind in CLUSTER_WIDE if kind in selected]
     found = _list(cluster, collections, run_id, parallelism)
-    found = {collection: [item for item in items if item["metadata"]["name"] not in kept or item["kind"] != "Namespace"] for collection, items in found.items()}
+    spared = {f"Namespace {name}" for name in kept} | used.keys()
+    found = {collection: [item for item in items if object_name(item) not in spared] for collection, items in found.items()}
     found = {collection: items for collection, items in found.items() if items}
     if not check_mode:
         release = unselecting_patch(selector or SELECTOR)
@@ -110,13 +116,15 @@ def tear_down(
         deleted[collection.kind] += [_name(item) for item in items]
     others = _of_others(cluster, collections, run_id, parallelism) if run_id else []
     reasons = {name: {"object": f"Namespace {name}", "why": contents.why} for name, contents in kept.items()}
+    stays = [({"object": entry["object"], "why": entry["why"]}, bool(entry.get("run_id"))) for entry in used.values()]
+    stays += [(reasons[name], contents.is_only_of_other_runs) for name, contents in kept.items()]
     return {
         "deleted": deleted,
         "released": adopted,
         "remaining": [{"object": object_name(item), "why": deletion_blocker(item)} for item in left]
-        + [reasons[name] for name, contents in kept.items() if not contents.is_only_of_other_runs],
+        + [reason for reason, is_of_other_run in stays if not is_of_other_run],
         "others": [{"object": object_name(item), "why": f"created by run {ownership.run_id(item)}"} for item in others]
-        + [reasons[name] for name, contents in kept.items() if contents.is_only_of_other_runs],
+        + [reason for reason, is_of_other_run in stays if is_of_other_run],
         "seconds": round(time.monotonic() - started, 3),
     }
 

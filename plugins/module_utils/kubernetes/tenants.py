@@ -235,7 +235,7 @@ def ensure_tenants(
     Returns {requested, created[], existing[], extra[], ready, selected[], unselected[], accounts, bindings, seconds}: `extra` are namespaces
     that others selected, `selected` existing ones that got the label, `accounts` and `bindings` how many were created or changed.
     With `check_mode` nothing is changed. Namespaces that are being deleted are waited for, at most `timeout_s`.
-    Raises ClusterError, MlflowError for a name MLflow would not take.
+    Raises ClusterError, and MlflowError for a name that MLflow would not accept.
     """
     started = time.monotonic()
     check_names(spec.names)

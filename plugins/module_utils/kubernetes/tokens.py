@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import ownership
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
 
@@ -57,13 +58,54 @@ def request_token(cluster: Cluster, namespace: str, name: str, seconds: int, sec
     return Token(answer["status"]["token"], expires)
 
 
-def _lifetime(token: str) -> int:
-    """Return the lifetime in seconds of a JSON Web Token by its own claims (RFC 7519), 0 if it is none: some servers return the request's spec unchanged."""
+def account_uid(cluster: Cluster, namespace: str, name: str, run_id: str = "") -> str:
+    """Return the uid of a service account, which is created for a run if it is missing and `run_id` is given. Raises ClusterError."""
+    path = f"/api/v1/namespaces/{namespace}/serviceaccounts"
+    found = cluster.get(f"{path}/{name}")
+    if found is None and run_id:
+        found = cluster.request("POST", path, body={"metadata": {"name": name, "labels": ownership.labels(run_id)}})
+    if found is None:
+        raise ClusterError(f"Service account {namespace}/{name}: does not exist. Create it, or run playbooks/deploy.yml again.")
+    return str(found["metadata"]["uid"])
+
+
+def account_uids(cluster: Cluster, name: str) -> dict[str, str]:
+    """Return the uids of all service accounts of a name, by namespace. Raises ClusterError."""
+    found = cluster.items("/api/v1/serviceaccounts", fieldSelector=f"metadata.name={name}")
+    return {item["metadata"]["namespace"]: item["metadata"]["uid"] for item in found if item["metadata"]["name"] == name}
+
+
+def kept_token(text: str, uid: str, shortest_s: float, longest_s: float, now: float) -> Token | None:
+    """Return a token as it is if it belongs to the service account with that uid and lives for `shortest_s` to `longest_s` from `now` on, else None.
+
+    A server keeps its decisions about a token for some minutes, so a new one makes the first requests slower. A token of a service account that was
+    deleted is invalid, whatever its expiry.
+    """
+    claims = _claims(text)
+    account = claims.get("kubernetes.io", {}).get("serviceaccount", {})
+    try:
+        expires = float(claims["exp"])
+    except (KeyError, TypeError, ValueError):
+        return None
+    return Token(text, expires) if account.get("uid") == uid and shortest_s <= expires - now <= longest_s + TOLERANCE_S else None
+
+
+def _claims(token: str) -> dict[str, Any]:
+    """Return the claims of a JSON Web Token (RFC 7519), which are not verified; nothing if it is none."""
     try:
         part = token.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    except (IndexError, ValueError):
+        return {}
+    return claims if isinstance(claims, dict) else {}
+
+
+def _lifetime(token: str) -> int:
+    """Return the lifetime in seconds of a token by its own claims, 0 if it has none: some servers return the request's spec unchanged."""
+    claims = _claims(token)
+    try:
         return int(claims["exp"]) - int(claims["iat"])
-    except (IndexError, KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError):
         return 0
 
 

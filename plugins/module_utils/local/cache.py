@@ -39,7 +39,7 @@ def key_of(*parts: str) -> str:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold a file lock; the kernel releases it when the holder dies."""
+    """Hold a file lock; the kernel releases it when the holder ends."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -58,7 +58,7 @@ def complete(cache: Path, name: str) -> Path | None:
 def entry(cache: Path, name: str, build: Callable[[Path], None]) -> tuple[Path, bool]:
     """Return a complete entry and whether it was built now.
 
-    It is built under its final name, since virtual environments know their own path; the marker is written last, so a build that
+    It is built under its final name, since virtual environments contain their own path; the marker is written last, so a build that
     was interrupted is deleted by the next one.
     """
     directory = cache / name
@@ -102,7 +102,7 @@ def ensure_debian_package(directory: Path, package: str) -> tuple[Path, bool]:
 
 
 def _download(package: str, folder: Path, private: Path) -> None:
-    """Download with the lists of the system, or, where they are missing or old, with lists of our own (which needs no root)."""
+    """Download with the package lists of the system, or, where they are missing or old, with our own lists (which needs no root)."""
     what = f"Package {package}"
     remedy = f"Check the connection to the package mirror, or install {package} and put it on PATH"
     try:
@@ -133,7 +133,7 @@ def ensure_environment(directory: Path, name: str, requirements: str) -> tuple[P
         if uv:
             run([uv, "venv", "--quiet", "--allow-existing", "--python", sys.executable, str(target)], what, INDEX_REMEDY)
         else:
-            # uv installs in seconds what takes pip minutes, so it is worth fetching first.
+            # uv installs in seconds what takes pip minutes, so it is installed first.
             run([sys.executable, "-m", "venv", str(target)], what, "Install the venv module of this Python")
             run([str(target / "bin/python"), "-m", "pip", "install", "--quiet", "uv"], what, INDEX_REMEDY)
             uv = str(target / "bin/uv")

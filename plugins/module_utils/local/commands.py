@@ -79,7 +79,7 @@ def at_least(version: str, minimum: str) -> bool:
 
 
 def unprivileged(names: tuple[str, ...] = ("postgres", "nobody")) -> pwd.struct_passwd | None:
-    """Return the first of these accounts that exists, or None when we are not root and can stay who we are.
+    """Return the first of these accounts that exists, or None when we are not root and need no other account.
 
     Raises KeyError when we are root and none exists.
     """
@@ -94,7 +94,7 @@ def unprivileged(names: tuple[str, ...] = ("postgres", "nobody")) -> pwd.struct_
 
 
 def identity(account: pwd.struct_passwd | None) -> dict[str, Any]:
-    """Return the arguments that make subprocess run as an account; none for the present one."""
+    """Return the arguments that make subprocess run as an account; none for the current one."""
     return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []} if account else {}
 
 

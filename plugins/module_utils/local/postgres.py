@@ -25,7 +25,7 @@ class Cluster:
     """The cluster of one state directory.
 
     Its home is below the state directory, or, where the unprivileged user cannot reach that (below a closed home, say), in a private
-    directory of /var/tmp that the state directory remembers.
+    directory of /var/tmp that is recorded in the state directory.
     """
 
     def __init__(self, state_dir: str, bin_dir: str = ""):
@@ -101,7 +101,7 @@ class Cluster:
             home = Path(tempfile.mkdtemp(prefix="perfscale-postgres-", dir="/var/tmp"))
         if account:
             os.chown(home, account.pw_uid, account.pw_gid)
-        # Remembered before anything is in it, so that an interrupted start leaves nothing behind that is not known.
+        # Recorded before anything is in it, so that an interrupted start leaves no unknown files behind.
         write_text(self.pointer, f"{home}\n", mode=0o600)
         if not commands.reaches(account, self.bin_dir):
             shutil.copytree(self.bin_dir.parent, self._copied_to(home), symlinks=True)
@@ -135,7 +135,7 @@ class Cluster:
             run([str(programs / "initdb"), "-D", str(data), *options], WHAT, remedy, chdir=home, identity=identity)
         finally:
             given.unlink()
-        # Single-user mode creates the database without a server, a port or a password in sight.
+        # Single-user mode creates the database without a server, a port or a visible password.
         single = [str(programs / "postgres"), "--single", "-D", str(data), "postgres"]
         run(single, WHAT, remedy, chdir=home, identity=identity, text=f'CREATE DATABASE "{DATABASE}";\n')
         write_text(self.passfile, f"127.0.0.1:*:*:{ROLE}:{password}\n", mode=0o600)

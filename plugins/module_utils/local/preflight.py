@@ -21,6 +21,8 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.local.commands im
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors import MlflowError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.server import mlflow_problems, read_server
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client import PrometheusClient, PrometheusError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.probe import probe
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.response import ResponseError
 
 BACKENDS = ("sqlite", "postgres")
 TIMEOUT_S = 10.0
@@ -42,7 +44,7 @@ def directory_problems(path: str, wanted_bytes: int) -> list[str]:
     if not existing.is_dir():
         return [f"Results directory {path}: {existing} is a file. Choose another results_dir."]
     try:
-        # Only a real file shows it: root passes permission bits, and a read-only or full disk has them too.
+        # Only writing a file shows it: root bypasses permission bits, and a read-only or full disk has them too.
         with tempfile.NamedTemporaryFile(prefix=".preflight-", dir=existing) as probe:
             probe.write(b"x")
     except OSError as error:
@@ -122,22 +124,33 @@ def server_problems(server: dict[str, Any]) -> tuple[list[str], dict[str, Any]]:
             return [str(error)], {}
 
 
+def sample_spacing_s(server: dict[str, Any]) -> float | None:
+    """Return the seconds between two samples of a cluster's Prometheus, None when they are unknown. `server` is as in prometheus_problems."""
+    try:
+        return probe(_prometheus(server), {}, time.time()).spacing_s
+    except (PrometheusError, ResponseError):
+        return None
+
+
 def prometheus_problems(server: dict[str, Any]) -> list[str]:
     """Query a Prometheus for a constant. `server` has url, token_file, ca_file and validate_certs."""
     try:
-        client = PrometheusClient(
-            server["url"],
-            token_file=server.get("token_file"),
-            ca_file=server.get("ca_file"),
-            validate_certs=server.get("validate_certs", True),
-            timeout=TIMEOUT_S,
-            retries=0,
-            time_limit=TIMEOUT_S,
-        )
-        client.instant("vector(1)", time.time(), "preflight")
+        _prometheus(server).instant("vector(1)", time.time(), "preflight")
     except PrometheusError as error:
         return [str(error)]
     return []
+
+
+def _prometheus(server: dict[str, Any]) -> PrometheusClient:
+    return PrometheusClient(
+        server["url"],
+        token_file=server.get("token_file"),
+        ca_file=server.get("ca_file"),
+        validate_certs=server.get("validate_certs", True),
+        timeout=TIMEOUT_S,
+        retries=0,
+        time_limit=TIMEOUT_S,
+    )
 
 
 @contextmanager

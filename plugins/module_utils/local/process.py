@@ -56,11 +56,11 @@ class DetachedProcess:
         return handles.read(self.handle_file)
 
     def running(self) -> bool:
-        """Return whether the recorded process lives (same pid, same start time)."""
+        """Return whether the recorded process runs (same pid, same start time)."""
         return handles.process_of(self.handle()) is not None
 
     def current(self) -> bool:
-        """Return whether the process lives and was started by this very command."""
+        """Return whether the process runs and was started by the same command."""
         handle = self.handle()
         return self.running() and handle is not None and handle.get("command") == self.command
 
@@ -94,7 +94,7 @@ class DetachedProcess:
     def start(self, ready: dict[str, Any] | None = None, stop_timeout_s: float = 20, number: int = signal.SIGTERM, may_end: bool = False) -> bool:
         """Start the process unless it runs with the same command, and wait until it is ready; return whether it was started.
 
-        A process of ours that runs with another command is stopped first. One that does not become ready is stopped again.
+        A process of ours that runs with another command is stopped first. One that does not become ready is stopped.
         With `may_end` it is a job, which may have ended before it is checked; a server that ended was never ready.
         Raises ProcessError.
         """
@@ -115,9 +115,9 @@ class DetachedProcess:
         raise ProcessError(self._unready(seen, running, (ready or {}).get("timeout_s") or 60))
 
     def stop(self, timeout_s: float = 20, number: int = signal.SIGTERM) -> bool:
-        """Stop the process, what descends from it and its orphans; return whether there was something to stop.
+        """Stop the process, its descendants and its orphans; return whether anything was running.
 
-        The signal goes to all of them; what is still running after `timeout_s` seconds is killed. Raises ProcessError if one survives.
+        The signal is sent to all of them; those that still run after `timeout_s` seconds are killed. Raises ProcessError if one survives.
         """
         handle = self.handle()
         members = handles.family(handle, self.handle_file)

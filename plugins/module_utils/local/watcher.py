@@ -30,7 +30,7 @@ def stat_fields(pid: int) -> list[bytes]:
 def start_time(pid: int) -> float:
     """Return when a process started, in epoch seconds; the same number as psutil's create_time.
 
-    It identifies, but it is no clock: the boot time in it is a whole second.
+    It identifies a process, but is not exact: the boot time in it is a whole second.
     """
     with open("/proc/stat", "rb") as stream:
         boot = next(float(line.split()[1]) for line in stream if line.startswith(b"btime "))
@@ -60,7 +60,7 @@ def write_json(path: str, document: dict[str, Any]) -> None:
 
 
 def end_group(group: int, limit_s: float = GROUP_LIMIT_S) -> None:
-    """End what the leader left behind. The leader is not reaped yet, so its number cannot belong to another process."""
+    """End the processes that the leader left behind. The leader is not reaped yet, so its pid cannot belong to another process."""
     deadline = time.monotonic() + limit_s
     if group_members(group):
         os.killpg(group, signal.SIGTERM)
@@ -95,7 +95,7 @@ def report_line(report: dict[str, Any]) -> None:
 
 
 def supervise(spec: dict[str, Any]) -> None:
-    """Start the process, reports {handle} or {error} as one line on standard output, and stays until the process ends."""
+    """Start the process, report {handle} or {error} as one line on standard output, and wait until the process ends."""
     started = time.time()
     try:
         child, identity = launch(spec)

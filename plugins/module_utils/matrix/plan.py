@@ -19,14 +19,14 @@ RAW_BYTES_PER_REQUEST = 2400
 SAMPLE_BYTES_PER_REQUEST = 15
 REQUESTS_PER_USER_SECOND = 30
 REQUESTS_PER_JOURNEY = 58
-# Seconds of prefill for one run, prompt or value of a tenant: seen with the default data set (3.6 s per tenant on two busy cores).
+# Seconds of prefill for one run, prompt or value of a tenant: measured with the default data set (3.6 s per tenant on two busy cores).
 PREFILL_S_PER_ITEM = 0.008
 
 
 def expand(matrix: dict[str, Any], overrides: dict[str, Any] | None = None, context: dict[str, Any] | None = None) -> dict[str, Any]:
     """Return the plan of a matrix: {schema_version, name, digest, settings, cells, estimate}.
 
-    `context` is what else distinguishes two runs (data set shape, target); it is part of the digest.
+    `context` has the other values that distinguish two runs (data set shape, target); it is part of the digest.
     Tenant levels ascend, because the data of earlier levels stays; within a level the order is declared or shuffled by the seed.
     Raises MatrixError (a ValueError) with every problem of the matrix.
     """
@@ -51,7 +51,7 @@ def expand(matrix: dict[str, Any], overrides: dict[str, Any] | None = None, cont
 
 
 def summary(plan: dict[str, Any]) -> str:
-    """Return what a plan costs as one sentence: cells, load, prefill of all tenants (none where the context has no data set) and disk."""
+    """Return the cost of a plan as one sentence: cells, load, prefill of all tenants (none where the context has no data set) and disk."""
     estimate = plan["estimate"]
     prefill_s = _prefill_s(max(cell["tenants"] for cell in plan["cells"]), plan["settings"]["context"].get("data_set") or {})
     cells = len(plan["cells"])
@@ -62,7 +62,7 @@ def summary(plan: dict[str, Any]) -> str:
 
 
 def cell_file_names(cell: dict[str, Any]) -> dict[str, str]:
-    """Return the names of a cell's summary and metrics file, which carry its tenants and its concurrency or rate.
+    """Return the names of a cell's summary and metrics file, which contain its tenants and its concurrency or rate.
 
     The names of closed cells are those of the legacy suite: `summary_tenants-1_concurrency_5.json`, `metrics_1_concurrency_5.csv`.
     """
@@ -110,7 +110,7 @@ def _cell(settings: dict[str, Any], tenants: int, profile: str, value: float, re
         "repeat": repeat,
         "warmup_s": settings["warmup_s"],
         "duration_s": settings["duration_s"],
-        # Repeats of one cell draw differently, cells of one repeat draw alike: the random choices are part of the repeat.
+        # Repeats of one cell use different seeds, cells of one repeat the same one: the random choices are part of the repeat.
         "seed": settings["seed"] * 1000 + repeat,
         "training_share": load["training_share"],
         "think_time_s": load["think_time_s"],

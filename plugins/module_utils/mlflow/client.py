@@ -84,7 +84,7 @@ class MlflowClient:
         """Return the response of the last attempt, whatever its status.
 
         `path` is relative to the base URL, so a static prefix is kept; `body` is sent as JSON. Failures are retried as RetryPolicy says, those
-        of creations and searches (POST) too, up to `attempts` times in all: give 1 for a call that must not be repeated.
+        of creations and searches (POST) too, up to `attempts` times in all; use 1 for a call that must not be repeated.
         Raises MlflowUnreachable without a response.
         """
         url = self.url + path + ("?" + urlencode(query, doseq=True) if query else "")
@@ -103,7 +103,7 @@ class MlflowClient:
     def json(self, method: str, path: str, **arguments: Any) -> Any:
         """Return the parsed JSON of a successful response; arguments as for `request`.
 
-        Raises MlflowError (its subclass says which kind) for any other status and for content that is not JSON.
+        Raises MlflowError (the subclass is the kind of error) for any other status and for content that is not JSON.
         """
         response = self.request(method, path, **arguments)
         what = f"{method} {path}"
@@ -123,7 +123,7 @@ class MlflowClient:
 
 
 def _is_without_workspaces(response: Any) -> bool:
-    """Return whether a server without workspaces says so, with status 503, which no retry changes."""
+    """Return whether a server reports with status 503 that it has no workspaces, which no retry changes."""
     return b"without workspaces support" in response.data[:1000]
 
 

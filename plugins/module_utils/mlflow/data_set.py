@@ -1,9 +1,9 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether tenants hold a data set, counted through MLflow's API: which are complete, missing or partial, and what falls short where.
+"""Whether tenants hold a data set, counted through MLflow's API: which are complete, missing or partial, and where counts differ.
 
-Only what prefill wrote is counted (tag `perfscale.data_set`), so rows that a load left behind do not matter.
+Only objects that prefill wrote are counted (tag `perfscale.data_set`), so those that a load created do not matter.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def inspect(
 ) -> dict[str, Any]:
     """Return how far the tenants hold the data set of `shape`.
 
-    Depth `digest` counts in a sample of 20 tenants; `counts` in all; `full` reads a sample of 20 to the bottom besides.
+    Depth `digest` counts in a sample of 20 tenants; `counts` in all; `full` also reads all details of a sample of 20.
     Returns {digest, shape, checked, complete[], missing[], partial[], incomplete_numbers[], shortfalls[], counts{},
     list_workspaces[], foreign_workspaces[], surplus_runs, verified, message}: names, except
     the numbers; counts are sums over the checked tenants. Raises MlflowError.

@@ -1,13 +1,14 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Row counts by table of a tracking database that is ours, read without any chance of changing it."""
+"""Row counts by table of a tracking database that we may read, without any possibility of changing it."""
 
 from __future__ import annotations
 
 import sqlite3
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -26,7 +27,7 @@ _TIMEOUT_S = 30
 
 
 def count_rows(database: Mapping[str, Any] | None) -> dict[str, int] | None:
-    """Return {table: rows}, or None where the database is not ours to read.
+    """Return {table: rows}, or None if we may not read the database.
 
     `database` is the part of target.json: {kind: sqlite, path} or {kind: postgres, dsn_file}; any other kind and a
     missing path or dsn_file give None. Raises MlflowError.
@@ -37,6 +38,22 @@ def count_rows(database: Mapping[str, Any] | None) -> dict[str, int] | None:
         return sqlite_rows(database["path"])
     if kind == "postgres" and database.get("dsn_file"):
         return postgres_rows(database["dsn_file"])
+    return None
+
+
+def count_bytes(database: Mapping[str, Any] | None) -> int | None:
+    """Return the size of a database in bytes, or None where it is not ours to read; `database` is as in count_rows. Raises MlflowError.
+
+    SQLite: the file and its write-ahead log; PostgreSQL: pg_database_size, with indexes.
+    """
+    database = database or {}
+    kind = database.get("kind")
+    if kind == "sqlite" and database.get("path"):
+        files = [Path(database["path"] + suffix) for suffix in ("", "-wal")]
+        return sum(file.stat().st_size for file in files if file.exists())
+    if kind == "postgres" and database.get("dsn_file"):
+        with _connection(database["dsn_file"]) as connection:
+            return int(connection.execute("SELECT pg_database_size(current_database())").fetchone()[0])
     return None
 
 
@@ -53,7 +70,14 @@ def sqlite_rows(path: str) -> dict[str, int]:
 
 
 def postgres_rows(dsn_file: str) -> dict[str, int]:
-    """Return {table: rows} of the tables on the search path, in one read-only transaction.
+    """Return {table: rows} of the tables on the search path, in one read-only transaction. Raises MlflowError."""
+    with _connection(dsn_file) as connection:
+        return _rows(connection, "SELECT tablename FROM pg_tables WHERE schemaname = ANY (current_schemas(false))")
+
+
+@contextmanager
+def _connection(dsn_file: str) -> Iterator[Any]:
+    """Connect to PostgreSQL for reading.
 
     The file holds a libpq connection string or a URL; a SQLAlchemy driver in its scheme is dropped. Raises MlflowError.
     """
@@ -66,7 +90,7 @@ def postgres_rows(dsn_file: str) -> dict[str, int]:
     try:
         with psycopg.connect(dsn, connect_timeout=10, options=f"-c statement_timeout={_TIMEOUT_S}s") as connection:
             connection.read_only = True
-            return _rows(connection, "SELECT tablename FROM pg_tables WHERE schemaname = ANY (current_schemas(false))")
+            yield connection
     except psycopg.Error as error:
         reason = " ".join(str(error).split())
         raise MlflowError(f"Database of {dsn_file}: rows cannot be counted ({reason}). Check that it runs and the DSN is right.") from error

@@ -16,7 +16,7 @@ class MlflowError(Exception):
     """A failed call to MLflow; the text is one sentence with cause and remedy."""
 
     def __init__(self, sentence: str, status: int | None = None, code: str = "") -> None:
-        """Keep the HTTP status (None: no response) and MLflow's error_code beside the sentence."""
+        """Store the HTTP status (None: no response) and MLflow's error_code with the sentence."""
         super().__init__(sentence)
         self.status = status
         self.code = code

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an MLflow server says about itself, and what in it would stop a run."""
+"""What an MLflow server reports about itself, and its problems that would stop a run."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ATTEMPTS = 3
 def read_server_info(client: MlflowClient) -> dict[str, Any]:
     """Return {version, workspaces_enabled, store_type} of a healthy server.
 
-    `version` and `store_type` are None where the server keeps them to itself. /health, /version and
+    `version` and `store_type` are None if the server does not report them. /health, /version and
     /api/3.0/mlflow/server-info are requested below the URL's path prefix. Raises MlflowError.
     """
     _check_health(client)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The shape of a data set: how much prefill leaves in every tenant, and the digest that names it."""
+"""The shape of a data set: how many objects prefill creates in every tenant, and the digest that identifies it."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ def check_shape(given: Mapping[str, Any]) -> dict[str, int]:
 
 
 def shape_digest(shape: Mapping[str, int]) -> str:
-    """Return 12 hex digits naming the data set: SHA-256 of the canonical JSON of its whole shape.
+    """Return 12 hex digits that identify the data set: SHA-256 of the canonical JSON of its whole shape.
 
-    The number of tenants is no part of it, so data sets of rising tenant counts nest. files/k6/lib/settings.js
-    computes the same, so what was prefilled by hand is recognized.
+    The number of tenants is not part of it, so the data set of more tenants includes that of fewer. files/k6/lib/settings.js
+    computes the same digest, so a manual prefill is recognized.
     """
     canonical = json.dumps(dict(shape), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode("utf-8")).hexdigest()[:12]

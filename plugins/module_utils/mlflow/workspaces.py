@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tenants as MLflow workspaces: listed first, the missing created side by side, each one seen before it counts."""
+"""Tenants as MLflow workspaces: listed first, missing ones created concurrently, each one verified before it counts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors imp
 
 PATH = "/api/3.0/mlflow/workspaces"
 EXPERIMENTS = "/api/2.0/mlflow/experiments/search"
-# MLflow's workspaces have no labels; the description is the one field that can say who manages them.
+# MLflow's workspaces have no labels; the description is the only field that can mark them as managed.
 OURS = "managed-by: perfscale.mlflow"
 DEFAULT = "default"  # MLflow's own, always there
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
@@ -68,9 +68,9 @@ def ensure_workspaces(
 ) -> dict[str, Any]:
     """Create the missing workspaces and wait until every one of `names` responds.
 
-    Returns {requested, created[], existing[], extra[], ready, seconds}: `extra` are visible ones that were not asked
+    Returns {requested, created[], existing[], missing[], extra[], ready, seconds}: `extra` are visible ones that were not asked
     for (without MLflow's own `default`), `ready` is true only if each name was listed and responded to a request.
-    With `check_mode` nothing is sent that changes the server, `created` is what would be created, and `ready` is about the present.
+    With `check_mode` nothing is sent that changes the server, `created` is what would be created, and `missing` and `ready` are about the present.
     Raises MlflowError: a name exists that this collection does not manage and `adopt` is false, creation failed, or `timeout_s` passed.
     """
     started = time.monotonic()
@@ -92,6 +92,7 @@ def ensure_workspaces(
         "requested": len(names),
         "created": missing,
         "existing": existing,
+        "missing": missing if check_mode else [],
         "extra": sorted(name for name in before if name not in requested and name != DEFAULT),
         "ready": not (check_mode and missing),
         "seconds": round(time.monotonic() - started, 3),
@@ -106,9 +107,9 @@ def wait_for_workspaces(
     gone: Iterable[str] = (),
     check_mode: bool = False,
 ) -> dict[str, Any]:
-    """Wait until every one of `names`, which others create, is listed and responds, and those of `gone` are not listed any more.
+    """Wait until every one of `names`, which others create, is listed and responds, and those of `gone` are no longer listed.
 
-    Returns what `ensure_workspaces` does, `created` being empty. A name of `gone` that is still listed after 15 s is left to the caller as one
+    Returns the same as `ensure_workspaces`, with an empty `created`. A name of `gone` that is still listed after 15 s is returned as one
     of `extra`: the server may not select its workspaces by a label. With `check_mode` nothing is waited for.
     Raises MlflowError when `timeout_s` passed.
     """
@@ -125,6 +126,7 @@ def wait_for_workspaces(
         "requested": len(names),
         "created": [],
         "existing": [name for name in names if name in seen],
+        "missing": [name for name in names if name not in seen],
         "extra": sorted(seen.difference(names, (DEFAULT,))),
         "ready": seen.issuperset(names),
         "seconds": round(time.monotonic() - started, 3),
@@ -158,7 +160,7 @@ def _create(client: MlflowClient, name: str) -> None:
     try:
         client.document("POST", PATH, body={"name": name, "description": OURS})
     except MlflowError as error:
-        # A creation whose response was lost and that was sent again, or another controller's: the wanted state is there.
+        # A creation that was sent again because its response was lost, or another controller's: the workspace exists as requested.
         if error.code != "RESOURCE_ALREADY_EXISTS":
             raise
 

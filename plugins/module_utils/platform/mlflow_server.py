@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An MLflow resource of the operator: whether it serves what its spec requests, and what keeps it from that.
+"""An MLflow resource of the operator: whether it serves what its spec requests, and what prevents that.
 
 Conditions alone do not suffice: only Migration carries a generation, and after a change Available stays True for a moment. So the Deployment has to
 show the spec's settings, its own generation observed and rolled out, and then the conditions have to agree.

@@ -4,7 +4,7 @@
 """Readiness of Open Data Hub: obstacles to its deployment, what is still missing, and what was seen last. Pure functions over plain data.
 
 The rules were observed with opendatahub-operator v3.5.0. Two of them surprise: a plain wait for Ready passes on a status that is older than the change
-(observedGeneration tells), and Ready relies on the component's condition without checking its Deployment. Messages may be stale and decide nothing.
+(observedGeneration shows it), and Ready relies on the component's condition without checking its Deployment. Messages may be stale and decide nothing.
 """
 
 from __future__ import annotations

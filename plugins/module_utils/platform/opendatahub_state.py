@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The state of Open Data Hub (or RHOAI) on a cluster: OLM's objects of its operator, DSCInitialization, DataScienceCluster and MLflow's operator.
 
-Besides what was read, it tells how a DataScienceCluster is adopted and what a teardown restores and deletes, by labels and annotations alone.
+It also determines how a DataScienceCluster is adopted and what a teardown restores and deletes, by labels and annotations alone.
 
 Kinds and versions as https://github.com/opendatahub-io/opendatahub-operator serves them; the key of MLflow exists in v2 of DataScienceCluster only.
 """
@@ -201,10 +201,10 @@ def restoration_patch(dsc: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def plan_removal(state: State, run_id: str) -> dict[str, Any]:
-    """Return what a teardown does, in the order of its keys, and what it leaves with the reasons.
+    """Return what a teardown does, in the order of its keys, and what it does not delete, with the reasons.
 
-    `run_id` selects one run's objects, an empty one all that are ours. MLflow's operator stays while any MLflow exists, since only it can remove the
-    finalizer; a DataScienceCluster with components that others enabled stays; an operator stays while it is needed.
+    `run_id` selects one run's objects, an empty one all that are ours. MLflow's operator remains while any MLflow exists, since only it can remove the
+    finalizer; a DataScienceCluster with components that others enabled remains; an operator remains while it is needed.
     """
     left: list[str] = []
     dsc, dsci = state.dsc or {}, state.dsci or {}

@@ -24,7 +24,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http_clien
 
 
 class PrometheusError(Exception):
-    """A request that failed; the text is one sentence. `final` means that other queries would fail alike."""
+    """A request that failed; the text is one sentence. `final` means that other queries would fail too."""
 
     def __init__(self, message: str, final: bool = True) -> None:
         super().__init__(message)
@@ -98,7 +98,7 @@ class PrometheusClient:
     def _send(self, endpoint: str, form: Mapping[str, str], retry: RetryPolicy) -> Response:
         url, query = f"{self.url.rstrip('/')}/api/v1/{endpoint}", urllib.parse.urlencode(form)
         if self.tenancy_namespace:
-            # OpenShift's tenancy port reads the namespace from the URL, and takes a POST for the wish to create, which the role view forbids.
+            # OpenShift's tenancy port reads the namespace from the URL, and treats a POST as a creation, which the role view forbids.
             return self._http.request("GET", f"{url}?{urllib.parse.urlencode({'namespace': self.tenancy_namespace})}&{query}", retry=retry)
         return self._http.request("POST", url, query.encode(), {"Content-Type": "application/x-www-form-urlencoded"}, retry)
 

@@ -23,7 +23,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.resour
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.response import ResponseError, Series, check_shape, read_series
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.selector import cut_down, matchers, normalize
 
-# Prometheus refuses range queries of more points per series (web/api/v1: 11,000).
+# Prometheus rejects range queries of more points per series (web/api/v1: 11,000).
 _MOST_POINTS = 11_000
 # A rate needs at least two scrapes; four survive a lost one and a shift (https://www.robustperception.io/what-range-should-i-use-with-rate/).
 _SCRAPES_PER_RATE = 4
@@ -175,7 +175,7 @@ def collect(
 ) -> Collection:  # fmt: skip
     """Query every entry once, the first one only after `wait_after` seconds have passed since the window's end.
 
-    A failure that would repeat (unreachable, rejected) ends the collection; any other one concerns its entry only.
+    A failure that would recur (unreachable, rejected) ends the collection; any other one affects only its entry.
     Raises what `check` raises.
     """
     queries = check(request)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The files that keep a collection: series.csv, the metrics CSV of the legacy suite, kube-burner's documents."""
+"""The files of a collection: series.csv, the metrics CSV of the legacy suite, kube-burner's documents."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def _value(value: float | None, factor: int) -> str:
 def documents(measurements: Sequence[Measurement], window: Window, uuid: str) -> list[dict[str, Any]]:
     """Return kube-burner's documents {timestamp, labels, value, uuid, query, metricName}, one per point.
 
-    A captureStart entry gives a second document under the name with `-start`, as kube-burner does.
+    A captureStart entry results in a second document under the name with `-start`, as in kube-burner.
     """
     result = []
     for measurement in measurements:

@@ -38,7 +38,7 @@ class Row:
 class Measurement:
     """An entry with its rendered query and its series. `since`: earlier points lie outside of the window.
 
-    `failed` says that the request itself failed, which is already an error of its own.
+    `failed`: whether the request itself failed, which is already an error of its own.
     """
 
     entry: Entry
@@ -63,7 +63,7 @@ class Measurement:
         return {"mean": fmean(values), "min": min(values), "max": max(values), "last": values[-1]} if values else {}
 
     def describe(self) -> dict[str, Any]:
-        """Return the plain form that the module hands back, without the points."""
+        """Return the plain form that the module returns, without the points."""
         return {
             "metricName": self.entry.metric,
             "query": self.query,

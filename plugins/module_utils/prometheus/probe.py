@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a cluster's Prometheus has to say before anything is measured: how far apart its samples are, and which components it sees."""
+"""A probe of a cluster's Prometheus before anything is measured: the interval of its samples, and the components that it sees."""
 
 from __future__ import annotations
 
@@ -16,8 +16,11 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.select
 
 _METRIC = "container_cpu_usage_seconds_total"
 _LOOKBACK_S = 600
-# Two differences are the least that say more than chance.
+# With fewer than two differences the mean would be chance.
 _SAMPLES_NEEDED = 3
+# Scrape intervals that a window needs for a mean and for a peak (docs/metrics.md).
+MEAN_INTERVALS = 2
+PEAK_INTERVALS = 4
 # Means of ten minutes of irregular samples differ by some per cent; another scrape interval differs by more.
 _NOISE = 0.2
 
@@ -68,9 +71,9 @@ def spacing(series: Sequence[Series]) -> float | None:
 
 
 def settled(seen_s: float | None, earlier_s: float | None) -> float | None:
-    """Return the spacing that an earlier probe found, in seconds, unless what is seen now differs by more than a fifth of it; None when neither knows.
+    """Return the spacing that an earlier probe found, in seconds, unless the one seen now differs by more than a fifth of it; None if neither is known.
 
-    Without this a second run would change what is written of the cluster though nothing has changed there.
+    Without this a second run would change the description of the cluster although nothing has changed there.
     """
     if not earlier_s or (seen_s and abs(seen_s - earlier_s) > _NOISE * earlier_s):
         return seen_s
@@ -80,3 +83,23 @@ def settled(seen_s: float | None, earlier_s: float | None) -> float | None:
 def drop_unseen(components: Mapping[str, Any], optional: Sequence[str], seen: frozenset[str]) -> dict[str, Any]:
     """Return the components without those optional ones that Prometheus does not see."""
     return {name: selector for name, selector in components.items() if name in seen or name not in optional}
+
+
+def window_problems(seconds: float, interval_s: float | None) -> list[str]:
+    """Return why a window is too short for the spacing of samples (seconds; None: unknown): a mean needs two samples of each counter."""
+    if interval_s is None or seconds >= MEAN_INTERVALS * interval_s:
+        return []
+    return [
+        f"Window of {seconds:g} s: too short for samples every {interval_s:g} s, so every cell would lack its CPU figures. Make it at least "
+        f"{MEAN_INTERVALS * interval_s:g} s (test_matrix_duration), scrape more often, or choose metrics_profile=none."
+    ]
+
+
+def window_warnings(seconds: float, interval_s: float | None) -> list[str]:
+    """Return what a window lacks that is long enough for means: a peak needs a rate over four samples."""
+    if interval_s is None or not MEAN_INTERVALS * interval_s <= seconds < PEAK_INTERVALS * interval_s:
+        return []
+    return [
+        f"Window of {seconds:g} s: shorter than {PEAK_INTERVALS} samples, one every {interval_s:g} s, so CPU peaks will be missing. "
+        f"Make it at least {PEAK_INTERVALS * interval_s:g} s (test_matrix_duration)."
+    ]

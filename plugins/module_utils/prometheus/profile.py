@@ -4,7 +4,7 @@
 """Metrics profiles: kube-burner's list of {query, metricName, instant, captureStart}, plus keys of ours.
 
 kube-burner's format: https://kube-burner.github.io/kube-burner/latest/observability/metrics/
-Keys that neither side knows are kept out of the way, so that a profile written for kube-burner is read verbatim.
+Unknown keys are ignored, so that a profile written for kube-burner is read verbatim.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ def resources(
     """Return (resources, errors, warnings).
 
     `expected_samples` is how many scrapes fit into the window. A required field without a number makes its component
-    missing and is an error that names metric and component; an optional one is left null. One warning names all optional
+    missing and is an error that names metric and component; an optional one is left null. One warning lists all optional
     ones, another those that the window is too short for.
     """
     measurements = [measurement for measurement in measurements if measurement.entry.field]

@@ -46,7 +46,7 @@ def cut_down(selectors: Mapping[str, Mapping[str, str]], labels: Collection[str]
 
 
 def outside(components: Mapping[str, Any], namespace: str) -> list[str]:
-    """Return the components that do not live in a namespace, as far as their selectors say where they live."""
+    """Return the components that do not live in a namespace, as far as their selectors contain the namespace."""
     return [
         name for name, selector in components.items() if isinstance(selector, Mapping) and not re.fullmatch(selector.get("namespace", namespace), namespace)
     ]
@@ -66,7 +66,7 @@ def matchers(selectors: Mapping[str, Mapping[str, str]]) -> str:
 def _matcher(label: str, patterns: Iterable[str]) -> str:
     unique = list(dict.fromkeys(patterns))
     if len(unique) == 1 and _LITERAL.fullmatch(unique[0]):
-        # Equality: OpenShift's tenancy port refuses any other matcher for the namespace.
+        # Equality: OpenShift's tenancy port rejects any other matcher for the namespace.
         return f'{label}="{unique[0]}"'
     text = unique[0] if len(unique) == 1 else "|".join(f"({pattern})" if "|" in pattern else pattern for pattern in unique)
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')

@@ -25,7 +25,7 @@ class DirectorySink(FileSink):
         self._create = create
 
     def open(self) -> None:
-        """Create the directory if that is wanted: below a mount that is missing results would be lost. Raises SinkError."""
+        """Create the directory if this is requested: below a missing mount, results would be lost. Raises SinkError."""
         if self._root.is_dir():
             return
         if not self._create:

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A sink that is an HTTP server which takes PUT, such as WebDAV or an artifact repository."""
+"""A sink that is an HTTP server which accepts PUT, such as WebDAV or an artifact repository."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink impo
 )
 
 PARALLEL = 4
-# From a server that takes files and gives none.
+# Statuses of a write-only server.
 _WRITE_ONLY = (403, 405, 501)
 _ABSENT = (404, 410)
 # https://www.rfc-editor.org/rfc/rfc9530 and, before it, RFC 3230.
@@ -65,7 +65,7 @@ class HttpSink(FileSink):
         return f"{self._base}/{quote(key)}"
 
     def send(self, run_id: str, uploads: Sequence[Upload]) -> list[str]:
-        # Records come last, so that their readers find what they name.
+        # Records come last, so that their readers find the files that they name.
         together = [upload for upload in uploads if not upload.is_record]
         proofs = in_parallel(lambda upload: self._send(run_id, upload), together, PARALLEL)
         return proofs + [self._send(run_id, upload) for upload in uploads if upload.is_record]

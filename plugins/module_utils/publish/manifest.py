@@ -1,9 +1,9 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""manifest.json of a published run: which files it has, with size and checksum. Written last, so it stands for the whole.
+"""manifest.json of a published run: its files with size and checksum. Written last, so that it marks a complete publication.
 
-A publication that is cut between files leaves some of them new and the manifest old. So before anything is replaced the new manifest is
+A publication that is interrupted between files leaves new files with the old manifest. So before anything is replaced the new manifest is
 written beside it, and a file is complete when it matches either of the two.
 """
 
@@ -41,7 +41,7 @@ def encoded(manifest: Mapping[str, Any]) -> bytes:
 
 
 def read(sink: FileSink, run_id: str, schema_dir: Path | str, name: str = NAME) -> dict[str, Any] | None:
-    """Return the manifest that a sink has of a run, or None. Raises SinkError, also for one that is damaged or leads elsewhere."""
+    """Return the manifest that a sink has of a run, or None. Raises SinkError, also for one that is damaged or names files outside the run."""
     data = sink.get(joined(run_id, name))
     if data is None:
         return None

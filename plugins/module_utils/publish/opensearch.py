@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A sink that is an index of OpenSearch or a compatible store: it takes documents made from records, and no files.
+"""A sink that is an index of OpenSearch or a compatible store: it stores documents created from records, and no files.
 
 They have the form of kube-burner's (uuid, timestamp, metricName, labels, value):
 https://kube-burner.github.io/kube-burner/latest/observability/metrics/ and …/measurements/ (quantiles as P50, P95, P99, max, avg).
@@ -46,7 +46,7 @@ except ImportError:  # the module reports it with missing_required_lib
 else:
     OPENSEARCH_ERROR = None
 
-# One request stays well below the 10 MB that some managed services take.
+# One request stays well below the 10 MB that some managed services accept.
 _BULK_BYTES = 2 << 20
 _IDS = 1000
 SUMMARY, QUANTILES = "cellSummary", "operationLatencyQuantiles"
@@ -105,7 +105,7 @@ class OpenSearchSink(RecordSink):
         return f"{self._base} (uuid {run_id})"
 
     def check_access(self) -> None:
-        # The first document creates the index; without it the address and the login were right all the same.
+        # The first document creates the index; without it the address and the login are valid nevertheless.
         with self._sentences("GET", "_count"), suppress(opensearchpy.exceptions.NotFoundError):
             self._client.count(index=self._index)
 
@@ -134,7 +134,7 @@ class OpenSearchSink(RecordSink):
                 raise_on_error=False,
                 yield_ok=False,
                 max_retries=ATTEMPTS - 1,
-                # Its annotation wants whole seconds, its code takes any.
+                # Its annotation requires whole seconds, its code accepts any.
                 initial_backoff=PAUSE_FIRST_S,  # type: ignore[arg-type]
                 max_backoff=PAUSE_MAX_S,  # type: ignore[arg-type]
             )
@@ -236,7 +236,7 @@ def _summary(cell: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _numbers(block: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the numbers of a block; what is null is left out. Numbers with a fraction are never whole ones: an index takes the type of the first."""
+    """Return the numbers of a block without nulls. Numbers with a fraction are never whole ones: an index takes the type of the first."""
     latency = {name: block["latency_ms"].get(key) for name, key in _QUANTILES.items()}
     rates = {"ratePerS": block["rate_per_s"], "goodputPerS": block["goodput_per_s"], "errorRatio": block["failed"] / block["n"] if block["n"] else None}
     counts = {key: block[key] for key in ("n", "ok", "failed")}
@@ -244,7 +244,7 @@ def _numbers(block: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _scalars(found: Mapping[str, Any]) -> dict[str, str]:
-    """Return what is known as texts: a label is a text for every run, whatever it looked like in the first."""
+    """Return the known values as texts: a label is a text for every run, whatever its type in the first one."""
     return {key: str(value) for key, value in found.items() if isinstance(value, (str, int, float, bool))}
 
 

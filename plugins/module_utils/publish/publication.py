@@ -151,7 +151,7 @@ def _to_files(
 ) -> dict[str, Any]:
     run_id = directory.name
     published = manifest.read(sink, run_id, schema_dir)
-    # A write-only sink has what we remember to have sent.
+    # A write-only sink has the files that our state file lists as sent.
     known = published["files"] if published else memory.get("files", {}) if not sink.is_readable else {}
     wanted = {upload.path: {"sha256": upload.sha256, "bytes": upload.bytes} for upload in uploads}
     files = {**known, **wanted} if is_part else wanted
@@ -209,7 +209,7 @@ def _result(directory: Path, uploads: Sequence[Upload], reports: list[dict[str, 
 
 
 class RunFiles:
-    """The files of one run directory, with a private memory of their checksums."""
+    """The files of one run directory, with a private cache of their checksums."""
 
     def __init__(self, directory: Path | str) -> None:
         self.directory = Path(directory)
@@ -263,7 +263,7 @@ class RunFiles:
 
 
 def listed(directory: Path, only: Sequence[str], exclude: Sequence[str]) -> list[str]:
-    """Return the paths of the regular files below a directory that are wanted; hidden ones, links and the log of Ansible never are."""
+    """Return the paths of the requested regular files below a directory; hidden ones, links and the log of Ansible are never included."""
     found = []
     for root, folders, names in os.walk(directory):
         folders[:] = sorted(name for name in folders if not name.startswith("."))

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A run brought back from the first sink that has it, each file verified against the manifest."""
+"""A run restored from the first sink that has it, each file verified against the manifest."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NOT_FOUND = {"found": False, "run_id": "", "directory": "", "sink": "", "locatio
 
 
 def restore(wanted: str, results: Path | str, sinks: Sequence[Sink], schema_dir: Path | str) -> dict[str, Any]:
-    """Bring back a run (`wanted` is its id, or latest) below `results`; return {found, run_id, directory, sink, location, restored, unchanged, warnings}.
+    """Restore a run (`wanted` is its id, or latest) below `results`; return {found, run_id, directory, sink, location, restored, unchanged, warnings}.
 
     `found` is false when no sink has the run. Files that are present and the same are not fetched. Raises SinkError when a
     sink could not be read and no other one has the run, and when a local file differs from the published one.
@@ -44,7 +44,7 @@ def restore(wanted: str, results: Path | str, sinks: Sequence[Sink], schema_dir:
 
 
 def _named(sink: FileSink, wanted: str) -> str | None:
-    """Return the id of the run that is wanted, or None when the sink names none."""
+    """Return the id of the requested run, or None if the sink names none."""
     if wanted != manifest.LATEST:
         return wanted
     named = (sink.get(manifest.LATEST) or b"").decode("utf-8", "replace").strip()

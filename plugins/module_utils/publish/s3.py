@@ -174,7 +174,7 @@ class S3Sink(FileSink):
                 return self._client.get_object(Bucket=self._bucket, Key=self._key(key))["Body"]
             except botocore.exceptions.ClientError as error:
                 code = str(error.response["Error"].get("Code"))
-                # Without the right to list, what is not there is forbidden too.
+                # Without permission to list, a missing object is reported as forbidden.
                 self.is_readable = self.is_readable and code not in _DENIED
                 if code in (*_ABSENT, *_DENIED):
                     return None

@@ -139,7 +139,7 @@ def _unpacked(raw: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def secrets_of_run(directory: Path | str, environment: Mapping[str, str] | None = None) -> set[str]:
-    """Return every secret value that the run of a directory and the environment (ours unless given) may know; what cannot be read is left out."""
+    """Return every secret value that the run of a directory and the environment (ours unless given) may know; unreadable files are left out."""
     environment = os.environ if environment is None else environment
     named = [Path(path) for path in _named(_target(Path(directory) / "target.json"))]
     named += [Path(value) for name, value in environment.items() if _FILES.search(name) and value]

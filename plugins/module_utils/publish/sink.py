@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What every place for results can do, and the file on its way there."""
+"""The interface of all sinks, and the file that is sent."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # a sink without HTTP loads no HTTP client
 WHOLE = 8 << 20
 # Records come after the files that they name, in this order, so that their readers find those.
 RECORDS = ("cell.json", "run.json")
-# How a sink knows that a file arrived as it is.
+# How a sink verifies that a file arrived unchanged.
 READ_BACK, SERVER_DIGEST, ACCEPTED, COUNTED = "read back", "checksum of the server", "accepted, not verified", "counted"
 
 
@@ -80,7 +80,7 @@ class Upload(NamedTuple):
 
 
 class Sink(ABC):
-    """A place for results."""
+    """A destination of results."""
 
     kind = ""
 
@@ -92,17 +92,17 @@ class Sink(ABC):
 
     @abstractmethod
     def check_access(self) -> None:
-        """Read anything, so that a sink which cannot be used is known. Raises SinkError."""
+        """Read anything, to detect a sink that cannot be used. Raises SinkError."""
 
     @abstractmethod
     def location(self, run_id: str) -> str:
-        """Return where a run is, for people."""
+        """Return the location of a run, in readable form."""
 
     def close(self, for_good: bool = False) -> None:  # noqa: B027 - most sinks hold nothing
-        """Release what the sink holds; `for_good` also what waits for the next publication."""
+        """Release the resources of the sink; with `for_good` also those that wait for the next publication."""
 
     def error(self, what: str) -> SinkError:
-        """Return the error that names this sink; `what` says what happened and what to do."""
+        """Return the error that names this sink; `what` is the problem with its remedy."""
         return SinkError(f"Sink {self.name} ({self.kind}): {what}")
 
     def rejected(self, request: str, response: Response) -> SinkError:
@@ -121,14 +121,14 @@ class Sink(ABC):
         return self.error(f"server {server}: no response ({error.reason}). Check address, network and certificate, then publish again.")
 
     def untrusted(self, server: str, problem: str) -> SinkError:
-        """Return the error for a certificate that is not trusted; `problem` says why."""
+        """Return the error for a certificate that is not trusted; `problem` is the reason."""
         return self.error(f"certificate of {server}: not trusted ({problem}). Give its CA bundle as ca_file, use a host name of the certificate, or renew it.")
 
 
 class FileSink(Sink):
-    """A place that stores the files of runs, so that they can be restored. Keys are paths with slashes, `<run_id>/<path in the run>`."""
+    """A sink that stores the files of runs, so that they can be restored. Keys are paths with slashes, `<run_id>/<path in the run>`."""
 
-    # False once the sink has shown that it takes files and gives none.
+    # False once the sink has turned out to be write-only.
     is_readable = True
 
     def check_access(self) -> None:
@@ -136,7 +136,7 @@ class FileSink(Sink):
 
     @abstractmethod
     def send(self, run_id: str, uploads: Sequence[Upload]) -> list[str]:
-        """Send files and return how each of them was verified. Raises SinkError and FileChangedError; what arrived before stays."""
+        """Send files and return how each of them was verified. Raises SinkError and FileChangedError; files that arrived before remain."""
 
     @abstractmethod
     def put(self, key: str, data: bytes) -> None:
@@ -152,13 +152,13 @@ class FileSink(Sink):
 
 
 class RecordSink(Sink):
-    """A place that takes documents made from the records of a run."""
+    """A sink that stores documents created from the records of a run."""
 
     @abstractmethod
     def index(self, run_id: str, uploads: Sequence[Upload], memory: dict[str, Any]) -> dict[str, Any]:
         """Send the documents of the records among the files, and return {sent, bytes, unchanged, verified}. Raises SinkError and FileChangedError.
 
-        `memory` is kept from one publication to the next, to tell what is new.
+        `memory` is stored from one publication to the next, to detect what is new.
         """
 
 

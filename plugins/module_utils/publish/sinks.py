@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The settings of sinks, complete and typed, and the sinks made from them, each loaded only where it is used: the others' libraries cost half a second."""
+"""The settings of sinks, complete and typed, and the sinks created from them. Each is loaded only if it is used: its libraries cost half a second."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _REQUIRED = object()
 _TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-# Secrets that are sent in a header as they are; a library that rejects one prints it.
+# Secrets that are sent in a header unchanged; a library that rejects one prints it.
 _HEADERS, _IN_A_HEADER = ("token_env", "access_key_env"), re.compile(r"[ -~]*")
 
 
@@ -117,7 +117,7 @@ def _options(name: str, given: Mapping[str, Any]) -> tuple[dict[str, Any], list[
     options: dict[str, Any] = {}
     for key, default in kind.options.items():
         value = given.get(key)
-        # A survey hands over an empty text for what is left open.
+        # A survey passes an empty text for an unanswered question.
         if value is None or value == "":
             if default is _REQUIRED:
                 problems.append(f"Sink {name}: option {key} missing. A sink of kind {given['kind']} needs it.")
@@ -239,7 +239,7 @@ _FACTORIES: dict[str, Factory] = {"directory": _directory, "pvc": _pvc, "s3": _s
 
 
 def create_sinks(given: Iterable[Mapping[str, Any]], cluster: Mapping[str, Any]) -> list[Sink]:
-    """Return the sinks for a user's settings. `cluster` says how to reach the cluster of a volume (cluster_options).
+    """Return the sinks for a user's settings. `cluster` has the connection to the cluster of a volume (cluster_options).
 
     Raises SettingsError with every problem, SinkError, and MissingLibrary.
     """
@@ -261,5 +261,5 @@ def sink_spec() -> dict[str, Any]:
 
 
 def cluster_options(params: Mapping[str, Any], run_id: str) -> dict[str, Any]:
-    """Return how to reach the cluster of a volume: the login, the settings of the pod that mounts it, and the run that makes it."""
+    """Return the connection to the cluster of a volume: the login, the settings of the pod that mounts it, and the run that creates it."""
     return {"login": connection_params(params), "pod": params["pod"], "run_id": run_id}

@@ -23,14 +23,14 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pods i
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink import READ_BACK, FileSink, Upload, joined
 
 MEBIBYTE = 1 << 20
-# Small files travel together, large ones in pieces, so that a cut connection costs no more than that (bytes).
+# Small files are sent together, large ones in pieces of this size (bytes), which is the most that a cut connection costs.
 TOGETHER, PIECE = 4 * MEBIBYTE, 8 * MEBIBYTE
 ATTEMPTS, PAUSE_S = 4, 1.0
 _ABSENT = 3
 CONTAINER, MOUNT = "volume", "/volume"
-# A pod that is left over ends by itself; the next publication creates another one.
+# A pod that was not deleted ends by itself; the next publication creates another one.
 LIFE_S = 3600
-# Says who created a PVC, and is not the label by which teardown finds what it deletes: results stay.
+# Marks the creator of a PVC. It is not the label by which teardown selects objects to delete, so results remain.
 PVC_LABELS = {"app.kubernetes.io/part-of": ownership.OURS}
 
 
@@ -78,7 +78,7 @@ class VolumeSink(FileSink):
         return [READ_BACK] * len(uploads)
 
     def _transfer(self, uploads: Mapping[str, Upload]) -> None:
-        """Send files beside their places, compare their checksums there, and only then move them into place."""
+        """Send files under temporary names, compare their checksums, and only then move them into place."""
         self._command("forget")
         small = {key: upload.read() for key, upload in uploads.items() if upload.bytes <= TOGETHER}
         for archive in archives(small):
@@ -97,7 +97,7 @@ class VolumeSink(FileSink):
         with upload.file.open("rb") as stream:
             at = 0
             while piece := stream.read(PIECE):
-                # A piece whose response was lost may be there: repeating it then meets another length.
+                # A piece whose response was lost may have arrived: repeating it then finds another length.
                 self._command("append", key, str(at), str(len(piece)), stdin=piece, repeated=f"length {at + len(piece)}")
                 at += len(piece)
 
@@ -202,7 +202,7 @@ def pod_name(claim: str) -> str:
 
 
 def volume_pod(namespace: str, claim: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the pod; it follows the restricted security standard and takes any user id. `settings`: image and how to pull it, run_as_user, fs_group."""
+    """Return the pod; it follows the restricted security standard and runs with any user id. `settings`: image and how to pull it, run_as_user, fs_group."""
     identity = {key: int(settings[name]) for key, name in (("runAsUser", "run_as_user"), ("fsGroup", "fs_group")) if settings.get(name)}
     secrets = [{"name": name} for name in settings.get("image_pull_secrets") or []]
     container = {

@@ -19,6 +19,9 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.record.verdict im
 
 # What lies beside the files of the accepted attempt and belongs to the cell, not to an attempt.
 UNLISTED = ("cell.json", "state.json")
+COVERAGE_MIN = 0.5
+# A failed attempt that ended earlier before the next one began belongs to another execution.
+RETRY_S = 900.0
 UNRECORDED = "The run was interrupted before this attempt was recorded."
 
 
@@ -30,13 +33,14 @@ def spec_of(planned: dict[str, Any], factors: dict[str, Any]) -> dict[str, Any]:
 def generator_of(measured: dict[str, Any], exited: dict[str, Any], resource: dict[str, Any], cores: float | None, node: str | None) -> dict[str, Any]:
     """Return the record's generator block.
 
-    CPU (cores) and memory (bytes) come from the metrics of the window; without metrics from what the operating system
-    accounted for the whole life of the process (`exited`: cpu_seconds, max_rss_bytes, started, ended).
+    CPU (cores) and memory (bytes) come from the metrics of the window; without metrics, or where they cover less than half of the window, from what
+    the operating system accounted for the whole life of the process (`exited`: cpu_seconds, max_rss_bytes, started, ended), as far as it did.
     """
     life = (exited.get("ended") or 0) - (exited.get("started") or 0)
     whole_life_cpu = exited["cpu_seconds"] / life if exited.get("cpu_seconds") is not None and life > 0 else None
     is_measured = resource.get("status") == "ok"
-    cpu = resource["cpu_cores_mean"] if is_measured else whole_life_cpu
+    is_covered = is_measured and (resource.get("coverage") is None or resource["coverage"] >= COVERAGE_MIN)
+    cpu = resource["cpu_cores_mean"] if is_covered or (is_measured and whole_life_cpu is None) else whole_life_cpu
     return {
         "cpu_cores_mean": cpu,
         "cpu_share": cpu / cores if cpu is not None and cores else None,
@@ -49,8 +53,36 @@ def generator_of(measured: dict[str, Any], exited: dict[str, Any], resource: dic
     }
 
 
+def timings_of(timings: dict[str, float], exited: dict[str, Any]) -> dict[str, float]:
+    """Return the timings (seconds) with `load_s` as the life of the generator, as far as it is known: a controller that attached saw only its end."""
+    if exited.get("started") is None or exited.get("ended") is None:
+        return timings
+    return {**timings, "load_s": round(exited["ended"] - exited["started"], 3)}
+
+
+def disturbances_of(parts: dict[str, Any], earlier: list[dict[str, Any]], started: float | None) -> list[str]:
+    """Return what happened around the window that its samples do not show, one phrase each.
+
+    `parts`: unreachable_s (seconds for which the generator's pod did not respond), lease (of module run_lease after the load: was_held, or msg when it
+    failed), disturbances (of module cluster_state_info). `earlier`: attempts of the cell before the one that `started` (epoch seconds).
+    """
+    found = [
+        f"attempt {entry['n']} failed shortly before ({entry['reason'].rstrip('.')})"
+        for entry in earlier
+        if entry["outcome"] == "failed" and started is not None and entry.get("ended") and 0 <= started - entry["ended"] < RETRY_S
+    ]
+    if parts.get("unreachable_s"):
+        found.append(f"load generator not reachable for {parts['unreachable_s']:.0f} s of the load")
+    lease = parts.get("lease") or {}
+    if lease.get("msg"):
+        found.append(f"lease of the cluster lost ({lease['msg'].rstrip('.')})")
+    elif lease.get("was_held") is False:
+        found.append("lease of the cluster not held until the end of the load, so another run may have loaded the same MLflow")
+    return [*found, *parts.get("disturbances", [])]
+
+
 def filled_tables(rows: dict[str, dict[str, int]] | None) -> dict[str, dict[str, int]] | None:
-    """Return the rows before and after by table, without the many tables that hold nothing at either time."""
+    """Return the rows before and after by table, without the many tables that are empty at both times."""
     if not rows or not rows["before"] or not rows["after"]:
         return None
     named = [table for table in rows["after"] if rows["after"][table] or rows["before"].get(table)]
@@ -60,7 +92,8 @@ def filled_tables(rows: dict[str, dict[str, int]] | None) -> dict[str, dict[str,
 def measured_record(planned: dict[str, Any], factors: dict[str, Any], parts: dict[str, Any]) -> dict[str, Any]:
     """Return the record of a measured cell without attempts, verdict and files.
 
-    `parts`: result (of k6_result), resources, exit (of the generator process), generator (of target.json), controller, rows, notes, timings.
+    `parts`: result (of k6_result), resources, exit (of the generator process), generator (of target.json), controller, rows, notes, timings,
+    and of a cluster unreachable_s, lease and disturbances (see disturbances_of).
     """
     result, resources = parts["result"], parts["resources"]
     target = parts.get("generator", {})
@@ -68,13 +101,14 @@ def measured_record(planned: dict[str, Any], factors: dict[str, Any], parts: dic
         "id": planned["id"],
         "spec": spec_of(planned, factors),
         "window": {key: result["window"][key] for key in ("start", "end")},
-        **{key: result[key] for key in ("operations", "total", "outage_s", "categories", "journeys", "mix") if key in result},
+        **{key: result[key] for key in ("operations", "total", "outage_s", "tenant_outage", "categories", "journeys", "mix") if key in result},
         "generator": generator_of(result["generator"], parts.get("exit", {}), resources.get("k6_benchmark", {}), target.get("cores"), target.get("node")),
         "controller": parts.get("controller") or {"cpu_cores_mean": None},
         "clock_offset_s": parts.get("clock_offset_s"),
         "resources": resources,
         "rows": filled_tables(parts.get("rows")),
-        "timings": parts.get("timings", {}),
+        "database_bytes": parts.get("database_bytes"),
+        "timings": timings_of(parts.get("timings", {}), parts.get("exit", {})),
         "notes": {**parts.get("notes", {}), "partial": result.get("partial_reason", "the window has no end") if result.get("partial") else None},
     }
 
@@ -88,6 +122,8 @@ def write_measured(
     at any point, the run finds either the attempt or the cell complete. Raises FileWriteError, and ValueError for numbers against the schema.
     """
     record = measured_record(planned, factors, parts)
+    earlier = [entry for entry in _previous(run.cell_directory(planned["id"])) if entry["n"] != attempt["n"]]
+    record["notes"]["disturbances"] = disturbances_of(parts, earlier, attempt.get("started"))
     record["verdict"] = evaluate_rules(record, rules, preset=run.load()["plan"]["name"])
     directory = run.cell_directory(planned["id"])
     record["attempts"] = history(directory, attempt, record["verdict"])
@@ -98,7 +134,7 @@ def write_measured(
 
 
 class Failure(NamedTuple):
-    """What follows from the failure of a cell."""
+    """The consequence of the failure of a cell."""
 
     attempt: dict[str, Any]
     is_started: bool

@@ -21,7 +21,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.record import lat
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.integrity import Evidence, examine, read_cell, read_record, write_record
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.verdict import evaluate_objectives
 
-# The packages that shape a figure or a file; the rest of the environment follows from requirements.txt.
+# The packages that affect a figure or a file; the rest of the environment follows from requirements.txt.
 PACKAGES = ("ansible-core", "jinja2", "jsonschema", "k6", "kubernetes", "matplotlib", "numpy", "pandas", "psutil", "urllib3")
 
 
@@ -227,14 +227,16 @@ def gaps_of(evidence: Evidence) -> list[str]:
 def summarize(directory: Path | str, schema_dir: Path | str) -> dict[str, Any]:
     """Return {run_id, verdict, cells_valid, cells_planned, goodput_per_s_max, p95_ms_at_max, error_ratio_max, gaps, warnings} of a run.
 
-    The best cell is the valid one with the highest goodput (successful requests per second), and p95_ms_at_max is its 95th percentile over all
-    outcomes; error_ratio_max is the highest share of failed requests of any valid cell. None without a valid cell. `gaps` has a sentence for what
+    The best cell is the valid one with the highest goodput (successful requests per second) that nothing disturbed, and p95_ms_at_max is its 95th
+    percentile over all outcomes; error_ratio_max is the highest share of failed requests of any valid cell. None without a valid cell. `gaps` has a sentence for what
     is missing or damaged. Raises ValueError without a record of the run.
     """
     evidence = Run(directory, schema_dir).examine()
     outcome = outcome_of(evidence)
-    totals = [record["total"] for record in evidence.records.values() if record["verdict"]["status"] == "valid"]
-    best = max(totals, key=lambda total: total["goodput_per_s"] or 0.0, default=None)
+    valid = [record for record in evidence.records.values() if record["verdict"]["status"] == "valid"]
+    totals = [record["total"] for record in valid]
+    undisturbed = [record["total"] for record in valid if not record.get("notes", {}).get("disturbances")]
+    best = max(undisturbed, key=lambda total: total["goodput_per_s"] or 0.0, default=None)
     return {
         "run_id": evidence.document["run_id"],
         "verdict": _verdict_of(evidence, outcome),

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a record is worth: its verdict by the rules of files/validity, and the objectives of files/slo."""
+"""The evaluation of a record: its verdict by the rules of files/validity, and the objectives of files/slo."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 Finding = tuple[str, str, float]
 """Name of the finding, what it is about ('' for the cell), and its value."""
+MISSING_NAMED = 5
 METRICS = ("mean_ms", "p50_ms", "p90_ms", "p95_ms", "p99_ms", "max_ms", "error_ratio", "goodput_per_s", "rate_per_s")
 
 
@@ -23,6 +24,12 @@ def findings(record: dict[str, Any]) -> Iterator[Finding]:
     yield from _generator_findings(record)
     for name, journey in record["journeys"].items():
         yield "dropped_journeys", name, journey["dropped"]
+    missing = record.get("notes", {}).get("missing_tenants") or []
+    if missing:
+        more = f" and {len(missing) - MISSING_NAMED} more" if len(missing) > MISSING_NAMED else ""
+        yield "tenants_missing", ", ".join(missing[:MISSING_NAMED]) + more, len(missing)
+    for disturbance in record.get("notes", {}).get("disturbances", []):
+        yield "disturbances", disturbance, 1
     yield "foreign_workspaces", "", len(record.get("notes", {}).get("foreign_workspaces", []))
     if record.get("notes", {}).get("tls_verify") is False:
         yield "tls_not_verified", "", 1
@@ -41,6 +48,8 @@ def _sample_findings(record: dict[str, Any]) -> Iterator[Finding]:
     window_s = record["window"]["end"] - record["window"]["start"]
     if "outage_s" in record and window_s > 0:
         yield "outage_share", "", record["outage_s"] / window_s
+    if record.get("tenant_outage") and window_s > 0:
+        yield "tenant_outage_share", record["tenant_outage"]["tenant"], record["tenant_outage"]["outage_s"] / window_s
 
 
 def _resource_findings(record: dict[str, Any]) -> Iterator[Finding]:
@@ -74,7 +83,7 @@ def evaluate_rules(record: dict[str, Any], rules: list[dict[str, Any]], preset: 
     fitting = [rule for rule in rules if _applies(rule, record["spec"]["profile"], preset)]
     broken: dict[int, list[tuple[str, float]]] = {}
     for name, subject, value in findings(record):
-        index = next((n for n, rule in enumerate(fitting) if rule["finding"] == name and _is_broken(rule, value)), None)
+        index = next((n for n, rule in enumerate(fitting) if _is_about(rule, name, subject) and _is_broken(rule, value)), None)
         if index is not None:
             broken.setdefault(index, []).append((subject, value))
     sentences: dict[str, list[str]] = {"invalid": [], "warn": [], "ignore": []}
@@ -85,6 +94,10 @@ def evaluate_rules(record: dict[str, Any], rules: list[dict[str, Any]], preset: 
 
 def _applies(rule: dict[str, Any], profile: str, preset: str) -> bool:
     return profile in rule.get("profile", [profile]) and preset in rule.get("preset", [preset])
+
+
+def _is_about(rule: dict[str, Any], finding: str, subject: str) -> bool:
+    return bool(rule["finding"] == finding and subject in rule.get("component", [subject]))
 
 
 def _is_broken(rule: dict[str, Any], value: float) -> bool:

@@ -143,7 +143,7 @@ def _cell_order(model: Model) -> list[tuple[int, Load, str]]:
 
 
 def _name_columns(ax: Axes, columns: list[tuple[int, Load, str]], with_groups: bool) -> None:
-    """Write the tenants below each block of columns, and separates the blocks."""
+    """Write the tenants below each block of columns, and separate the blocks."""
     tenants = [column[0] for column in columns]
     for level in dict.fromkeys(tenants):
         first, count = tenants.index(level), tenants.count(level)

@@ -14,7 +14,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.report.views impo
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-# Less growth of goodput than this, for half as much more load or above, is called saturation.
+# Less growth of goodput than this, for at least half as much more load, counts as saturation.
 _GROWTH = 0.10
 _MORE_LOAD = 1.5
 NOISE = "Differences between single repeats are not tested for significance; measure with repeats before trusting small ones."
@@ -28,21 +28,24 @@ def key_findings(model: Model) -> list[str]:
         cells = valid[valid["group"] == group]
         if not cells.empty:
             where = f" ({group})" if group else ""
-            found += [_highest(cells, where), *_saturation(cells, where), *_cpu(model, cells, where)]
+            found += [*_highest(cells[~cells["is_disturbed"]], where), *_saturation(cells, where), *_cpu(model, cells, where)]
     found += _slowest(model) + _failing(model)
     if len(valid) > 1 and int(model.cells["repeat"].max()) == 1:
         found.append(NOISE)
     return found
 
 
-def _highest(cells: DataFrame, where: str) -> str:
+def _highest(cells: DataFrame, where: str) -> list[str]:
+    """Return the highest throughput of the cells, which are those that nothing disturbed."""
+    if cells.empty:
+        return []
     best = cells.loc[cells["goodput_per_s"].idxmax()]
     p95 = f" at a P95 of {number(best['p95'])} ms" if best["p95"] == best["p95"] else ""
-    return f"Highest throughput{where}: {number(best['goodput_per_s'])} successful requests per second in cell {best['cell_id']}{p95}."
+    return [f"Highest throughput{where}: {number(best['goodput_per_s'])} successful requests per second in cell {best['cell_id']}{p95}."]
 
 
 def _saturation(cells: DataFrame, where: str) -> list[str]:
-    """Return the first step of load, per tenant level, that brought hardly more successful requests."""
+    """Return the first step of load, per tenant level, that resulted in hardly more successful requests."""
     found = []
     for (tenants, profile), rows in cells.groupby(["tenants", "profile"]):
         steps = rows.assign(level=rows["load"].map(lambda load: load.value)).groupby("level")[["goodput_per_s", "p95"]].median()

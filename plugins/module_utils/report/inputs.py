@@ -48,7 +48,7 @@ class ReportInputs:
     warnings: list[str] = field(default_factory=list)
 
     def unique_run_id(self, name: str) -> str:
-        """Return the name, numbered when another source has it already: two results folders may be called alike."""
+        """Return the name, numbered when another source has it already: two result folders may have the same name."""
         taken = {run.run_id for run in self.runs}
         return next(candidate for candidate in (name, *(f"{name} ({n})" for n in range(2, len(taken) + 3))) if candidate not in taken)
 

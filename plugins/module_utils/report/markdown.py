@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.findings import key_findings
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.inputs import ReportedRun
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import Model
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.overview import CELL_COLUMNS, cell_rows
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.text import NONE, number, time_text
@@ -26,11 +27,28 @@ def summary_markdown(model: Model, verdict: Verdict, files: Sequence[str]) -> st
     for run in model.runs:
         started = f", started {time_text(run.document['started'])}" if run.document.get("started") else ""
         lines.append(f"- Run `{run.run_id}`: {run.document.get('status', 'unknown') if run.is_evaluated else 'results of the legacy suite'}{started}")
+        lines += [f"  - Measured: {target}" for target in _targets(model, run)]
     lines += _list("Why", verdict.reasons) + _objectives(verdict) + _list("Key findings", key_findings(model))
     lines += ["", "## Cells", "", *_cells(model), "", _NOTES]
     notes = [f"`{row['cell_id']}`: {text}" for row in cell_rows(model) for text in row["warnings"]]
     lines += _list("Warnings", [*notes, *model.warnings]) + _list("Files", [f"[{name}]({name})" for name in files])
     return "\n".join(lines) + "\n"
+
+
+def _targets(model: Model, run: ReportedRun) -> list[str]:
+    """Return what was measured in a run, once for all its cells: MLflow's version, database, replicas and workers as far as they are known."""
+    database = (run.document.get("fingerprint") or {}).get("database")
+    found = []
+    for factors in model.cells[model.cells["run_id"] == run.run_id]["factors"]:
+        version = f" {database}" if isinstance(database, str) and database else ""
+        parts = {
+            "MLflow": factors.get("mlflow_version"),
+            "database": f"{factors['db_backend']}{version}" if factors.get("db_backend") else None,
+            "replicas": factors.get("replicas"),
+            "workers": factors.get("workers"),
+        }
+        found.append(", ".join(f"{name} {_escape(str(value))}" for name, value in parts.items() if value is not None))
+    return list(dict.fromkeys(text for text in found if text))
 
 
 def _objectives(verdict: Verdict) -> list[str]:

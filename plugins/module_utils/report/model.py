@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 STATISTICS = ("mean", "p50", "p90", "p95", "p99", "max")
-# Column: the group of a component's resources in which the number stands.
+# Column: the group of a component's resources that has the number.
 _GROUPED = {
     "limits_cpu_cores": "limits", "limits_memory_bytes": "limits", "network_receive_bytes_per_s_mean": "network",
     "network_transmit_bytes_per_s_mean": "network",
@@ -154,7 +154,10 @@ def _identity(cell: Cell, group: str) -> dict[str, Any]:
 
 def _verdict(cell: Cell) -> dict[str, Any]:
     verdict = cell.record["verdict"]
-    return {"reasons": list(verdict.get("reasons", [])), "warnings": list(verdict.get("warnings", [])), "path": cell.path}
+    disturbed = bool((cell.record.get("notes") or {}).get("disturbances"))
+    factors = cell.record["spec"].get("factors", {})
+    sentences = {key: list(verdict.get(key, [])) for key in ("reasons", "warnings")}
+    return {"is_disturbed": disturbed, "factors": factors, **sentences, "path": cell.path}
 
 
 def _window_s(record: dict[str, Any]) -> float | None:

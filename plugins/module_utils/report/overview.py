@@ -22,7 +22,7 @@ CELL_COLUMNS = (
 OPERATION_COLUMNS = ("operation", "category", "requests", "failed", "successful/s", "mean ms", "P50 ms", "P90 ms", "P95 ms", "P99 ms", "max ms")
 _MIB = 1024**2
 _RESOURCE_COLUMNS = ("cell", "component", "status", "CPU mean cores", "CPU peak cores", "memory mean MiB", "memory peak MiB", "coverage %", "restarts")
-# What only some environments measure: heading, and (column, factor) of its number or of both ends of its range.
+# Figures that only some environments measure: heading, and (column, factor) of its number or of both ends of its range.
 _FURTHER_COLUMNS = (
     ("pods", (("instance_count_min", 1), ("instance_count_max", 1))),
     ("pods started", (("instances_started", 1),)),
@@ -60,7 +60,7 @@ def operation_rows(operations: DataFrame) -> list[list[str]]:
 
 
 def resource_table(resources: DataFrame) -> tuple[list[str], list[list[str]]]:
-    """Return headings and rows of the resources; what no component of these cells has is left out."""
+    """Return headings and rows of the resources; columns that no component of these cells has are left out."""
     # Only where pods are distinguished is their number more than the constant number of a server's processes.
     shown = [(title, parts) for title, parts in _FURTHER_COLUMNS if resources["instances_started" if title == "pods" else parts[0][0]].notna().any()]
     rows = [

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""index.html: one file that needs nothing else, starting with the verdict."""
+"""index.html: one file without external resources, starting with the verdict."""
 
 from __future__ import annotations
 

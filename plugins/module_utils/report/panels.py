@@ -108,7 +108,7 @@ def draw_lines(ax: Axes, frame: DataFrame, column: str, x: Axis, by: Axis, group
 
 
 def draw_medians(ax: Axes, frame: DataFrame, column: str, x: Axis, by: Axis, groups: Sequence[str], seen: Seen) -> Axes:
-    """Draw thin lines behind those of draw_lines: the P50, which needs the fewest samples and so is there when a P95 is not."""
+    """Draw thin lines behind those of draw_lines: the P50, which needs the fewest samples and so is available when a P95 is not."""
     colours = style.level_colours(len(by.levels))
     for (group, level, _profile), rows in bucketed(frame, ("group", by.column, "profile"), (x.column, column, "verdict", "low_n", "error_ratio")).items():
         s = by.place(level)
@@ -206,7 +206,7 @@ def log_milliseconds(axes: Sequence[Axes], frame: DataFrame, columns: Sequence[s
             ax.yaxis.set_major_locator(FixedLocator(ticks))
             ax.yaxis.set_major_formatter(FuncFormatter(_tick))
         else:
-            # Ticks are the dearest part of a panel, and its neighbour to the left has them.
+            # Ticks are the most expensive part of a panel, and its neighbour to the left has them.
             ax.yaxis.set_major_locator(NullLocator())
             ax.hlines(ticks, 0, 1, transform=ax.get_yaxis_transform(), color=style.GRID, linewidth=0.8, zorder=0)
 

@@ -47,7 +47,7 @@ def all_tables(model: Model) -> dict[str, DataFrame]:
 
 
 def summary_table(model: Model) -> DataFrame:
-    """Return one row per cell: the columns of the legacy suite first, what distinguishes cells of several runs at the end."""
+    """Return one row per cell: the columns of the legacy suite first, those that distinguish cells of several runs at the end."""
     cells = _sorted(model.cells)
     parts: dict[str, Any] = {"tenants": cells["tenants"], "concurrency": cells["concurrency"]}
     keys = pd.MultiIndex.from_frame(cells[["run_id", "cell_id"]])
@@ -127,7 +127,7 @@ def _tidy_resources(model: Model) -> DataFrame:
 
 
 def missing_table(model: Model) -> DataFrame:
-    """Return what stays empty elsewhere, with the reason."""
+    """Return the figures that are empty elsewhere, with the reason."""
     rows = []
     for cell in model.cells.itertuples():
         if pd.isna(cell.n):

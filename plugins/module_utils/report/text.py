@@ -45,11 +45,13 @@ def time_text(stamp: float | None) -> str:
 
 
 def flat(document: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    """Return a nested dictionary as (dotted key, text) pairs."""
+    """Return a nested dictionary as (dotted key, text) pairs; the dictionaries of a list are numbered from 1."""
     rows: list[tuple[str, str]] = []
     for key, value in document.items():
         if isinstance(value, dict) and value:
             rows += flat(value, f"{prefix}{key}.")
+        elif isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+            rows += [row for position, item in enumerate(value, 1) for row in flat(item, f"{prefix}{key}.{position}.")]
         else:
             rows.append((f"{prefix}{key}", ", ".join(map(str, value)) if isinstance(value, list) else str(value)))
     return rows

@@ -36,7 +36,7 @@ def suppression(n: int, percent: int) -> str | None:
 
 
 def is_low(n: int, percent: int) -> bool:
-    """Return whether fewer than ten samples lie above the percentile, so that it moves much from run to run."""
+    """Return whether fewer than ten samples lie above the percentile, so that it varies much from run to run."""
     return n * (100 - percent) < 100 * TRUSTED_COUNT_ABOVE
 
 

@@ -23,7 +23,7 @@ HERE = Path(__file__).resolve().parent
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 EVERY_S = 0.1
 FAKED = {"perfscale.test/made-by": "fake-opendatahub"}
-# Of the definition that MLflow's operator brings, only its existence is simulated.
+# Of the definition of MLflow's operator, only its existence is simulated.
 MLFLOW = {
     "apiVersion": "apiextensions.k8s.io/v1",
     "kind": "CustomResourceDefinition",
@@ -96,7 +96,7 @@ class FakeController:
         return True
 
     def age(self, what: str) -> float:
-        """Return the seconds since this was asked for the first time."""
+        """Return the seconds since the first call."""
         now = time.monotonic()
         return now - self._since.setdefault(what, now)
 
@@ -147,7 +147,7 @@ class FakeController:
 
 
 def deployment(name: str, owner: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Return a Deployment of no pods, which the real controller calls Available at once: only its existence is simulated."""
+    """Return a Deployment of no pods, which the real controller reports as Available immediately: only its existence is simulated."""
     labels = {"app": name}
     pod = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "manager", "image": "localhost/none"}]}}
     return {

@@ -46,7 +46,7 @@ class FakeOlm(FakeController):
             "channels": [{"name": channel, "currentCSV": csv, "entries": [{"name": csv}]}],
         }
         name = "opendatahub-operator"
-        self.make(path, {"apiVersion": "packages.operators.coreos.com/v1", "kind": "PackageManifest", "metadata": {"name": name}, "status": status})
+        self.create(path, {"apiVersion": "packages.operators.coreos.com/v1", "kind": "PackageManifest", "metadata": {"name": name}, "status": status})
         self.patch(f"{path}/{name}", {"status": status})
 
     def step(self) -> None:
@@ -79,7 +79,7 @@ class FakeOlm(FakeController):
         name = f"install-{wanted.rpartition('.v')[2].replace('.', '-')}"
         plans = f"{OLM}/namespaces/{place}/installplans"
         plan_spec = {"approval": approval, "approved": approval == "Automatic", "clusterServiceVersionNames": [wanted, *self.together]}
-        self.make(plans, {"apiVersion": API, "kind": "InstallPlan", "metadata": {"name": name}, "spec": plan_spec})
+        self.create(plans, {"apiVersion": API, "kind": "InstallPlan", "metadata": {"name": name}, "spec": plan_spec})
         plan = self.cluster.get(f"{plans}/{name}")
         approved = plan["spec"]["approved"]
         pending = {"type": "InstallPlanPending", "status": "True", "reason": "Installing" if approved else "RequiresApproval"}
@@ -101,11 +101,11 @@ class FakeOlm(FakeController):
             "install": {"strategy": "deployment", "spec": {"deployments": [{"name": OPERATOR}]}},
         }
         path = f"{OLM}/namespaces/{place}/clusterserviceversions"
-        self.make(path, {"apiVersion": API, "kind": "ClusterServiceVersion", "metadata": {"name": name}, "spec": spec})
+        self.create(path, {"apiVersion": API, "kind": "ClusterServiceVersion", "metadata": {"name": name}, "spec": spec})
         csv = self.cluster.get(f"{path}/{name}")
         self.define(definitions("opendatahub.yml"))
-        self.make(f"/apis/apps/v1/namespaces/{place}/deployments", deployment(OPERATOR, owner_of(csv, API, "ClusterServiceVersion")))
-        self.make(WEBHOOKS, webhook_configuration(f"{place}/{name}"))
+        self.create(f"/apis/apps/v1/namespaces/{place}/deployments", deployment(OPERATOR, owner_of(csv, API, "ClusterServiceVersion")))
+        self.create(WEBHOOKS, webhook_configuration(f"{place}/{name}"))
 
     def _advance(self, csv: dict[str, Any]) -> None:
         place, name = csv["metadata"]["namespace"], csv["metadata"]["name"]

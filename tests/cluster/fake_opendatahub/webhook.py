@@ -47,7 +47,7 @@ def webhook_configuration(csv: str = "") -> dict[str, Any]:
 
 
 class Webhook:
-    """Serves the rules while it is entered; `count` says how many objects of a group there are."""
+    """Serves the rules while it is entered; `count` returns the number of objects of a group."""
 
     def __init__(self, count: Callable[[str], int]) -> None:
         self.count = count

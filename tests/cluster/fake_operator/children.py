@@ -138,7 +138,7 @@ def deployment(resource: dict[str, Any], namespace: str, image: str, exposes_met
 
 
 def migration(resource: dict[str, Any], namespace: str, image: str, version: str, backoff_limit: int) -> dict[str, Any]:
-    """Return the Job that brings the store to the version's schema."""
+    """Return the Job that migrates the store to the version's schema."""
     variables = [*environment(resource["spec"]), {"name": "SUPPORTED_MLFLOW_VERSION", "value": version}, {"name": "PROGRAM", "value": MIGRATION_PROGRAM}]
     container = {"name": "db-migrate", "command": ["/bin/sh", "-ec"], "args": ['exec python3.12 -c "$PROGRAM"'], "env": variables}
     labels = {"component": NAME, MIGRATION: "true"}

@@ -5,7 +5,7 @@
 
 It does for the tests what the real operator was seen to do (objects, order of status), no more: no leader election, no gateway, no retries of a
 migration. It runs in a pod (manifests/deployment.yml) or as a process with a kubeconfig. Environment: POD_NAMESPACE, MLFLOW_IMAGE,
-SUPPORTED_MLFLOW_VERSION, and if wanted EXPOSE_METRICS and MIGRATION_BACKOFF_LIMIT.
+SUPPORTED_MLFLOW_VERSION, and optionally EXPOSE_METRICS and MIGRATION_BACKOFF_LIMIT.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Server:
         return json.loads(answer.data)
 
     def apply(self, manifest: dict[str, Any]) -> dict[str, Any] | None:
-        """Create or update an object as the manifest says."""
+        """Create or update an object according to the manifest."""
         return self.request("PATCH", path_of(manifest), manifest, "application/apply-patch+yaml", fieldManager="mlflow-operator", force="true")
 
 

@@ -27,7 +27,7 @@ def objects(namespace: str) -> list[dict[str, Any]]:
 
 
 def write(directory: Path, namespace: str) -> Path:
-    """Write the manifests into a directory and return it. Images and version stay for the role to set, as with the real ones."""
+    """Write the manifests into a directory and return it. The role sets images and version, as with the real ones."""
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "operator.yml").write_text(yaml.safe_dump_all(objects(namespace), sort_keys=False), encoding="utf-8")
     return directory

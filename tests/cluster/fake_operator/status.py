@@ -24,7 +24,7 @@ class Seen:
 
 
 def condition(kind: str, status: str, reason: str, message: str = "", **more: Any) -> dict[str, Any]:
-    """Return a condition as the API wants it."""
+    """Return a condition in the form of the API."""
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     return {"type": kind, "status": status, "reason": reason, "message": message, "lastTransitionTime": now, **more}
 

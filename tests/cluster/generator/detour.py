@@ -71,7 +71,7 @@ def _break(connection: socket.socket) -> None:
 
 @contextmanager
 def detour(kubeconfig: str, directory: Path) -> Iterator[tuple[Detour, str]]:
-    """Yield the way and a kubeconfig that takes it; certificates are still checked against the real name."""
+    """Yield the detour and a kubeconfig that uses it; certificates are still verified against the real name."""
     document = yaml.safe_load(Path(kubeconfig).read_text(encoding="utf-8"))
     cluster = document["clusters"][0]["cluster"]
     address = urlsplit(cluster["server"])

@@ -89,7 +89,9 @@ class Generator:
         }
         command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "localhost,", str(PLAYBOOK), "-e", json.dumps(given), *options]
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE_")}
-        environment = {**inherited, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "K8S_AUTH_KUBECONFIG": os.environ["KUBECONFIG"]}
+        # The default callback prints all that a module returned.
+        settings = {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default"}
+        environment = {**inherited, **settings, "K8S_AUTH_KUBECONFIG": os.environ["KUBECONFIG"]}
         with self.log.open("a") as log:
             return subprocess.Popen(command, cwd=self.log.parent, env=environment, stdout=log, stderr=log, text=True, start_new_session=True)
 

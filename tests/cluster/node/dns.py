@@ -11,7 +11,7 @@ from node import layout
 from node.kubelet import CLUSTER_DOMAIN
 from node.program import Program
 
-# Other names do not exist: nothing in here reaches a server that would know them.
+# Other names do not exist: no server that could resolve them is reachable from here.
 COREFILE = """\
 {domain}:53 in-addr.arpa:53 {{
     bind {address}

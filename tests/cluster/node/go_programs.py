@@ -20,7 +20,7 @@ BUILD_LIMIT_S = 2400.0
 
 @dataclass(frozen=True)
 class Module:
-    """Packages that one call builds in a folder below `go`; `renamed` says which program Go calls otherwise."""
+    """Packages that one call builds in a folder below `go`; `renamed` has the programs to which Go gives another name."""
 
     name: str
     folder: str

@@ -22,7 +22,7 @@ def save(file: Path) -> None:
 
 
 def restore(file: Path) -> None:
-    """Set what was saved; what the machine does not let us set stays."""
+    """Restore the saved values; those that the machine does not let us set are left."""
     if file.exists():
         for name, value in json.loads(file.read_text(encoding="utf-8")).items():
             with suppress(OSError):

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where the node keeps its things, and which addresses it has inside its network namespace."""
+"""The directories of the node, and its addresses inside its network namespace."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.local import cach
 NODE = "node0"
 ADDRESS = "10.200.0.1"
 NODE_NETWORK = "10.200.0.0/24"
-# No host has this address: it makes a default route, so that service addresses are routed and then translated.
+# No host has this address: it is the gateway of a default route, so that service addresses are routed and then translated.
 GATEWAY = "10.200.0.2"
 POD_NETWORK = "10.201.0.0/16"
 SERVICE_NETWORK = "10.202.0.0/16"
@@ -23,7 +23,7 @@ PROMETHEUS_PORT = 9090
 
 @dataclass(frozen=True)
 class Layout:
-    """Paths of one node. `cache` keeps what is built once, `state` what `down` removes."""
+    """Paths of one node. `cache` has what is built once, `state` what `down` removes."""
 
     cache: Path
 

@@ -112,7 +112,7 @@ def up(places: layout.Layout) -> Stages:
 
 
 class ImageBuild:
-    """Another process that builds the images meanwhile: that is mostly downloading, and the Go compiler is not."""
+    """Another process that builds the images at the same time: this is mostly downloading, and the Go compiler is not."""
 
     def __init__(self) -> None:
         command = [sys.executable, str(Path(__file__).parents[1] / "run.py"), "images"]

@@ -65,7 +65,7 @@ def _discovered(job: str, path: str) -> dict[str, Any]:
 
 
 def _static(job: str, target: str, path: str, tls: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Return a target of the node itself; a sample that names its own node keeps it."""
+    """Return a target of the node itself; a sample's own node label is preserved."""
     targets = [{"targets": [target], "labels": {"node": layout.NODE, "metrics_path": path}}]
     secure = {"scheme": "https", "tls_config": tls} if tls else {}
     return {"job_name": job, "metrics_path": path, "honor_labels": True, "static_configs": targets, **secure}

@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The network and the mount namespace in which the node lives.
+"""The network and the mount namespace of the node.
 
 Nothing that listens there can be reached from the machine's own network, and nothing in there reaches further than its own addresses. Python 3.11 has
-no os.setns (https://docs.python.org/3/library/os.html#os.setns, 3.12), so libc is asked; a process changes itself, hence its children too.
+no os.setns (https://docs.python.org/3/library/os.html#os.setns, 3.12), so libc is called; a process changes itself, and so its children too.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def ensure_network(places: layout.Layout) -> None:
 
 
 def _configure() -> None:
-    """Give the namespace loopback, the node's address on a pair of virtual cables, a default route, and forwarding."""
+    """Set up loopback, the node's address on a veth pair, a default route, and forwarding in the namespace."""
     for arguments in (
         "link set lo up",
         "link add node type veth peer name node-peer",
@@ -79,7 +79,7 @@ def _configure() -> None:
 def ensure_mounts(places: layout.Layout, living: int | None) -> None:
     """Enter the mount namespace of a living process of the node, or create one for the first. Raises ToolError.
 
-    It ends with its last process, and whatever pods have mounted ends with it.
+    It ends with its last process, and so do the mounts of pods.
     """
     if living:
         join(f"/proc/{living}/ns/mnt", CLONE_NEWNS)

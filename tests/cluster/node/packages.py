@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.commands import ToolError, run
 
-# What must be there -> the Debian package that brings it.
+# Required file -> the Debian package that contains it.
 NEEDED = {
     "containerd": "containerd",
     "runc": "runc",
@@ -24,7 +24,7 @@ NEEDED = {
     "mmdebstrap": "mmdebstrap",
     "busybox": "busybox-static",
 }
-# Asked by every maintainer script that wants to start a service (Debian Policy 9.3.3.1); 101 forbids it.
+# Called by every maintainer script that would start a service (Debian Policy 9.3.3.1); 101 forbids it.
 POLICY = Path("/usr/sbin/policy-rc.d")
 
 
@@ -56,7 +56,7 @@ def ensure() -> list[str]:
 
 @contextmanager
 def services_stay_stopped() -> Iterator[None]:
-    """Keep installed packages from starting their services: ours run with our own configuration and state."""
+    """Prevent installed packages from starting their services: ours run with our own configuration and state."""
     if POLICY.exists():
         yield
         return

@@ -1,9 +1,9 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which pods Prometheus scrapes, as it asks for them by HTTP (https://prometheus.io/docs/prometheus/latest/http_sd/).
+"""The pods that Prometheus scrapes, as it discovers them by HTTP (https://prometheus.io/docs/prometheus/latest/http_sd/).
 
-Debian's Prometheus is built without discovery by the Kubernetes API; with it, relabelling would say the same.
+Debian's Prometheus is built without discovery by the Kubernetes API; with it, relabelling would have the same result.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def mlflow(pods: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def annotated(pods: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the pods that say how they want to be scraped, by the usual annotations prometheus.io/{scrape,port,path}."""
+    """Return the pods that request scraping by the usual annotations prometheus.io/{scrape,port,path}."""
     found = []
     for pod in pods:
         wishes = {name.removeprefix(ANNOTATIONS): value for name, value in (pod["metadata"].get("annotations") or {}).items() if name.startswith(ANNOTATIONS)}

@@ -23,7 +23,7 @@ READY_LIMIT_S = 120.0
 
 @dataclass
 class Program:
-    """A command line and the URL that answers 200 once the program serves (none: it counts as ready when it lives)."""
+    """A command line and the URL that responds with 200 once the program serves (none: it is ready once it runs)."""
 
     name: str
     argv: list[str]

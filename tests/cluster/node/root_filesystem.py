@@ -12,7 +12,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.local.commands im
 
 # What no container here reads; half of an image's files.
 UNREAD = ("usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/i18n", "usr/share/info", "usr/share/lintian", "var", "dev")
-# Debian's merged directories (https://wiki.debian.org/UsrMerge); the package that brings the links is not among those unpacked.
+# Debian's merged directories (https://wiki.debian.org/UsrMerge); the package with the links is not among the unpacked ones.
 MERGED = ("bin", "lib", "lib64", "sbin")
 # The shell tools that scripts in our images use.
 APPLETS = (
@@ -48,7 +48,7 @@ def add_busybox(root: Path) -> Path:
 
 
 def add_account(root: Path, name: str, uid: int, gid: int) -> None:
-    """Name a user; programs that ask who they are want an entry."""
+    """Add a user; programs that look up their own user need an entry."""
     (root / "etc").mkdir(exist_ok=True)
     (root / "etc" / "passwd").write_text(f"root:x:0:0:root:/root:/bin/sh\n{name}:x:{uid}:{gid}:{name}:/tmp:/bin/sh\n", encoding="ascii")
     (root / "etc" / "group").write_text(f"root:x:0:\n{f'{name}:x:{gid}:' if gid else ''}\n", encoding="ascii")

@@ -29,7 +29,7 @@ ARGUMENTS = [
 
 
 def start(cluster: Cluster, namespace: str, image: str, selector: dict[str, str], cache_s: int = 300) -> str:
-    """Start MLflow in a namespace and return its URL once it answers; it takes namespaces with the selector and keeps decisions for `cache_s`."""
+    """Start MLflow in a namespace and return its URL once it responds; it serves namespaces with the selector and caches decisions for `cache_s`."""
     variables = {
         "MLFLOW_K8S_WORKSPACE_LABEL_SELECTOR": ",".join(f"{key}={value}" for key, value in selector.items()),
         "MLFLOW_K8S_AUTH_AUTHORIZATION_MODE": "self_subject_access_review",

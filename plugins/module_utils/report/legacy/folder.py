@@ -44,7 +44,7 @@ def is_legacy_folder(folder: Path) -> bool:
 
 
 def read_legacy_folder(folder: Path, inputs: ReportInputs) -> None:
-    """Add the cells of an legacy result folder; a second summary of a cell is its next repeat."""
+    """Add the cells of a legacy result folder; a second summary of a cell is its next repeat."""
     name = inputs.unique_run_id(folder.resolve().name)
     metrics = _metrics(folder, inputs)
     repeats: dict[tuple[int, int], int] = {}

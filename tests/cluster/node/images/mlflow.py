@@ -16,7 +16,7 @@ from node.image_archive import Image
 from node.images import archive
 
 REQUIREMENTS = Path(__file__).parents[4] / "requirements-mlflow.txt"
-# The authorization wants Python 3.12 or newer, which Debian 12 has not.
+# The authorization plugin needs Python 3.12 or newer, which Debian 12 does not have.
 PLUGINS = "mlflow-kubernetes-plugins>=2.1,<2.2"
 SUITE, PYTHON = "trixie", "3.13"
 PACKAGES = ("python3-minimal", "libpython3-stdlib", "libstdc++6", "libgomp1", "dash", "ca-certificates", "media-types", "netbase", "tzdata")

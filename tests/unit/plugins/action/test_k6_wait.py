@@ -124,6 +124,16 @@ def test_a_load_that_is_not_reachable_any_more_is_left(watched, monkeypatch):
     assert lines[-1] == "cell 1 of 4 t1-c5-r1: not reachable, which the load does not need. No answer."
 
 
+def test_the_time_without_a_response_is_counted(watched, monkeypatch):
+    clock = iter(range(0, 1000, 5))
+    monkeypatch.setattr(k6_wait.time, "monotonic", lambda: float(next(clock)))
+    monkeypatch.setattr(k6_wait.time, "sleep", lambda _seconds: None)
+    gone = Status(True, note="No answer.")
+    answer = watched(FakeBackend(Status(True, 1.0), gone, gone, Status(True, 20.0), Status(False, 25.0, exit={"exit_code": 0})), time_limit_s=1000)
+    assert answer["load"]["unreachable_s"] == 10.0
+    assert watched(FakeBackend(Status(True, 1.0), Status(False, 2.0, exit={"exit_code": 0})), time_limit_s=1000)["load"]["unreachable_s"] == 0.0
+
+
 def test_a_load_that_was_attached_to_is_older_than_the_wait(watched):
     backend = FakeBackend(Status(True, 59.5))
     assert "still running after 59 s" in watched(backend, time_limit_s=59)["msg"]

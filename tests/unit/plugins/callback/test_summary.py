@@ -226,7 +226,7 @@ def test_check_mode_prints_the_same(tmp_path):
 
 @pytest.fixture(name="load")
 def fixture_load(tmp_path):
-    """The environment that names a process as the load of the playbook; it lives until `ending` exists."""
+    """The environment that names a process as the load of the playbook; it runs until `ending` exists."""
     argv = [shutil.which("sh"), "-c", "until test -e ending; do sleep 0.1; done"]
     process = DetachedProcess("k6", str(tmp_path), {"argv": argv, "env": {}, "chdir": str(tmp_path), "user": None})
     process.start()
@@ -357,7 +357,7 @@ def test_several_hosts_are_named(callback):
 
 
 def test_a_controller_that_builds_on_it_gets_every_line(tmp_path):
-    """ansible-runner takes the callback of an execution environment as the base of its own."""
+    """ansible-runner uses the callback of an execution environment as the base of its own."""
     (tmp_path / "project").mkdir()
     (tmp_path / "project" / "play.yml").write_text(VERDICT, encoding="utf-8")
     settings = {"ANSIBLE_STDOUT_CALLBACK": SUMMARY, "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".collections"), "ANSIBLE_NOCOLOR": "1", "TERM": "xterm"}

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs a module's main() as Ansible does and return what it says."""
+"""Run a module's main() as Ansible does and return its result."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ansible.module_utils.testing import patch_module_args
 
 @pytest.fixture(name="run_module")
 def fixture_run_module():
-    """Return a function (module name, arguments, check) that gives the module's answer; `failed` is in it when it failed."""
+    """Return a function (module name, arguments, check) that returns the module's result; `failed` is in it if it failed."""
 
     def run(name, arguments, check=False):
         module = import_module(f"ansible_collections.perfscale.mlflow.plugins.modules.{name}")

@@ -99,6 +99,25 @@ def test_failures(record, phase, arguments, sentence):
     assert sentence in answer["msg"]
 
 
+@pytest.mark.parametrize(
+    ("answers", "rows", "size", "warnings"),
+    [
+        pytest.param(
+            {"before": {"database": {"rows": {"runs": 1}, "bytes": 8}}, "after": {"database": {"rows": {"runs": 3}, "bytes": 9}}},
+            {"before": {"runs": 1}, "after": {"runs": 3}}, {"before": 8, "after": 9}, [], id="both",
+        ),
+        pytest.param(
+            {"before": {"database": {"rows": {"runs": 1}, "bytes": 8}}, "after": {"failed": True, "msg": "Database: forbidden."}},
+            {"before": {"runs": 1}, "after": None}, None, ["Database: forbidden."], id="one",
+        ),
+        pytest.param({"before": {"skipped": True}, "after": {"skipped": True}}, {"before": None, "after": None}, None, [], id="not-ours"),
+    ],
+)
+def test_rows_of_a_database_in_a_cluster(answers, rows, size, warnings):
+    parts = with_rows({"rows_before": None, "cluster_database": answers, "notes": {}}, {"kind": "postgres"})
+    assert (parts["rows"], parts["database_bytes"], parts["notes"].get("warnings", [])) == (rows, size, warnings)
+
+
 def test_a_database_that_cannot_be_read_costs_its_rows_and_no_more(tmp_path):
     parts = with_rows({"rows_before": {"runs": 1}, "notes": {"warnings": ["first"]}}, {"kind": "sqlite", "path": str(tmp_path / "absent.db")})
     assert parts["rows"] == {"before": {"runs": 1}, "after": None}

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import time
 
 import pytest
 
@@ -18,6 +20,8 @@ NEEDED = {
     "run_lease": {"namespace": "a", "run_id": "r1"},
     "cluster_teardown": {"run_id": "r1", "kinds": ["Pod"]},
     "cluster_preflight_info": {},
+    "cluster_state_info": {},
+    "cluster_database_info": {"kind": "sqlite", "pod": {"namespace": "a", "pod": "mlflow", "container": "mlflow", "path": "/x"}},
 }
 
 
@@ -65,7 +69,7 @@ def test_a_token_is_only_in_a_private_file(run, server, tmp_path):
     gives_tokens(server)
     result = run("service_account_token", name="load", namespace="a", seconds=3600, dest=str(tmp_path / "token"))
     assert result["changed"]
-    assert result["token"] == {"expires": 1795525200.0, "expires_at": "2026-11-24T13:00:00Z", "count": 1, "file": str(tmp_path / "token")}
+    assert result["token"] == {"expires": 1795525200.0, "expires_at": "2026-11-24T13:00:00Z", "count": 1, "kept": 0, "file": str(tmp_path / "token")}
     assert (tmp_path / "token").read_text() == "canary-of-a"
     assert (tmp_path / "token").stat().st_mode & 0o777 == 0o600
     assert "canary" not in json.dumps(result)
@@ -78,6 +82,37 @@ def test_tokens_of_tenants_go_into_one_map(run, server, tmp_path):
     assert "canary" not in json.dumps(result)
     assert json.loads((tmp_path / "tokens").read_text()) == {"t1": "canary-of-t1", "t2": "canary-of-t2"}
     assert (tmp_path / "tokens").stat().st_mode & 0o777 == 0o600
+
+
+def web_token(account, seconds):
+    claims = {"exp": time.time() + seconds, "kubernetes.io": {"serviceaccount": {"uid": f"uid-{account}"}}}
+    return f"h.{base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip('=')}.s"
+
+
+def test_a_good_token_is_kept_and_a_missing_account_created(run, server, tmp_path):
+    gives_tokens(server)
+    options = {"name": "load", "namespace": "a", "seconds": 3600, "keep_s": 900, "run_id": "r1", "dest": str(tmp_path / "token")}
+    assert run("service_account_token", **options)["token"]["kept"] == 0
+    assert server.get("/api/v1/namespaces/a/serviceaccounts/load")["metadata"]["labels"]["perfscale.mlflow/run-id"] == "r1"
+    good = web_token("load", 1000)
+    (tmp_path / "token").write_text(good)
+    kept = run("service_account_token", **options)
+    assert (kept["changed"], kept["token"]["kept"]) == (False, 1)
+    assert (tmp_path / "token").read_text() == good
+    (tmp_path / "token").write_text(web_token("load", 800))
+    assert run("service_account_token", **options)["changed"]
+    assert (tmp_path / "token").read_text() == "canary-of-a"
+
+
+def test_good_tokens_of_tenants_are_kept(run, server, tmp_path):
+    gives_tokens(server)
+    for tenant in ("t1", "t2"):
+        server.put(f"/api/v1/namespaces/{tenant}/serviceaccounts/load")
+    good = web_token("load", 1000)
+    (tmp_path / "tokens").write_text(json.dumps({"t1": good, "t2": "bad", "gone": good}))
+    result = run("service_account_token", name="load", tenants=["t1", "t2", "t3"], seconds=3600, keep_s=900, dest=str(tmp_path / "tokens"))
+    assert (result["changed"], result["token"]["kept"], result["token"]["count"]) == (True, 1, 3)
+    assert json.loads((tmp_path / "tokens").read_text()) == {"t1": good, "t2": "canary-of-t2", "t3": "canary-of-t3"}
 
 
 def test_a_token_can_end_with_a_secret(run, server, tmp_path):
@@ -96,7 +131,7 @@ def test_check_mode_requests_no_token(run, server, tmp_path, more, count):
     assert not (tmp_path / "token").exists()
 
 
-def test_a_lease_is_acquired_denied_and_released(run):
+def test_a_lease_is_acquired_denied_released_and_ended(run):
     assert run("run_lease", namespace="a", run_id="r1")["lease"]["holder"] == "r1"
     denied = run("run_lease", namespace="a", run_id="r2")
     assert denied["failed"]
@@ -104,7 +139,10 @@ def test_a_lease_is_acquired_denied_and_released(run):
     assert not run("run_lease", namespace="a", run_id="r2", state="released")["changed"]
     released = run("run_lease", namespace="a", run_id="r1", state="released")
     assert released["changed"]
-    assert released["lease"] == {"holder": "", "until": None, "until_at": "", "taken_over": ""}
+    assert released["lease"] == {"holder": "", "until": None, "until_at": "", "taken_over": "", "was_held": True}
+    run("run_lease", namespace="a", run_id="r1")
+    assert run("run_lease", namespace="a", run_id="r1", state="expired")["changed"]
+    assert run("run_lease", namespace="a", run_id="r2")["lease"]["taken_over"] == "r1"
 
 
 def test_teardown_finds_nothing_the_second_time(run):

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The modules that make and watch objects of a cluster, called as Ansible calls them."""
+"""The modules that create and inspect objects of a cluster, called as Ansible calls them."""
 
 from __future__ import annotations
 

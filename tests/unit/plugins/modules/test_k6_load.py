@@ -22,7 +22,7 @@ GENERATOR = {"kind": "pod", "namespace": "bench", "pod": "p"}
 
 
 class Backend:
-    """A fake that raises or returns what the test gives, and remembers its calls."""
+    """A fake that raises or returns what the test sets, and records its calls."""
 
     def __init__(self, result):
         self.result = result
@@ -164,7 +164,7 @@ def test_every_load_of_a_run_is_stopped(run_module, tmp_path, directory, fake):
 @pytest.mark.parametrize(
     ("error", "retry"), [pytest.param(GeneratorLostError("Pod a/b: lost."), True, id="lost"), pytest.param(ClusterError("Pod a/b: busy."), False, id="other")]
 )
-def test_an_error_tells_whether_another_generator_may_do(run_module, tmp_path, fake, error, retry):
+def test_an_error_has_whether_another_generator_may_be_used(run_module, tmp_path, fake, error, retry):
     fake(error)
     answer = run_module("k6_load", started(tmp_path))
     assert answer["failed"]

@@ -44,7 +44,7 @@ def test_the_signal_can_be_chosen(sleeper):
     assert sleeper("stopped", stop_signal="INT")["process"]["exit"]["signal"] == 2
 
 
-def test_check_mode_says_what_it_would_do(sleeper):
+def test_check_mode_returns_what_would_change(sleeper):
     assert sleeper("started", check=True)["changed"] is True
     assert sleeper("started", check=True)["process"]["pid"] is None
     sleeper("started")

@@ -44,7 +44,7 @@ def test_tools_that_cannot_be_had_are_a_sentence(run_module, arguments, sentence
 
 
 class Cluster(postgres.Cluster):
-    """A cluster that is made without PostgreSQL."""
+    """A database cluster that is created without PostgreSQL."""
 
     def ensure(self, version):
         if version == "0":
@@ -64,7 +64,7 @@ def fixture_cluster(run_module, monkeypatch, tmp_path):
     return call
 
 
-def test_a_cluster_is_made_and_removed(cluster, tmp_path):
+def test_a_cluster_is_created_and_deleted(cluster, tmp_path):
     planned = cluster("present", check=True)
     assert (planned["changed"], planned["cluster"]) == (True, None)
     assert not (tmp_path / "postgres.location").exists()
@@ -74,7 +74,7 @@ def test_a_cluster_is_made_and_removed(cluster, tmp_path):
     assert cluster("absent")["changed"] is False
 
 
-def test_a_cluster_that_cannot_be_made_is_a_sentence(cluster):
+def test_a_cluster_that_cannot_be_created_is_reported_in_a_sentence(cluster):
     assert cluster("present", version="0")["msg"] == "PostgreSQL: too old."
 
 

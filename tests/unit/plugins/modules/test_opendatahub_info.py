@@ -66,7 +66,7 @@ def test_time_and_failures_name_what_was_seen(info, seen, expect, sentence):
     assert not info(seen, expect=expect, required=False)["opendatahub"]["ready"]
 
 
-def test_what_keeps_the_operator_of_mlflow_from_starting_is_reported(info):
+def test_what_prevents_the_start_of_mlflows_operator_is_reported(info):
     waiting = {"name": "manager", "state": {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}}
     pods = [{"metadata": {"name": "manager-1"}, "status": {"containerStatuses": [waiting]}}]
     seen = dataclasses.replace(state(mlflow_operator=mlflow_operator(None), dscs=[dsc(step=0)]), mlflow_operator_pods=pods)

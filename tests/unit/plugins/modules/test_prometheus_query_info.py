@@ -74,7 +74,7 @@ def test_a_token_travels_in_the_header_only(ask, server, tmp_path):
     assert "s3cret" not in json.dumps(result)
 
 
-def test_what_was_found_is_kept_when_something_is_missing(ask, tmp_path):
+def test_what_was_found_is_returned_when_something_is_missing(ask, tmp_path):
     result = ask(components={"mlflow": "mlflow", "postgresql": "postgresql"}, csv_file=str(tmp_path / "metrics.csv"))
     assert result["failed"]
     assert result["msg"].startswith("Metric cpu_mean: has no samples in the window for component postgresql.")

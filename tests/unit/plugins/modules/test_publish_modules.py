@@ -40,7 +40,7 @@ def test_a_run_goes_to_a_sink_and_comes_back(run_module, options, tmp_path):
     assert not run_module("run_restoration", wanted)["changed"]
 
 
-def test_a_known_secret_stays_here(run_module, options, run, tmp_path, monkeypatch):
+def test_a_file_with_a_known_secret_is_not_sent(run_module, options, run, tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_TOKEN", "canary-of-the-environment")
     (run / "k6.log").write_text("x canary-of-the-environment")
     sent = run_module("run_publication", options)

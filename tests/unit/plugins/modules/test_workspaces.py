@@ -21,13 +21,13 @@ def test_creates_and_then_changes_nothing(run_module, server):
     second = run_module("workspaces", {"url": server.url, "count": 3})
     assert not second["changed"]
     assert second["workspaces"]["existing"] == ["tenant-1", "tenant-2", "tenant-3"]
-    assert set(second["workspaces"]) == {"requested", "created", "existing", "extra", "ready", "seconds"} == set(first["workspaces"])
+    assert set(second["workspaces"]) == {"requested", "created", "existing", "missing", "extra", "ready", "seconds"} == set(first["workspaces"])
 
 
 def test_check_mode_changes_nothing(run_module, server):
     result = run_module("workspaces", {"url": server.url, "names": ["load-a"]}, check=True)
     assert result["changed"]
-    assert result["workspaces"]["created"] == ["load-a"]
+    assert result["workspaces"]["created"] == result["workspaces"]["missing"] == ["load-a"]
     assert "load-a" not in server.workspaces
 
 
@@ -38,11 +38,19 @@ def test_namespaces_are_seen_and_never_created(run_module, server):
     assert seen["workspaces"]["existing"] == ["tenant-1", "tenant-2"]
     assert seen["workspaces"]["extra"] == ["other"]
     assert seen["workspaces"]["ready"]
-    assert set(seen["workspaces"]) == {"requested", "created", "existing", "extra", "ready", "seconds"}
+    assert set(seen["workspaces"]) == {"requested", "created", "existing", "missing", "extra", "ready", "seconds"}
     missing = run_module("workspaces", {"url": server.url, "count": 3, "backend": "namespace", "timeout": 0.1})
     assert missing["failed"]
     assert "Workspace tenant-3: not ready after 0.1 s" in missing["msg"]
     assert "permissions there" in missing["msg"]
+
+
+@pytest.mark.parametrize("backend", ["api", "namespace"])
+def test_check_mode_names_the_tenants_that_are_gone_by_one_request(run_module, server, backend):
+    server.workspaces |= {"tenant-1": "another description", "tenant-3": ""}
+    result = run_module("workspaces", {"url": server.url, "count": 3, "backend": backend, "adopt": True}, check=True)
+    assert result["workspaces"]["missing"] == ["tenant-2"]
+    assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize(

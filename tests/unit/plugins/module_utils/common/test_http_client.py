@@ -107,7 +107,7 @@ def test_every_method_is_repeated_where_nothing_was_done(server, client, clock):
     assert len(clock.pauses) == 3
 
 
-def test_a_caller_can_say_that_a_post_is_repeatable(server, client, clock):
+def test_a_caller_can_declare_a_post_repeatable(server, client, clock):
     server.respond = in_turn(Reply(502), RESET, OK)
     assert client.request("POST", server.url, b"x", retry=RetryPolicy(allowed_methods=None)).status == 200
     assert [request.body for request in server.requests] == [b"x"] * 3
@@ -363,7 +363,7 @@ def test_requests_go_through_a_proxy(server):
 
 
 def test_kubernetes_client_follows_the_policy(server, clock):
-    """Creations are repeated only where the API server did nothing, which a response's text can tell too."""
+    """Creations are repeated only if the API server did not process them, which a response's text can show too."""
     no_account = Reply(403, b"error looking up service account")
     policy = RetryPolicy(
         status_forcelist=http_client.RETRY_STATUSES | {403}, unprocessed=http_client.UNPROCESSED_STATUSES | {403},

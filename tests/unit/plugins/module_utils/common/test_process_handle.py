@@ -50,7 +50,7 @@ def test_a_recycled_pid_is_not_ours(sleeper: subprocess.Popen[bytes]) -> None:
     assert handles.process_of({**handle, "start_time": handle["start_time"] - 60}) is None
 
 
-def test_a_zombie_does_not_live() -> None:
+def test_a_zombie_does_not_run() -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
         assert handles.process_of(own(process)) is None

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Lines of progress as text, as a bar, and on their way between processes; the status line, which fits, gives way, and needs no UTF-8."""
+"""Lines of progress as text, as a bar, and on their way between processes; the status line, which fits, is cleared for other output, and needs no UTF-8."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def test_a_result_is_one_line_of_json():
     assert json.loads(text) == {"a": "b\nc", "n": None, "f": 1.5, "u": "(Unprintable, cannot be shown)", "by": "�", "3": [1, 2]}
 
 
-def test_hidden_items_stay_hidden_in_the_log():
+def test_hidden_items_remain_hidden_in_the_log():
     result = {"results": [{"_ansible_no_log": True, "msg": "secret"}, {"msg": "open", "invocation": {"token": "secret"}}]}
     assert json.loads(one_line(result)) == {"results": [HIDDEN, {"msg": "open"}]}
 

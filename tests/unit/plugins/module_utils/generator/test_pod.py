@@ -17,7 +17,7 @@ import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator import attempt as attempts
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator import pod as pods
-from ansible_collections.perfscale.mlflow.plugins.module_utils.generator import pod_files, pod_rpc, pod_secret
+from ansible_collections.perfscale.mlflow.plugins.module_utils.generator import pod_files, pod_lifecycle, pod_rpc, pod_secret
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.backend import GeneratorLostError, Load
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.pod import PodBackend
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import read_raw
@@ -61,7 +61,7 @@ def stop(pod, directory):
 
 @pytest.fixture(name="start")
 def fixture_start(pod, tmp_path):
-    """Start a load of so many seconds; whatever still runs at the end is stopped."""
+    """Start a load of so many seconds; loads that still run at the end are stopped."""
     cell = tmp_path / CELL
 
     def start(seconds, digest="abc", reusable=True, **config):
@@ -80,6 +80,18 @@ def wait_for_end(pod, started):
         assert time.monotonic() < deadline, "the fake never ended"
         time.sleep(0.02)
     return status
+
+
+def test_the_load_of_a_run_is_found_by_another_run(start, pod):
+    run_id = CELL.parts[0]
+    assert pod_lifecycle.running_load(pod, NAMESPACE, run_id) == ""
+    started = start(0.5)
+    assert pod_lifecycle.running_load(pod, NAMESPACE, run_id) == f"Pod {NAMESPACE}/{POD}"
+    assert pod_lifecycle.running_load(pod, NAMESPACE, "another") == ""
+    pod.fails = [ClusterError("the API server does not answer")]
+    assert pod_lifecycle.running_load(pod, NAMESPACE, run_id) == ""
+    wait_for_end(pod, started)
+    assert pod_lifecycle.running_load(pod, NAMESPACE, run_id) == ""
 
 
 def test_a_load_is_run_watched_and_fetched(start, pod, tmp_path):
@@ -109,7 +121,7 @@ def test_the_lines_left_behind_are_those_that_are_not_read(start, pod, tmp_path)
     assert len(gzip.decompress(packed.read_bytes())) < RAW.stat().st_size / 2
 
 
-def test_raw_output_stays_behind_when_it_is_not_wanted(start, pod, tmp_path):
+def test_raw_output_is_not_fetched_unless_requested(start, pod, tmp_path):
     started = start(0.1)
     wait_for_end(pod, started)
     assert "raw.csv.gz" not in fetch(pod, tmp_path / CELL, with_raw=False)["files"]
@@ -163,13 +175,13 @@ def test_a_controller_that_starts_from_nothing_finds_the_load_with_a_complete_wi
         assert "raw.csv.gz" in fetch(pod, tmp_path / CELL)["files"]
 
 
-def test_the_scripts_of_an_older_pod_know_no_loads(start, pod):
+def test_the_scripts_of_an_older_pod_list_no_loads(start, pod):
     script = pod.directory / "scripts" / "pod" / "load.sh"
     script.write_text(script.read_text().replace("run | loads |", "run |"))
     assert not start(0.1)["attached"]
 
 
-def test_a_load_of_the_same_run_with_other_settings_makes_room(start, pod, tmp_path):
+def test_a_load_of_the_same_run_with_other_settings_is_stopped(start, pod, tmp_path):
     first = start(30, seed=1)
     delete_results(tmp_path)
     second = start(30, seed=2)
@@ -177,7 +189,7 @@ def test_a_load_of_the_same_run_with_other_settings_makes_room(start, pod, tmp_p
     assert wait_for_end(pod, first).exit["exit_code"] == 128 + 15
 
 
-def test_a_run_that_was_brought_back_elsewhere_goes_on_there(start, pod, tmp_path):
+def test_a_run_that_was_restored_elsewhere_continues_there(start, pod, tmp_path):
     first = start(0.1)
     shutil.copytree(tmp_path / "run", tmp_path / "elsewhere" / "run", ignore=shutil.ignore_patterns("attempts"))
     wait_for_end(pod, first)
@@ -222,6 +234,16 @@ def test_a_token_that_never_arrives_is_an_error(pod, monkeypatch):
         pod_secret.wait_until_mounted(pod, rpc, {"token": b"x"}, timeout_s=0.1)
 
 
+def test_a_token_that_never_arrives_costs_the_pod_and_not_the_cell(start, pod, tmp_path, monkeypatch):
+    (tmp_path / "token").write_text("canary-token")
+    monkeypatch.setattr(pod, "sync", lambda: None)
+    monkeypatch.setattr(pod_secret.wait_until_mounted, "__defaults__", (0.1,))
+    with pytest.raises(GeneratorLostError, match=r"outdated \S+/token, not updated within 0.1 s.*The pod was deleted; retry with another\."):
+        start(1, mlflow={"url": URL, "token_file": str(tmp_path / "token"), "tls_verify": True})
+    assert POD_PATH not in pod.objects
+    assert SECRET_PATH in pod.objects
+
+
 def test_an_unreadable_token_is_one_sentence(start):
     with pytest.raises(ValueError, match=r"File /nowhere: not readable"):
         start(1, mlflow={"url": URL, "token_file": "/nowhere", "tls_verify": True})
@@ -261,7 +283,7 @@ def test_a_cut_download_goes_on_where_it_stopped(start, pod, tmp_path, monkeypat
     assert [command[3] for command in pod.commands if command[0:3:2] == ["read", "k6.log"]] == ["1", "2"]
 
 
-def test_a_file_that_comes_damaged_twice_stays_in_the_pod(start, pod, tmp_path, monkeypatch):
+def test_a_file_that_arrives_damaged_twice_remains_in_the_pod(start, pod, tmp_path, monkeypatch):
     started = start(0.1)
     wait_for_end(pod, started)
     monkeypatch.setattr(pod_files.PodRpc, "read", lambda _self, _directory, _file, _chunk, _count: b"x" * len("log of the fake\n"))
@@ -270,7 +292,7 @@ def test_a_file_that_comes_damaged_twice_stays_in_the_pod(start, pod, tmp_path, 
     assert Path(started["handle"]["directory"]).exists()
 
 
-def test_a_connection_that_keeps_breaking_is_named(start, pod, tmp_path, monkeypatch):
+def test_a_connection_that_breaks_repeatedly_is_reported(start, pod, tmp_path, monkeypatch):
     wait_for_end(pod, start(0.1))
     monkeypatch.setattr(pod_files.PodRpc, "read", lambda _self, _directory, _file, _chunk, _count: b"")
     with pytest.raises(ClusterError, match="download interrupted 5 times"):
@@ -309,7 +331,7 @@ def test_a_load_that_was_fetched_and_not_recorded_is_used_without_its_pod(start,
 
 @pytest.fixture(name="scripted")
 def fixture_scripted(pod, monkeypatch):
-    """A backend whose responses the test gives, one by one."""
+    """A backend whose responses the test sets, one by one."""
     responses = []
 
     def call(_self, *_words, **_options):
@@ -370,7 +392,7 @@ def test_a_client_that_cannot_connect_yet_is_waited_for():
     assert PodBackend(connect).status(ATTEMPT, False) == (True, None, 0, 0, "no usable configuration", None, None)
 
 
-def test_a_pod_that_lives_but_does_not_respond_is_waited_for(scripted):
+def test_a_running_pod_that_does_not_respond_is_waited_for(scripted):
     scripted.responses += [ClusterError("cut")]
     assert scripted.status(ATTEMPT, False) == (True, None, 0, 0, "cut", None, None)
 
@@ -393,7 +415,7 @@ def test_a_load_without_a_trace_is_not_tried_again(scripted):
     assert "k6 is gone and left no exit code" in status.failure.text
 
 
-def test_a_lost_pod_may_be_retried_whatever_failed(scripted, pod, tmp_path):
+def test_a_lost_pod_may_be_retried_after_any_error(scripted, pod, tmp_path):
     del pod.objects[POD_PATH]
     scripted.responses += [ClusterError("cut")]
     with pytest.raises(GeneratorLostError, match=r"Pod bench/k6-benchmark: lost, the pod was deleted\."):

@@ -34,7 +34,7 @@ def test_a_pod_is_created_once(pod):
     }
     assert f"/api/v1/namespaces/{NAMESPACE}/persistentvolumeclaims/{POD}-results" in pod.objects
     assert not pod_lifecycle.present(pod, settings_of(volume="claim", network_policy=True), SCRIPTS, {"token": b"t"})["changed"]
-    # The Secret keeps the files of a cell when the pod is ensured without a token.
+    # The Secret still has the files of a cell when the pod is ensured without a token.
     pod_lifecycle.present(pod, settings_of(volume="claim", network_policy=True), SCRIPTS, {})
     assert pod.objects[SECRET_PATH]["data"]
     assert pod_lifecycle.absent(pod, settings_of()) == {"changed": True, "stays": []}
@@ -45,6 +45,22 @@ def test_a_pod_with_another_digest_is_replaced(pod):
     pod.objects[POD_PATH]["metadata"]["uid"] = "old"
     assert pod_lifecycle.present(pod, settings_of(), SCRIPTS, {})["changed"]
     assert pod.objects[POD_PATH]["metadata"]["uid"] != "old"
+
+
+def test_a_pod_that_does_not_get_its_secret_is_replaced_once(pod, monkeypatch):
+    """The kubelet does not update the pod that is there, but mounts the Secret in a new one."""
+    monkeypatch.setattr(pod_lifecycle.pod_secret.wait_until_mounted, "__defaults__", (0.1,))
+    pod_lifecycle.present(pod, settings_of(), SCRIPTS, {})
+    first = pod.objects[POD_PATH]["metadata"]["uid"]
+    mount = pod.sync
+    monkeypatch.setattr(pod, "sync", lambda: None)
+    create = pod_lifecycle.create_pod
+    monkeypatch.setattr(pod_lifecycle, "create_pod", lambda *arguments: (create(*arguments), mount()))
+    assert pod_lifecycle.present(pod, settings_of(), SCRIPTS, {"token": b"t"})["changed"]
+    assert pod.objects[POD_PATH]["metadata"]["uid"] != first
+    monkeypatch.setattr(pod_lifecycle, "create_pod", create)
+    with pytest.raises(ClusterError, match=r"not updated within 0\.1 s"):
+        pod_lifecycle.present(pod, settings_of(), SCRIPTS, {"token": b"another"})
 
 
 def test_a_missing_namespace_is_created(pod):
@@ -78,7 +94,7 @@ def test_a_pod_in_which_k6_runs_is_not_replaced(pod, monkeypatch):
         pod_lifecycle.present(pod, settings_of(), SCRIPTS, {})
 
 
-def test_a_pod_that_does_not_start_says_why(pod, monkeypatch):
+def test_a_pod_that_does_not_start_is_reported_with_the_reason(pod, monkeypatch):
     condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes are available"}
     pending = {**pod.pod(phase="Pending", containerStatuses=[], conditions=[condition])}
     monkeypatch.setattr(pod_lifecycle, "get_pod", lambda *_arguments, **_options: pending)

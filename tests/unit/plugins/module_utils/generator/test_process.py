@@ -39,7 +39,7 @@ def load_of(directory, script="1-0", **changes):
 
 @pytest.fixture(name="binary")
 def fixture_binary(tmp_path):
-    """An executable that takes k6's arguments, writes a raw file, and runs SECONDS until it ends with CODE: its script's name is SECONDS-CODE."""
+    """An executable that accepts k6's arguments, writes a raw file, and runs SECONDS until it ends with CODE: its script's name is SECONDS-CODE."""
     path = tmp_path / "fake-k6"
     path.write_text(
         f'#!{shutil.which("sh")}\nfor last; do :; done\n: > raw.csv\nname=${{last##*/}}\n'
@@ -52,7 +52,7 @@ def fixture_binary(tmp_path):
 
 @pytest.fixture(name="start")
 def fixture_start(binary):
-    """Start the fake and stop whatever still runs at the end."""
+    """Start the fake and stop what still runs at the end."""
     directories = []
 
     def start(directory, seconds, code=0, **changes):
@@ -82,7 +82,7 @@ def test_a_running_load_is_attached_to(start, tmp_path):
     assert (second["n"], second["attached"], second["handle"]) == (1, True, first["handle"])
 
 
-def test_the_configuration_says_where_to_write(start, tmp_path):
+def test_the_configuration_has_the_output_paths(start, tmp_path):
     started = start(tmp_path / "cell", 30)
     config = json.loads((Path(started["directory"]) / "load_config.json").read_text(encoding="utf-8"))
     assert config == {**CONFIG, "out_dir": started["directory"]}

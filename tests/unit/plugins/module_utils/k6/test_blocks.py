@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Counts, failures, outages, rates and latencies of the window."""
+"""Counts, failures, rates and latencies of the window."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.blocks import 
     block,
     category_blocks,
     failure,
-    longest_outage_s,
     operation_blocks,
     pools_of,
     tenant_blocks,
@@ -23,8 +22,6 @@ from fakes.k6_raw_rows import HEADER, request
 
 GOOD = Kind("get_run", "browsing", "tenant-10", 200, "")
 BAD = Kind("get_run", "browsing", "tenant-2", 500, "1500")
-OUTAGE_START_MS = 1_800_000_000_000
-OUTAGE_WINDOW = Window(OUTAGE_START_MS, OUTAGE_START_MS + 10_000, {})
 NO_CONNECTION = Kind("create_run", "training", "tenant-2", 0, "1212")
 
 
@@ -104,21 +101,3 @@ def test_only_requests_that_started_in_the_window_count(tmp_path):
 )
 def test_failure(status, code, cause):
     assert failure(status, code) == cause
-
-
-@pytest.mark.parametrize(
-    ("requests", "seconds"),
-    [
-        pytest.param([(0, 200), (5, 200), (9, 200)], 0.0, id="none failed"),
-        pytest.param([(0, 200), (1, 401), (3, 500), (4, 200), (6, 503), (8, 200)], 3.0, id="the longest of two"),
-        pytest.param([(1, 200), (4, 401)], 6.0, id="to the end of the window"),
-        pytest.param([(0, 401), (9, 401)], 10.0, id="the whole window"),
-        pytest.param([(-5, 401), (2, 200), (9.5, 200), (11, 401)], 0.0, id="warm-up and graceful stop do not count"),
-        pytest.param([(-5, 401), (2, 401), (3, 200)], 1.0, id="begins inside"),
-    ],
-)
-def test_the_longest_outage(tmp_path, requests, seconds):
-    rows = "".join(request(end_ms=OUTAGE_START_MS + round(second * 1000) + 5, duration=5.0, status=status) for second, status in requests)
-    (tmp_path / "raw.csv").write_text(HEADER + rows, encoding="utf-8")
-    raw = read_raw(tmp_path / "raw.csv", 60_000)
-    assert longest_outage_s(raw, sorted_requests(raw), OUTAGE_WINDOW) == seconds

@@ -48,7 +48,7 @@ def test_no_window(tmp_path, text):
     assert window_line(tmp_path / "k6.log") is None
 
 
-def test_missing_log_tells_nothing(tmp_path):
+def test_missing_log_has_no_window_and_no_error(tmp_path):
     assert window_line(tmp_path / "k6.log") is None
     assert last_error(tmp_path / "k6.log") is None
 

@@ -58,7 +58,7 @@ def test_order_of_tags_does_not_matter(tmp_path):
     assert list(raw.waitings) == [450, 450]
 
 
-def test_gzip_is_read_and_a_damaged_one_gives_what_it_has(tmp_path, monkeypatch):
+def test_gzip_is_read_and_a_damaged_one_up_to_the_damage(tmp_path, monkeypatch):
     text = HEADER + "".join(request(END + n, operation=f"operation_{n * 7919 % 1000}") for n in range(500))
     packed = gzip.compress(text.encode(), mtime=0)
     assert read(tmp_path, packed).duration_rows == 500

@@ -70,7 +70,7 @@ def test_second_call_changes_nothing(directory):
     assert (directory / "raw.csv").exists()
 
 
-def test_raw_file_goes_only_on_request_and_the_result_stays(directory):
+def test_raw_file_is_removed_only_on_request_and_the_result_remains(directory):
     first = build(directory, remove_raw=True)
     assert not (directory / "raw.csv").exists()
     again = build(directory, remove_raw=True)
@@ -138,7 +138,7 @@ def test_no_window_is_one_sentence(directory):
     assert (directory / "raw.csv").exists()
 
 
-def test_killed_generator_keeps_what_it_measured(directory):
+def test_samples_of_a_killed_generator_are_used(directory):
     start = build(directory)["result"]["window"]["start"]
     cut(directory, 0.6)
     next(directory.glob("summary*.json")).unlink()

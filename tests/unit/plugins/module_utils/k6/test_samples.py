@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The files that stay: rows and order of the samples, a disk that fails, tenants.csv."""
+"""The permanent files: rows and order of the samples, a disk that fails, tenants.csv."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_rows_are_sorted_by_start_with_their_phase(tmp_path, raw):
     assert written == (4, (tmp_path / "samples.csv.gz").stat().st_size)
 
 
-def test_equal_samples_give_equal_files(tmp_path, raw):
+def test_equal_samples_result_in_equal_files(tmp_path, raw):
     for name in ("one.gz", "two.gz"):
         write_samples(tmp_path / name, raw, sorted_requests(raw), WINDOW)
     assert (tmp_path / "one.gz").read_bytes() == (tmp_path / "two.gz").read_bytes()

@@ -14,7 +14,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.summary import
 NAME = "summary_tenants-3_concurrency_2.json"
 
 
-def test_every_version_gives_the_same_structure(attempt_directory):
+def test_every_version_results_in_the_same_structure(attempt_directory):
     summary = read_summary(attempt_directory / NAME)
     assert summary.metrics["http_reqs"]["count"] > 50
     assert {"avg", "min", "med", "max", "p90", "p95"} <= set(summary.metrics["http_req_duration"])
@@ -24,7 +24,7 @@ def test_every_version_gives_the_same_structure(attempt_directory):
     assert summary.envelope["tenants"] == 3
 
 
-def test_setup_data_is_kept_where_the_shape_has_it(captured):
+def test_setup_data_is_returned_where_the_shape_has_it(captured):
     assert read_summary(captured / "1.1.0" / NAME).setup_data["perfscale"] == "window"
     assert read_summary(captured / "1.8.1-machine_readable" / NAME).setup_data == {}
 

@@ -16,7 +16,7 @@ from fakes.fake_api_server import FakeApiServer
 
 @pytest.fixture(autouse=True)
 def without_configuration_of_this_machine(monkeypatch, tmp_path):
-    """Nothing here may reach a cluster that the machine knows."""
+    """No test here may reach a cluster for which the machine has a configuration."""
     for name in list(os.environ):
         if name.startswith(("K8S_AUTH_", "KUBERNETES_SERVICE_")):
             monkeypatch.delenv(name)

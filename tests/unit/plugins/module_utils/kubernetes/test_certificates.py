@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Certificates made for a server, the Secret that holds them, and the authorities that clients collect."""
+"""Certificates created for a server, the Secret that holds them, and the CA bundle of clients."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_trusted_by_its_own_authority_only(issued) -> None:
     assert not certificates.is_signed_by(issued["tls.crt"], other["ca.crt"])
 
 
-def test_a_missing_secret_is_made_and_then_stays() -> None:
+def test_a_missing_secret_is_created_and_then_unchanged() -> None:
     cluster = FakeCluster()
     made = ensure(cluster)
     assert (made["changed"], made["owned"]) == (True, True)
@@ -95,7 +95,7 @@ def test_our_secret_is_renewed_when_it_lacks_a_name() -> None:
     assert renewed["fingerprint"] != before["fingerprint"]
 
 
-def test_check_mode_makes_none() -> None:
+def test_check_mode_creates_none() -> None:
     cluster = FakeCluster()
     assert ensure(cluster, dry_run=True)["changed"]
     assert cluster.objects == {}

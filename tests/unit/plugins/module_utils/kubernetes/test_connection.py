@@ -52,7 +52,7 @@ def fixture_service_account(tmp_path, monkeypatch):
 
 @pytest.fixture(name="reference")
 def fixture_reference(monkeypatch):
-    """What kubernetes.core makes of options: (attributes, authorization, headers)."""
+    """The result of kubernetes.core for options: (attributes, authorization, headers)."""
 
     def configure(**options: Any):
         monkeypatch.setattr(library.Configuration, "_default", None)
@@ -70,7 +70,7 @@ def _settings(configuration):
 
 
 def configured(options: dict[str, Any]):
-    """What this collection makes of the same options."""
+    """The result of this collection for the same options."""
     cluster = connect(options)
     headers = {name: value for name, value in cluster.headers().items() if name.startswith("Impersonate")}
     return _settings(cluster.configuration), cluster.headers().get("authorization"), headers

@@ -7,13 +7,17 @@ import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import from_response, unreachable
 
+MISSING = b'{"message": "pods \\"x\\" not found", "reason": "NotFound", "details": {"name": "x", "kind": "pods"}}'
+
 
 @pytest.mark.parametrize(
     ("status", "body", "text"),
     [
         pytest.param(401, b'{"message": "Unauthorized", "reason": "Unauthorized"}', "returned 401 (Unauthorized). Log in again", id="unauthorized"),
         pytest.param(403, b'{"message": "no", "reason": "Forbidden"}', "returned 403 (no). Grant this permission", id="forbidden"),
-        pytest.param(404, b'{"reason": "NotFound"}', "returned 404 (NotFound). Check the name", id="only-a-reason"),
+        pytest.param(404, b'{"reason": "NotFound"}', "returned 404 (NotFound). Check that this API (CRD) is installed", id="only-a-reason"),
+        pytest.param(404, b"404 page not found\n", "returned 404 (404 page not found). Check that this API (CRD) is installed", id="no-api"),
+        pytest.param(404, MISSING, "returned 404 (pods \"x\" not found). Check the name and namespace of the object", id="no-object"),
         pytest.param(422, b"{}", "returned 422 (no message). Correct the setting", id="no-message"),
         pytest.param(429, b"too many requests\n", "returned 429 (too many requests). The API server is overloaded", id="plain-text"),
         pytest.param(418, b"[]", "returned 418 ([]). Check the API server", id="odd"),

@@ -7,7 +7,7 @@ import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import ownership
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.lease import acquire, expiry, release
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.lease import acquire, expire, expiry, release
 
 PATH = "/apis/coordination.k8s.io/v1/namespaces/a/leases"
 LEASE = f"{PATH}/perfscale-mlflow"
@@ -27,7 +27,7 @@ def spec(server):
 
 def test_acquires_a_free_lease(server, cluster, clock):
     found = acquire(cluster, "a", "r1", 600)
-    assert found == {"holder": "r1", "until": clock[0] + 600, "until_at": "2026-11-24T12:10:00Z", "taken_over": ""}
+    assert found == {"holder": "r1", "until": clock[0] + 600, "until_at": "2026-11-24T12:10:00Z", "taken_over": "", "was_held": False}
     assert spec(server)["acquireTime"] == "2026-11-24T12:00:00.000000Z"
     assert ownership.is_ours(server.get(LEASE))
 
@@ -48,10 +48,53 @@ def test_the_holder_renews_it(server, cluster, clock):
     assert spec(server)["leaseTransitions"] == 0
 
 
-def test_a_renewal_does_not_shorten(cluster, clock):
-    until = acquire(cluster, "a", "r1", 600)["until"]
-    clock[0] += 10
-    assert until <= acquire(cluster, "a", "r1", 60)["until"] <= until + 1
+@pytest.mark.parametrize(("after", "seconds"), [(10, 60), (10, 900)], ids=["shorter", "longer"])
+def test_each_step_renews_it_for_its_own_limit(cluster, clock, after, seconds):
+    acquire(cluster, "a", "r1", 7200)
+    clock[0] += after
+    assert acquire(cluster, "a", "r1", seconds)["until"] == clock[0] + seconds
+
+
+@pytest.mark.parametrize(
+    ("holders", "pause", "was_held"),
+    [
+        pytest.param(["r1"], 10, True, id="held"),
+        pytest.param(["r1"], 601, False, id="expired-meanwhile"),
+        pytest.param(["r1", None], 10, False, id="released-meanwhile"),
+        pytest.param([], 0, False, id="new"),
+    ],
+)
+def test_an_interruption_is_noticed(cluster, clock, holders, pause, was_held):
+    for run in holders:
+        if run:
+            acquire(cluster, "a", run, 600)
+        else:
+            release(cluster, "a", "r1")
+    clock[0] += pause
+    assert acquire(cluster, "a", "r1", 600)["was_held"] is was_held
+
+
+def test_an_expired_lease_is_held_while_its_load_runs(server, cluster, clock):
+    acquire(cluster, "a", "r1", 600)
+    clock[0] += 601
+    with pytest.raises(ClusterError, match=r"run r1 has not renewed it since 2026-11-24T12:10:00Z, but its load still runs in Pod a/k6\. Wait"):
+        acquire(cluster, "a", "r2", 600, running_load=lambda run: "Pod a/k6" if run == "r1" else "")
+    assert spec(server)["holderIdentity"] == "r1"
+    # Its own run goes on with it, and another run follows when the load is over.
+    assert acquire(cluster, "a", "r1", 1, running_load=lambda _run: "Pod a/k6")["taken_over"] == ""
+    clock[0] += 2
+    assert acquire(cluster, "a", "r2", 600, running_load=lambda _run: "")["taken_over"] == "r1"
+
+
+def test_a_lease_that_expires_at_once_keeps_the_name_of_its_run(server, cluster, clock):
+    acquire(cluster, "a", "r1", 600)
+    assert not expire(cluster, "a", "r2")
+    assert expire(cluster, "a", "r1", check_mode=True)
+    assert expiry(server.get(LEASE)) > clock[0]
+    assert expire(cluster, "a", "r1")
+    assert spec(server)["holderIdentity"] == "r1"
+    assert spec(server)["leaseDurationSeconds"] >= 1
+    assert acquire(cluster, "a", "r2", 600)["taken_over"] == "r1"
 
 
 def test_takes_over_an_expired_lease(server, cluster, clock):

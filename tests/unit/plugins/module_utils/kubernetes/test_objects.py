@@ -10,7 +10,7 @@ import pytest
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import objects as objects_module
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import ownership
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.objects import Objects, apply_all, deletion_blocker, remove_all
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.objects import Objects, User, apply_all, deletion_blocker, remove_all
 from fakes.fake_cluster import FakeCluster
 
 SECRET = "/api/v1/namespaces/here/secrets/one"
@@ -44,7 +44,7 @@ def objects(cluster: FakeCluster, run_id: str = "run-2", timeout_s: float = 0.0)
     return Objects(cluster, run_id, timeout_s)
 
 
-def test_labels_say_who_made_it() -> None:
+def test_labels_name_the_creator() -> None:
     cluster = FakeCluster()
     found = objects(cluster).present(secret(kept="yes"))
     assert (found["changed"], found["created"], found["owned"]) == (True, True, True)
@@ -58,7 +58,7 @@ def test_a_second_time_changes_nothing() -> None:
     assert (again["changed"], again["created"]) == (False, False)
 
 
-def test_what_an_earlier_run_made_keeps_its_label() -> None:
+def test_objects_of_an_earlier_run_keep_their_label() -> None:
     cluster = FakeCluster(stored("one", "run-1"))
     found = objects(cluster).present({**secret(), "data": {"a": "c"}})
     assert found["changed"]
@@ -83,7 +83,7 @@ def test_unmanaged_objects_fail_by_name() -> None:
         objects(FakeCluster(stored("one", None))).present(secret())
 
 
-def test_dry_run_tells_and_changes_nothing() -> None:
+def test_dry_run_reports_and_changes_nothing() -> None:
     cluster = FakeCluster()
     assert objects(cluster).present(secret(), dry_run=True)["changed"]
     assert cluster.objects == {}
@@ -116,7 +116,7 @@ def test_a_definition_that_is_not_served_in_time_is_named() -> None:
         apply_all(objects(cluster), [definition()])
 
 
-def test_check_mode_counts_what_cannot_be_asked_yet() -> None:
+def test_check_mode_counts_kinds_that_are_not_served_yet() -> None:
     cluster = FakeCluster()
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "here"}}
     done = apply_all(objects(cluster), [namespace, definition(), custom(), secret()], dry_run=True)
@@ -156,15 +156,42 @@ def test_kinds_are_removed_by_selector() -> None:
     assert list(cluster.objects) == ["/api/v1/namespaces/here/secrets/theirs"]
 
 
-def test_a_definition_with_objects_of_others_stays() -> None:
+def test_a_definition_with_objects_of_others_remains() -> None:
     cluster = FakeCluster()
     apply_all(objects(cluster), [definition()])
     cluster.objects["/apis/example.com/v1/things/theirs"] = {**custom(), "metadata": {"name": "theirs"}}
     done = remove_all(objects(cluster), [definition()])
     why = "1 objects of this kind still exist, which would be deleted with it"
-    assert done["remaining"] == [{"object": "CustomResourceDefinition things.example.com", "why": why}]
+    assert done["remaining"] == [{"object": "CustomResourceDefinition things.example.com", "why": why, "run_id": ""}]
     del cluster.objects["/apis/example.com/v1/things/theirs"]
     assert remove_all(objects(cluster), [definition()])["changed"] == ["CustomResourceDefinition things.example.com"]
+
+
+def test_an_operator_whose_definition_has_objects_of_others_stays_as_a_whole() -> None:
+    cluster = FakeCluster(stored("ours", "run-2"))
+    apply_all(objects(cluster), [definition()])
+    theirs = "/apis/example.com/v1/things/theirs"
+    cluster.objects[theirs] = {**custom(), "metadata": {"name": "theirs"}}
+    kinds = [("v1", "Secret", "here"), ("apiextensions.k8s.io/v1", "CustomResourceDefinition", None)]
+    done = remove_all(objects(cluster), kinds=kinds, is_unit=True)
+    assert done["changed"] == []
+    assert {entry["object"]: entry["why"] for entry in done["remaining"]} == {
+        "Secret here/ours": "serves objects of CustomResourceDefinition things.example.com",
+        "CustomResourceDefinition things.example.com": "1 objects of this kind still exist, which would be deleted with it",
+    }
+    assert {entry["run_id"] for entry in done["remaining"]} == {""}
+    assert "/api/v1/namespaces/here/secrets/ours" in cluster.objects
+    del cluster.objects[theirs]
+    assert len(remove_all(objects(cluster), kinds=kinds, is_unit=True)["changed"]) == 2
+
+
+@pytest.mark.parametrize("run_id", ["", "run-9"], ids=["unmanaged", "another-run"])
+def test_what_is_used_stays(run_id: str) -> None:
+    cluster = FakeCluster(stored("ours", "run-2"), stored("theirs", None))
+    done = remove_all(objects(cluster), kinds=[("v1", "Secret", "here")], wait_gone=[secret("ours")], used_by=User("MLflow mlflow", run_id))
+    assert done["remaining"] == [{"object": "Secret here/ours", "why": "is used by MLflow mlflow", "run_id": run_id}]
+    assert done["changed"] == []
+    assert not [request for request in cluster.requests if request[0] == "DELETE"]
 
 
 def test_a_namespace_with_unmanaged_objects_stays() -> None:
@@ -179,17 +206,17 @@ def test_a_namespace_with_unmanaged_objects_stays() -> None:
     assert remove_all(objects(cluster), [namespace])["changed"] == ["Namespace here"]
 
 
-def test_what_stays_is_reported_with_its_reason() -> None:
+def test_what_remains_is_reported_with_the_reason() -> None:
     cluster = FakeCluster(stored("one", "run-2"), stored("kept", None))
     cluster.held = {SECRET}
     done = remove_all(objects(cluster), [secret()], wait_gone=[secret("kept"), secret("gone")])
     assert done["remaining"] == [
-        {"object": "Secret here/one", "why": "waits for its finalizers example.com/holds"},
-        {"object": "Secret here/kept", "why": "is not being deleted"},
+        {"object": "Secret here/one", "why": "waits for its finalizers example.com/holds", "run_id": ""},
+        {"object": "Secret here/kept", "why": "is not being deleted", "run_id": ""},
     ]
 
 
-def test_a_definition_that_the_api_server_forgot_is_brought_to_its_mind(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_definition_that_the_api_server_does_not_process_is_touched(monkeypatch: pytest.MonkeyPatch) -> None:
     """A cleanup that failed once (storage is initializing) may not be tried again until something changes."""
     monkeypatch.setattr(objects_module, "TRIGGER_S", 0.3)
     cluster = FakeCluster()
@@ -225,5 +252,5 @@ def test_deleting_what_is_gone_is_fine() -> None:
         ),
     ],
 )
-def test_why_it_stays(manifest: dict, why: str) -> None:
+def test_why_it_remains(manifest: dict, why: str) -> None:
     assert deletion_blocker(manifest) == why

@@ -82,7 +82,7 @@ def test_permissions_are_readable(permission, text):
 
 
 def test_the_shipped_roles_name_every_verb_and_resource():
-    """A star would make the test against the audit log, and the list that preflight returns, worthless."""
+    """With a wildcard the test against the audit log, and the list that preflight returns, would be worthless."""
     permissions = granted_permissions(SHIPPED, {})
     assert permissions
     # Teardown has to see objects of every kind; nothing else has a star, and this one is for lists.

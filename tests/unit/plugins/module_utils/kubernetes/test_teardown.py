@@ -70,7 +70,7 @@ KEEPS = "holds unmanaged objects: {}. Move or delete them, or keep the namespace
         pytest.param("/apis/example.com/v1/namespaces/tenant-1/widgets/w", "Widget w", id="custom-kind"),
     ],
 )
-def test_a_namespace_with_unmanaged_objects_stays(full, cluster, path, names):
+def test_a_namespace_with_unmanaged_objects_remains(full, cluster, path, names):
     full.put(path)
     done = tear_down(cluster, "r1", ["base"])
     assert full.get(TENANT)
@@ -102,25 +102,79 @@ def test_what_unmanaged_objects_own_is_not_named(full, cluster):
         pytest.param(f"{TENANT}/pods/goes", {"metadata": {"deletionTimestamp": "now"}}, id="being-deleted"),
     ],
 )
-def test_system_objects_and_what_ours_own_keep_no_namespace(full, cluster, path, parts):
+def test_system_objects_and_dependents_of_ours_prevent_no_deletion(full, cluster, path, parts):
     full.put(path, **parts)
     done = tear_down(cluster, "r1", ["base"])
     assert done["deleted"]["Namespace"] == ["tenant-1"]
     assert done["remaining"] == []
 
 
-def test_a_token_of_an_unmanaged_account_keeps_its_namespace(full, cluster):
+def test_a_token_of_an_unmanaged_account_prevents_the_deletion(full, cluster):
     full.put(f"{TENANT}/secrets/t", metadata={"annotations": {"kubernetes.io/service-account.name": "colleague"}})
     assert tear_down(cluster, "r1", ["base"])["deleted"]["Namespace"] == []
 
 
-def test_objects_of_another_run_keep_a_namespace_without_a_failure(full, cluster):
+def test_objects_of_another_run_prevent_the_deletion_without_a_failure(full, cluster):
     full.put(f"{TENANT}/configmaps/c", ownership.labels("r2"))
     done = tear_down(cluster, "r1", ["base"])
     assert done["deleted"]["Namespace"] == []
     assert done["remaining"] == []
     assert {"object": "Namespace tenant-1", "why": "holds objects of other runs: Configmap c (r2)"} in done["others"]
     assert tear_down(cluster, None, ["base"])["deleted"]["Namespace"] == ["tenant-1", "tenant-2"]
+
+
+COLLEAGUES = {
+    "Pod": "/api/v1/namespaces/{}/pods/colleague",
+    "Secret": "/api/v1/namespaces/{}/secrets/colleague",
+    "Configmap": "/api/v1/namespaces/{}/configmaps/colleague",
+    "Persistentvolumeclaim": "/api/v1/namespaces/{}/persistentvolumeclaims/colleague",
+    "Service": "/api/v1/namespaces/{}/services/colleague",
+    "Role": "/apis/rbac.authorization.k8s.io/v1/namespaces/{}/roles/colleague",
+    "Job": "/apis/batch/v1/namespaces/{}/jobs/colleague",
+    "Mlflowconfig": "/apis/mlflow.kubeflow.org/v1/namespaces/{}/mlflowconfigs/colleague",
+}
+
+
+@pytest.mark.parametrize("run_id", ["r1", None], ids=["one-run", "all-runs"])
+@pytest.mark.parametrize("kind", COLLEAGUES)
+def test_unmanaged_objects_stay_in_every_namespace_of_ours(server, cluster, kind, run_id):
+    """The namespaces of the load generator and of MLflow, and two tenants, were created by the run; each holds an object of a colleague."""
+    namespaces = ("opendatahub", "perfscale", "tenant-1", "tenant-2")
+    for namespace in namespaces:
+        server.put(f"{NS}/{namespace}", ownership.labels("r1"))
+        server.put(f"{NS}/{namespace}/secrets/ours", ownership.labels("r1"))
+        server.put(COLLEAGUES[kind].format(namespace))
+    done = tear_down(cluster, run_id, namespaces[:2])
+    why = KEEPS.format(f"{kind} colleague")
+    assert done["remaining"] == [{"object": f"Namespace {namespace}", "why": why} for namespace in namespaces]
+    assert done["deleted"]["Secret"] == [f"{namespace}/ours" for namespace in namespaces]
+    for namespace in namespaces:
+        assert server.get(f"{NS}/{namespace}")
+        assert server.get(COLLEAGUES[kind].format(namespace))
+        assert server.get(f"{NS}/{namespace}/secrets/ours") is None
+
+
+STAYING = [
+    {"object": "Secret base/token", "why": "is used by MLflow mlflow", "run_id": ""},
+    {"object": "ClusterRole c", "why": "serves", "run_id": ""},
+    {"object": "Secret tenant-1/used", "why": "is used by MLflow mlflow"},
+]
+
+
+@pytest.mark.parametrize("run_id", ["", "r2"], ids=["unmanaged", "another-run"])
+def test_what_was_listed_as_staying_stays_with_its_namespace(full, cluster, run_id):
+    staying = [{**entry, "run_id": run_id} for entry in STAYING]
+    full.put(f"{TENANT}/secrets/used", ownership.labels("r1"))
+    full.put(f"{TENANT}/pods/of-it", **owned_by("used"))
+    done = tear_down(cluster, "r1", ["base"], staying=staying)
+    deleted = {"Pod": ["base/k6"], "RoleBinding": ["base/b", "adopted/b", "tenant-1/b"]}
+    assert {kind: names for kind, names in done["deleted"].items() if names} == deleted
+    for path in (TENANT, f"{TENANT}/secrets/used", f"{NS}/base/secrets/token", "/apis/rbac.authorization.k8s.io/v1/clusterroles/c"):
+        assert full.get(path)
+    why = "holds objects of other runs: Secret used (r2)" if run_id else "holds objects that stay: Secret used"
+    expected = [*({"object": entry["object"], "why": entry["why"]} for entry in STAYING), {"object": "Namespace tenant-1", "why": why}]
+    others = [entry for entry in done["others"] if entry["object"] != "Namespace tenant-2"]
+    assert (done["remaining"], others) == (([], expected) if run_id else (expected, []))
 
 
 @pytest.mark.parametrize("count", [1, 6], ids=["one-by-one", "whole-cluster"])
@@ -136,7 +190,7 @@ def test_many_namespaces_cost_one_list_a_kind(full, cluster, count):
 
 
 @pytest.mark.parametrize("count", [1, 6], ids=["one-by-one", "whole-cluster"])
-def test_what_cannot_be_listed_keeps_a_namespace(full, cluster, count):
+def test_kinds_that_cannot_be_listed_prevent_the_deletion(full, cluster, count):
     for number in range(10, 10 + count):
         full.put(f"{NS}/tenant-{number}", ownership.labels("r1"))
     full.put(f"{NS}/elsewhere/secrets/s")
@@ -147,7 +201,7 @@ def test_what_cannot_be_listed_keeps_a_namespace(full, cluster, count):
     assert {entry["why"] for entry in done["remaining"]} == {why}
 
 
-def test_an_api_that_does_not_answer_keeps_a_namespace(full, cluster, pauses):
+def test_an_api_that_does_not_respond_prevents_the_deletion(full, cluster, pauses):
     full.put("/apis/metrics.example.com/v1/namespaces/elsewhere/things/t")
     full.hook = lambda _method, path, _body: (503, {"reason": "ServiceUnavailable"}) if path == "/apis/metrics.example.com/v1" else None
     done = tear_down(cluster, "r1", ["base"], timeout_s=0.05)
@@ -164,7 +218,7 @@ def test_a_second_time_finds_nothing(full, cluster):
     assert done["released"] == []
 
 
-def test_all_runs_go_when_asked(full, cluster):
+def test_objects_of_all_runs_are_deleted_on_request(full, cluster):
     done = tear_down(cluster, None, ["base"])
     assert done["deleted"]["Namespace"] == ["tenant-1", "tenant-2"]
     assert done["others"] == []
@@ -177,7 +231,7 @@ def test_only_the_named_kinds_go(full, cluster):
     assert full.get(f"{NS}/adopted")["metadata"]["labels"]["team"]
 
 
-def test_check_mode_only_tells(full, cluster):
+def test_check_mode_only_reports(full, cluster):
     done = tear_down(cluster, "r1", ["base"], check_mode=True)
     assert full.writes() == []
     assert done["deleted"]["Pod"] == ["base/k6"]
@@ -192,7 +246,7 @@ def test_deletes_the_object_that_it_saw(full, cluster):
 
 
 @pytest.mark.parametrize(("status", "fails"), [(404, False), (409, False), (403, True)], ids=["gone", "another", "forbidden"])
-def test_what_went_meanwhile_is_no_error(full, cluster, status, fails):
+def test_an_object_that_is_already_gone_is_no_error(full, cluster, status, fails):
     full.answers[("DELETE", f"{NS}/base/pods/k6")] = [(status, {})]
     if fails:
         with pytest.raises(ClusterError):
@@ -224,7 +278,7 @@ def test_what_went_meanwhile_is_no_error(full, cluster, status, fails):
         pytest.param(f"{NS}/base/pods/k6", {}, "Pod base/k6", "is not being deleted", id="ignored"),
     ],
 )
-def test_names_what_stays_and_why(full, cluster, path, parts, name, why):
+def test_reports_what_remains_and_why(full, cluster, path, parts, name, why):
     full.put(path, ownership.labels("r1"), **parts)
     full.hook = lambda method, target, _body: (200, {}) if (method, target) == ("DELETE", path) else None
     assert tear_down(cluster, "r1", ["base"], timeout_s=0.05)["remaining"] == [{"object": name, "why": why}]

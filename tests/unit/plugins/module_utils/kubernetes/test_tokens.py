@@ -9,14 +9,18 @@ import json
 import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tokens import Token, request_token, token_facts
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tokens import Token, account_uid, account_uids, kept_token, request_token, token_facts
 
 PATH = "/api/v1/namespaces/a/serviceaccounts/k6/token"
 
 
-def jwt(life):
-    claims = base64.urlsafe_b64encode(json.dumps({"iat": 1000, "exp": 1000 + life}).encode()).decode().rstrip("=")
+def jwt(life, **more):
+    claims = base64.urlsafe_b64encode(json.dumps({"iat": 1000, "exp": 1000 + life, **more}).encode()).decode().rstrip("=")
     return f"head.{claims}.signature"
+
+
+def of_account(uid):
+    return {"kubernetes.io": {"serviceaccount": {"name": "k6", "uid": uid}}}
 
 
 def response(text, seconds):
@@ -73,3 +77,33 @@ def test_facts_have_the_earliest_expiry_and_no_text():
     tokens = [Token("secret-1", 200.0), Token("secret-2", 100.0)]
     assert token_facts(tokens) == {"expires": 100.0, "expires_at": "1970-01-01T00:01:40Z", "count": 2}
     assert "secret" not in repr(tokens)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_kept"),
+    [
+        pytest.param(jwt(1000, **of_account("u")), True, id="good"),
+        pytest.param(jwt(600, **of_account("u")), True, id="just-long-enough"),
+        pytest.param(jwt(599, **of_account("u")), False, id="too-short"),
+        pytest.param(jwt(2000, **of_account("u")), False, id="longer-than-wanted"),
+        pytest.param(jwt(1000, **of_account("before")), False, id="of-a-deleted-account"),
+        pytest.param(jwt(1000), False, id="of-no-account"),
+        pytest.param("opaque", False, id="no-jwt"),
+        pytest.param("a.WzFd.c", False, id="no-object"),
+        pytest.param("", False, id="empty"),
+    ],
+)
+def test_a_good_token_is_kept(text, is_kept):
+    assert (kept_token(text, "u", 600, 1500, now=1000.0) == Token(text, 1000.0 + 1000)) is (is_kept and text == jwt(1000, **of_account("u")))
+    assert (kept_token(text, "u", 600, 1500, now=1000.0) is not None) is is_kept
+
+
+def test_a_missing_account_is_created_for_the_run(server, cluster):
+    accounts = "/api/v1/namespaces/a/serviceaccounts"
+    with pytest.raises(ClusterError, match=r"^Service account a/k6: does not exist\. Create it"):
+        account_uid(cluster, "a", "k6")
+    first = account_uid(cluster, "a", "k6", "r1")
+    assert server.get(f"{accounts}/k6")["metadata"]["labels"] == {"app.kubernetes.io/managed-by": "perfscale.mlflow", "perfscale.mlflow/run-id": "r1"}
+    assert account_uid(cluster, "a", "k6", "r2") == first
+    server.put("/api/v1/namespaces/b/serviceaccounts/k6")
+    assert account_uids(cluster, "k6").keys() == {"a", "b"}

@@ -13,7 +13,7 @@ import pytest
 
 @pytest.fixture
 def program(tmp_path: Path) -> Callable[..., Path]:
-    """Make an executable shell script: program(name, body, folder) returns its path."""
+    """Create an executable shell script: program(name, body, folder) returns its path."""
 
     def create(name: str, body: str, folder: Path | None = None) -> Path:
         path = (folder or tmp_path / "programs") / name
@@ -27,7 +27,7 @@ def program(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture
 def only_these(program: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
-    """As `program`, but PATH has nothing beside what it makes."""
+    """As `program`, but PATH has only the programs that it creates."""
     folder = tmp_path / "programs"
     folder.mkdir()
     monkeypatch.setenv("PATH", str(folder))

@@ -17,7 +17,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.local.commands im
 
 UNPACK = '/bin/mkdir -p "$3/usr/bin"; echo "#!/bin/sh" > "$3/usr/bin/prometheus"'
 DOWNLOAD = 'echo deb > prometheus_1_amd64.deb'
-# Knows no package until `update` was called with lists of our own.
+# Finds no package until `update` was called with our own lists.
 NO_LISTS = """
     case "$*" in
         *update) echo "$@" > {log};;
@@ -155,7 +155,7 @@ def test_an_environment_is_built_with_uv_once(uv: Path, tmp_path: Path) -> None:
     assert uv.read_text().splitlines() == notes
 
 
-def test_other_requirements_make_another_environment(uv: Path, tmp_path: Path) -> None:
+def test_other_requirements_result_in_another_environment(uv: Path, tmp_path: Path) -> None:
     first, _new = cache.ensure_environment(tmp_path, "mlflow", "mlflow==3.17.1")
     second, is_new = cache.ensure_environment(tmp_path, "mlflow", "mlflow==3.17.2")
     assert is_new
@@ -165,7 +165,7 @@ def test_other_requirements_make_another_environment(uv: Path, tmp_path: Path) -
 
 def test_without_uv_pip_fetches_it_first(program: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log = tmp_path / "log"
-    # A Python whose `-m venv TARGET` makes a pip and a uv that note their arguments.
+    # A Python whose `-m venv TARGET` creates a pip and a uv that record their arguments.
     body = f"""
         echo "python $@" >> {log}
         if [ "$2" = venv ]; then

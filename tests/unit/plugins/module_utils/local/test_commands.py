@@ -69,13 +69,13 @@ def test_versions_are_compared_as_numbers(version: str, minimum: str, enough: bo
     assert commands.at_least(version, minimum) is enough
 
 
-def test_who_is_not_root_stays_who_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_root_no_other_account_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     assert commands.unprivileged() is None
     assert commands.identity(None) == {}
 
 
-def test_root_takes_the_first_account_that_exists(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_root_uses_the_first_existing_account(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     found = commands.unprivileged(("no-such-user", "nobody"))
     assert found == UNPRIVILEGED

@@ -27,7 +27,7 @@ def programs(program: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.M
     return program("postgres", POSTGRES, tmp_path / "site-packages/package/install/bin").parent
 
 
-def test_a_cluster_is_made_once(programs: Path, tmp_path: Path) -> None:
+def test_a_cluster_is_created_once(programs: Path, tmp_path: Path) -> None:
     cluster = Cluster(str(tmp_path / "state"), str(programs))
     assert cluster.home() is None
     made, is_new = cluster.ensure("15.18")
@@ -68,7 +68,7 @@ def test_a_cluster_of_another_version_is_an_error(programs: Path, tmp_path: Path
         cluster.ensure("17.2")
 
 
-def test_a_half_made_cluster_is_made_again(program: Callable[..., Path], programs: Path, tmp_path: Path) -> None:
+def test_an_incomplete_cluster_is_created_again(program: Callable[..., Path], programs: Path, tmp_path: Path) -> None:
     program("initdb", "echo initdb: error: no space; exit 1", programs)
     cluster = Cluster(str(tmp_path / "state"), str(programs))
     with pytest.raises(ToolError, match=r"PostgreSQL: initdb ended with exit code 1 \(initdb: error: no space\).*DB_BACKEND=sqlite"):

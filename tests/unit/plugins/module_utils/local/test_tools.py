@@ -18,7 +18,7 @@ OLD, NEW = "echo k6 v0.57.0", "echo 'k6 v1.8.1 (go1.26)'"
 
 @pytest.fixture
 def beside(program: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], Path]:
-    """Make programs in the directory of the running interpreter."""
+    """Create programs in the directory of the running interpreter."""
     monkeypatch.setattr(cache.sys, "executable", str(tmp_path / "beside" / "python"))
     return lambda name, body: program(name, body, tmp_path / "beside")
 
@@ -34,7 +34,7 @@ def test_k6_on_path_comes_first(only_these: Callable[..., Path], beside: Callabl
     assert tools.find_k6() == {"path": str(path), "version": "1.8.1"}
 
 
-def test_k6_on_path_that_is_too_old_gives_way(only_these: Callable[..., Path], beside: Callable[[str, str], Path]) -> None:
+def test_k6_on_path_that_is_too_old_is_not_used(only_these: Callable[..., Path], beside: Callable[[str, str], Path]) -> None:
     only_these("k6", OLD)
     path = beside("k6", "echo k6 v1.1.0")
     assert tools.find_k6() == {"path": str(path), "version": "1.1.0"}
@@ -88,7 +88,7 @@ def test_monitors_without_apt_are_a_sentence(only_these: Callable[..., Path], tm
         tools.ENSURE["process_exporter"](settings(tmp_path))
 
 
-def test_mlflow_says_its_versions(program: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mlflow_reports_its_versions(program: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     environment = program("python", "echo 3.17.2 3.11.7 3.40.1", tmp_path / "environment/bin").parents[1]
     for is_new in (True, False):
         monkeypatch.setattr(cache, "ensure_environment", lambda *_args, new=is_new: (environment, new))

@@ -27,7 +27,7 @@ def client(server):
 
 @pytest.fixture
 def pauses(monkeypatch):
-    """The pauses a client would have made, none of which is waited for."""
+    """The pauses of a client, which are recorded and not waited for."""
     made: list[float] = []
     monkeypatch.setattr(http_client.time, "sleep", made.append)
     return made

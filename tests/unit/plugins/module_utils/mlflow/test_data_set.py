@@ -82,7 +82,7 @@ def test_an_empty_workspace_is_missing(tenants):
     assert len(found["shortfalls"]) == 8
 
 
-def test_a_run_made_twice_counts_once_with_the_most_in_it(tenants):
+def test_a_run_that_exists_twice_counts_once_with_the_most_in_it(tenants):
     worse = tenants.run("1", "run-1", "-again")
     worse["data"].pop("metrics")
     tenants.tenants["t-1"]["runs"].insert(0, worse)

@@ -8,7 +8,7 @@ import sqlite3
 import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow import database_rows
-from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.database_rows import count_rows
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.database_rows import count_bytes, count_rows
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors import MlflowError
 
 
@@ -37,6 +37,13 @@ def test_counts_the_rows_of_sqlite_and_changes_nothing(database):
 )
 def test_a_database_that_is_not_ours_has_no_rows(given):
     assert count_rows(given) is None
+    assert count_bytes(given) is None
+
+
+def test_the_size_of_sqlite_includes_its_log(database):
+    assert count_bytes({"kind": "sqlite", "path": str(database)}) == database.stat().st_size
+    database.with_name(f"{database.name}-wal").write_bytes(b"12345")
+    assert count_bytes({"kind": "sqlite", "path": str(database)}) == database.stat().st_size + 5
 
 
 @pytest.mark.parametrize("content", [None, b"not a database at all" * 99], ids=["absent", "not-a-database"])

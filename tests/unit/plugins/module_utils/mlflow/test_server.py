@@ -33,7 +33,7 @@ def test_names_disabled_workspaces(server):
     assert "workspaces are disabled on the server. Start it with `mlflow server --enable-workspaces`" in problem
 
 
-def test_takes_a_server_before_workspaces_for_one_without(server):
+def test_a_server_from_before_workspaces_counts_as_one_without(server):
     server.scripted[("GET", INFO)] = [(404, b"<html>"), (404, b"<html>")]
     assert "workspaces are disabled" in mlflow_problems(server.url)[0]
 

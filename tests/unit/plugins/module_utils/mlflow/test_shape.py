@@ -52,9 +52,9 @@ def test_no_artifacts_need_no_reading():
     assert counts["artifacts"] == counts["readable_artifacts"] == 0
 
 
-def test_the_digest_names_the_shape_and_stays():
+def test_the_digest_identifies_the_shape_and_is_stable():
     shape = check_shape({})
-    # What sha256sum says of the canonical JSON; files/k6/lib/settings.js has to agree.
+    # The output of sha256sum for the canonical JSON; files/k6/lib/settings.js has to agree.
     assert shape_digest(shape) == "5f6a59d7ec68"
     assert shape_digest(dict(reversed(shape.items()))) == shape_digest(shape)
     assert shape_digest(check_shape({"runs_per_experiment": 4})) != shape_digest(shape)

@@ -27,7 +27,7 @@ def test_creates_the_missing_and_waits_for_each_one(server, client):
     server.workspaces |= {"tenant-2": OURS, "other": ""}
     found = ensure_workspaces(client, tenant_names("tenant-", [1, 2, 3]))
     assert found.pop("seconds") >= 0
-    assert found == {"requested": 3, "created": ["tenant-1", "tenant-3"], "existing": ["tenant-2"], "extra": ["other"], "ready": True}
+    assert found == {"requested": 3, "created": ["tenant-1", "tenant-3"], "existing": ["tenant-2"], "missing": [], "extra": ["other"], "ready": True}
     assert {workspace for method, path, workspace in server.calls if path.startswith(SEARCH)} == {"tenant-1", "tenant-2", "tenant-3"}
     assert server.workspaces["tenant-1"] == OURS
     assert server.workspaces["other"] == ""

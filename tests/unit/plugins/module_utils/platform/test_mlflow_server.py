@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether an MLflow of the operator serves what its resource asks for; with statuses that the real operator wrote."""
+"""Whether an MLflow of the operator serves what its resource requests; with statuses that the real operator wrote."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_readiness(seen: mlflow_server.State, waiting_for: str) -> None:
     ],
 )
 def test_available_may_be_stale(spec: dict, container: dict, same: bool) -> None:
-    """The resource says Available from before the change; the Deployment tells whether the operator has acted on it."""
+    """The resource is Available from before the change; the Deployment shows whether the operator has acted on it."""
     readiness = mlflow_server.check_readiness(mlflow_server.State(resource(**spec), deployment(container=container)))
     assert readiness.ready == same
 

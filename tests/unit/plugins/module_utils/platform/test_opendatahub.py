@@ -212,7 +212,7 @@ def test_what_roles_ask():
     assert seen["applications_namespace"] == "opendatahub"
 
 
-def test_a_platform_that_does_not_know_its_version():
+def test_a_platform_without_a_known_version():
     unknown = dsc()
     unknown["status"]["release"] = {"name": "Open Data Hub", "version": "0.0.0"}
     seen = opendatahub.facts(state(operator=OperatorState(), dscs=[unknown]))

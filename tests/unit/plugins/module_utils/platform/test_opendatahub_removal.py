@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a teardown takes, puts back and leaves."""
+"""What a teardown deletes, restores and leaves."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_adoption_and_back(asks, before, back):
     assert restoration_patch(adopted) == {**FORGET, "spec": {"components": {"mlflowoperator": back}}}
 
 
-def test_what_was_changed_since_stays():
+def test_what_was_changed_since_is_not_restored():
     assert restoration_patch(dsc("Removed", annotations=ADOPTED)) == FORGET
 
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One reading: which objects are asked for, and how the operator is found among what OLM holds."""
+"""One reading: the requested objects, and how the operator is found among OLM's objects."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class FakeCluster:
 
 
 def inspect(objects, **wanted):
-    """Read from a table; return the state and what was asked."""
+    """Read from a table; return the state and the requests."""
     cluster = FakeCluster(objects)
     return read(cluster, replace(REQUEST, **wanted)), cluster.asked
 
@@ -58,7 +58,7 @@ def test_a_cluster_with_nothing():
     assert not any("deployments/opendatahub" in path for path in asked)
 
 
-def test_an_installed_operator_is_asked_by_name():
+def test_an_installed_operator_is_requested_by_name():
     seen, asked = inspect(
         {
             SUBSCRIPTIONS: [named("other", spec={"name": "other"}), subscription(installPlanRef={"name": "install-abc", "namespace": PLACE})],
@@ -86,7 +86,7 @@ def test_an_operator_of_another_package_is_found_by_the_kind_it_owns():
 
 
 @pytest.mark.parametrize("source", ["community-operators", "mirror"])
-def test_the_package_of_the_wanted_catalog(source):
+def test_the_package_of_the_requested_catalog(source):
     mirrored = named("opendatahub-operator", status={"catalogSource": "mirror"})
     offers = {f"{PACKAGES}/opendatahub-operator": package("fast-3"), PACKAGES: [named("other"), mirrored]}
     seen, _asked = inspect({SUBSCRIPTIONS: [], CSVS: [], GROUPS: [], **offers}, source=source)

@@ -59,7 +59,7 @@ def test_a_query_is_posted_with_its_token(server, ask):
     assert client.requests == 1
 
 
-def test_a_tenancy_is_asked_by_get(server, ask):
+def test_a_tenancy_is_queried_by_get(server, ask):
     ask(OK, token="secret", tenancy_namespace="mine")
     sent = server.queries[0]
     assert (sent["method"], sent["path"]) == ("GET", "/api/v1/query?namespace=mine&query=up&time=5.000")
@@ -74,14 +74,14 @@ def test_a_range_has_start_end_and_step(server):
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
-def test_busy_servers_are_asked_again(server, ask, status):
+def test_requests_to_busy_servers_are_retried(server, ask, status):
     client, data = ask((status, "busy"), (status, "busy"), OK)
     assert len(server.queries) == 3
     assert client.requests == 1
     assert data["result"]
 
 
-def test_the_server_says_how_long_to_wait(ask, clock):
+def test_the_server_sets_the_pause(ask, clock):
     ask((429, "", {"Retry-After": "7"}), OK)
     assert len(clock.pauses) == 1
     assert 7.0 <= clock.pauses[0] <= 7.0 + http_client.PAUSE_FIRST_S
@@ -144,7 +144,7 @@ def test_a_silent_server_times_out():
             client.instant("up", 5, "targets")
 
 
-def test_warnings_of_the_server_are_kept(ask):
+def test_warnings_of_the_server_are_returned(ask):
     client, _data = ask((200, OK[1][:-1] + ', "warnings": ["half a store"]}'))
     assert client.warnings == ["Metric targets: Prometheus warns: half a store"]
 
@@ -204,12 +204,12 @@ def test_unusable_files_are_named(tmp_path):
 
 
 def options(**changes):
-    """What Ansible makes of the options when only the URL is given, and the changes."""
+    """The options as Ansible completes them when only the URL is set, and the changes."""
     given = {name: spec.get("default") for name, spec in connection_spec().items()}
     return {**given, "url": "http://127.0.0.1:9090", **LIMITS, **changes}
 
 
-def test_the_client_has_what_the_options_say():
+def test_the_client_has_the_settings_of_the_options():
     client = client_from(options(tenancy_namespace="mine", validate_certs=False))
     assert client.tenancy_namespace == "mine"
     assert (client.timeout, client.retries, client.time_limit) == (3.0, 1, 9.0)

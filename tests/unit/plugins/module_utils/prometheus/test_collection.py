@@ -95,7 +95,7 @@ def test_one_request_may_fill_several_fields(server, run):
     assert found.warnings == ["Optional metrics without samples: oom_kills. Their figures are null."]
 
 
-def test_a_rejected_request_ends_the_collection_and_keeps_the_entries(server, run):
+def test_a_rejected_request_ends_the_collection_and_returns_all_entries(server, run):
     found, _slept = run(request(CPU, PEAK, FREE), VALUE, (401, ""))
     assert len(server.queries) == 2
     assert len(found.errors) == 1
@@ -166,7 +166,7 @@ def test_kube_burners_notation_is_rendered(query):
     assert names_in(query) == {"elapsed"}
 
 
-def test_braces_of_selectors_stay():
+def test_braces_of_selectors_are_preserved():
     assert render('a{b="{{.c}}",d=~"x{2}"}', {"c": "1"}, "m") == 'a{b="1",d=~"x{2}"}'
 
 

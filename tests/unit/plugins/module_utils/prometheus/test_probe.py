@@ -8,7 +8,15 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client import PrometheusClient
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.probe import Probe, drop_unseen, probe, settled, spacing
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.probe import (
+    Probe,
+    drop_unseen,
+    probe,
+    settled,
+    spacing,
+    window_problems,
+    window_warnings,
+)
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.response import Series
 from fakes.fake_prometheus import success
 
@@ -78,3 +86,19 @@ def test_without_components_the_nodes_are_probed(server):
 def test_what_is_optional_and_unseen_is_left_out():
     assert list(drop_unseen(COMPONENTS, ["router"], frozenset())) == ["mlflow"]
     assert list(drop_unseen(COMPONENTS, ["router"], frozenset({"router"}))) == ["mlflow", "router"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "interval_s", "problem", "warning"),
+    [
+        pytest.param(30, 5, "", "", id="long-enough"),
+        pytest.param(30, None, "", "", id="unknown"),
+        pytest.param(20, 15, "Window of 20 s: too short for samples every 15 s, so every cell would lack its CPU figures.", "", id="no-mean"),
+        pytest.param(30, 15, "", "Window of 30 s: shorter than 4 samples, one every 15 s, so CPU peaks will be missing. Make it at least 60 s", id="no-peak"),
+        pytest.param(60, 15, "", "", id="just-long-enough"),
+    ],
+)
+def test_a_window_that_is_too_short_is_named(seconds, interval_s, problem, warning):
+    problems, warnings = window_problems(seconds, interval_s), window_warnings(seconds, interval_s)
+    assert [sentence[: len(problem)] for sentence in problems] == ([problem] if problem else [])
+    assert [sentence[: len(warning)] for sentence in warnings] == ([warning] if warning else [])

@@ -97,7 +97,7 @@ def test_bad_files_are_named(tmp_path, content, problem):
         load_profile(str(path))
 
 
-def test_the_schema_knows_the_same_fields():
+def test_the_schema_has_the_same_fields():
     known = SCHEMA["$defs"]
     assert known["field"]["enum"] == list(FIELDS)
     for kind, instant in (("instant", True), ("range", False)):

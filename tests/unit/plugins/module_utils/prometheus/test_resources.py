@@ -43,7 +43,7 @@ def test_a_time_stamp_in_milliseconds_is_not_from_before_the_window():
     assert found["mlflow"]["cpu_cores_peak"] == 2.0
 
 
-def test_a_window_shorter_than_the_rates_range_has_no_peak_and_says_why():
+def test_a_window_shorter_than_the_rates_range_has_no_peak_with_a_reason():
     sent = [measurement("cpu_cores_mean", {"mlflow-0": 0.5}), measurement("cpu_cores_peak", {"mlflow-0": [(1.0, 9.0), (2.0, 2.0)]}, since=5.0)]
     found, errors, warnings = resources(["mlflow"], sent, 2)
     assert (found["mlflow"]["status"], found["mlflow"]["cpu_cores_mean"], found["mlflow"]["cpu_cores_peak"], errors) == ("ok", 0.5, None, [])
@@ -65,7 +65,7 @@ def test_a_window_shorter_than_the_rates_range_has_no_peak_and_says_why():
         pytest.param("limits.cpu_cores", (1.0, 1.0), {"limits": {"cpu_cores": 2.0}}, id="limits"),
     ],
 )
-def test_instances_make_a_component(field, values, expected):
+def test_instances_are_combined_into_a_component(field, values, expected):
     found, errors, _warnings = resources(["mlflow"], [measurement(field, {"mlflow-0": values[0], "mlflow-1": values[1]})], 20)
     assert errors == []
     assert {key: found["mlflow"][key] for key in expected} == expected
@@ -177,7 +177,7 @@ def pods(field, containers, **keys):
         pytest.param("coverage", 0.375, 1.0, id="mean coverage"),
     ],
 )
-def test_containers_make_a_pod(field, first, second):
+def test_containers_are_combined_into_a_pod(field, first, second):
     found, errors, _warnings = resources(
         ["mlflow"], [pods(field, {("mlflow-0", "a"): 0.5, ("mlflow-0", "b"): 0.25, ("mlflow-1", "a"): 1.0})], 1 if field == "coverage" else 10
     )

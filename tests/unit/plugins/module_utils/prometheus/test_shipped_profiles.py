@@ -46,7 +46,7 @@ def test_its_queries_are_promql(path):
 
 
 @pytest.mark.parametrize("name", ["kubernetes", "openshift"])
-def test_a_profile_of_clusters_keeps_sums_from_doubling(name):
+def test_a_profile_of_clusters_counts_nothing_twice(name):
     """Each counter of cAdvisor passes `max by`, so that two jobs with the same series count once; the ids distinguish restarted containers."""
     entries = {entry.metric: entry for entry in load_profile(str(ROOT / "files" / "metrics_profiles" / f"{name}.yml"))}
     for metric in ("cpu_mean", "cpu", "samples"):

@@ -19,14 +19,14 @@ def upload(path):
     return Upload(path.name, path, **file_digest(path))
 
 
-def test_a_directory_is_made_only_when_that_is_wanted(tmp_path):
+def test_a_directory_is_created_only_on_request(tmp_path):
     with pytest.raises(SinkError, match=r"does not exist\. Mount or create it, or set create: true"):
         DirectorySink("x", str(tmp_path / "new")).open()
     DirectorySink("x", str(tmp_path / "new"), create=True).open()
     assert (tmp_path / "new").is_dir()
 
 
-def test_a_directory_that_cannot_be_made_is_named(tmp_path):
+def test_a_directory_that_cannot_be_created_is_reported(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(SinkError, match=r"directory .*/file/new: cannot be created \(Not a directory\)"):
         DirectorySink("x", str(tmp_path / "file/new"), create=True).open()
@@ -55,7 +55,7 @@ def test_what_the_file_system_spoils_is_noticed(run, sink, monkeypatch):
 
 
 @pytest.mark.parametrize("change", [lambda path: path.write_text("other"), lambda path: path.unlink()], ids=["written", "gone"])
-def test_a_file_that_changes_meanwhile_is_named(run, sink, change):
+def test_a_file_that_changes_meanwhile_is_reported(run, sink, change):
     stale = upload(run / "run.json")
     change(run / "run.json")
     with pytest.raises(FileChangedError, match=r"run\.json"):

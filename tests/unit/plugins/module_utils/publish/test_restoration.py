@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A run brought back: whole, from the first sink that has it, and never over something else."""
+"""A restored run: complete, from the first sink that has it, and without overwriting anything."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_what_no_sink_has_is_not_found(bring, wanted):
     assert bring(wanted)["found"] is False
 
 
-def test_the_next_sink_is_asked(run, send, sink, bring, tmp_path):
+def test_the_next_sink_is_tried(run, send, sink, bring, tmp_path):
     send()
     first = DirectorySink("empty", str(tmp_path))
     absent = DirectorySink("mount", str(tmp_path / "nowhere"))
@@ -61,7 +61,7 @@ def test_the_next_sink_is_asked(run, send, sink, bring, tmp_path):
     assert [warning.split(":")[0] for warning in found["warnings"]] == ["Sink mount (directory)"]
 
 
-def test_a_sink_that_cannot_be_asked_is_no_proof_that_there_is_no_run(bring, tmp_path):
+def test_a_sink_that_cannot_be_read_may_have_the_run(bring, tmp_path):
     with pytest.raises(SinkError, match="does not exist"):
         bring("run-1", DirectorySink("mount", str(tmp_path / "nowhere")))
 
@@ -84,7 +84,7 @@ def test_a_cut_publication_comes_back(run, send, bring, sink, shelf, tmp_path, m
     assert "more" in json.loads((tmp_path / "back/run-1/run.json").read_text())
 
 
-def test_a_local_file_that_differs_stays(run, send, bring, tmp_path):
+def test_a_local_file_that_differs_is_not_overwritten(run, send, bring, tmp_path):
     send()
     (tmp_path / "back/run-1").mkdir(parents=True)
     (tmp_path / "back/run-1/run.json").write_text("mine")

@@ -66,6 +66,6 @@ def test_every_problem_is_named_at_once():
     assert [word for word in ("ftp", "path", "bucket") if word in str(raised.value)] == ["ftp", "path", "bucket"]
 
 
-def test_sinks_are_made(tmp_path):
+def test_sinks_are_created(tmp_path):
     made = create_sinks([{"kind": "directory", "path": str(tmp_path)}], {})
     assert [(sink.name, sink.kind) for sink in made] == [("directory", "directory")]

@@ -106,7 +106,7 @@ def test_a_command_with_an_incomplete_response_is_repeated(run, large, store, sh
         pytest.param(None, "", "incomplete response to unpack, 4 times (connection lost)", id="cut"),
     ],
 )
-def test_what_keeps_the_volume_from_taking_files_is_named(run, store, shell, send, code, problem, words):
+def test_what_prevents_writing_to_the_volume_is_reported(run, store, shell, send, code, problem, words):
     shell.spoil = lambda sent, response: CommandResult(code, b"", problem) if sent == "unpack" else response
     assert words in send(store)["problems"][0]
     assert not (shell.directory / "runs/run-1").exists()
@@ -150,7 +150,7 @@ def test_the_pod_goes_only_for_good(store, monkeypatch):
     assert gone == [("perf", "results")]
 
 
-def test_a_pod_that_stays_is_named(store, monkeypatch):
+def test_a_pod_that_remains_is_reported(store, monkeypatch):
     def fail(*arguments):
         raise ClusterError("Pod perf/pod: is still there.")
 
@@ -159,7 +159,7 @@ def test_a_pod_that_stays_is_named(store, monkeypatch):
         store.close(for_good=True)
 
 
-def test_archives_stay_small():
+def test_archives_are_small():
     assert [len(archive) < 30000 for archive in archives({str(number): b"x" * 4000 for number in range(10)}, limit=12000)] == [True] * 5
     assert list(archives({})) == []
 

@@ -10,7 +10,7 @@ import json
 import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import read_sealed, write_json
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.cell import assess_failure, generator_of
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.cell import assess_failure, disturbances_of, generator_of
 
 
 def test_a_measured_cell_moves_up_and_lists_its_files(run, plan, measure):
@@ -54,6 +54,60 @@ def test_generator_numbers_fall_back_to_the_accounting_of_the_process(parts):
 
 
 @pytest.mark.parametrize(
+    ("coverage", "exited", "cores"),
+    [
+        pytest.param(0.33, {}, 1 / 32, id="gaps: the accounting of the process"),
+        pytest.param(0.33, {"cpu_seconds": None}, 0.02, id="gaps, and no accounting: the metrics"),
+        pytest.param(0.9, {}, 0.02, id="covered: the metrics"),
+        pytest.param(None, {}, 0.02, id="unknown: the metrics"),
+    ],
+)
+def test_gaps_in_the_samples_of_the_generator(parts, coverage, exited, cores):
+    resource = {**parts["resources"]["k6_benchmark"], "coverage": coverage}
+    block = generator_of(parts["result"]["generator"], {**parts["exit"], **exited}, resource, 2, None)
+    assert block["cpu_cores_mean"] == pytest.approx(cores)
+    assert block["memory_bytes_max"] == 6e7
+
+
+ATTEMPT = {"n": 1, "started": 900.0, "ended": 980.0, "outcome": "failed", "reason": "k6 lost its pod."}
+LOST = "lease of the cluster not held until the end of the load, so another run may have loaded the same MLflow"
+
+
+@pytest.mark.parametrize(
+    ("parts", "earlier", "expected"),
+    [
+        pytest.param({}, [], [], id="nothing"),
+        pytest.param({"unreachable_s": 0.0, "lease": {"was_held": True}, "disturbances": []}, [], [], id="quiet"),
+        pytest.param({}, [ATTEMPT], ["attempt 1 failed shortly before (k6 lost its pod)"], id="retry"),
+        pytest.param({}, [{**ATTEMPT, "ended": 20.0}, {**ATTEMPT, "ended": None}], [], id="attempts of another execution"),
+        pytest.param({}, [{**ATTEMPT, "outcome": "invalid"}], [], id="an attempt that was measured"),
+        pytest.param({"unreachable_s": 62.7}, [], ["load generator not reachable for 63 s of the load"], id="API server away"),
+        pytest.param({"lease": {"was_held": False}}, [], [LOST], id="lease interrupted"),
+        pytest.param({"lease": {"msg": "Lease a/b: held by run r2."}}, [], ["lease of the cluster lost (Lease a/b: held by run r2)"], id="lease lost"),
+        pytest.param({"disturbances": ["Node n1 not ready until 12:00"]}, [], ["Node n1 not ready until 12:00"], id="cluster"),
+    ],
+)
+def test_what_happened_around_the_window(parts, earlier, expected):
+    assert disturbances_of(parts, earlier, 1000.0) == expected
+
+
+def test_disturbances_are_warnings_of_the_record(run, plan, measure):
+    run.begin(plan, {}, {})
+    record = measure(0, disturbances=["Node n1 not ready until 12:00"], unreachable_s=61.0)
+    assert record["notes"]["disturbances"] == ["load generator not reachable for 61 s of the load", "Node n1 not ready until 12:00"]
+    [warning] = record["verdict"]["warnings"]
+    assert warning.startswith("disturbances: load generator not reachable for 61 s of the load, Node n1 not ready until 12:00. ")
+    assert record["verdict"]["status"] == "valid"
+
+
+def test_the_time_of_the_load_is_that_of_the_generator(run, plan, measure):
+    run.begin(plan, {}, {})
+    timings = {"prepare_s": 5.0, "load_s": 0.4, "wall_s": 50.0}
+    assert measure(0, timings=timings)["timings"] == {**timings, "load_s": 32.0}
+    assert measure(1, timings=timings, exit={"exit_code": 0})["timings"] == timings
+
+
+@pytest.mark.parametrize(
     ("recorded", "latest", "attempt", "is_started"),
     [
         pytest.param([], None, {"n": 1, "started": 100.0}, False, id="nothing-started"),
@@ -89,6 +143,6 @@ def test_only_a_lost_generator_is_retried_and_only_once(run, plan, recorded, is_
 
 
 def record_attempts(run, plan, recorded):
-    """Write a cell.json of the first cell that knows only attempts, given as pairs of number and end."""
+    """Write a cell.json of the first cell that has only attempts, given as pairs of number and end."""
     if recorded:
         write_json(run.cell_directory(plan["cells"][0]["id"]) / "cell.json", {"attempts": [{"n": n, "ended": ended} for n, ended in recorded]})

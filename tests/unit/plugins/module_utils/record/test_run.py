@@ -25,6 +25,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.record.run import
     script_digest,
     summarize,
 )
+from fakes.run_factory import edit_record
 
 SCHEMAS = Path(__file__).resolve().parents[5] / "files" / "schemas"
 MISSED = {"name": "x", "cell": "t1-c0-r1", "metric": "p95_ms", "value": 1.0, "limit": "at most 0", "status": "missed", "severity": "error"}
@@ -46,7 +47,7 @@ def test_begin_keeps_a_directory_called_latest_and_says_so(run, plan):
     assert (existing / "mine").is_dir()
 
 
-def test_resume_keeps_valid_cells_and_repeats_the_others(run, plan, measure):
+def test_resume_skips_valid_cells_and_repeats_the_others(run, plan, measure):
     run.begin(plan, {}, {})
     measure(0)
     write_failed(run, plan["cells"][1], {}, "MLflow did not answer.", {"n": 1}, {})
@@ -134,7 +135,7 @@ def test_finish_is_ok_only_if_every_cell_is_valid_and_every_objective_holds(run,
     assert run.load()["status"] == "complete"
 
 
-def test_the_digest_knows_every_script_and_its_name(tmp_path):
+def test_the_digest_covers_every_script_and_its_name(tmp_path):
     (tmp_path / "lib").mkdir()
     (tmp_path / "lib" / "a.js").write_text("1", encoding="utf-8")
     before = script_digest(tmp_path)
@@ -161,7 +162,7 @@ def numbers(n=100, failed=0, goodput=10.0, p95=100.0):
     return {"n": n, "ok": n - failed, "failed": failed, "goodput_per_s": goodput, "latency_ms": latency}
 
 
-def test_the_best_valid_cell_gives_the_numbers(recorded):
+def test_the_numbers_are_those_of_the_best_valid_cell(recorded):
     cells = [("valid", numbers(goodput=10.0, p95=90.0)), ("valid", numbers(goodput=30.0, p95=150.0, failed=1)), ("invalid", numbers(goodput=99.0, failed=50))]
     cells += [("valid", numbers(goodput=20.0, failed=4)), ("failed", None)]
     assert summarize(recorded(*cells), SCHEMAS) == {
@@ -175,6 +176,13 @@ def test_the_best_valid_cell_gives_the_numbers(recorded):
         "gaps": [],
         "warnings": [],
     }
+
+
+def test_a_disturbed_cell_is_not_the_best(recorded):
+    directory = recorded(("valid", numbers(goodput=10.0, p95=90.0)), ("valid", numbers(goodput=30.0, failed=1)))
+    edit_record(directory / "cells" / "t1-c1-r1" / "cell.json", notes={"disturbances": ["Node n1 not ready until then"]})
+    found = summarize(directory, SCHEMAS)
+    assert (found["goodput_per_s_max"], found["p95_ms_at_max"], found["error_ratio_max"]) == (10.0, 90.0, 0.01)
 
 
 @pytest.mark.parametrize(

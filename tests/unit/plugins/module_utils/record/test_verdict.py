@@ -14,6 +14,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.record.cell impor
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.verdict import evaluate_objectives, evaluate_rules
 
 ROOT = Path(__file__).resolve().parents[5]
+OUTAGE = {"tenant": "tenant-3", "without_success_s": 14.0, "failed": 9, "tenants": 1}
 
 
 def change(parts, path, value):
@@ -35,9 +36,19 @@ def change(parts, path, value):
         pytest.param("result.outage_s", 5.0, "invalid", "outage_share: 0.25; allowed is at most 0.2.", id="outage"),
         pytest.param("result.outage_s", 2.0, "valid", "outage_share: 0.1; allowed is at most 0.05.", id="short-outage-warns"),
         pytest.param("result.outage_s", 0.0, "valid", "", id="no-outage"),
+        pytest.param("result.tenant_outage", {**OUTAGE, "outage_s": 13.0}, "invalid", "tenant_outage_share: tenant-3 0.65; allowed is", id="dead-tenant"),
+        pytest.param("result.tenant_outage", {**OUTAGE, "outage_s": 2.0}, "valid", "tenant_outage_share: tenant-3 0.1; allowed", id="absent-tenant-warns"),
+        pytest.param("result.tenant_outage", {**OUTAGE, "outage_s": 0.5}, "valid", "", id="blip-of-a-tenant"),
+        pytest.param("result.tenant_outage", None, "valid", "", id="every-tenant-served"),
+        pytest.param("notes", {"missing_tenants": ["tenant-3"]}, "invalid", "tenants_missing: tenant-3. These tenants", id="missing-tenant"),
+        pytest.param(
+            "notes", {"missing_tenants": [f"tenant-{n}" for n in range(1, 9)]}, "invalid", "tenant-5 and 3 more. These tenants", id="missing-tenants"
+        ),
+        pytest.param("notes", {"missing_tenants": []}, "valid", "", id="no-missing-tenant"),
         pytest.param("result.total.failed_by", {"connection": 3}, "invalid", "connection_error_ratio: 0.15", id="server-gone"),
         pytest.param("resources.mlflow", {"status": "missing", "coverage": 0.0}, "invalid", "resources_missing: mlflow.", id="missing-resources"),
         pytest.param("resources.mlflow.coverage", 0.4, "invalid", "resource_coverage: mlflow 0.4; allowed is at least 0.5.", id="low-coverage"),
+        pytest.param("resources.k6_benchmark.coverage", 0.33, "valid", "resource_coverage: k6_benchmark 0.33; allowed is at least 0.9.", id="idle-generator"),
         pytest.param("resources.mlflow.coverage", 0.8, "valid", "resource_coverage: mlflow 0.8; allowed is at least 0.9.", id="gap-warns"),
         pytest.param("resources.mlflow.restarts", 1, "invalid", "server_restarts: 1", id="restart"),
         pytest.param("resources.mlflow.instances_started", 1.0, "invalid", "server_restarts: 1", id="replaced-pod"),

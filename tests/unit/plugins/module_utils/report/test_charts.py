@@ -41,7 +41,7 @@ def picture(content):
 
 
 @pytest.mark.parametrize("options", SHAPES)
-def test_every_chart_is_drawn_whatever_is_missing(tmp_path, options):
+def test_every_chart_is_drawn_with_missing_data(tmp_path, options):
     drawn = charts.draw_all(model_of(write_run(tmp_path / "run", **options)), processes=1)
     assert list(drawn) == list(charts.CHARTS)
     for name, content in drawn.items():
@@ -132,7 +132,7 @@ def test_few_samples_are_hollow_and_failures_ringed(ax, tmp_path):
     assert {"low_n", "failing"} <= draw(ax, model, "p95", "p95").marks
 
 
-def test_repeats_are_points_and_the_line_takes_their_median(ax, tmp_path):
+def test_repeats_are_points_and_the_line_joins_their_medians(ax, tmp_path):
     model = model_of(write_run(tmp_path / "run", tenants=(1,), concurrency=(5, 10), repeats=3))
     draw(ax, model)
     line, points = ax.get_lines()
@@ -160,7 +160,7 @@ def test_open_loads_have_their_own_unit(tmp_path, options, label, ticks):
     assert (axis.label, axis.ticks) == (label, ticks)
 
 
-def test_an_empty_panel_says_why(ax, tmp_path):
+def test_an_empty_panel_shows_the_reason(ax, tmp_path):
     model = model_of(write_run(tmp_path / "run", verdicts=ALL))
     assert panels.mark_empty(ax, model.cells, "goodput_per_s", "no rates recorded")
     assert [text.get_text() for text in ax.texts] == ["no rates recorded"]

@@ -85,7 +85,7 @@ def test_the_page_is_one_small_offline_file_that_starts_with_the_verdict(report)
         assert link[1:] in page.ids if link.startswith("#") else (output / link).exists()
 
 
-def test_the_page_gives_verdicts_reasons_objectives_and_conditions(report):
+def test_the_page_has_verdicts_reasons_objectives_and_conditions(report):
     output, _result = report
     text = "".join(Page((output / "index.html").read_text()).text)
     for part in ("generator_cpu_share: 0.97", "exit code 137", "requests succeed", "fingerprint".capitalize(), "3.17.2", "search_prompts", "k6_benchmark"):
@@ -102,7 +102,20 @@ def test_the_page_escapes_what_it_shows(tmp_path):
     assert "&lt;script&gt;" in text
 
 
-def test_summary_and_verdict_say_the_same(report):
+def test_the_summary_names_what_was_measured(tmp_path):
+    directory = write_run(tmp_path / "run", tenants=(1,), concurrency=(5, 10))
+    document = json.loads((directory / "run.json").read_text())
+    (directory / "run.json").write_text(json.dumps({**document, "fingerprint": {"database": "3.40.1", "nodes": [{"name": "n1", "cpu_cores": 2}]}}))
+    for path in (directory / "cells").glob("*/cell.json"):
+        record = json.loads(path.read_text())
+        record["spec"]["factors"] |= {"mlflow_version": "3.17.2", "replicas": 2, "workers": 4}
+        path.write_text(json.dumps(record))
+    create_report([str(directory)], tmp_path / "out", ("markdown", "html"), TEMPLATES)
+    assert (tmp_path / "out" / "summary.md").read_text().count("  - Measured: MLflow 3.17.2, database sqlite 3.40.1, replicas 2, workers 4\n") == 1
+    assert "nodes.1.cpu_cores" in (tmp_path / "out" / "index.html").read_text()
+
+
+def test_summary_and_verdict_agree(report):
     output, result = report
     summary = (output / "summary.md").read_text()
     verdict = json.loads((output / "verdict.json").read_text())

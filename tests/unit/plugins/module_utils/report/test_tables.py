@@ -66,7 +66,7 @@ def test_analysis_by_tenants_has_the_legacy_names_and_a_named_baseline(tmp_path)
     assert row["change_1_to_100_pct"] == round((row["100_tenants_p95_ms"] / row["1_tenant_p95_ms"] - 1) * 100, 1)
 
 
-def test_a_missing_baseline_stays_the_baseline(tmp_path):
+def test_a_missing_baseline_remains_the_baseline(tmp_path):
     """The legacy suite compared with the smallest level that happened to be there."""
     run = write_run(tmp_path / "run", tenants=(1, 10, 100), verdicts={"t1-c5-r1": "missing", "t1-c10-r1": "failed"})
     table = tables_of(run)["report_latency_analysis_by_tenants.csv"]
@@ -75,7 +75,7 @@ def test_a_missing_baseline_stays_the_baseline(tmp_path):
     assert set(table["not_valid"]) == {"1: missing", "1: failed"}
 
 
-def test_analysis_by_category_takes_pooled_percentiles(tmp_path):
+def test_analysis_by_category_uses_pooled_percentiles(tmp_path):
     run = write_run(tmp_path / "run", tenants=(1, 10), concurrency=(5,))
     model = build_model(read_sources([run]))
     table = all_tables(model)["report_latency_analysis_summary.csv"]
@@ -123,7 +123,7 @@ def test_the_load_stands_in_its_own_column(tmp_path, options, concurrency, rate)
     assert (row["concurrency"], row["rate"]) == (concurrency, rate)
 
 
-def test_repeats_and_runs_stay_apart(tmp_path):
+def test_repeats_and_runs_are_distinguished(tmp_path):
     tables = tables_of(write_run(tmp_path / "a", repeats=2), write_run(tmp_path / "b", backend="postgres", repeats=2))
     assert len(tables["report_summary.csv"]) == 16
     analysis = tables["report_latency_analysis_by_tenants.csv"]

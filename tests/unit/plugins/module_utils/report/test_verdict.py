@@ -80,6 +80,15 @@ def test_findings_name_the_most_saturation_and_the_slowest(tmp_path):
     assert found[-1] == NOISE
 
 
+def test_a_disturbed_cell_has_no_highest_throughput(tmp_path):
+    directory = write_run(tmp_path / "run", tenants=(1,), concurrency=(5, 50))
+    for cell, highest in (("t1-c50-r1", ["t1-c5-r1"]), ("t1-c5-r1", [])):
+        edit_record(directory / "cells" / cell / "cell.json", notes={"disturbances": ["Node n1 not ready until then"]})
+        found = [text for text in findings_of(directory) if text.startswith("Highest throughput: ")]
+        assert len(found) == len(highest)
+        assert all(f"in cell {name}" in text for name, text in zip(highest, found, strict=True))
+
+
 def test_findings_of_two_groups_name_them_and_repeats_need_no_caution(tmp_path):
     sources = [write_run(tmp_path / name, backend=name, repeats=2) for name in ("sqlite", "postgres")]
     found = findings_of(*sources)

@@ -24,7 +24,7 @@ def attempt_directory(request):
     return CAPTURED / request.param
 
 
-def test_every_version_gives_the_same_record(attempt_directory):
+def test_every_version_results_in_the_same_record(attempt_directory):
     record = read_legacy_summary(attempt_directory / "legacy" / NAME)
     assert (record["tenants"], record["concurrency"]) == (3, 2)
     assert record["timestamp"].startswith("20")
