@@ -44,6 +44,7 @@ from datetime import UTC, datetime
 from ansible import context
 from ansible.plugins.callback import CallbackBase
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.redaction import redact_text
 from ansible_collections.perfscale.mlflow.plugins.module_utils.console.task_result import (
     HIDDEN,
     LOG,
@@ -173,7 +174,8 @@ class CallbackModule(CallbackBase):
         self._held.clear()
 
     def _put(self, written):
-        text = "\n".join(line.replace("\n", "\\n") for line in written)
+        # Results were redacted as they became text; names of tasks and files were not.
+        text = redact_text("\n".join(line.replace("\n", "\\n") for line in written))
         for secret in self._secrets:
             text = text.replace(secret, MASK)
         try:

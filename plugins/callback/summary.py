@@ -47,6 +47,7 @@ from ansible import constants as C
 from ansible.playbook.block import Block
 from ansible.plugins.callback.default import CallbackModule as DefaultCallback
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.redaction import redact_text
 from ansible_collections.perfscale.mlflow.plugins.module_utils.console.progress import ProgressLine, StatusLine, encodes, is_terminal
 from ansible_collections.perfscale.mlflow.plugins.module_utils.console.task_result import (
     LOG,
@@ -106,7 +107,9 @@ class CallbackModule(DefaultCallback):
 
     def __init__(self):
         super().__init__()
-        self._print = self._display.display
+        self._display_all = self._display.display
+        # From the beginning, also for a controller's own callback, which is a subclass of this one.
+        self._display.display = self._print
         self._process = os.getpid()
         self._lock = threading.RLock()
         self._ended = threading.Event()
@@ -121,6 +124,10 @@ class CallbackModule(DefaultCallback):
         self._task_began = 0.0
         self._progress = None
         self._progress_at = 0.0
+
+    def _print(self, msg, *args, **kwargs):
+        """Print what goes to the console, without user information of URLs: with `-v` that is all arguments of all modules."""
+        return self._display_all(redact_text(msg) if isinstance(msg, str) and "://" in msg else msg, *args, **kwargs)
 
     # Events
 

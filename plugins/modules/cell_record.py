@@ -133,6 +133,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.redaction import redact_text
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow import database_rows
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors import MlflowError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.cell import assess_failure, begin_run, write_failed, write_measured
@@ -183,7 +184,7 @@ def write(params: dict[str, Any]) -> dict[str, Any]:
         return summary_of(write_measured(run, cell, factors, with_rows(params["parts"], params["database"]), attempt, params["rules"]))
     if params["phase"] == "failed":
         failure = assess_failure(run.cell_directory(cell["id"]), attempt or {}, params["cell_begun"], params["is_retryable"])
-        record = write_failed(run, cell, factors, params["reason"], failure.attempt, params["parts"].get("notes", {}))
+        record = write_failed(run, cell, factors, redact_text(params["reason"]), failure.attempt, params["parts"].get("notes", {}))
         return {**summary_of(record), "retry": failure.retry, "is_started": failure.is_started}
     if params["phase"] == "outcome":
         return outcome_of(run.examine())

@@ -177,6 +177,7 @@ objects:
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible.module_utils.urls import open_url
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.redaction import redact_text, redact_url
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import manifests
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import LIBRARIES, MISSING, cluster_from
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
@@ -223,7 +224,8 @@ def fetch(url):
     try:
         return open_url(url, timeout=FETCH_TIMEOUT_S).read().decode("utf-8")
     except (OSError, ValueError) as error:
-        raise ClusterError(f"Manifest {url}: download failed ({error}). Correct the URL, or download the file and give its path.") from error
+        problem = f"Manifest {redact_url(url)}: download failed ({redact_text(str(error))})"
+        raise ClusterError(f"{problem}. Correct the URL, or download the file and give its path.") from error
 
 
 def requested(options):

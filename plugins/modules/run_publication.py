@@ -13,7 +13,7 @@ author:
   - perfscale.mlflow contributors (@perfscale)
 description:
   - Sends the files of a run that a sink does not have yet, verifies each of them, and writes C(manifest.json) last.
-  - Every file is scanned for secrets first; where one is found nothing is sent, and the problem names file and kind, never the value.
+  - Every file is scanned for secrets first; where one is found nothing is sent, and the problem names file, line and kind, never the value.
   - A sink that fails is a problem in the result, not a failure of the module, so that the other sinks get the run. The local copy is never touched.
   - Secrets of sinks come from environment variables of ansible-playbook, never from options.
 extends_documentation_fragment:
@@ -51,6 +51,15 @@ options:
         since the last publication. A damaged cell is a problem in the result and is left out, so that it replaces no intact copy.
     type: bool
     default: true
+  allowed_findings:
+    description:
+      - Findings of the scan that are no secrets, each with C(path), a pattern of the path in the run, and C(kind), as the problem names it.
+      - A secret that this run knows can never be allowed.
+    type: list
+    elements: dict
+    default: []
+requirements:
+  - detect-secrets
 """
 
 EXAMPLES = r"""
@@ -104,8 +113,8 @@ from pathlib import Path
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.publish import publication, sinks
-from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.secret_scan import Scanner, secrets_of_run
+from ansible_collections.perfscale.mlflow.plugins.module_utils.publish import publication, secret_forms, sinks
+from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.secret_scan import AllowedError, Scanner, secrets_of_connection, secrets_of_run
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink import SinkError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sinks import LIBRARY, MISSING, SettingsError, cluster_options, sink_spec
 
@@ -119,11 +128,12 @@ def argument_spec():
         "only": {"type": "list", "elements": "str", "default": []},
         "exclude": {"type": "list", "elements": "str", "default": []},
         "reread": {"type": "bool", "default": True},
+        "allowed_findings": {"type": "list", "elements": "dict", "default": []},
     }
 
 
 def run(params, check_mode=False):
-    """Return the module's result for its options. Raises SettingsError, SinkError and FileWriteError."""
+    """Return the module's result for its options. Raises AllowedError, SettingsError, SinkError and FileWriteError."""
     opened = sinks.create_sinks(params["sinks"], cluster_options(params, Path(params["run_directory"] or "release").name))
     nothing = {"run_id": "", "files": 0, "sinks": [], "problems": []}
     if check_mode:
@@ -133,6 +143,9 @@ def run(params, check_mode=False):
             scanner = Scanner(secrets_of_run(params["run_directory"]))
             chosen = (params["only"], params["exclude"], params["reread"])
             found = publication.publish(params["run_directory"], opened, scanner.file, params["schema_directory"], *chosen)
+            known = secrets_of_run(params["run_directory"]) | secrets_of_connection(params)
+            scanner = Scanner(known, params["allowed_findings"])
+            found = publication.publish(params["run_directory"], opened, scanner, params["schema_directory"], params["only"], params["exclude"])
             return {"changed": any(entry["sent"] for entry in found["sinks"]), "publication": found}
         problems = publication.check_access(opened) if params["state"] == "checked" else []
         return {"changed": False, "publication": {**nothing, "problems": problems}}
@@ -146,9 +159,11 @@ def main():
     module = AnsibleModule(argument_spec=argument_spec(), required_if=[("state", "published", ["run_directory"])], supports_check_mode=True)
     if MISSING:
         module.fail_json(msg=missing_required_lib(LIBRARY), exception=MISSING)
+    if error := secret_forms.library_error():
+        module.fail_json(msg=missing_required_lib(secret_forms.LIBRARY), exception=error)
     try:
         result = run(module.params, module.check_mode)
-    except (FileWriteError, SettingsError, SinkError) as error:
+    except (AllowedError, FileWriteError, SettingsError, SinkError) as error:
         module.fail_json(msg=str(error))
     except sinks.MissingLibrary as error:
         module.fail_json(msg=missing_required_lib(error.library), exception=error.trace)

@@ -59,6 +59,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import CHECKSUM, FileWriteError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.redaction import user_information_in
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.integrity import SCHEMA_VERSION, read_record, validate_record, write_record
 
 try:
@@ -78,6 +79,12 @@ def merge(document: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
+def without_user_information(document: dict[str, Any]) -> None:
+    """Raise ValueError for a document with a URL that holds user information: the record is published."""
+    for field in user_information_in(document):
+        raise ValueError(f"Field {field} of target.json: user information in its URL. Give user and password in a file, and the URL without them.")
+
+
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
@@ -93,6 +100,7 @@ def main() -> None:
     try:
         before = read_record(path, "target", module.params["schema_directory"]) if path.exists() else {}
         after = merge(before, module.params["part"])
+        without_user_information(after)
         changed = {**before, CHECKSUM: ""} != {**after, CHECKSUM: ""}
         validate_record(after, "target", module.params["schema_directory"])
         if changed and not module.check_mode:

@@ -92,7 +92,7 @@ def test_everything_that_is_missing_is_reported_at_once() -> None:
     with fake_awx("24.6.1", "AWX") as (url, changes):
         result = play(
             SETUP,
-            variables={"awx_scm_type": "manual"},
+            variables={"awx_scm_type": "manual", "awx_scm_url": "https://user:canary@host/x.git"},
             CONTROLLER_HOST=url,
             CONTROLLER_OAUTH_TOKEN="canary",
             PERFSCALE_S3_ACCESS_KEY="key",
@@ -103,6 +103,7 @@ def test_everything_that_is_missing_is_reported_at_once() -> None:
         "Organization Default: does not exist.",
         "awx_image: not set.",
         "awx_local_path: not set.",
+        "awx_scm_url: user information in the URL.",
         "K8S_AUTH_HOST: is not set.",
         "K8S_AUTH_API_KEY: is not set.",
         "K8S_AUTH_SSL_CA_CERT: is not the path of a file.",

@@ -13,6 +13,7 @@ import pytest
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.options import connection_spec
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.publication import publish
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.restoration import restore
+from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.secret_scan import Scanner
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sinks import create_sinks
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.volume import pod_name
 from cluster_suite import ROOT
@@ -58,10 +59,10 @@ def pods(cluster, namespace):
 
 def test_a_run_goes_to_a_volume_and_comes_back(cluster, namespace, run, sink, tmp_path):
     volume = sink()
-    sent = publish(run, [volume], lambda path: None, SCHEMAS)
+    sent = publish(run, [volume], Scanner(), SCHEMAS)
     assert sent["problems"] == []
     assert (sent["sinks"][0]["sent"], sent["sinks"][0]["verified"]) == (62, {"read back": 62})
-    assert publish(run, [volume], lambda path: None, SCHEMAS)["sinks"][0]["sent"] == 0
+    assert publish(run, [volume], Scanner(), SCHEMAS)["sinks"][0]["sent"] == 0
     claim = cluster.get(f"/api/v1/namespaces/{namespace}/persistentvolumeclaims/results")
     assert "app.kubernetes.io/managed-by" not in claim["metadata"]["labels"]
     pod = cluster.get(f"/api/v1/namespaces/{namespace}/pods/{pod_name('results')}")
@@ -80,10 +81,10 @@ def test_a_run_goes_to_a_volume_and_comes_back(cluster, namespace, run, sink, tm
 
 def test_a_pod_that_was_deleted_is_made_again(cluster, namespace, run, sink):
     volume = sink()
-    assert publish(run, [volume], lambda path: None, SCHEMAS)["problems"] == []
+    assert publish(run, [volume], Scanner(), SCHEMAS)["problems"] == []
     cluster.request("DELETE", f"/api/v1/namespaces/{namespace}/pods/{pod_name('results')}")
     write_bare_run(run, started=1001.0)
-    sent = publish(run, [volume], lambda path: None, SCHEMAS)
+    sent = publish(run, [volume], Scanner(), SCHEMAS)
     assert (sent["problems"], sent["sinks"][0]["sent"]) == ([], 1)
     volume.close(for_good=True)
 
@@ -98,5 +99,5 @@ def test_a_pod_that_was_deleted_is_made_again(cluster, namespace, run, sink):
 )
 def test_what_keeps_the_volume_away_is_reported(run, sink, changes, words):
     volume = sink(**changes)
-    problem = publish(run, [volume], lambda path: None, SCHEMAS)["problems"][0]
+    problem = publish(run, [volume], Scanner(), SCHEMAS)["problems"][0]
     assert re.search(words, problem), problem

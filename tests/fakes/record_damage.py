@@ -18,6 +18,7 @@ import yaml
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import CHECKSUM, read_json, write_json, write_sealed
 from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.plan import expand
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.publication import publish
+from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.secret_scan import Scanner
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.cell import write_measured
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.integrity import write_record
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.run import PlanMismatchError, Run, summarize
@@ -117,7 +118,7 @@ def _verdict(run: Run) -> list[str]:
 
 
 def _publish(run: Run) -> list[str]:
-    return list(publish(run.directory, [], lambda _path: None, SCHEMAS)["problems"])
+    return list(publish(run.directory, [], Scanner(), SCHEMAS)["problems"])
 
 
 def _report(run: Run) -> list[str]:

@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish import sinks
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.publication import publish
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.restoration import restore
+from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.secret_scan import Scanner
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink import SinkError
 from fakes.publish_servers import SCHEMAS
 
@@ -27,7 +28,7 @@ def settings(request, tmp_path):
 
 
 def send(run, *settings, **options):
-    return publish(run, sinks.create_sinks(settings, {}), lambda path: None, SCHEMAS, **options)
+    return publish(run, sinks.create_sinks(settings, {}), Scanner(), SCHEMAS, **options)
 
 
 def test_a_run_goes_and_comes_back(run, settings, tmp_path):

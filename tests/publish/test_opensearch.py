@@ -14,6 +14,7 @@ from opensearchpy import OpenSearch
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish import sinks
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.publication import publish
+from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.secret_scan import Scanner
 from fakes.publish_servers import PASSWORD, SCHEMAS, USERNAME
 
 
@@ -25,7 +26,7 @@ def settings(opensearch_url, tmp_path):
 
 @pytest.fixture
 def send(run, settings):
-    return lambda **options: publish(run, sinks.create_sinks([{**settings, **options}], {}), lambda path: None, SCHEMAS)
+    return lambda **options: publish(run, sinks.create_sinks([{**settings, **options}], {}), Scanner(), SCHEMAS)
 
 
 @pytest.fixture
@@ -131,7 +132,7 @@ def test_a_login_is_sent_to_no_server_of_an_unknown_authority(send, run, login_u
 
 
 def test_an_address_that_is_no_index_is_named(run, nginx_url):
-    sent = publish(run, sinks.create_sinks([{"kind": "opensearch", "url": f"{nginx_url}/dav"}], {}), lambda path: None, SCHEMAS)
+    sent = publish(run, sinks.create_sinks([{"kind": "opensearch", "url": f"{nginx_url}/dav"}], {}), Scanner(), SCHEMAS)
     assert "status 401" in sent["problems"][0]
 
 

@@ -11,6 +11,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.certif
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish import sinks
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.publication import publish
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.restoration import restore
+from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.secret_scan import Scanner
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink import SinkError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sinks import SettingsError
 from fakes.publish_servers import SCHEMAS, TOKEN
@@ -32,7 +33,7 @@ def trusted(tls):
 
 
 def send(run, settings):
-    return publish(run, sinks.create_sinks([settings], {}), lambda path: None, SCHEMAS)
+    return publish(run, sinks.create_sinks([settings], {}), Scanner(), SCHEMAS)
 
 
 def bring(settings, place):

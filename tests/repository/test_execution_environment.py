@@ -19,7 +19,14 @@ from controller_tools import collections, execution_environment, hub, introspect
 pytestmark = pytest.mark.slow
 
 # Named otherwise on the package index than in an import.
-PACKAGES = {"PIL": "pillow", "opensearchpy": "opensearch-py", "psycopg": "psycopg[binary]", "websocket": "websocket-client", "yaml": "PyYAML"}
+PACKAGES = {
+    "PIL": "pillow",
+    "detect_secrets": "detect-secrets",
+    "opensearchpy": "opensearch-py",
+    "psycopg": "psycopg[binary]",
+    "websocket": "websocket-client",
+    "yaml": "PyYAML",
+}
 # Not imported here, but expected of each environment of a suite like this one: Ansible's json_query, and OpenShift's client library.
 EXPECTED_ANYHOW = {"jmespath", "openshift"}
 IMPORT_ALL = """

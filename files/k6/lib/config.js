@@ -42,7 +42,10 @@ function part(config, name) {
 
 function validateMlflow(mlflow) {
   if (!/^https?:\/\/[^/]/.test(mlflow.url || '')) {
-    throw `mlflow.url (MLFLOW_URL): "${mlflow.url || ''}" is not a URL. Use http://… or https://….`;
+    throw `mlflow.url (MLFLOW_URL): "${(mlflow.url || '').replace(/\/\/.*@/, '//***@')}" is not a URL. Use http://… or https://….`;
+  }
+  if (/^https?:\/\/[^/?#]*@/.test(mlflow.url)) {
+    throw 'mlflow.url (MLFLOW_URL): user information in the URL. Remove it, and give a token (MLFLOW_TOKEN).';
   }
   return { ...mlflow, url: mlflow.url.replace(/\/+$/, ''), tls_verify: mlflow.tls_verify !== false };
 }

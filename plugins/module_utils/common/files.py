@@ -15,7 +15,7 @@ import json
 import math
 import os
 import re
-import tempfile
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
@@ -45,21 +45,23 @@ def explain(path: Path | str, error: OSError) -> str:
     return f"File {path}: {remedy}."
 
 
-def write_atomic(path: Path | str, write: Callable[[IO[bytes]], None], mode: int = 0o644) -> None:
+def write_atomic(path: Path | str, write: Callable[[IO[bytes]], None], mode: int | None = None) -> None:
     """Write a file through a temporary one in the same directory, synced and renamed.
 
-    `write` gets the binary stream. Raises FileWriteError; then an existing file is unchanged.
+    `write` gets the binary stream. Without a mode the file gets what the umask leaves of 0666, as any new file; a mode, such as 0600 for a
+    secret, is set before anything is written. Raises FileWriteError; then an existing file is unchanged.
     """
     path = Path(path)
     temporary = ""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        descriptor, temporary = _create_temporary(path, 0o666 if mode is None else 0o600)
         with os.fdopen(descriptor, "wb") as stream:
+            if mode is not None:
+                os.fchmod(stream.fileno(), mode)
             write(stream)
             stream.flush()
             os.fsync(stream.fileno())
-        os.chmod(temporary, mode)
         os.replace(temporary, path)
     except OSError as error:
         raise FileWriteError(explain(path, error)) from error
@@ -68,7 +70,13 @@ def write_atomic(path: Path | str, write: Callable[[IO[bytes]], None], mode: int
             os.unlink(temporary)
 
 
-def write_bytes(path: Path | str, content: bytes, mode: int = 0o644) -> None:
+def _create_temporary(path: Path, mode: int) -> tuple[int, str]:
+    """Return the descriptor and the name of a new file beside `path`. tempfile.mkstemp would not leave the mode to the umask."""
+    name = str(path.with_name(f".{path.name}.{secrets.token_hex(8)}"))
+    return os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, mode), name
+
+
+def write_bytes(path: Path | str, content: bytes, mode: int | None = None) -> None:
     """Write a file with this content atomically."""
 
     def write(stream: IO[bytes]) -> None:
@@ -77,12 +85,12 @@ def write_bytes(path: Path | str, content: bytes, mode: int = 0o644) -> None:
     write_atomic(path, write, mode)
 
 
-def write_text(path: Path | str, text: str, mode: int = 0o644) -> None:
+def write_text(path: Path | str, text: str, mode: int | None = None) -> None:
     """Write a text file atomically as UTF-8."""
     write_bytes(path, text.encode("utf-8"), mode)
 
 
-def write_json(path: Path | str, document: Any, mode: int = 0o644) -> None:
+def write_json(path: Path | str, document: Any, mode: int | None = None) -> None:
     """Write a JSON file atomically. Raises ValueError for NaN and infinities: they are not JSON."""
     write_text(path, json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False) + "\n", mode)
 

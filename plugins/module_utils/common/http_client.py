@@ -23,6 +23,8 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.redaction import redact_text
+
 try:
     import urllib3
     from urllib3.util import Retry
@@ -282,7 +284,7 @@ def http_error(error: Exception) -> HttpError:
     cause = getattr(error, "reason", None) if isinstance(error, urllib3.exceptions.MaxRetryError) else error
     if problem := certificate_problem(cause):
         return HttpError(ErrorKind.CERTIFICATE, problem)
-    text = " ".join(str(cause).split())
+    text = redact_text(" ".join(str(cause).split()))
     if isinstance(cause, urllib3.exceptions.SSLError):
         return HttpError(ErrorKind.TLS, text)
     if isinstance(cause, urllib3.exceptions.NameResolutionError):

@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.redaction import redact_text
+
 try:
     import yaml
 except ImportError:  # the modules that import this file write no YAML, and may run where PyYAML is absent
@@ -35,17 +37,17 @@ _ROLE = re.compile(r"\Aperfscale\.mlflow\.\w+ : ")
 
 
 def plain(value: Any) -> str:
-    """Return any value as text; texts as they are, bytes decoded, structures as YAML."""
+    """Return any value as text, without user information of URLs; bytes decoded, structures as YAML."""
     if isinstance(value, str):
-        return str(value)
+        return redact_text(str(value))
     if isinstance(value, (bytes, bytearray)):
-        return bytes(value).decode("utf-8", "replace")
+        return redact_text(bytes(value).decode("utf-8", "replace"))
     if value is None:
         return ""
     try:
         if isinstance(value, (Mapping, list, tuple)):
             return yaml.safe_dump(json.loads(one_line(value)), allow_unicode=True, default_flow_style=False, sort_keys=False).rstrip("\n")
-        return str(value)
+        return redact_text(str(value))
     except Exception:  # whatever a value raises when it is shown: the rest of the result is worth more
         return f"({type(value).__name__}, cannot be shown)"
 

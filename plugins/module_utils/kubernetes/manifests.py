@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.redaction import redact_url
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
 
 try:
@@ -82,10 +83,10 @@ def read(sources: Iterable[str], fetch: Callable[[str], str]) -> list[dict[str, 
     """
     found: list[dict[str, Any]] = []
     for source in sources:
-        texts = {source: fetch(source)} if source.startswith(("http://", "https://")) else _files(Path(source))
+        texts = {redact_url(source): fetch(source)} if source.startswith(("http://", "https://")) else _files(Path(source))
         objects = [manifest for origin, text in texts.items() for manifest in parse(text, origin)]
         if not objects:
-            raise ClusterError(f"Manifest {source}: no objects. Give files ending in {', '.join(SUFFIXES)}, a directory of them, or a URL.")
+            raise ClusterError(f"Manifest {redact_url(source)}: no objects. Give files ending in {', '.join(SUFFIXES)}, a directory of them, or a URL.")
         found += objects
     return found
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 import fnmatch
 import json
 import os
+import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files impo
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.parallel import in_parallel
 from ansible_collections.perfscale.mlflow.plugins.module_utils.console.task_result import LOG
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish import manifest
+from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.secret_scan import KNOWN, Finding, Scanner
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink import (
     RECORDS,
     FileChangedError,
@@ -40,7 +42,7 @@ STATE = ".publish.json"
 def publish(
     directory: Path | str,
     sinks: Sequence[Sink],
-    inspect: Callable[[Path], str | None],
+    scanner: Scanner,
     schema_dir: Path | str,
     only: Sequence[str] = (),
     exclude: Sequence[str] = (),
@@ -56,7 +58,7 @@ def publish(
     directory = Path(directory)
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            return _once(directory, sinks, inspect, schema_dir, only, exclude, reread)
+            return _once(directory, sinks, scanner, schema_dir, only, exclude, reread)
         except FileChangedError as error:
             if attempt == ATTEMPTS:
                 problem = f"File {directory / str(error)}: changed while it was published, {ATTEMPTS} times. Publish the run again when nothing writes into it."
@@ -80,17 +82,17 @@ def check_access(sinks: Sequence[Sink]) -> list[str]:
 def _once(
     directory: Path,
     sinks: Sequence[Sink],
-    inspect: Callable[[Path], str | None],
+    scanner: Scanner,
     schema_dir: Path | str,
     only: Sequence[str],
     exclude: Sequence[str],
     reread: bool,
 ) -> dict[str, Any]:
     files = RunFiles(directory)
-    uploads, findings = files.uploads(only, exclude, inspect)
+    uploads, findings = files.uploads(only, exclude, scanner)
     if findings:
         files.save()
-        problems = [f"File {directory / path}: {finding} in it. Nothing was sent. Remove it there, then publish again." for path, finding in findings.items()]
+        problems = [_problem(directory, path, found) for path, found in findings.items()]
         return _result(directory, uploads, [_report(sink, directory.name, "stopped") for sink in sinks], problems)
 
     intact, damages = _intact(directory, uploads, schema_dir, bool(only), reread)
@@ -133,6 +135,15 @@ def _intact(directory: Path, uploads: Sequence[Upload], schema_dir: Path | str, 
     omitted = tuple("target.json" if cell == "" else f"cells/{cell}/" for cell in damages)
     left_out = "It was not sent; what a sink has of it stays."
     return [upload for upload in uploads if not upload.path.startswith(omitted)], [f"{damage} {left_out}" for damage in damages.values()]
+
+
+def _problem(directory: Path, path: str, found: Sequence[Finding]) -> str:
+    """Return the sentences about the secrets in one file; those of the run cannot be allowed."""
+    first, more = found[0], f" and {len(found) - 1} more" if len(found) > 1 else ""
+    remedy = "Remove it there, then publish again."
+    if first.kind != KNOWN:
+        remedy = f"Remove it there, then publish again; if it is no secret, add {{path: {path}, kind: {first.kind}}} to publish_allowed_findings."
+    return f"File {directory / path}: {first} in it{more}. Nothing was sent. {remedy}"
 
 
 def _update(
@@ -215,23 +226,38 @@ class RunFiles:
         self.directory = Path(directory)
         self._state = _state_of(self.directory / STATE)
         self._known: dict[str, dict[str, Any]] = self._state.setdefault("files", {})
+        # Keeps a reader of the memory from trying out which secrets were known.
+        self._key: str = self._state.setdefault("key", secrets.token_hex(32))
 
-    def uploads(self, only: Sequence[str], exclude: Sequence[str], inspect: Callable[[Path], str | None]) -> tuple[list[Upload], dict[str, str]]:
-        """Return the files to publish, records last, and what `inspect` finds in which of them ({path: finding}).
+    def uploads(self, only: Sequence[str], exclude: Sequence[str], scanner: Scanner) -> tuple[list[Upload], dict[str, list[Finding]]]:
+        """Return the files to publish, records last, and the secrets in which of them ({path: findings}).
 
-        `only` and `exclude` are patterns (`*` also matches slashes); without `only` all files are meant. A file that was inspected without a
-        finding is not inspected again until it changes. Raises FileChangedError when a file is written meanwhile.
+        `only` and `exclude` are patterns (`*` also matches slashes); without `only` all files are meant. A file without a finding is not scanned
+        again until its content, the rules, the known secrets or what is allowed change. Raises FileChangedError when a file is written meanwhile.
         """
         chosen, findings = [], {}
+        clean = scanner.digest(bytes.fromhex(self._key))
         for path in listed(self.directory, only, exclude):
             entry = self._entry(path)
-            if not entry.get("clean"):
-                finding = inspect(self.directory / path)
-                if finding:
-                    findings[path] = finding
-                entry["clean"] = not finding
+            if entry.get("clean") != clean:
+                found = self._scan(path, entry, scanner)
+                if found:
+                    findings[path] = found
+                entry["clean"] = "" if found else clean
             chosen.append(Upload(path, self.directory / path, entry["sha256"], entry["bytes"]))
         return sorted(chosen, key=lambda upload: (_rank(upload.path), upload.path)), findings
+
+    def _scan(self, path: str, entry: Mapping[str, Any], scanner: Scanner) -> list[Finding]:
+        """Return the findings in a file, provided that what was scanned is what was summed."""
+        file = self.directory / path
+        try:
+            found = scanner.findings(file, path)
+            is_same = _stamp(file) == entry["stamp"]
+        except OSError:
+            is_same = False
+        if not is_same:
+            raise FileChangedError(path)
+        return found
 
     def _entry(self, path: str) -> dict[str, Any]:
         file = self.directory / path
@@ -285,7 +311,8 @@ def _rank(path: str) -> int:
 
 def _stamp(file: Path) -> list[int]:
     status = file.stat()
-    return [status.st_ino, status.st_size, status.st_mtime_ns]
+    # The time of the last change of content or status, which no program sets.
+    return [status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns]
 
 
 def _state_of(path: Path) -> dict[str, Any]:

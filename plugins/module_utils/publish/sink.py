@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import file_digest
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.redaction import redact_text
 
 if TYPE_CHECKING:  # a sink without HTTP loads no HTTP client
     from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http_client import HttpError, Response
@@ -102,8 +103,8 @@ class Sink(ABC):
         """Release the resources of the sink; with `for_good` also those that wait for the next publication."""
 
     def error(self, what: str) -> SinkError:
-        """Return the error that names this sink; `what` is the problem with its remedy."""
-        return SinkError(f"Sink {self.name} ({self.kind}): {what}")
+        """Return the error that names this sink; `what` is the problem with its remedy, without the user information of proxies that libraries name."""
+        return SinkError(redact_text(f"Sink {self.name} ({self.kind}): {what}"))
 
     def rejected(self, request: str, response: Response) -> SinkError:
         """Return the error for a response that is no success."""

@@ -228,8 +228,8 @@ def summarize(directory: Path | str, schema_dir: Path | str) -> dict[str, Any]:
     """Return {run_id, verdict, cells_valid, cells_planned, goodput_per_s_max, p95_ms_at_max, error_ratio_max, gaps, warnings} of a run.
 
     The best cell is the valid one with the highest goodput (successful requests per second) that nothing disturbed, and p95_ms_at_max is its 95th
-    percentile over all outcomes; error_ratio_max is the highest share of failed requests of any valid cell. None without a valid cell. `gaps` has a sentence for what
-    is missing or damaged. Raises ValueError without a record of the run.
+    percentile over all outcomes; error_ratio_max is the highest share of failed requests of any valid cell. None without a valid cell. `gaps` has
+    a sentence for what is missing or damaged. Raises ValueError without a record of the run.
     """
     evidence = Run(directory, schema_dir).examine()
     outcome = outcome_of(evidence)

@@ -45,6 +45,13 @@ PLAY = """
       ansible.builtin.debug:
         msg: skipped
       when: false
+    - name: Print a URL
+      ansible.builtin.debug:
+        msg: ["http://user:pass-w0rd@host:5000/x?access_token=pass-w0rd", {url: "postgresql://user:pass-w0rd@db/x"}]
+    - name: Get http://user:pass-w0rd@127.0.0.1:1
+      ansible.builtin.uri:
+        url: http://user:pass-w0rd@127.0.0.1:1
+      ignore_errors: true
     - name: Fail
       ansible.builtin.fail:
         msg: ["first line", "second\\nline"]
@@ -101,6 +108,8 @@ def test_the_log_is_private_and_has_no_secret(logged):
     assert "token ********" in text
     assert "f00d" not in text
     assert "hunter2" not in text
+    assert "http://***@host:5000/x?access_token=***" in text
+    assert "pass-w0rd" not in text
     assert "  ok [localhost] The result is hidden (no_log)." in text
 
 

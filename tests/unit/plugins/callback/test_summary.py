@@ -218,6 +218,29 @@ def test_verbose_output_is_that_of_the_default_callback(tmp_path):
     assert "TASK [Fail unless the run passed]" in outputs[0][1]
 
 
+URL_PLAY = """
+- name: Get http://user:pass-w0rd@127.0.0.1:1
+  hosts: localhost
+  gather_facts: false
+  tasks:
+    - name: Print http://user:pass-w0rd@host
+      ansible.builtin.debug:
+        msg: [http://user:pass-w0rd@host, {url: "http://user:pass-w0rd@host?token=pass-w0rd"}]
+    - name: Get it
+      ansible.builtin.uri:
+        url: http://user:pass-w0rd@127.0.0.1:1
+"""
+
+
+@pytest.mark.parametrize("options", [[], ["-v"], ["-vvvvv"]], ids=str)
+def test_user_information_of_urls_is_never_printed(tmp_path, options):
+    code, output = run_playbook(tmp_path, URL_PLAY, *options)
+    assert code == 2
+    assert "http://***@host" in output
+    # Without the source of the playbook, which ansible-core prints of it with -vvvvv.
+    assert "pass-w0rd" not in output
+
+
 def test_check_mode_prints_the_same(tmp_path):
     code, output = run_playbook(tmp_path, VERDICT, "--check")
     assert code == 2
@@ -293,7 +316,8 @@ def screen(output):
 def fixture_callback(monkeypatch):
     """The callback in this process, and what it prints."""
     printed = []
-    monkeypatch.setattr(Display, "display", lambda _self, text, *_args, **_kwargs: printed.append(text))
+    # Of the only instance: the callback puts itself before its method.
+    monkeypatch.setattr(Display(), "display", lambda text, *_args, **_kwargs: printed.append(text))
     monkeypatch.setattr(Display, "verbosity", 0, raising=False)
     monkeypatch.setattr(context, "CLIARGS", {"check": False})
     callback = CallbackModule()

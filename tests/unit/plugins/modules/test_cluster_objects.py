@@ -62,6 +62,11 @@ def test_a_url_that_cannot_be_fetched_is_named(run_module, cluster, monkeypatch)
     result = run_module("cluster_objects", {"sources": ["http://127.0.0.1/x.yml"]})
     assert result["failed"]
     assert result["msg"].startswith("Manifest http://127.0.0.1/x.yml: download failed (refused).")
+    result = run_module("cluster_objects", {"sources": ["http://user:pass-w0rd@127.0.0.1/x.yml?token=pass-w0rd"]})
+    assert result["msg"].startswith("Manifest http://127.0.0.1/x.yml?token=***: download failed (refused).")
+    monkeypatch.setattr(module, "fetch", lambda url: "")
+    result = run_module("cluster_objects", {"sources": ["http://user:pass-w0rd@127.0.0.1/x.yml"]})
+    assert result["msg"].startswith("Manifest http://127.0.0.1/x.yml: no objects.")
 
 
 def test_a_certificate_is_created_once_and_its_key_is_not_returned(run_module, cluster, tmp_path):

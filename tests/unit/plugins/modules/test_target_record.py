@@ -46,6 +46,13 @@ def test_check_mode_writes_nothing(merge, tmp_path):
     assert not (tmp_path / "target.json").exists()
 
 
+def test_a_url_with_user_information_is_rejected_and_not_shown(merge, tmp_path):
+    answer = merge({"mlflow": {"url": "http://user:pass-w0rd@host:5000"}})
+    assert answer["failed"]
+    assert answer["msg"] == "Field mlflow.url of target.json: user information in its URL. Give user and password in a file, and the URL without them."
+    assert not (tmp_path / "target.json").exists()
+
+
 def test_a_part_against_the_schema_is_rejected(merge):
     answer = merge({"generator": {"kind": "magic"}})
     assert answer["failed"]

@@ -12,6 +12,7 @@ import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.directory import DirectorySink
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.publication import publish
+from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.secret_scan import Scanner
 from fakes.run_factory import write_bare_run
 
 SCHEMAS = Path(__file__).resolve().parents[5] / "files" / "schemas"
@@ -53,7 +54,7 @@ def fixture_sink(shelf):
 def fixture_send(run, sink):
     """Publish the run to the sink."""
 
-    def send(*sinks, inspect=lambda path: None, **arguments):
-        return publish(run, sinks or (sink,), inspect, SCHEMAS, **{"exclude": ["*/raw.csv"], **arguments})
+    def send(*sinks, scanner=None, **arguments):
+        return publish(run, sinks or (sink,), scanner or Scanner(), SCHEMAS, **{"exclude": ["*/raw.csv"], **arguments})
 
     return send

@@ -80,3 +80,8 @@ def test_a_small_file_that_cannot_be_written_is_an_error(shelf):
     (shelf / "perf").write_text("in the way")
     with pytest.raises(SinkError, match="Sink shelf"):
         DirectorySink("shelf", str(shelf), prefix="perf").put("latest", b"x")
+
+
+def test_an_error_of_a_sink_has_no_user_information(tmp_path):
+    error = DirectorySink("mount", str(tmp_path)).error("proxy http://me:pass-w0rd@proxy:3128: not reachable. Correct it.")
+    assert str(error) == "Sink mount (directory): proxy http://***@proxy:3128: not reachable. Correct it."

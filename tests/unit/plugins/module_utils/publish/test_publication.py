@@ -6,16 +6,33 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 
 import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish import manifest, publication
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.directory import DirectorySink
+from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.secret_scan import Finding, Scanner
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink import FileChangedError, SinkError
 from fakes.run_factory import write_bare_run
 
 SENT = ["cells/t1-c4-r1/k6.log", "cells/t1-c4-r1/state.json", "report/summary.md", "target.json", "cells/t1-c4-r1/cell.json", "run.json"]
+
+
+class FakeScanner:
+    """Finds what a function says; its rules are a text."""
+
+    def __init__(self, find=lambda path: [], rules="rules"):
+        self._find, self.rules, self.scanned = find, rules, []
+
+    def findings(self, path, name):
+        assert str(path).endswith(name)
+        self.scanned.append(name)
+        return self._find(path)
+
+    def digest(self, key):
+        return f"{len(key)} {self.rules}"
 
 
 @pytest.fixture(autouse=True)
@@ -86,22 +103,77 @@ def test_the_coming_manifest_is_there_before_anything_is_replaced(run, shelf, se
     assert outcome(send())["status"] == "failed"
 
 
+LOG = "cells/t1-c4-r1/k6.log"
+
+
 def test_a_secret_stops_everything_and_is_not_shown(run, shelf, send):
-    (run / "cells/t1-c4-r1/k6.log").write_text("token hunter2-hunter2")
-    result = send(inspect=lambda path: "a token (line 1)" if b"hunter2" in path.read_bytes() else None)
+    (run / LOG).write_text("one\npassword: hunter2-hunter2\n")
+    result = send(scanner=Scanner())
     assert [entry["status"] for entry in result["sinks"]] == ["stopped"]
-    assert result["problems"] == [f"File {run}/cells/t1-c4-r1/k6.log: a token (line 1) in it. Nothing was sent. Remove it there, then publish again."]
+    assert result["problems"] == [
+        f"File {run}/{LOG}: a password in a field (line 2) in it. Nothing was sent. Remove it there, then publish again; "
+        f"if it is no secret, add {{path: {LOG}, kind: a password in a field}} to publish_allowed_findings."
+    ]
     assert "hunter2" not in json.dumps(result)
     assert list(shelf.iterdir()) == []
-    # It is found again as long as it is there.
-    assert send(inspect=lambda path: "a token" if b"hunter2" in path.read_bytes() else None)["problems"]
+    # It is found again as long as it is there, unless it is allowed, which a secret of the run cannot be.
+    assert send(scanner=Scanner())["problems"]
+    allowed = [{"path": LOG, "kind": "a password in a field"}]
+    known = send(scanner=Scanner(["hunter2-hunter2"], allowed))
+    assert known["problems"] == [f"File {run}/{LOG}: a secret of this run (line 2) in it. Nothing was sent. Remove it there, then publish again."]
+    assert send(scanner=Scanner(allowed=allowed))["problems"] == []
+    assert (shelf / "perf/run-1" / LOG).exists()
+
+
+def test_further_findings_of_a_file_are_counted(send):
+    result = send(scanner=FakeScanner(lambda path: [Finding("a cookie", 1), Finding("a cookie", 2)] if path.name == "k6.log" else []))
+    assert "k6.log: a cookie (line 1) in it and 1 more. Nothing was sent." in result["problems"][0]
 
 
 def test_a_clean_file_is_scanned_once(run, send):
-    seen = []
-    send(inspect=lambda path: seen.append(path.name))
-    send(inspect=lambda path: seen.append(path.name))
-    assert len(seen) == 6
+    scanner = FakeScanner()
+    send(scanner=scanner)
+    assert len(scanner.scanned) == 6
+    send(scanner=scanner)
+    assert len(scanner.scanned) == 6
+    (run / LOG).write_text("all is different\n")
+    send(scanner=scanner)
+    assert scanner.scanned[6:] == [LOG]
+
+
+def test_clean_holds_for_the_same_rules_and_secrets_only(send):
+    send(scanner=FakeScanner(rules="others"))
+    scanner = FakeScanner()
+    send(scanner=scanner)
+    assert len(scanner.scanned) == 6
+
+
+def test_a_file_changed_with_the_same_size_and_time_is_scanned_again(run, send):
+    send(scanner=FakeScanner())
+    stat = (run / LOG).stat()
+    (run / LOG).write_bytes(b"X" * stat.st_size)
+    os.utime(run / LOG, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    scanner = FakeScanner()
+    send(scanner=scanner)
+    assert scanner.scanned == [LOG]
+
+
+def test_a_file_that_changes_while_it_is_scanned_is_not_taken_for_clean(run, shelf, send):
+    def replace(path):
+        if path.name == "k6.log" and path.read_text() == "all is well\n":
+            path.write_text("password: hunter2-hunter2\n")
+            return []
+        return Scanner().findings(path)
+
+    assert "a password in a field (line 1)" in send(scanner=FakeScanner(replace))["problems"][0]
+    assert list(shelf.iterdir()) == []
+
+
+def test_the_memory_is_private_and_holds_no_secret(run, send):
+    send(scanner=Scanner(["hunter2-hunter2"]))
+    memory = run / ".publish.json"
+    assert memory.stat().st_mode & 0o777 == 0o600
+    assert "hunter2" not in memory.read_text()
 
 
 def test_a_sink_that_fails_does_not_affect_the_others(run, sink, shelf, send):
@@ -204,7 +276,7 @@ def test_the_log_of_ansible_is_not_published(tmp_path):
     for name in ("run.json", "ansible.log", "cells/t1/k6.log", "diagnosis/ansible.log"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("{}", encoding="utf-8")
-    uploads, findings = publication.RunFiles(tmp_path).uploads([], [], lambda _path: None)
+    uploads, findings = publication.RunFiles(tmp_path).uploads([], [], FakeScanner())
     assert [upload.path for upload in uploads] == ["cells/t1/k6.log", "diagnosis/ansible.log", "run.json"]
     assert findings == {}
-    assert publication.RunFiles(tmp_path).uploads(["ansible.log"], [], lambda _path: None) == ([], {})
+    assert publication.RunFiles(tmp_path).uploads(["ansible.log"], [], FakeScanner()) == ([], {})

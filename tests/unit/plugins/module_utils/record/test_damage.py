@@ -13,6 +13,7 @@ import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.directory import DirectorySink
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.publication import publish
+from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.secret_scan import Scanner
 from fakes.record_damage import READERS, SCHEMAS, damaged, findings, mutated, named_files, write_finished_run, write_mutated
 
 # Of each of two records, with and without a checksum.
@@ -76,11 +77,11 @@ def test_a_record_of_another_structure_is_one_sentence_with_file_and_field(finis
 
 def test_damage_replaces_no_intact_copy_in_a_sink(finished, tmp_path):
     sink = DirectorySink("shelf", str(tmp_path / "shelf"), create=True)
-    assert publish(finished.directory, [sink], lambda _path: None, SCHEMAS)["problems"] == []
+    assert publish(finished.directory, [sink], Scanner(), SCHEMAS)["problems"] == []
     path = finished.cell_directory("t1-c5-r1") / "samples.csv.gz"
     content = path.read_bytes()
     path.write_bytes(content[:-3])
-    found = publish(finished.directory, [sink], lambda _path: None, SCHEMAS)
+    found = publish(finished.directory, [sink], Scanner(), SCHEMAS)
     path.write_bytes(content)
     assert [entry["status"] for entry in found["sinks"]] == ["ok"]
     assert found["problems"][0].startswith(f"Cell t1-c5-r1: damaged. File {path}: changed since it was recorded")
