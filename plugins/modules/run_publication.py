@@ -140,12 +140,10 @@ def run(params, check_mode=False):
         return {"changed": False, "publication": nothing}
     try:
         if params["state"] == "published":
-            scanner = Scanner(secrets_of_run(params["run_directory"]))
-            chosen = (params["only"], params["exclude"], params["reread"])
-            found = publication.publish(params["run_directory"], opened, scanner.file, params["schema_directory"], *chosen)
             known = secrets_of_run(params["run_directory"]) | secrets_of_connection(params)
             scanner = Scanner(known, params["allowed_findings"])
-            found = publication.publish(params["run_directory"], opened, scanner, params["schema_directory"], params["only"], params["exclude"])
+            chosen = (params["only"], params["exclude"], params["reread"])
+            found = publication.publish(params["run_directory"], opened, scanner, params["schema_directory"], *chosen)
             return {"changed": any(entry["sent"] for entry in found["sinks"]), "publication": found}
         problems = publication.check_access(opened) if params["state"] == "checked" else []
         return {"changed": False, "publication": {**nothing, "problems": problems}}

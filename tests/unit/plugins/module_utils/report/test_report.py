@@ -104,13 +104,12 @@ def test_the_page_escapes_what_it_shows(tmp_path):
 
 def test_the_summary_names_what_was_measured(tmp_path):
     directory = write_run(tmp_path / "run", tenants=(1,), concurrency=(5, 10))
-    document = json.loads((directory / "run.json").read_text())
-    (directory / "run.json").write_text(json.dumps({**document, "fingerprint": {"database": "3.40.1", "nodes": [{"name": "n1", "cpu_cores": 2}]}}))
+    edit_record(directory / "run.json", fingerprint={"database": "3.40.1", "nodes": [{"name": "n1", "cpu_cores": 2}]})
     for path in (directory / "cells").glob("*/cell.json"):
-        record = json.loads(path.read_text())
-        record["spec"]["factors"] |= {"mlflow_version": "3.17.2", "replicas": 2, "workers": 4}
-        path.write_text(json.dumps(record))
-    create_report([str(directory)], tmp_path / "out", ("markdown", "html"), TEMPLATES)
+        spec = json.loads(path.read_text())["spec"]
+        factors = {**spec["factors"], "mlflow_version": "3.17.2", "replicas": 2, "workers": 4}
+        edit_record(path, spec={**spec, "factors": factors})
+    create_report([str(directory)], tmp_path / "out", ("markdown", "html"), SCHEMAS, TEMPLATES)
     assert (tmp_path / "out" / "summary.md").read_text().count("  - Measured: MLflow 3.17.2, database sqlite 3.40.1, replicas 2, workers 4\n") == 1
     assert "nodes.1.cpu_cores" in (tmp_path / "out" / "index.html").read_text()
 
