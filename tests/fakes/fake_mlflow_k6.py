@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import base64
 import contextlib
 import json
 import subprocess
@@ -63,7 +64,7 @@ FILE = json.dumps({"lines": ["x" * 100] * 100}).encode()
 
 
 class Failure:
-    """Which requests fail, and how; with `tokens` (workspace to token) also those that carry another tenant's, with 401."""
+    """Which requests fail, and how; with `tokens` (workspace to token or user:password) also those that carry another tenant's, with 401."""
 
     def __init__(self, status: int = 0, every: int = 1, retry_after: int = 0, path: str = "", tokens: dict[str, str] | None = None) -> None:
         self.status, self.every, self.path, self.tokens = status, every, path, tokens
@@ -82,7 +83,9 @@ class Failure:
         if self.tokens is None:
             return False
         headers = {name.strip().lower(): value.strip() for name, _colon, value in (line.partition(":") for line in head.decode().split("\r\n")[1:])}
-        return headers.get("authorization") != f"Bearer {self.tokens.get(headers.get('x-mlflow-workspace', ''))}"
+        token = str(self.tokens.get(headers.get("x-mlflow-workspace", "")))
+        expected = f"Basic {base64.b64encode(token.encode()).decode()}" if ":" in token else f"Bearer {token}"
+        return headers.get("authorization") != expected
 
 
 def body_of(method: str, path: str) -> bytes:

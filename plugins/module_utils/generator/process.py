@@ -12,6 +12,7 @@ from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common import process_handle as handles
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import write_json
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.proxies import environment_proxy
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.attempt import (
     STOP_TIMEOUT_S,
     attempt_directory,
@@ -47,7 +48,7 @@ class ProcessBackend:
         stop_orphans(load.directory)
         n = next_attempt(load.directory)
         directory = attempt_directory(load.directory, n)
-        config = {**load.config, "out_dir": str(directory)}
+        config = {**load.config, **_with_proxy(load.config), "out_dir": str(directory)}
         load.check(config)
         write_json(directory / "load_config.json", config)
         command = k6_command(load.generator["binary"], str(Path(load.scripts_dir) / load.script_name), directory, load.ca_file)
@@ -91,6 +92,12 @@ class ProcessBackend:
             return status._replace(exit=record)
         text = f"no exit code, so it or its watcher was killed. See k6.log in {directory} and start the run again with the same run_id."
         return status._replace(failure=Failure(text, is_retryable=False))
+
+
+def _with_proxy(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the part mlflow of a configuration with the proxy on the way to it, which k6 takes from the environment, {} without one. Raises ProxyError."""
+    proxy = environment_proxy(config["mlflow"]["url"]) if "mlflow" in config else None
+    return {"mlflow": {**config["mlflow"], "proxy": proxy.url}} if proxy else {}
 
 
 def is_running(handle: Mapping[str, Any]) -> bool:

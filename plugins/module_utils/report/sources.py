@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import CHECKSUM
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.untrusted_text import printable, printable_parts
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.integrity import read_cell, read_record, unsealed_warning
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.inputs import (
     MISSING,
@@ -24,7 +26,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.report.legacy.fol
 
 
 def read_sources(sources: Sequence[str | Path], schema_dir: Path | str) -> ReportInputs:
-    """Read run directories, legacy result folders, and directories that contain such.
+    """Read run directories, legacy result folders, and directories that contain such; control characters in their texts are made visible.
 
     Records are verified against their checksum and the schemas in `schema_dir`. What is damaged or of another origin is named in the warnings and
     the rest is read. Raises ReportError when nothing can be used.
@@ -45,7 +47,11 @@ def read_sources(sources: Sequence[str | Path], schema_dir: Path | str) -> Repor
             f"Report of {', '.join(str(source) for source in sources)}: nothing usable. "
             f"Use a run directory, a directory of runs, or a folder with summary_tenants-<T>_concurrency_<C>.json files. {why}".strip()
         )
-    return inputs
+    return ReportInputs(
+        [replace(run, document=printable_parts(run.document), run_id=printable(run.run_id), path=printable(run.path)) for run in inputs.runs],
+        [replace(cell, record=printable_parts(cell.record), run_id=printable(cell.run_id), path=printable(cell.path)) for cell in inputs.cells],
+        [printable(warning) for warning in inputs.warnings],
+    )
 
 
 def _folders(source: Path, inputs: ReportInputs) -> list[Path]:

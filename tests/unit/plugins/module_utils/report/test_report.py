@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import csv
 import json
 import re
 from html.parser import HTMLParser
@@ -17,7 +18,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.report.markdown i
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import build_model
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.overview import resource_table
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.report import FORMATS, create_report
-from fakes.legacy_folder import write_legacy_folder
+from fakes.legacy_folder import write_legacy_folder, write_legacy_summary
 from fakes.report_sources import read_sources
 from fakes.run_factory import edit_record, write_run
 
@@ -181,5 +182,23 @@ def test_the_table_of_components_shows_what_was_measured(tmp_path, metrics, furt
         assert (named["router"]["throttled %"], named["openshift_oauth"]["pods"]) == ("–", "–")
 
 
-def test_markdown_cells_are_escaped():
-    assert table(("a",), [("x|y\nz",)]) == ["| a |", "| --- |", "| x\\|y z |"]
+def test_texts_of_others_are_shown_and_never_rendered(tmp_path):
+    """Names of folders and components of a legacy suite are anybody's."""
+    folder = write_legacy_folder(tmp_path / "r`1`|*\x1b[31m")
+    write_legacy_summary(folder / "summary_tenants-10_concurrency_5.json", 10, 5, p95=50.0)
+    for path in folder.glob("metrics_*.csv"):
+        path.write_text(path.read_text().replace("router,", "\"=HYPERLINK(\"\"http://x\"\")\u202e\","))
+    create_report([str(folder)], tmp_path / "out", ["csv", "markdown", "html"], SCHEMAS, TEMPLATES)
+    written = {path.name: path.read_text() for path in (tmp_path / "out").iterdir()}
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]", "".join(written.values()))
+    assert "Run `` r`1`\\|*\\x1b[31m ``: results of the legacy suite" in written["summary.md"]
+    assert "=HYPERLINK" in written["report_resources.csv"]
+    cells = [cell for name, text in written.items() if name.endswith(".csv") for row in csv.reader(text.splitlines()) for cell in row]
+    assert not [cell for cell in cells if cell.startswith(("=", "@", "+", "\t"))]
+    numbers = [cell for cell in cells if cell.startswith("-")]
+    assert numbers
+    assert all(float(cell) < 0 for cell in numbers)
+
+
+def test_markdown_tables_hold_markdown():
+    assert table(["a"], [["x"], ["`y`"]]) == ["| a |", "| --- |", "| x |", "| `y` |"]
