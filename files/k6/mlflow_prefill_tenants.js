@@ -2,6 +2,7 @@
 /** Prefills tenants with a data set; run again, it adds only what is missing. Settings: lib/settings.js; docs/workload.md. */
 import { Counter } from 'k6/metrics';
 import { prefillSettings } from './lib/settings.js';
+import { assertTenantsExist } from './lib/tenants.js';
 import { prefillSummary } from './prefill/summary.js';
 import { fillTenants } from './prefill/tenants.js';
 
@@ -21,6 +22,7 @@ export const options = {
 
 /** Does the work, because only what setup returns reaches the summary. */
 export async function setup() {
+  assertTenantsExist(settings);
   const result = await fillTenants(settings);
   for (const number of Object.keys(result.tenants)) {
     const { failed } = result.tenants[number];

@@ -7,6 +7,7 @@ import { beat } from './lib/heartbeat.js';
 import { scenariosOf, vusOf } from './lib/profiles.js';
 import { loadSettings } from './lib/settings.js';
 import { loadSummary, operationThresholds } from './lib/summary.js';
+import { assertTenantsExist } from './lib/tenants.js';
 import { createVirtualUser } from './lib/virtual_user.js';
 
 const settings = loadSettings();
@@ -23,6 +24,7 @@ export const options = {
 };
 
 export function setup() {
+  assertTenantsExist(settings);
   const window = { ...planWindow(Date.now(), settings), users: vusOf(settings) };
   console.log(JSON.stringify(window));
   return window;

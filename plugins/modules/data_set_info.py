@@ -48,7 +48,7 @@ options:
     type: dict
     suboptions:
       experiments_per_tenant:
-        description: Experiments in each tenant. 10 when left out.
+        description: Experiments in each tenant. 10 when left out; with 0 the data set is empty and no tenant may hold another one.
         type: int
       runs_per_experiment:
         description: Runs in each experiment. 3 when left out.

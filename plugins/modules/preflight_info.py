@@ -67,6 +67,10 @@ options:
       cache_dir:
         description: The cache, as for M(perfscale.mlflow.local_tools).
         type: path
+      mlflow_version:
+        description: Version of MLflow, as for M(perfscale.mlflow.local_tools).
+        type: str
+        default: '3.17'
       paths:
         description: Paths of programs by name that override the search.
         type: dict
@@ -146,6 +150,7 @@ from pathlib import Path
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local import cache, preflight
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.server import NEWEST
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client import connection_spec
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.probe import window_problems, window_warnings
 
@@ -173,6 +178,7 @@ def argument_spec():
             "options": {
                 "names": {"type": "list", "elements": "str", "choices": ["mlflow", "prometheus", "process_exporter", "postgres"], "default": []},
                 "cache_dir": {"type": "path"},
+                "mlflow_version": {"type": "str", "default": NEWEST},
                 "paths": {"type": "dict", "default": {}},
             },
         },

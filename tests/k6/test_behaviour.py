@@ -112,6 +112,22 @@ def test_user_and_password_are_an_alternative(any_k6, tmp_path):
     assert "canary-password" not in "".join(path.read_text() for path in (tmp_path / "run").iterdir())
 
 
+@pytest.mark.parametrize("script", [LOAD, PREFILL], ids=["load", "prefill"])
+def test_a_run_by_hand_without_its_tenants_says_what_to_run_first(k6, tmp_path, script):
+    with fake_mlflow() as url:
+        ended = run_k6(k6, script, tmp_path, env={"MLFLOW_URL": f"{url}/", "TENANT_COUNT": "15", "DURATION": "20s"}, samples=True, timeout=30)
+    # An exception in an asynchronous setup has another code than one in a plain one.
+    assert ended.code in (107, 255), ended.log
+    assert f"Tenants tenant-11, tenant-12, tenant-13 and 2 more: absent from MLflow {url}. Create them first with ansible localhost" in ended.log
+    assert len(rows_of(ended, "http_req_duration")) == 1
+
+
+def test_a_run_by_hand_without_a_server_ends_at_once(any_k6, closed_port, tmp_path):
+    ended = run_k6(any_k6, LOAD, tmp_path, env={"MLFLOW_URL": closed_port, "DURATION": "20s"}, timeout=30)
+    assert ended.code == 107, ended.log
+    assert f"MLflow {closed_port}: workspaces not listed (" in ended.log
+
+
 def test_errors_cause_no_storm_of_requests(any_k6, tmp_path):
     with fake_mlflow(fail=503) as url:
         _ended, requests = load_of_failures(url, tmp_path, any_k6)

@@ -138,10 +138,29 @@ def test_an_installed_build_runs_by_name_with_no_inventory(suite_in):
     install = [galaxy, "collection", "install", str(archive), "--offline", "--no-deps", "-p", str(installed.collections)]
     # By its own configuration: the one of the checkout would find the collection there and install nothing.
     subprocess.run(install, check=True, env=installed.environment())
+    check_from_an_empty_place(suite.directory / "empty", "perfscale.mlflow.full_suite", installed.config)
     finished = installed.play("perfscale.mlflow.full_suite", {**ONE_CELL, "run_id": "by-name"})
     assert finished.returncode == 0
     assert installed.run_json()["status"] == "complete"
     assert installed.play("perfscale.mlflow.teardown").returncode == 0
+
+
+def check_from_an_empty_place(directory, playbook, config):
+    """Check that --check prints the plan and what would be deployed, and leaves an empty directory empty."""
+    directory.mkdir()
+    suite = Suite(directory)
+    suite.config = config
+    checked = suite.play(playbook, {}, "--check", "--diff")
+    output = " ".join(checked.stdout.split())
+    assert checked.returncode == 0
+    assert "4 cells in this order: t1-c5-r1" in output
+    assert f"Would start MLflow with sqlite (state in {directory}/.perfscale/local_stack" in output
+    assert "Running now: nothing." in output
+    assert list(directory.iterdir()) == []
+
+
+def test_check_mode_from_an_empty_place(tmp_path):
+    check_from_an_empty_place(tmp_path / "empty", "full_suite", ROOT / "ansible.cfg")
 
 
 class Installed(Suite):

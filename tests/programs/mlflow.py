@@ -86,11 +86,11 @@ def _wait_until_healthy(url: str, process: subprocess.Popen, log: Path) -> None:
 
 
 @contextlib.contextmanager
-def started_mlflow(directory: Path, tenants: int) -> Iterator[Mlflow]:
-    """Yield a new MLflow with workspaces tenant-1 … tenant-<tenants>; its data are in `directory`."""
+def started_mlflow(directory: Path, tenants: int, variable: str = "PERFSCALE_MLFLOW") -> Iterator[Mlflow]:
+    """Yield a new MLflow with workspaces tenant-1 … tenant-<tenants>; its data are in `directory`. The environment variable names its program."""
     port = _free_port()
     command = [
-        executable("mlflow", "PERFSCALE_MLFLOW"), "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
+        executable("mlflow", variable), "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
         "--backend-store-uri", f"sqlite:///{directory}/mlflow.db",
         "--serve-artifacts", "--artifacts-destination", f"{directory}/artifacts", "--enable-workspaces",
     ]

@@ -18,6 +18,7 @@ import pytest
 import yaml
 
 from ansible_collections.perfscale.mlflow.plugins.filter.security_context import security_context
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.text_input import as_dict, as_list
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator import pod_manifests
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.volume import volume_pod
 from checkout import ROOT, files, load_yaml, relative
@@ -61,9 +62,8 @@ def postgresql(image: str, **changes: Any) -> dict[str, Any]:
     """Return the pod of PostgreSQL as the role renders it."""
     role = ROOT / "roles" / "postgresql"
     environment = jinja2.Environment(trim_blocks=True, undefined=jinja2.StrictUndefined, autoescape=False)  # noqa: S701 - YAML, not HTML
-    environment.filters.update(
-        {"perfscale.mlflow.security_context": security_context, "combine": lambda first, *more: {**first, **{k: v for part in more for k, v in part.items()}}}
-    )
+    environment.filters.update({f"perfscale.mlflow.{filter_.__name__}": filter_ for filter_ in (as_dict, as_list, security_context)})
+    environment.filters["combine"] = lambda first, *more: {**first, **{key: value for part in more for key, value in part.items()}}
     environment.filters["to_json"] = json.dumps
     values = {**load_yaml(role / "defaults" / "main.yml"), "postgresql_namespace": "here", "__postgresql_secret": "postgresql", **changes}
     text = environment.from_string((role / "templates" / "server.yml.j2").read_text(encoding="utf-8")).render({**values, "postgresql_image": image})

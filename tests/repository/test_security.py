@@ -136,6 +136,7 @@ def test_roles_are_bound_by_name_and_never_an_administrators() -> None:
 PUBLIC_MODES = {
     "roles/local_stack/tasks/main.yml": ["0644"],
     "roles/local_stack/tasks/monitoring.yml": ["0644", "0644"],
+    "roles/local_stack/tasks/sampler.yml": ["0644"],
     "roles/monitoring/tasks/openshift.yml": ["0644"],
 }
 

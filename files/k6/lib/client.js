@@ -59,6 +59,19 @@ export function selectedValue(response, operation) {
 }
 
 /**
+ * Send one request to the server, in no workspace.
+ * @param {{url: string, token: (string|null)}} mlflow
+ * @param {object} operation see operations.js
+ * @param {number} timeout milliseconds
+ * @returns k6's response
+ */
+export function sendToServer(mlflow, operation, timeout) {
+  const headers = tenantHeaders(mlflow.token, '').nothing;
+  delete headers[WORKSPACE];
+  return request(operation.method, mlflow.url + operation.path, operation.body, { headers, timeout, tags: { name: operation.name }, responseType: 'text' });
+}
+
+/**
  * Create a client that sends one request after the other, as one tenant at a time.
  * Its parameters are created once per operation and share their headers: this is the most frequently executed code of the generator.
  * @param {{url: string, token: (string|null), tokens: (function|null)}} mlflow

@@ -5,6 +5,7 @@
  */
 import { sha256 } from 'k6/crypto';
 import { SHAPE, validateLoad, validatePrefill } from './config.js';
+import { tenantNames } from './tenants.js';
 import { tokensOf } from './tokens.js';
 
 const MANUAL_SHAPE = [10, 3, 3, 5, 2, 3];
@@ -56,11 +57,6 @@ function readToken(path, read) {
   }
   if (!token) throw `mlflow.token_file (MLFLOW_TOKEN_FILE) ${path}: empty. Write the token into it, or use null.`;
   return token;
-}
-
-/** The names of a script's tenants. */
-function tenantNames({ prefix, count, numbers }) {
-  return (numbers || Array.from({ length: count || 0 }, (_, i) => i + 1)).map((number) => `${prefix}${number}`);
 }
 
 function fromFile(env, read) {
@@ -140,14 +136,14 @@ function manualPrefill(env, read) {
  * The settings of mlflow_scale_test.js.
  * @param {object} env the environment, exchangeable in tests
  * @param {function(string): string} read reads a file, exchangeable in tests
- * @returns {object} as files/schemas/load_config.json, with the token instead of its file
+ * @returns {object} as files/schemas/load_config.json, with the token instead of its file, and by_hand without PERFSCALE_CONFIG
  * @throws {string} the error, as one sentence
  */
 export function loadSettings(env = __ENV, read = open) {
-  return validateLoad(env.PERFSCALE_CONFIG ? fromFile(env, read) : manualLoad(env, read));
+  return env.PERFSCALE_CONFIG ? validateLoad(fromFile(env, read)) : { ...validateLoad(manualLoad(env, read)), by_hand: true };
 }
 
 /** The settings of mlflow_prefill_tenants.js (files/schemas/prefill_config.json); see loadSettings. */
 export function prefillSettings(env = __ENV, read = open) {
-  return validatePrefill(env.PERFSCALE_CONFIG ? fromFile(env, read) : manualPrefill(env, read));
+  return env.PERFSCALE_CONFIG ? validatePrefill(fromFile(env, read)) : { ...validatePrefill(manualPrefill(env, read)), by_hand: true };
 }

@@ -108,8 +108,9 @@ start() {
   head -c "$bytes" >"$directory/load_config.json" || reject "unwritable $directory"
   [ "$(sum_of "$directory/load_config.json")" = "$sum" ] || reject damaged
   shift 3
-  # Called twice, because the first response was lost, it starts once.
-  mkdir "$directory/begun" 2>/dev/null && detach sh "$0" run "$directory" "$@"
+  # Called twice, because the first response was lost, it starts once. What image, namespace and administrator put into the environment is left out:
+  # k6 takes settings from it (K6_*, GOGC and so on), and nobody would know of them.
+  mkdir "$directory/begun" 2>/dev/null && detach env -i PATH="$PATH" sh "$0" run "$directory" "$@"
   deadline=$(($(uptime_cs) + 1000))
   until [ -s "$directory/load.pid" ]; do
     [ "$(uptime_cs)" -lt "$deadline" ] || reject "silent $directory"

@@ -28,10 +28,13 @@ STOP_TIMEOUT_S = 20
 def k6_command(binary: str, script: str, directory: PurePath, ca_file: str | None) -> dict[str, Any]:
     """Return the command of k6, with the paths of the machine that runs it. It contains no secret: the configuration names the file of the token.
 
-    Only flags that both k6 1.1 and k6 2 know are used.
+    Only flags that both k6 1.1 and k6 2 know are used. Together with an environment of which k6 inherits nothing else, this is all that decides the load.
     """
     environment = {
         "PERFSCALE_CONFIG": str(directory / "load_config.json"),
+        # k6 reads settings such as rps from .config/k6/config.json there (and from loadimpact/ before k6 1); the attempt's directory has none.
+        "HOME": str(directory),
+        "XDG_CONFIG_HOME": str(directory),
         "K6_CSV_TIME_FORMAT": "unix_milli",
         "K6_AUTO_EXTENSION_RESOLUTION": "false",
         # k6 holds the samples of one interval in memory before it writes them: a tenth of its default saves about 20 MB at 5,000 requests/s, at no CPU cost.

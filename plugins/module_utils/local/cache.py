@@ -122,8 +122,7 @@ def ensure_environment(directory: Path, name: str, requirements: str) -> tuple[P
 
     Raises ToolError.
     """
-    wanted = "\n".join(line.strip() for line in requirements.splitlines() if line.strip() and not line.startswith("#"))
-    key = key_of(wanted, platform.python_version(), platform.machine())
+    wanted = _wanted(requirements)
 
     def build(target: Path) -> None:
         listed = target / "requirements.txt"
@@ -139,7 +138,17 @@ def ensure_environment(directory: Path, name: str, requirements: str) -> tuple[P
             uv = str(target / "bin/uv")
         run([uv, "pip", "install", "--quiet", "--python", str(target / "bin/python"), "-r", str(listed)], what, INDEX_REMEDY)
 
-    return entry(directory, f"{name}-{key}", build)
+    return entry(directory, environment_name(name, requirements), build)
+
+
+def environment_name(name: str, requirements: str) -> str:
+    """Return the name of the cache entry of a virtual environment that holds the requirements."""
+    return f"{name}-{key_of(_wanted(requirements), platform.python_version(), platform.machine())}"
+
+
+def _wanted(requirements: str) -> str:
+    """Return the lines of a requirements file that matter."""
+    return "\n".join(line.strip() for line in requirements.splitlines() if line.strip() and not line.startswith("#"))
 
 
 def beside_interpreter(name: str) -> str | None:

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.local import cache, commands, state_lock, tools
+from ansible_collections.perfscale.mlflow.plugins.module_utils.local import commands, state_lock, tools
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.commands import ToolError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors import MlflowError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.server import mlflow_problems, read_server
@@ -80,7 +80,7 @@ def settings_problems(settings: dict[str, Any]) -> list[str]:
 def program_problems(settings: dict[str, Any]) -> tuple[list[str], dict[str, Any]]:
     """Find the programs that the run needs; return (problems, {k6: {path, version}}).
 
-    `settings` has cache (a path), k6 and the other named programs in `paths`, and names of wanted programs in `names`.
+    `settings` has cache (a path), k6 and the other named programs in `paths`, names of wanted programs in `names`, and mlflow_version.
     """
     problems: list[str] = []
     facts: dict[str, Any] = {}
@@ -88,9 +88,11 @@ def program_problems(settings: dict[str, Any]) -> tuple[list[str], dict[str, Any
         facts["k6"] = tools.find_k6(settings["paths"].get("k6", ""))
     except ToolError as error:
         problems.append(str(error))
-    if not cache.can_unpack_debian():
-        monitors = [name for name in settings["names"] if name in tools.MONITORS]
-        problems += [tools.monitor_remedy(name) for name in monitors if not tools.find_monitor(settings["cache"], settings["paths"], name)]
+    try:
+        if "mlflow" in settings["names"]:
+            tools.mlflow_requirement(settings["mlflow_version"])
+    except ToolError as error:
+        problems.append(str(error))
     if "postgres" in settings["names"]:
         try:
             commands.unprivileged()

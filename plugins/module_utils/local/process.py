@@ -25,8 +25,10 @@ try:
 except ImportError:
     psutil = None  # type: ignore[assignment]
 
-# What a process inherits; everything else (tokens above all) stays behind.
-INHERITED = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
+# What a process inherits: where programs, temporary files and certificates are, and the time zone of its log. Everything else stays behind, above all
+# tokens and the settings that programs take from the environment (K6_*, MLFLOW_*, PG*, GOGC, PYTHONPATH and so on).
+INHERITED = ("PATH", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
+LOCALE = {"LANG": "C.UTF-8"}
 LOG_LINES = 15
 PORT_ATTEMPTS = 5
 POLL_S = 0.05
@@ -182,10 +184,11 @@ class DetachedProcess:
         env = {key: _with_port(value, port) for key, value in self.command["env"].items()}
         user = self.command.get("user")
         account = _account(self.name, user) if user else None
-        home = {"HOME": account.pw_dir, "USER": user, "LOGNAME": user} if account else {}
+        # Programs read settings from the home directory too; and not every user has one.
+        home = {"HOME": str(self.directory), **({"USER": user, "LOGNAME": user} if account else {})}
         return {
             "argv": argv,
-            "env": {**_inherited(), **home, **env, handles.MARK: str(self.handle_file)},
+            "env": {**_inherited(), **LOCALE, **home, **env, handles.MARK: str(self.handle_file)},
             "chdir": self.command.get("chdir") or str(self.directory),
             "identity": commands.identity(account),
             "log_file": str(self.log_file),

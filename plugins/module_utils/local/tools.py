@@ -10,13 +10,19 @@ import platform
 import re
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local import cache as tool_cache
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.commands import ToolError, at_least, run, version_of
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.server import NEWEST, OLDEST, is_supported
+
+try:
+    import psutil
+except ImportError:
+    psutil = None  # type: ignore[assignment]
 
 K6_MINIMUM = "1.1.0"
 # PyPI packages that contain the binaries of PostgreSQL.
@@ -31,10 +37,14 @@ MONITORS = {
 
 @dataclass
 class Settings:
-    """Where tools are cached, what MLflow's environment holds, and the paths that the user named."""
+    """Where tools are cached, what MLflow's environment holds, and the paths that the user named.
+
+    `mlflow_requirements` is the text of a requirements file, `mlflow_version` a release (3.14.0) or the newest one of a line (3.14).
+    """
 
     cache: Path
     mlflow_requirements: str = ""
+    mlflow_version: str = NEWEST
     paths: dict[str, str] = field(default_factory=dict)
     built: list[str] = field(default_factory=list)
 
@@ -57,9 +67,24 @@ def find_k6(path: str = "") -> dict[str, str]:
     raise ToolError(f"k6: found neither on PATH nor beside {sys.executable}. {remedy}.")
 
 
+def mlflow_requirement(version: str) -> str:
+    """Return the requirement of a release (3.14.0) or of the newest one of a line (3.14), as pip reads it. Raises ToolError."""
+    if not re.fullmatch(r"\d+\.\d+(\.\d+)?", version) or not is_supported(version):
+        raise ToolError(
+            f"MLflow version {version}: not supported. Set local_stack_mlflow_version to a release from {OLDEST} to {NEWEST}, "
+            f"such as {OLDEST}, or to a line, such as {NEWEST}."
+        )
+    return f"mlflow=={version}" if version.count(".") > 1 else f"mlflow=={version}.*"
+
+
+def mlflow_environment(settings: Settings) -> str:
+    """Return the requirements of MLflow's environment. Raises ToolError for a version that is not supported."""
+    return f"{settings.mlflow_requirements}\n{mlflow_requirement(settings.mlflow_version)}"
+
+
 def ensure_mlflow(settings: Settings) -> dict[str, str]:
     """Return {path, version, python, sqlite} of MLflow in an environment of its own. Raises ToolError."""
-    directory, is_new = tool_cache.ensure_environment(settings.cache, "mlflow", settings.mlflow_requirements)
+    directory, is_new = tool_cache.ensure_environment(settings.cache, "mlflow", mlflow_environment(settings))
     if is_new:
         settings.built.append(str(directory))
     python = directory / "bin/python"
@@ -84,26 +109,53 @@ def find_monitor(cache: Path, paths: dict[str, str], name: str) -> str | None:
     return paths.get(name) or next((path for path in map(shutil.which, names) if path), None) or (str(cached / "usr/bin" / package) if cached else None)
 
 
-def monitor_remedy(name: str) -> str:
-    """Return what to do on a system that cannot fetch Prometheus or process-exporter."""
-    program = MONITORS[name][0][0]
-    return (
-        f"{program}: not on PATH, and this system lacks apt-get and dpkg-deb to download it. "
-        f"Install {program} and put it on PATH, or choose metrics_profile=none."
-    )
-
-
 def ensure_monitor(settings: Settings, name: str) -> dict[str, str]:
     """Return {path, version} of Prometheus or process-exporter, from PATH or from an unpacked Debian package. Raises ToolError."""
     names, package = MONITORS[name]
     found = find_monitor(settings.cache, settings.paths, name)
     if not found:
         if not tool_cache.can_unpack_debian():
-            raise ToolError(monitor_remedy(name))
+            raise ToolError(
+                f"{names[0]}: not on PATH, and this system lacks apt-get and dpkg-deb to download it. "
+                f"Install {names[0]} and put it on PATH, or choose metrics_profile=none."
+            )
         directory, _is_new = tool_cache.ensure_debian_package(settings.cache, package)
         settings.built.append(str(directory))
         found = str(directory / "usr/bin" / package)
     return {"path": found, "version": version_of(found, names[0], names[0])}
+
+
+def ensure_monitors(settings: Settings, names: Sequence[str]) -> tuple[dict[str, dict[str, str]], str]:
+    """Return ({name: {path, version}}, "") of Prometheus and process-exporter, or ({"sampler": …}, why) where one of them cannot be had.
+
+    The sampler is a program of this collection (local/sampler.py); `path` is its interpreter, `library` the directory of psutil, `version` that of psutil.
+    Raises ToolError for a program that the user named and that does not work.
+    """
+    try:
+        return {name: ensure_monitor(settings, name) for name in names}, ""
+    except ToolError as error:
+        if any(settings.paths.get(name) for name in names) or psutil is None:
+            raise
+        library = str(Path(psutil.__file__).parents[1])
+        return {"sampler": {"path": sys.executable, "version": psutil.__version__, "library": library}}, str(error)
+
+
+def forecast(settings: Settings, names: Sequence[str]) -> list[str]:
+    """Return a sentence for each program: where it is, or where it would come from. Fetches nothing. Raises ToolError for k6 and for an MLflow version."""
+    sentences = []
+    if "k6" in names:
+        found = find_k6(settings.paths.get("k6", ""))
+        sentences.append(f"k6 {found['version']}: {found['path']}.")
+    if "mlflow" in names:
+        name = tool_cache.environment_name("mlflow", mlflow_environment(settings))
+        done = "in the cache" if tool_cache.complete(settings.cache, name) else "would be installed"
+        sentences.append(f"MLflow {settings.mlflow_version}: {done} ({settings.cache / name}).")
+    if "postgres" in names:
+        sentences.append(f"PostgreSQL: {settings.paths.get('postgres') or _system_postgres() or f'from the PyPI package {POSTGRES_WHEEL}'}.")
+    monitors = {name: find_monitor(settings.cache, settings.paths, name) for name in names if name in MONITORS}
+    if not all(monitors.values()) and not tool_cache.can_unpack_debian():
+        return [*sentences, "Resources: measured by the sampler of this collection, since Prometheus and process-exporter are not both on PATH."]
+    return [*sentences, *(f"{MONITORS[name][0][0]}: {path or 'would be downloaded as a Debian package'}." for name, path in monitors.items())]
 
 
 def ensure_postgres(settings: Settings) -> dict[str, str]:
@@ -131,7 +183,5 @@ def _system_postgres() -> str | None:
 ENSURE: dict[str, Callable[[Settings], dict[str, Any]]] = {
     "mlflow": ensure_mlflow,
     "k6": lambda settings: find_k6(settings.paths.get("k6", "")),
-    "prometheus": lambda settings: ensure_monitor(settings, "prometheus"),
-    "process_exporter": lambda settings: ensure_monitor(settings, "process_exporter"),
     "postgres": ensure_postgres,
 }

@@ -31,6 +31,7 @@ TAG_DATA_SET = "perfscale.data_set"
 TAG_ITEM = "perfscale.item"
 TAG_PROMPT = "mlflow.prompt.is_prompt"
 _OURS = f"tags.`{TAG_DATA_SET}` = '{{digest}}'"
+_ANY_DATA_SET = f"tags.`{TAG_DATA_SET}` != ''"
 _PROMPTS = f"tags.`{TAG_PROMPT}` = 'true'"
 
 SAMPLE = 20
@@ -80,7 +81,8 @@ def inspect(
         name = f"{prefix}{number}"
         if name not in present:
             return {}
-        return TenantReader(client, name, digest).counts(full=number in deep)
+        # An empty data set marks nothing: of an empty tenant no other data set may be found either.
+        return TenantReader(client, name, digest if any(shape.values()) else "").counts(full=number in deep)
 
     result: dict[str, Any] = {"complete": [], "missing": [], "partial": []}
     shortfalls: list[dict[str, Any]] = []
@@ -123,14 +125,13 @@ def message(digest: str, checked: int, incomplete: int, shortfalls: list[dict[st
 
 
 class TenantReader:
-    """Counts the data set named by `digest` in one workspace."""
+    """Counts the data set named by `digest`, or every one when it is empty, in one workspace."""
 
     def __init__(self, client: MlflowClient, workspace: str, digest: str) -> None:
         """Send nothing yet."""
         self._client = client
         self._workspace = workspace
-        self._digest = digest
-        self._filter = _OURS.format(digest=digest)
+        self._filter = _OURS.format(digest=digest) if digest else _ANY_DATA_SET
 
     def counts(self, full: bool = False) -> dict[str, int]:
         """Return {experiments, runs, metrics, params, prompts, prompt_versions, surplus_runs}.

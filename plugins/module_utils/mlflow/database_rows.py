@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import traceback
 from collections.abc import Iterator, Mapping
@@ -88,12 +89,22 @@ def _connection(dsn_file: str) -> Iterator[Any]:
     scheme, separator, rest = dsn.partition("://")
     dsn = scheme.partition("+")[0] + separator + rest if separator else dsn
     try:
-        with psycopg.connect(dsn, connect_timeout=10, options=f"-c statement_timeout={_TIMEOUT_S}s") as connection:
+        with _without_libpq_variables(), psycopg.connect(dsn, connect_timeout=10, options=f"-c statement_timeout={_TIMEOUT_S}s") as connection:
             connection.read_only = True
             yield connection
     except psycopg.Error as error:
         reason = " ".join(str(error).split())
         raise MlflowError(f"Database of {dsn_file}: rows cannot be counted ({reason}). Check that it runs and the DSN is right.") from error
+
+
+@contextmanager
+def _without_libpq_variables() -> Iterator[None]:
+    """Leave out PGSERVICE, PGOPTIONS, PGSSLMODE and so on, which a user has set for other connections."""
+    others = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("PG")}
+    try:
+        yield
+    finally:
+        os.environ.update(others)
 
 
 def _rows(connection: Any, tables: str) -> dict[str, int]:

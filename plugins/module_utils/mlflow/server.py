@@ -21,6 +21,9 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors imp
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.workspaces import list_workspaces
 
 _VERSION = re.compile(r"\d+\.\d+[\w.+-]*")
+# 3.10.0 is the first release whose server has workspaces; later lines than the newest were not tested.
+OLDEST = "3.10.0"
+NEWEST = "3.17"
 SERVER_INFO = "/api/3.0/mlflow/server-info"
 TIMEOUT_S = 10.0
 ATTEMPTS = 3
@@ -65,6 +68,12 @@ def _version(client: MlflowClient) -> str | None:
     return text if response.status == 200 and _VERSION.fullmatch(text) else None
 
 
+def is_supported(version: str) -> bool:
+    """Return whether a version (PEP 440, such as 3.14, 3.14.0 or 3.14.0+build1) is of a release from OLDEST to NEWEST."""
+    oldest, newest, given = (tuple(int(part) for part in re.findall(r"\d+", text)[:2]) for text in (OLDEST, NEWEST, version))
+    return oldest <= given <= newest
+
+
 def mlflow_problems(
     url: str, token_file: str | None = None, ca_file: str | None = None, validate_certs: bool = True, anonymous: bool = False
 ) -> list[str]:
@@ -77,7 +86,10 @@ def mlflow_problems(
         return problems
     client = MlflowClient(url, token_file, ca_file, validate_certs, timeout_s=TIMEOUT_S)
     try:
-        if not read_server_info(client)["workspaces_enabled"]:
+        info = read_server_info(client)
+        if info["version"] and not is_supported(info["version"]):
+            return [f"MLflow {client.url}: version {info['version']}, which is not supported. Use a release from {OLDEST} to {NEWEST}."]
+        if not info["workspaces_enabled"]:
             return [f"MLflow {client.url}: workspaces are disabled on the server. {WORKSPACES_REMEDY}."]
         if not anonymous:
             list_workspaces(client)  # the first request that needs the token on every kind of server

@@ -20,12 +20,16 @@ DEFAULTS = {
     "artifacts_per_run": 2,
     "prompts_per_experiment": 3,
 }
+_OF_A_RUN = ("metrics_per_run", "params_per_run", "artifacts_per_run")
 # Limits of runs/log-batch: parameters <= 100, metrics <= 1000.
 _MAXIMA = {"params_per_run": 100, "metrics_per_run": 800}
 
 
 def check_shape(given: Mapping[str, Any]) -> dict[str, int]:
-    """Return the whole shape, defaults filled in. Raises MlflowError for an unknown key or a number that cannot be."""
+    """Return the whole shape, defaults filled in. Raises MlflowError for an unknown key or a number that cannot be.
+
+    What depends on nothing is nothing: without experiments all numbers are 0 (the empty data set), without runs those of their contents.
+    """
     unknown = sorted(set(given) - set(DEFAULTS))
     if unknown:
         raise MlflowError(f"Data set shape {', '.join(unknown)}: is unknown. Allowed are {', '.join(DEFAULTS)}.")
@@ -33,11 +37,12 @@ def check_shape(given: Mapping[str, Any]) -> dict[str, int]:
     for key, default in DEFAULTS.items():
         value = given.get(key)
         value = default if value is None else value
-        lowest = 1 if key in ("experiments_per_tenant", "runs_per_experiment") else 0
-        if isinstance(value, bool) or not str(value).isdigit() or not lowest <= int(value) <= _MAXIMA.get(key, 10000):
-            raise MlflowError(f"Data set shape {key}={value!r}: is not possible. Allowed are whole numbers from {lowest} to {_MAXIMA.get(key, 10000)}.")
+        if isinstance(value, bool) or not str(value).isdigit() or int(value) > _MAXIMA.get(key, 10000):
+            raise MlflowError(f"Data set shape {key}={value!r}: is not possible. Allowed are whole numbers from 0 to {_MAXIMA.get(key, 10000)}.")
         shape[key] = int(value)
-    return shape
+    if not shape["experiments_per_tenant"]:
+        return dict.fromkeys(shape, 0)
+    return shape if shape["runs_per_experiment"] else {**shape, **dict.fromkeys(_OF_A_RUN, 0)}
 
 
 def shape_digest(shape: Mapping[str, int]) -> str:

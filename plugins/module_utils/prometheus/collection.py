@@ -26,7 +26,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.select
 # Prometheus rejects range queries of more points per series (web/api/v1: 11,000).
 _MOST_POINTS = 11_000
 # A rate needs at least two scrapes; four survive a lost one and a shift (https://www.robustperception.io/what-range-should-i-use-with-rate/).
-_SCRAPES_PER_RATE = 4
+SCRAPES_PER_RATE = 4
 # A gauge this many scrapes old still counts: one scrape may be lost, and cAdvisor's samples are some seconds old when they are
 # scraped. Where time stamps are exported (cAdvisor), Prometheus would show what is gone for five minutes.
 _SCRAPES_FRESH = 2.5
@@ -131,7 +131,7 @@ class Request:
     @property
     def rate_range_s(self) -> float:
         """Range for rates inside the window (`{{.interval}}`), four scrapes."""
-        return _SCRAPES_PER_RATE * self.scrape_interval
+        return SCRAPES_PER_RATE * self.scrape_interval
 
     def query_of(self, entry: Entry) -> str:
         """Return the rendered query of an entry. Raises TemplateError, and SelectorError for a component without selector."""

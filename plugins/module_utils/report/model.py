@@ -108,7 +108,7 @@ def build_model(inputs: ReportInputs) -> Model:
         categories += [{**identity, "category": name, **_block(pooled.get(name) or {})} for name in CATEGORIES]
         resources += [{**identity, "component": name, **_resource(values)} for name, values in (record.get("resources") or {}).items()]
     return Model(
-        _frame(cells), _frame(operations), _frame(categories), _frame(resources, [*identities[0], "component", "status", *RESOURCE_NUMBERS]),
+        _frame(cells), _frame(operations), _frame(categories), _frame(resources, [*identities[0], "component", "status", "source", *RESOURCE_NUMBERS]),
         inputs.runs, inputs.warnings,
     )
 
@@ -192,7 +192,7 @@ def _generator(record: dict[str, Any]) -> dict[str, Any]:
 
 def _resource(values: dict[str, Any]) -> dict[str, Any]:
     grouped = {name: (values.get(group) or {}).get(name.removeprefix(f"{group}_")) for name, group in _GROUPED.items()}
-    return {"status": values.get("status", "missing"), **{name: values.get(name) for name in RESOURCE_NUMBERS}, **grouped}
+    return {"status": values.get("status", "missing"), "source": values.get("source", ""), **{name: values.get(name) for name in RESOURCE_NUMBERS}, **grouped}
 
 
 def _frame(rows: list[dict[str, Any]], columns: list[str] | None = None) -> DataFrame:

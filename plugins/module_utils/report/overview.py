@@ -65,7 +65,8 @@ def resource_table(resources: DataFrame) -> tuple[list[str], list[list[str]]]:
     shown = [(title, parts) for title, parts in _FURTHER_COLUMNS if resources["instances_started" if title == "pods" else parts[0][0]].notna().any()]
     rows = [
         [
-            row.cell_id, row.component, row.status.replace("_", " "), number(row.cpu_cores_mean), number(row.cpu_cores_peak),
+            row.cell_id, row.component, row.status.replace("_", " ") + (f" ({row.source})" if row.source else ""),
+            number(row.cpu_cores_mean), number(row.cpu_cores_peak),
             number(row.memory_bytes_mean / _MIB), number(row.memory_bytes_peak / _MIB), number(row.coverage * 100), number(row.restarts),
             *(_ends(getattr(row, column) * factor for column, factor in parts) for _title, parts in shown),
         ]

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import io
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -54,9 +55,13 @@ _SETTINGS: dict[Any, Any] = {
 }
 
 
-def applied() -> Any:
-    """Return the context in which charts are created and drawn; nothing outside it changes."""
-    return mpl.rc_context(_SETTINGS)
+@contextmanager
+def applied() -> Iterator[None]:
+    """Create and draw charts in this context; nothing outside it changes, and no matplotlibrc of a user or a working directory counts."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(_SETTINGS)
+        yield
 
 
 @dataclass

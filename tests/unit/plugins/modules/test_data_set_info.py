@@ -49,7 +49,7 @@ def test_counts_the_rows_of_a_database(run_module, server, tmp_path):
         pytest.param({}, "one of the following is required: numbers, count", id="neither"),
         pytest.param({"count": 1, "depth": "deep"}, "value of depth must be one of: digest, counts, full", id="depth"),
         pytest.param({"count": 1, "shape": {"runs": 1}}, "Unsupported parameters", id="unknown-shape"),
-        pytest.param({"count": 1, "shape": {"runs_per_experiment": 0}}, "Data set shape runs_per_experiment=0: is not possible", id="no-runs"),
+        pytest.param({"count": 1, "shape": {"runs_per_experiment": -1}}, "Data set shape runs_per_experiment=-1: is not possible", id="no-runs"),
         pytest.param({"numbers": [1, 1]}, "Tenants: none, or a duplicate number", id="twice"),
         pytest.param({"count": 1, "url": "http://127.0.0.1:1"}, "not reachable", id="down"),
         pytest.param({"count": 1, "database": {"kind": "sqlite", "path": "/nowhere/x.db"}}, "Database /nowhere/x.db: rows cannot be counted", id="no-database"),

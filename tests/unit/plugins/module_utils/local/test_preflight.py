@@ -73,7 +73,7 @@ def test_settings(tmp_path: Path, changes: dict[str, str], starts: list[str]) ->
 def test_programs_that_are_there(only_these: Callable[..., Path], tmp_path: Path) -> None:
     k6 = only_these("k6", "echo k6 v1.8.1")
     only_these("prometheus", "exit 0")
-    settings = {"cache": tmp_path, "paths": {}, "names": ["mlflow", "prometheus", "postgres"]}
+    settings = {"cache": tmp_path, "paths": {}, "names": ["mlflow", "prometheus", "postgres"], "mlflow_version": "3.10.0"}
     assert preflight.program_problems(settings) == ([], {"k6": {"path": str(k6), "version": "1.8.1"}})
 
 
@@ -82,9 +82,10 @@ def test_programs_that_are_missing(only_these: Callable[..., Path], tmp_path: Pa
         raise KeyError("postgres or nobody")
 
     monkeypatch.setattr(commands, "unprivileged", none)
-    settings = {"cache": tmp_path, "paths": {"k6": str(only_these("k6", "echo k6 v0.40.0"))}, "names": ["prometheus", "process_exporter", "postgres"]}
+    settings = {"cache": tmp_path, "paths": {"k6": str(only_these("k6", "echo k6 v0.40.0"))}, "names": ["mlflow", "postgres"]}
+    settings["mlflow_version"] = "2.0"
     problems, facts = preflight.program_problems(settings)
-    assert [problem.split(":")[0] for problem in problems] == ["k6", "prometheus", "process-exporter", "PostgreSQL"]
+    assert [problem.split(":")[0] for problem in problems] == ["k6", "MLflow version 2.0", "PostgreSQL"]
     assert facts == {}
 
 

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import os
 import sqlite3
 
 import pytest
@@ -88,10 +89,18 @@ def test_counts_the_rows_of_postgres_read_only(tmp_path, monkeypatch, content, d
     sent = []
     file = tmp_path / "dsn"
     file.write_text(content)
-    monkeypatch.setattr(database_rows.psycopg, "connect", lambda text, **options: sent.append((text, options)) or FakeConnection({"runs": 7, "a": 1}))
+    monkeypatch.setenv("PGSERVICE", "of-the-user")
+
+    def connect(text, **options):
+        sent.append((text, options))
+        assert "PGSERVICE" not in os.environ
+        return FakeConnection({"runs": 7, "a": 1})
+
+    monkeypatch.setattr(database_rows.psycopg, "connect", connect)
     assert count_rows({"kind": "postgres", "dsn_file": str(file)}) == {"a": 1, "runs": 7}
     assert sent[0][0] == dsn
     assert sent[0][1]["connect_timeout"] == 10
+    assert os.environ["PGSERVICE"] == "of-the-user"
 
 
 def test_names_a_dsn_file_that_cannot_be_read(tmp_path):

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors import MlflowError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.server import mlflow_problems, read_server
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.server import NEWEST, OLDEST, is_supported, mlflow_problems, read_server
 
 INFO = "/api/3.0/mlflow/server-info"
 
@@ -84,3 +84,24 @@ def test_read_server_raises(server):
     server.scripted[("GET", INFO)] = [(400, {"error_code": "X", "message": "y"})]
     with pytest.raises(MlflowError, match="X: y"):
         read_server(server.url)
+
+
+@pytest.mark.parametrize(
+    ("version", "supported"),
+    [
+        pytest.param("3.9.0", False, id="before-workspaces"),
+        pytest.param(OLDEST, True, id="oldest"),
+        pytest.param("3.14.0+build1", True, id="local-build"),
+        pytest.param(NEWEST, True, id="newest-line"),
+        pytest.param("3.17.9", True, id="patch-of-the-newest"),
+        pytest.param("3.18.0", False, id="untested"),
+        pytest.param("4.0.0rc1", False, id="next"),
+    ],
+)
+def test_supported_versions(version, supported):
+    assert is_supported(version) is supported
+
+
+def test_names_a_version_that_is_not_supported(server):
+    server.scripted[("GET", "/version")] = [(200, b"3.18.1")]
+    assert mlflow_problems(server.url) == [f"MLflow {server.url}: version 3.18.1, which is not supported. Use a release from 3.10.0 to 3.17."]

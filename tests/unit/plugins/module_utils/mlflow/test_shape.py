@@ -35,7 +35,7 @@ def test_texts_become_numbers_and_blanks_the_default():
     ("given", "part"),
     [
         pytest.param({"runs": 1}, "Data set shape runs: is unknown", id="unknown"),
-        pytest.param({"runs_per_experiment": 0}, "from 1 to", id="no-runs"),
+        pytest.param({"runs_per_experiment": -1}, "from 0 to", id="negative-runs"),
         pytest.param({"runs_per_experiment": True}, "is not possible", id="bool"),
         pytest.param({"prompts_per_experiment": "many"}, "'many': is not possible", id="text"),
         pytest.param({"prompts_per_experiment": -1}, "from 0 to", id="negative"),
@@ -45,6 +45,18 @@ def test_texts_become_numbers_and_blanks_the_default():
 def test_rejects_what_cannot_be(given, part):
     with pytest.raises(MlflowError, match=part):
         check_shape(given)
+
+
+def test_the_data_set_may_be_empty():
+    empty = check_shape({"experiments_per_tenant": "0", "runs_per_experiment": 5})
+    assert empty == dict.fromkeys(DEFAULTS, 0)
+    assert set(expected_counts(empty, full=True).values()) == {0}
+    assert shape_digest(empty) == shape_digest(check_shape(dict.fromkeys(DEFAULTS, 0)))
+
+
+def test_experiments_may_be_without_runs():
+    counts = expected_counts(check_shape({"runs_per_experiment": 0}))
+    assert (counts["experiments"], counts["runs"], counts["metrics"], counts["prompts"]) == (10, 0, 0, 30)
 
 
 def test_no_artifacts_need_no_reading():

@@ -6,6 +6,7 @@ from __future__ import annotations
 import io
 from itertools import combinations
 
+import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -54,6 +55,14 @@ def test_every_chart_is_drawn_with_missing_data(tmp_path, options):
 def test_two_processes_draw_the_same(tmp_path):
     model = model_of(write_run(tmp_path / "run", tenants=(1,), concurrency=(5,)))
     assert charts.draw_all(model, processes=2) == charts.draw_all(model, processes=1)
+
+
+def test_settings_of_the_users_matplotlib_do_not_count():
+    with style.applied():
+        ours = dict(mpl.rcParams)
+    with mpl.rc_context({"axes.facecolor": "black", "axes.xmargin": 0.4, "font.size": 30}), style.applied():
+        assert dict(mpl.rcParams) == ours
+    assert mpl.rcParams["axes.facecolor"] == "white"
 
 
 def test_charts_of_a_legacy_folder_and_of_two_groups(tmp_path):

@@ -182,6 +182,16 @@ def test_the_table_of_components_shows_what_was_measured(tmp_path, metrics, furt
         assert (named["router"]["throttled %"], named["openshift_oauth"]["pods"]) == ("–", "–")
 
 
+def test_the_table_of_components_names_the_sampler(tmp_path):
+    run = write_run(tmp_path / "run", tenants=(1,), concurrency=(5,))
+    record = run / "cells" / "t1-c5-r1" / "cell.json"
+    resources = json.loads(record.read_text())["resources"]
+    resources["mlflow"]["source"] = "sampler"
+    edit_record(record, resources=resources)
+    _columns, rows = resource_table(build_model(read_sources([run])).resources)
+    assert {row[1]: row[2] for row in rows if row[1] in ("mlflow", "k6_benchmark")} == {"mlflow": "ok (sampler)", "k6_benchmark": "ok"}
+
+
 def test_texts_of_others_are_shown_and_never_rendered(tmp_path):
     """Names of folders and components of a legacy suite are anybody's."""
     folder = write_legacy_folder(tmp_path / "r`1`|*\x1b[31m")
