@@ -113,7 +113,7 @@ def release(path: Path) -> bool:
 def hold(descriptor: int, pid: int, owner: str, interval_s: float) -> None:
     """Keep the lock of an inherited descriptor until the process `pid` ends or the owner's file is gone.
 
-    Runs in a bare interpreter, with os, select and time and nothing else of this file.
+    Runs in a bare interpreter, with os and select and nothing else of this file.
     """
     os.fstat(descriptor)
     watched = -1
@@ -132,11 +132,9 @@ def hold(descriptor: int, pid: int, owner: str, interval_s: float) -> None:
             return
         except OSError:
             pass
-        if watched >= 0:
-            if select.select([watched], [], [], interval_s)[0]:
-                return
-        else:
-            time.sleep(1)
+        # Without a descriptor of the process it is looked for once a second.
+        if select.select([watched] if watched >= 0 else [], [], [], interval_s if watched >= 0 else 1)[0]:
+            return
 
 
 def _identity() -> dict[str, Any]:
@@ -208,7 +206,7 @@ def _lives_elsewhere(path: Path, owner: dict[str, Any], mine: dict[str, Any]) ->
 
 def _start_keeper(path: Path, descriptor: int, pid: int) -> dict[str, Any]:
     """Start the process that keeps the lock, and return its handle."""
-    source = f"import os\nimport select\nimport time\n{inspect.getsource(hold)}\nhold({descriptor}, {pid}, {str(owner_file(path))!r}, {HEARTBEAT_S})\n"
+    source = f"import os\nimport select\n{inspect.getsource(hold)}\nhold({descriptor}, {pid}, {str(owner_file(path))!r}, {HEARTBEAT_S})\n"
     try:
         keeper = subprocess.Popen(  # pylint: disable=consider-using-with
             [sys.executable, "-I", "-S", "-"],
