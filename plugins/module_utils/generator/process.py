@@ -106,12 +106,15 @@ def is_running(handle: Mapping[str, Any]) -> bool:
 
 
 def stop_orphans(directory: Path) -> bool:
-    """Stop every k6 of the directory's run whose files are gone, as after a job whose workspace was deleted; return whether one ran.
+    """Stop every k6 whose load would be added to the next one of the directory, that of a cell or a prefill; return whether one ran.
 
-    Its measurement is lost, and its load would be added to the next one. `directory` is that of a cell or a prefill.
+    They are those of the same run whose files are gone, as after a job whose workspace was deleted, so that nothing that they measured can be had
+    any more, and those of the directory itself, which cannot be used where its state.json is damaged or of another plan.
     """
-    run_id = directory.resolve().parents[1].name
-    orphans = [mark.parent for mark in map(Path, handles.marks()) if _run_of(mark).name == run_id and not _run_of(mark).exists()]
+    here = directory.resolve()
+    run_id = here.parents[1].name
+    marks = [Path(mark) for mark in handles.marks()]
+    orphans = [mark.parent for mark in marks if here in mark.parents or (_run_of(mark).name == run_id and not _run_of(mark).exists())]
     stopped = [DetachedProcess("k6", str(attempt)).stop(STOP_TIMEOUT_S) for attempt in orphans]
     return any(stopped)
 

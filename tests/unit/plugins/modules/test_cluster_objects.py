@@ -52,6 +52,15 @@ def test_objects_come_and_go(run_module, cluster, tmp_path):
     assert cluster.objects == {}
 
 
+def test_kinds_that_the_cluster_lacks_are_left_out(run_module, cluster):
+    text = "{apiVersion: v1, kind: Secret, metadata: {name: one}}\n---\n{apiVersion: monitoring.coreos.com/v1, kind: ServiceMonitor, metadata: {name: two}}"
+    options = {"text": text, "namespace": "here", "run_id": "run-1"}
+    failed = run_module("cluster_objects", options)
+    assert "Kind ServiceMonitor (monitoring.coreos.com/v1): not served by the cluster." in failed["msg"]
+    made = run_module("cluster_objects", {**options, "skipped_kinds": ["ServiceMonitor"]})
+    assert made["objects"]["unchanged"] == ["Secret here/one"]
+
+
 def test_a_url_is_fetched_where_it_leads(run_module, cluster):
     manifest = b"{apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: here}, data: {operator: =}}"
     with FakeHttpServer(lambda request: Reply(302, headers={"Location": "/b.yml"}) if request.path == "/a.yml" else Reply(200, manifest)) as server:
@@ -60,15 +69,6 @@ def test_a_url_is_fetched_where_it_leads(run_module, cluster):
         logins = [request.headers.get("Authorization") for request in server.requests]
     assert result["changed"]
     assert logins == ["Basic dXNlcjpwYXNzLXcwcmQ=", None]
-
-
-def test_kinds_that_the_cluster_lacks_are_left_out(run_module, cluster):
-    text = "{apiVersion: v1, kind: Secret, metadata: {name: one}}\n---\n{apiVersion: monitoring.coreos.com/v1, kind: ServiceMonitor, metadata: {name: two}}"
-    options = {"text": text, "namespace": "here", "run_id": "run-1"}
-    failed = run_module("cluster_objects", options)
-    assert "Kind ServiceMonitor (monitoring.coreos.com/v1): not served by the cluster." in failed["msg"]
-    made = run_module("cluster_objects", {**options, "skipped_kinds": ["ServiceMonitor"]})
-    assert made["objects"]["unchanged"] == ["Secret here/one"]
 
 
 @pytest.mark.parametrize(

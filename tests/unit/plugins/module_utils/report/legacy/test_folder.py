@@ -12,10 +12,10 @@ import pytest
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.inputs import NOT_JUDGED, ReportError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.legacy.folder import LegacyMetricsError, read_legacy_metrics
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import build_model
-from ansible_collections.perfscale.mlflow.plugins.module_utils.report.sources import read_sources
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.tables import all_tables
 from fakes.legacy_folder import METRICS, write_legacy_folder, write_legacy_summary
 from fakes.mutated_responses import mutations
+from fakes.report_sources import read_sources
 
 SEED_RESULTS = Path(__file__).resolve().parents[7] / "shared" / "seed-results"
 
