@@ -188,7 +188,7 @@ def write(params: dict[str, Any]) -> dict[str, Any]:
         return {**summary_of(record), "retry": failure.retry, "is_started": failure.is_started}
     if params["phase"] == "outcome":
         return outcome_of(run.load())
-    return run.finish(params["objectives"], params["reason"])
+    return run.finish(params["objectives"], params["reason"] and redact_text(params["reason"]))
 
 
 def main() -> None:

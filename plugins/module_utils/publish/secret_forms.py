@@ -179,7 +179,8 @@ _FORMS: tuple[Form, ...] = (
     _form("a Slack token", (b"xapp-", b"xoxe"), rb"(?<![A-Za-z0-9_-])(?:xapp-\d-[A-Z0-9]+-\d+-[a-z0-9]+|xoxe(?:\.xox[bp])?-\d-[A-Za-z0-9]{100,})"),
     _form("a password of a command", (b"--",), rb"(?i)--[\w-]{0,40}(?:password|passwd|token|secret|key)[ \t]+[\"']?([^\s\"'<>-][^\s\"'<>]{5,4096})", _is_mixed),
     _form("a password of a command", (b"curl",), rb"\bcurl\b[^\n|]{0,400}? (?:-u|--user)[ =]?[\"']?[^\s:\"']{1,128}:([^\s\"']{3,256})", _is_given),
-    # https://www.postgresql.org/docs/current/libpq-pgpass.html, https://www.gnu.org/software/inetutils/manual/html_node/The-_002enetrc-file.html
+    # https://www.postgresql.org/docs/current/libpq-pgpass.html
+    # https://www.gnu.org/software/inetutils/manual/html_node/The-_002enetrc-file.html
     _form("a line of a password file", (b":",), rb"(?m)^[\w.*-]{1,128}:(?:\d{4,5}|\*):[\w*-]{1,64}:[\w-]{1,64}:([^\s:]{6,256})[ \t\r]*$", _is_given),
     _form("a line of a password file", (b"login",), rb"\blogin\s+\S{1,128}\s+password\s+(\S{4,256})", _is_given),
     _form("a password in a statement", (b"password", b"identified"), rb"(?i)\b(?:password|identified by)\s+'([^'\s]{4,256})'", _is_given),
@@ -187,7 +188,8 @@ _FORMS: tuple[Form, ...] = (
     _form(
         "a password in a variable",
         (b"value",),
-        rb"(?i)name\\*[\"']?\s*:\s*\\*[\"']?\w*(?:password|passwd|secret|token|_key|_pwd)\\*[\"']?\s*,?\s*\\*[\"']?value\\*[\"']?\s*:\s*\\*[\"']?([^\s\"']{6,4096})",
+        rb"(?i)name\\*[\"']?\s*:\s*\\*[\"']?\w*(?:password|passwd|secret|token|_key|_pwd)\\*[\"']?\s*,?"
+        rb"\s*\\*[\"']?value\\*[\"']?\s*:\s*\\*[\"']?([^\s\"']{6,4096})",
         _is_given,
     ),
     _form("a password in a variable", (b"env ", b"arg "), rb"\b(?:ENV|ARG|SetEnv)[ \t]+\w*(?:PASSWORD|SECRET|TOKEN|_KEY)[ \t]+(\S{6,256})", _is_mixed),

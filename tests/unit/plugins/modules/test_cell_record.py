@@ -35,10 +35,12 @@ def fixture_record(run_module, tmp_path):
 
 def test_a_run_from_begin_to_finish(record, tmp_path):
     assert record("begin", plan=PLAN)["record"]["todo"] == [cell["id"] for cell in PLAN["cells"]]
-    failed = record("failed", cell=PLAN["cells"][0], cell_begun=1.0, reason="MLflow did not answer.")
+    failed = record("failed", cell=PLAN["cells"][0], cell_begun=1.0, reason="MLflow http://u:pass-w0rd@host did not answer.")
     assert failed["record"]["verdict"]["status"] == "failed"
+    assert "MLflow http://***@host did not answer." in str(failed["record"]["verdict"])
     assert failed["record"]["retry"] is False
-    finished = record("finish", reason="stopped")
+    finished = record("finish", reason="stopped by http://u:pass-w0rd@host")
+    assert not [path for path in tmp_path.rglob("*.json") if "pass-w0rd" in path.read_text(encoding="utf-8")]
     assert finished["record"]["counts"]["missing"] == 3
     fingerprint = json.loads((tmp_path / "run-1" / "run.json").read_text(encoding="utf-8"))["fingerprint"]
     assert len(fingerprint["script_digest"]) == 12
