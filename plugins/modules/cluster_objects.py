@@ -45,6 +45,12 @@ options:
     type: list
     elements: str
     default: []
+  skipped_kinds:
+    description: Kinds of O(text) and O(sources) that are left out, such as those that the cluster does not have.
+    type: list
+    elements: str
+    default: []
+    version_added: 0.2.0
   patches:
     description:
       - Changes of these objects, each naming one by C(kind) and C(metadata.name). Dictionaries are merged, lists of items with a C(name) by name.
@@ -195,6 +201,7 @@ def argument_spec():
         "definition": {"type": "list", "elements": "dict", "default": []},
         "text": {"type": "str", "default": ""},
         "sources": {"type": "list", "elements": "str", "default": []},
+        "skipped_kinds": {"type": "list", "elements": "str", "default": []},
         "patches": {"type": "list", "elements": "dict", "default": []},
         "namespace": {"type": "str"},
         "labels": {"type": "dict", "default": {}},
@@ -233,7 +240,7 @@ def requested(options):
     found = manifests.check(options["definition"], "of option definition")
     found += manifests.parse(options["text"], "of option text") if options["text"].strip() else []
     found += manifests.read(options["sources"], fetch)
-    return manifests.patched(found, options["patches"])
+    return manifests.patched([entry for entry in found if entry["kind"] not in options["skipped_kinds"]], options["patches"])
 
 
 def run(options, cluster, check_mode):

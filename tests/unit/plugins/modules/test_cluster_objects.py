@@ -52,6 +52,15 @@ def test_objects_come_and_go(run_module, cluster, tmp_path):
     assert cluster.objects == {}
 
 
+def test_kinds_that_the_cluster_lacks_are_left_out(run_module, cluster):
+    text = "{apiVersion: v1, kind: Secret, metadata: {name: one}}\n---\n{apiVersion: monitoring.coreos.com/v1, kind: ServiceMonitor, metadata: {name: two}}"
+    options = {"text": text, "namespace": "here", "run_id": "run-1"}
+    failed = run_module("cluster_objects", options)
+    assert "Kind ServiceMonitor (monitoring.coreos.com/v1): not served by the cluster." in failed["msg"]
+    made = run_module("cluster_objects", {**options, "skipped_kinds": ["ServiceMonitor"]})
+    assert made["objects"]["unchanged"] == ["Secret here/one"]
+
+
 def test_a_url_that_cannot_be_fetched_is_named(run_module, cluster, monkeypatch):
     module = sys.modules["ansible_collections.perfscale.mlflow.plugins.modules.cluster_objects"]
 
