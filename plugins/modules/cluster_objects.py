@@ -180,10 +180,13 @@ objects:
       elements: dict
 """
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible.module_utils.urls import open_url
+from urllib.parse import unquote, urljoin, urlsplit
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.common.redaction import redact_text, redact_url
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http_client import HttpClient, HttpError, basic_auth
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.redaction import redact_url
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.untrusted_text import decode
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import manifests
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import LIBRARIES, MISSING, cluster_from
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
@@ -191,6 +194,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.object
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.options import connection_spec
 
 FETCH_TIMEOUT_S = 30
+REDIRECTS_MAX = 5
 
 
 def argument_spec():
@@ -227,12 +231,26 @@ def argument_spec():
 
 
 def fetch(url):
-    """Return the text behind a URL. Raises ClusterError."""
+    """Return the text behind a URL. Redirects are followed without the login that the URL may hold. Raises ClusterError."""
+    parts = urlsplit(url)
+    client, address = HttpClient(timeout_s=FETCH_TIMEOUT_S), parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    login = basic_auth(f"{unquote(parts.username)}:{unquote(parts.password or '')}") if parts.username else {}
     try:
-        return open_url(url, timeout=FETCH_TIMEOUT_S).read().decode("utf-8")
-    except (OSError, ValueError) as error:
-        problem = f"Manifest {redact_url(url)}: download failed ({redact_text(str(error))})"
-        raise ClusterError(f"{problem}. Correct the URL, or download the file and give its path.") from error
+        for _redirect in range(REDIRECTS_MAX):
+            response = client.request("GET", address, headers=login)
+            if not response.is_redirect:
+                break
+            address, login = urljoin(address, response.headers.get("location", "")), {}
+        if response.is_success:
+            return decode(response.data)
+        problem = f"HTTP {response.status}: {response.text() or 'no text'}"
+    except HttpError as error:
+        problem = error.reason
+    except UnicodeDecodeError:
+        problem = "not a text"
+    finally:
+        client.close()
+    raise ClusterError(f"Manifest {redact_url(url)}: download failed ({problem}). Correct the URL, or download the file and give its path.")
 
 
 def requested(options):
