@@ -1,6 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # The short form of what people do here; `make help` lists it. ARGS reaches ansible-playbook (suite) or pytest (test).
 
+# Ansible needs a UTF-8 locale. C.UTF-8 is in every C library; a locale that is UTF-8 already stays.
+ifeq ($(filter UTF-8 utf8,$(shell locale charmap 2>/dev/null)),)
+export LC_ALL := C.UTF-8
+endif
+# A user id without a home, as containers have, gets one here.
+ifneq ($(shell test -n "$$HOME" -a "$$HOME" != / -a -w "$$HOME" && echo yes),yes)
+export HOME := $(CURDIR)/.perfscale/home
+endif
+
 VENV := .venv
 BIN := $(VENV)/bin
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/perfscale.mlflow

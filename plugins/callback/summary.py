@@ -48,6 +48,7 @@ from ansible.playbook.block import Block
 from ansible.plugins.callback.default import CallbackModule as DefaultCallback
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.redaction import redact_text
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.untrusted_text import printable
 from ansible_collections.perfscale.mlflow.plugins.module_utils.console.progress import ProgressLine, StatusLine, encodes, is_terminal
 from ansible_collections.perfscale.mlflow.plugins.module_utils.console.task_result import (
     LOG,
@@ -342,7 +343,7 @@ class CallbackModule(DefaultCallback):
     def _write(self, text, color=None, stderr=False):
         if self._status:
             self._status.clear()
-        self._print(text, color=color, stderr=stderr)
+        self._print(printable(text), color=color, stderr=stderr)
         self._flush()
 
     def _flush(self):

@@ -18,7 +18,8 @@ options:
     required: true
   token_file:
     description:
-      - File that holds only the bearer token, readable on the host where the module runs.
+      - File that holds only the bearer token, or C(user:password) for basic authentication (MLflow's own), readable on the host where
+        the module runs.
       - Omit it for a server that needs none.
     type: path
   ca_file:
@@ -32,7 +33,7 @@ options:
     default: true
   request_timeout:
     description:
-      - Seconds to wait for a connection and for each response. Failed requests are retried with growing pauses, for two minutes at most.
+      - Seconds for connecting, and for each response from its first byte to its last. Failed requests are retried with growing pauses, for two minutes at most.
     type: float
     default: 30.0
   parallelism:

@@ -16,7 +16,7 @@ options:
     type: str
     required: true
   token_file:
-    description: File with a bearer token. The token appears in no argument and no result.
+    description: File with a bearer token, or with C(user:password) for basic authentication. Its content appears in no argument and no result.
     type: path
   ca_file:
     description: CA bundle in PEM format.
@@ -38,7 +38,7 @@ options:
         type: str
         required: true
       token_file:
-        description: File with the bearer token.
+        description: File with the bearer token, or with C(user:password).
         type: path
       ca_file:
         description: CA bundle.

@@ -12,7 +12,8 @@ short_description: Write the records of a run and its cells
 author:
   - perfscale.mlflow contributors (@perfscale)
 description:
-  - The only writer of C(run.json) and C(cell.json). Every document is validated against its JSON Schema and written atomically.
+  - The only writer of C(run.json) and C(cell.json). Every document is validated against its JSON Schema and written atomically with a checksum of itself.
+  - What it reads is verified against checksum and schema, and so is every file that the record of a cell names. Damage is named by file and field.
   - Acquires the lock of the run at O(phase=begin) and releases it at O(phase=finish).
 attributes:
   check_mode:
@@ -23,7 +24,7 @@ options:
     description:
       - V(compare) fails for a plan that differs from the one of an existing run, V(begin) creates the run or resumes it.
       - V(measured) records a measured cell with its verdict, V(failed) records a cell without measurement.
-      - V(finish) evaluates the objectives and closes the run, V(outcome) only returns how a closed run ended.
+      - V(finish) evaluates the objectives and closes the run, V(outcome) only returns how a closed run ended. Both open every record and file of it.
     type: str
     choices: [compare, begin, measured, failed, finish, outcome]
     required: true
@@ -118,10 +119,10 @@ RETURN = r"""
 record:
   description:
     - With O(phase=compare) nothing.
-    - With O(phase=begin) the keys resumed, todo, done, and remaining_s, the seconds of load that come after each cell to run, by its id.
+    - With O(phase=begin) the keys resumed, todo, done, remaining_s, the seconds of load that come after each cell to run, by its id, and warnings.
     - With O(phase=measured) and O(phase=failed) the keys id, verdict, n (samples of the window) and retry, whether to measure the cell once more.
     - With O(phase=failed) also is_started, whether the load of the cell was started and may still be running.
-    - With O(phase=finish) and O(phase=outcome) the keys ok, reasons and counts.
+    - With O(phase=finish) and O(phase=outcome) the keys ok, intact, reasons, counts (planned, valid, invalid, failed, missing, damaged) and warnings.
   returned: success
   type: dict
 """
@@ -135,9 +136,8 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files impo
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.redaction import redact_text
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow import database_rows
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors import MlflowError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.cell import assess_failure, write_failed, write_measured
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.lock import RunLockedError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.run import PlanMismatchError, Run, controller_fingerprint, outcome_of
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.cell import assess_failure, begin_run, write_failed, write_measured
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.run import PlanMismatchError, Run, RunLockedError, controller_fingerprint, outcome_of
 
 try:
     import jsonschema  # noqa: F401 # pylint: disable=unused-import
@@ -179,7 +179,7 @@ def write(params: dict[str, Any]) -> dict[str, Any]:
         return {}
     if params["phase"] == "begin":
         fingerprint = {**params["fingerprint"], **controller_fingerprint(params["scripts_directory"])}
-        return run.begin(params["plan"], params["config"], fingerprint)
+        return begin_run(run, params["plan"], params["config"], fingerprint)
     if params["phase"] == "measured":
         return summary_of(write_measured(run, cell, factors, with_rows(params["parts"], params["database"]), attempt, params["rules"]))
     if params["phase"] == "failed":
@@ -187,7 +187,7 @@ def write(params: dict[str, Any]) -> dict[str, Any]:
         record = write_failed(run, cell, factors, redact_text(params["reason"]), failure.attempt, params["parts"].get("notes", {}))
         return {**summary_of(record), "retry": failure.retry, "is_started": failure.is_started}
     if params["phase"] == "outcome":
-        return outcome_of(run.load())
+        return outcome_of(run.examine())
     return run.finish(params["objectives"], params["reason"] and redact_text(params["reason"]))
 
 
@@ -228,9 +228,12 @@ def main() -> None:
     if module.check_mode and changes:
         module.exit_json(changed=True, record={})
     try:
-        module.exit_json(changed=changes, record=write(module.params))
+        record = write(module.params)
     except (FileWriteError, RunLockedError, MlflowError, PlanMismatchError, ValueError) as error:
         module.fail_json(msg=str(error))
+    for warning in record.get("warnings", []):
+        module.warn(warning)
+    module.exit_json(changed=changes, record=record)
 
 
 if __name__ == "__main__":

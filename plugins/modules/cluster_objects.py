@@ -45,6 +45,12 @@ options:
     type: list
     elements: str
     default: []
+  skipped_kinds:
+    description: Kinds of O(text) and O(sources) that are left out, such as those that the cluster does not have.
+    type: list
+    elements: str
+    default: []
+    version_added: 0.2.0
   patches:
     description:
       - Changes of these objects, each naming one by C(kind) and C(metadata.name). Dictionaries are merged, lists of items with a C(name) by name.
@@ -174,10 +180,13 @@ objects:
       elements: dict
 """
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible.module_utils.urls import open_url
+from urllib.parse import unquote, urljoin, urlsplit
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.common.redaction import redact_text, redact_url
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http_client import HttpClient, HttpError, basic_auth
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.redaction import redact_url
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.untrusted_text import decode
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import manifests
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import LIBRARIES, MISSING, cluster_from
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
@@ -185,6 +194,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.object
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.options import connection_spec
 
 FETCH_TIMEOUT_S = 30
+REDIRECTS_MAX = 5
 
 
 def argument_spec():
@@ -195,6 +205,7 @@ def argument_spec():
         "definition": {"type": "list", "elements": "dict", "default": []},
         "text": {"type": "str", "default": ""},
         "sources": {"type": "list", "elements": "str", "default": []},
+        "skipped_kinds": {"type": "list", "elements": "str", "default": []},
         "patches": {"type": "list", "elements": "dict", "default": []},
         "namespace": {"type": "str"},
         "labels": {"type": "dict", "default": {}},
@@ -220,12 +231,26 @@ def argument_spec():
 
 
 def fetch(url):
-    """Return the text behind a URL. Raises ClusterError."""
+    """Return the text behind a URL. Redirects are followed without the login that the URL may hold. Raises ClusterError."""
+    parts = urlsplit(url)
+    client, address = HttpClient(timeout_s=FETCH_TIMEOUT_S), parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    login = basic_auth(f"{unquote(parts.username)}:{unquote(parts.password or '')}") if parts.username else {}
     try:
-        return open_url(url, timeout=FETCH_TIMEOUT_S).read().decode("utf-8")
-    except (OSError, ValueError) as error:
-        problem = f"Manifest {redact_url(url)}: download failed ({redact_text(str(error))})"
-        raise ClusterError(f"{problem}. Correct the URL, or download the file and give its path.") from error
+        for _redirect in range(REDIRECTS_MAX):
+            response = client.request("GET", address, headers=login)
+            if not response.is_redirect:
+                break
+            address, login = urljoin(address, response.headers.get("location", "")), {}
+        if response.is_success:
+            return decode(response.data)
+        problem = f"HTTP {response.status}: {response.text() or 'no text'}"
+    except HttpError as error:
+        problem = error.reason
+    except UnicodeDecodeError:
+        problem = "not a text"
+    finally:
+        client.close()
+    raise ClusterError(f"Manifest {redact_url(url)}: download failed ({problem}). Correct the URL, or download the file and give its path.")
 
 
 def requested(options):
@@ -233,7 +258,7 @@ def requested(options):
     found = manifests.check(options["definition"], "of option definition")
     found += manifests.parse(options["text"], "of option text") if options["text"].strip() else []
     found += manifests.read(options["sources"], fetch)
-    return manifests.patched(found, options["patches"])
+    return manifests.patched([entry for entry in found if entry["kind"] not in options["skipped_kinds"]], options["patches"])
 
 
 def run(options, cluster, check_mode):

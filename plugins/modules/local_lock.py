@@ -57,7 +57,6 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local import state_lock
-from ansible_collections.perfscale.mlflow.plugins.module_utils.local.commands import ToolError
 
 try:
     import psutil
@@ -87,7 +86,7 @@ def main():
             changed = state_lock.acquire(directory, module.params["run_id"], module.check_mode)
         else:
             changed = state_lock.release(directory, module.check_mode)
-    except (state_lock.StateDirectoryBusyError, ToolError, FileWriteError) as error:
+    except (state_lock.StateDirectoryBusyError, FileWriteError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=changed, state_dir=str(directory))
 

@@ -95,10 +95,10 @@ options:
         type: str
         required: true
       token:
-        description: Bearer token.
+        description: Bearer token, or C(user:password).
         type: str
       token_file:
-        description: File with the bearer token, instead of O(mlflow.token).
+        description: File with the bearer token or C(user:password), instead of O(mlflow.token).
         type: path
       ca_file:
         description: CA bundle.

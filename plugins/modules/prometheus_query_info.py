@@ -17,6 +17,8 @@ description:
   - Waits until one scrape interval after the end of the window, because the last samples are not there before.
   - Nothing is passed over in silence. A required metric without a number, a series too many, a page instead of an answer and a server that cannot be reached
     fail the module with a sentence each; what was found is returned all the same, and the files are written with what is missing shown as missing.
+  - An entry with a C(field) or C(optional=false) is required. Any other entry without a result is a warning, as in kube-burner. Warnings and infos of
+    Prometheus' answers are warnings of the module and in RV(hints).
 requirements:
   - PyYAML, when O(profile) is a path
 extends_documentation_fragment:
@@ -157,6 +159,7 @@ metrics:
   description:
     - One item for each entry of the profile, with the query as it was sent, the status (V(ok) or V(missing)) and the returned series.
     - A series has its labels, component, instance, and value (instant) or mean, min, max and last over the window (range).
+    - With C(captureStart) it has start besides. A series that is gone at the end has no value, and one that came later no start.
   returned: always, also on failure
   type: list
   elements: dict
@@ -173,6 +176,11 @@ clock_offset_s:
   description: Clock of the server minus ours, in seconds, to half a second; null when it sends no date.
   returned: always, also on failure
   type: float
+hints:
+  description: What Prometheus' answers said beside their results, its warnings and infos, each once.
+  returned: always, also on failure
+  type: list
+  elements: str
 errors:
   description: One sentence per problem. The module fails when there is one.
   returned: always, also on failure
@@ -302,6 +310,7 @@ def main():
         "requests": client.requests if client else 0,
         "window": {"start": request.window.start, "end": request.window.end} if client else {},
         "clock_offset_s": client.clock_offset_s if client else None,
+        "hints": client.warnings if client else [],
         "errors": found.errors,
         "files": files,
     }

@@ -45,6 +45,12 @@ options:
     type: list
     elements: str
     default: []
+  reread:
+    description:
+      - Whether every file that a record names is read again and compared with its checksum before anything is sent; else only those that have changed
+        since the last publication. A damaged cell is a problem in the result and is left out, so that it replaces no intact copy.
+    type: bool
+    default: true
   allowed_findings:
     description:
       - Findings of the scan that are no secrets, each with C(path), a pattern of the path in the run, and C(kind), as the problem names it.
@@ -121,6 +127,7 @@ def argument_spec():
         "run_directory": {"type": "path"},
         "only": {"type": "list", "elements": "str", "default": []},
         "exclude": {"type": "list", "elements": "str", "default": []},
+        "reread": {"type": "bool", "default": True},
         "allowed_findings": {"type": "list", "elements": "dict", "default": []},
     }
 
@@ -135,7 +142,8 @@ def run(params, check_mode=False):
         if params["state"] == "published":
             known = secrets_of_run(params["run_directory"]) | secrets_of_connection(params)
             scanner = Scanner(known, params["allowed_findings"])
-            found = publication.publish(params["run_directory"], opened, scanner, params["schema_directory"], params["only"], params["exclude"])
+            chosen = (params["only"], params["exclude"], params["reread"])
+            found = publication.publish(params["run_directory"], opened, scanner, params["schema_directory"], *chosen)
             return {"changed": any(entry["sent"] for entry in found["sinks"]), "publication": found}
         problems = publication.check_access(opened) if params["state"] == "checked" else []
         return {"changed": False, "publication": {**nothing, "problems": problems}}

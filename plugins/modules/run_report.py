@@ -14,7 +14,7 @@ description:
     (C(summary_tenants-*_concurrency_*.json), C(metrics_*_concurrency_*.csv)), and writes tables, charts and a page. Never reads samples.
   - The tables and charts have the names and columns that users of the legacy suite know; what distinguishes cells of several runs stands
     in columns at the end.
-  - A damaged or truncated file is named in RV(report.warnings) and the rest is reported.
+  - Every record is verified against its checksum and its schema. A damaged one is named in RV(report.warnings) and the rest is reported.
 author:
   - perfscale.mlflow contributors (@perfscale)
 attributes:
@@ -28,6 +28,7 @@ attributes:
     description: The same sources give the same tables; every call writes the files again and reports changed.
     support: none
 requirements:
+  - jsonschema
   - pandas
   - matplotlib
   - jinja2
@@ -55,6 +56,11 @@ options:
     description:
       - The directory of the template and the style sheet of the page, C(files/report) of this collection. Required for the format V(html).
     type: path
+  schema_directory:
+    description:
+      - The directory of the JSON Schemas, C(files/schemas) of this collection.
+    type: path
+    required: true
 """
 
 EXAMPLES = r"""
@@ -63,6 +69,7 @@ EXAMPLES = r"""
     sources:
       - results/latest
     output_dir: results/latest/report
+    schema_directory: /collection/files/schemas
     template_directory: /collection/files/report
 
 - name: Compare two runs, tables only
@@ -71,6 +78,7 @@ EXAMPLES = r"""
       - results/sqlite
       - results/postgres
     output_dir: results/comparison
+    schema_directory: /collection/files/schemas
     formats:
       - csv
       - markdown
@@ -116,7 +124,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.report.report imp
 
 def missing_library(formats: list[str]) -> str | None:
     """Return the first missing library that the formats need, or None."""
-    needed = ["pandas"]
+    needed = ["pandas", "jsonschema"]
     if {"charts", "html"} & set(formats):
         needed += ["matplotlib", "jinja2"]
     return next((name for name in needed if find_spec(name) is None), None)
@@ -129,6 +137,7 @@ def main() -> None:
             "output_dir": {"type": "path", "required": True},
             "formats": {"type": "list", "elements": "str", "choices": list(FORMATS), "default": list(FORMATS)},
             "template_directory": {"type": "path"},
+            "schema_directory": {"type": "path", "required": True},
         },
         supports_check_mode=True,
     )
@@ -139,7 +148,14 @@ def main() -> None:
     if "html" in params["formats"] and not params["template_directory"]:
         module.fail_json(msg="Format html: no template_directory. Set it to files/report of the collection, or leave html out of formats.")
     try:
-        report = create_report(params["sources"], params["output_dir"], params["formats"], params["template_directory"] or "", write=not module.check_mode)
+        report = create_report(
+            params["sources"],
+            params["output_dir"],
+            params["formats"],
+            params["schema_directory"],
+            params["template_directory"] or "",
+            write=not module.check_mode,
+        )
     except (ReportError, FileWriteError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=True, report=report)

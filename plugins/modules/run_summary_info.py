@@ -13,6 +13,7 @@ author:
   - perfscale.mlflow contributors (@perfscale)
 description:
   - Reads the records of a run and returns the few values that matter where its files are not, such as the artifacts of a job in AWX.
+  - Opens every record and every file that the records name, and compares them with their checksums.
 attributes:
   check_mode:
     description: Can run in check mode, since it changes nothing.
@@ -49,8 +50,8 @@ summary:
       type: str
     verdict:
       description:
-        - V(incomplete) when cells have no record, else V(failed) when a cell has no measurement, else V(invalid) when a cell is invalid or an objective
-          of severity error is missed, else V(valid).
+        - V(incomplete) when cells have no record or one that is damaged, else V(failed) when a cell has no measurement, else V(invalid) when a cell is
+          invalid or an objective of severity error is missed, else V(valid).
       type: str
     cells_valid:
       description: Number of valid cells.
@@ -67,6 +68,14 @@ summary:
     error_ratio_max:
       description: The highest share of failed requests in a valid cell; null without a valid cell.
       type: float
+    gaps:
+      description: One sentence for each damaged record or file, and one for cells without a record.
+      type: list
+      elements: str
+    warnings:
+      description: What could not be verified.
+      type: list
+      elements: str
 """
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
@@ -89,6 +98,8 @@ def main():
         found = summarize(module.params["run_directory"], module.params["schema_directory"])
     except ValueError as error:
         module.fail_json(msg=str(error))
+    for warning in found["warnings"]:
+        module.warn(warning)
     module.exit_json(changed=False, summary=found)
 
 

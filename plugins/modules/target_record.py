@@ -13,7 +13,8 @@ author:
   - perfscale.mlflow contributors (@perfscale)
 description:
   - Every environment role describes what it deployed by merging its part into C(target.json), which is all that later stages know of the environment.
-  - The merged document is validated against its JSON Schema and written atomically. Dictionaries are merged one level deep, other values replaced.
+  - The merged document is validated against its JSON Schema and written atomically with a checksum of itself. Dictionaries are merged one level deep,
+    other values replaced.
 attributes:
   check_mode:
     description: Can run in check mode and reports what it would change.
@@ -57,9 +58,9 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError, read_json, write_json
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import CHECKSUM, FileWriteError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.redaction import user_information_in
-from ansible_collections.perfscale.mlflow.plugins.module_utils.common.schema import check
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.integrity import SCHEMA_VERSION, read_record, validate_record, write_record
 
 try:
     import jsonschema  # noqa: F401 # pylint: disable=unused-import
@@ -71,7 +72,7 @@ else:
 
 def merge(document: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
     """Return the document with the part merged in, dictionaries one level deep."""
-    merged = {"schema_version": 1, **document}
+    merged = {**{key: value for key, value in document.items() if key != CHECKSUM}, "schema_version": SCHEMA_VERSION}
     for key, value in part.items():
         is_both = isinstance(value, dict) and isinstance(merged.get(key), dict)
         merged[key] = {**merged[key], **value} if is_both else value
@@ -97,13 +98,13 @@ def main() -> None:
         module.fail_json(msg=missing_required_lib("jsonschema"), exception=MISSING)
     path = Path(module.params["path"])
     try:
-        before = read_json(path) if path.exists() else {}
+        before = read_record(path, "target", module.params["schema_directory"]) if path.exists() else {}
         after = merge(before, module.params["part"])
         without_user_information(after)
-        check(after, "target", module.params["schema_directory"])
-        changed = before != after
+        changed = {**before, CHECKSUM: ""} != {**after, CHECKSUM: ""}
+        validate_record(after, "target", module.params["schema_directory"])
         if changed and not module.check_mode:
-            write_json(path, after)
+            write_record(path, after, "target", module.params["schema_directory"])
     except (FileWriteError, ValueError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=changed, target=after)

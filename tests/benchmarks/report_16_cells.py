@@ -25,7 +25,7 @@ EVERYTHING = (*TABLES, "charts", "html")
 CALL = """
 import sys
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.report import create_report
-create_report([sys.argv[1]], sys.argv[2], sys.argv[4:], sys.argv[3])
+create_report([sys.argv[1]], sys.argv[2], sys.argv[5:], sys.argv[4], sys.argv[3])
 """
 
 
@@ -35,7 +35,8 @@ def seconds(run: Path, output: Path, formats: tuple[str, ...]) -> float:
     environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(output.parent / "compiled")}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     start = time.perf_counter()
-    subprocess.run([sys.executable, "-c", CALL, str(run), str(output), str(ROOT / "files" / "report"), *formats], env=environment, check=True)
+    directories = [str(ROOT / "files" / name) for name in ("report", "schemas")]
+    subprocess.run([sys.executable, "-c", CALL, str(run), str(output), *directories, *formats], env=environment, check=True)
     return time.perf_counter() - start
 
 

@@ -22,7 +22,6 @@ sys.path.insert(0, str(ROOT / "tests" / "local"))
 from suite import Suite
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
-from fake_operator import manifests
 
 MANAGED = "app.kubernetes.io/managed-by=perfscale.mlflow"
 LOOKALIKE = "/api/v1/namespaces/tenant-zz-production"
@@ -65,32 +64,6 @@ class ClusterSuite(Suite):
                 return json.loads((self.results / run_id / "cells" / cell_id / "state.json").read_text(encoding="utf-8"))
             time.sleep(0.5)
         raise AssertionError(f"cell {cell_id} made no load within {limit_s} s: {self.output()[-3000:]}")
-
-
-def settings_for(directory: Path, images: Mapping[str, str], prometheus: Mapping[str, str]) -> dict[str, Any]:
-    """Return the variables that fit the roles to a node of two cores: images, small requests, short waits."""
-    small = {"requests": {"cpu": "100m", "memory": "256Mi"}}
-    return {
-        "mlflow_operator_manifests": [str(manifests.write(directory, "opendatahub"))],
-        "mlflow_operator_env": {"SUPPORTED_MLFLOW_VERSION": images["mlflow"].rpartition(":")[2], "EXPOSE_METRICS": "true"},
-        "mlflow_operator_image": images["mlflow"],
-        "mlflow_operator_mlflow_image": images["mlflow"],
-        "mlflow_server_image": images["mlflow"],
-        "mlflow_server_resources": {"requests": {"cpu": "200m", "memory": "512Mi"}, "limits": {"cpu": "2", "memory": "2Gi"}},
-        "mlflow_server_storage_size": "1Gi",
-        "postgresql_image": images["postgresql"],
-        "postgresql_exporter_image": images["postgres-exporter"],
-        "postgresql_resources": {**small, "limits": {"cpu": "1", "memory": "512Mi"}},
-        "postgresql_storage_size": "1Gi",
-        "k6_runner_pod_image": images["k6"],
-        "k6_runner_pod_resources": {**small, "limits": {"cpu": "1", "memory": "512Mi"}},
-        "monitoring_prometheus_url": prometheus["url"],
-        "monitoring_ca_file": prometheus["ca_file"],
-        "monitoring_cluster_scrape_interval_s": 5,
-        "test_matrix_warmup": "3s",
-        "test_matrix_duration": "30s",
-        "test_matrix_concurrency": 5,
-    }
 
 
 @contextmanager

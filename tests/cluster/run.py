@@ -22,6 +22,7 @@ SIDE_BY_SIDE = ("-m", "not alone", "-n", "2")
 NO_TESTS = 5
 sys.path[:0] = [str(ROOT / ".collections"), str(Path(__file__).parent)]
 
+import run_settings
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.commands import ToolError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.process import ProcessError
@@ -34,6 +35,7 @@ def up(_arguments: list[str]) -> int:
     places = layout.default()
     lifecycle.up(places)
     print(f"The cluster is up. Inside it: {sys.executable} {Path(__file__).relative_to(ROOT)} enter kubectl get pods -A")
+    print(f"The whole suite in it, with the fake of MLflow's operator: {run_settings.suite_command(run_settings.write_variables(places))}")
     return 0
 
 

@@ -18,8 +18,9 @@ import pytest
 import administrator
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.preflight import granted_permissions
 from audit_log import compare, used_permissions
-from cluster_suite import MANAGED, ClusterSuite, nothing_left, settings_for
+from cluster_suite import MANAGED, ClusterSuite, nothing_left
 from fake_gateway import service
+from run_settings import settings_for
 
 ORDER = {"test_matrix_tenants": "1,3", "run_id": "sqlite"}
 # What these runs have no reason to use, and who does.
@@ -84,6 +85,15 @@ def test_resources_of_pods_are_measured(sqlite, cell_id):
     assert cell["resources"]["mlflow"]["restarts"] == 0
 
 
+@pytest.mark.parametrize("cell_id", ["t1-c5-r1", "t3-c5-r1"])
+def test_nothing_disturbed_a_cell_and_its_rows_are_counted(sqlite, cell_id):
+    cell = sqlite[0].cell(cell_id, "sqlite")
+    assert (cell["notes"]["disturbances"], cell["notes"]["missing_tenants"], cell["tenant_outage"]) == ([], [], None)
+    assert cell["rows"]["after"]["runs"] > cell["rows"]["before"]["runs"] > 0
+    assert cell["database_bytes"]["after"] >= cell["database_bytes"]["before"] > 0
+    assert cell["timings"]["load_s"] >= cell["window"]["end"] - cell["window"]["start"]
+
+
 def test_list_workspaces_is_the_tenants_and_nothing_else(sqlite):
     for cell_id in ("t1-c5-r1", "t3-c5-r1"):
         assert sqlite[0].cell(cell_id, "sqlite")["notes"]["foreign_workspaces"] == []
@@ -99,6 +109,13 @@ def test_the_record_has_what_was_measured(sqlite):
     assert target["mlflow"]["tls_verify"]
     assert target["generator"]["kind"] == "pod"
     assert "mlflow" in target["generator"]["shares_node_with"]
+    fingerprint = suite.run_json("sqlite")["fingerprint"]
+    [node] = fingerprint["nodes"]
+    assert (node["cpu_cores"] > 0, node["memory_bytes"] > 2**30, bool(node["architecture"])) == (True, True, True)
+    assert fingerprint["kubernetes"].startswith("v1.")
+    assert fingerprint["storage_class"]
+    assert fingerprint["k6"] == factors["k6_version"]
+    assert all(fingerprint["images"][component] for component in ("mlflow", "k6_benchmark"))
 
 
 def test_orchestration_sends_each_query_to_prometheus_once(sqlite):
@@ -173,9 +190,12 @@ def test_postgresql_with_two_replicas_and_both_databases_in_one_report(sqlite, s
     assert replicas["cpu_cores_mean"] == pytest.approx(sum(pod["cpu_cores_mean"] for pod in replicas["instances"].values()), rel=0.01)
     assert cell["resources"]["postgresql"]["status"] == "ok"
     assert cell["resources"]["postgresql"]["cpu_cores_mean"] > 0
+    assert cell["rows"]["after"]["runs"] > cell["rows"]["before"]["runs"] > 0
+    assert cell["database_bytes"]["after"] >= cell["database_bytes"]["before"] > 2**20
     sources = [str(suite.results / name) for name in ("sqlite", "postgres", "gateway")]
     assert suite.play("report", {"report_sources": sources, "report_output_dir": str(tmp_path)}).returncode == 0
     summary = (tmp_path / "summary.md").read_text(encoding="utf-8")
+    assert ", database sqlite, replicas 1, workers 1" in summary
     assert all(factors in summary for factors in ("sqlite, replicas=1, internal", "postgres, replicas=2, internal", "sqlite, replicas=1, external"))
 
 

@@ -94,6 +94,7 @@ def test_a_cell_whose_generator_is_deleted_is_tried_once_more(run, playbook):
     assert (first["n"], first["outcome"], second["n"]) == (1, "failed", 2)
     # The pod may go while k6 is being started in it, or while it is watched: the one is "Pod …: lost", the other "k6 of …: lost its pod".
     assert " lost" in first["reason"]
+    assert record["notes"]["disturbances"][0].startswith("attempt 1 failed shortly before (")
     assert re.search(r"the pod (was|is being) deleted", first["reason"])
     assert record["verdict"]["status"] != "failed"
     assert record["total"]["n"] > 20

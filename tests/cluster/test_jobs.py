@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 import administrator
-from cluster_suite import settings_for
+from run_settings import settings_for
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "awx"))
 

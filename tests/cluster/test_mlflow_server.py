@@ -29,6 +29,18 @@ NAMESPACE = "b-mlflow"
 RESOURCE = "/apis/mlflow.opendatahub.io/v1/mlflows/mlflow"
 CORE = f"/api/v1/namespaces/{NAMESPACE}"
 DEPLOYMENT = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/mlflow"
+DEFINITION = "mlflows.mlflow.opendatahub.io"
+# What an MLflow uses that this collection created, and what must not go with its namespace.
+USED = (
+    CORE,
+    RESOURCE,
+    DEPLOYMENT,
+    f"{CORE}/secrets/mlflow-tls",
+    f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/mlflow-operator-controller-manager",
+    f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{DEFINITION}",
+    "/apis/rbac.authorization.k8s.io/v1/clusterroles/mlflow-operator-manager-role",
+    "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/mlflow-operator-manager-rolebinding",
+)
 VERSION = "3.17.2"
 CLEAR_LIMIT_S = 90
 SEQUENCE = yaml.safe_load((Path(__file__).parent / "fake_operator" / "sequence.yml").read_text(encoding="utf-8"))
@@ -244,7 +256,17 @@ def test_an_unmanaged_mlflow_is_used_as_it_is(cluster: Cluster, deploy: Deploy, 
         assert target(variables)["database"]["owned"] is False
         removed = remove()
         assert removed.returncode == 0
-        assert "serves an MLflow that still exists" in removed.stdout
+        assert f"Secret {NAMESPACE}/mlflow-tls" in removed.stdout
+        # What is listed as staying stays in the last step too, with the namespace that the run created, and the exit code tells.
+        mine = {"cluster_environment_platform": "kubernetes", "cluster_cleanup_run_id": "run-b", "cluster_cleanup_token_files": []}
+        whole = remove(whole=True, cluster_cleanup_namespaces=[NAMESPACE], **mine)
+        assert whole.returncode != 0
+        text = " ".join(whole.stdout.split())
+        assert f"- Secret {NAMESPACE}/mlflow-tls is used by MLflow mlflow" in text
+        assert f"- Deployment {NAMESPACE}/mlflow-operator-controller-manager is used by MLflow mlflow" in text
+        assert f"- CustomResourceDefinition {DEFINITION} is used by MLflow mlflow" in text
+        assert f"- Namespace {NAMESPACE} holds unmanaged objects: " in text
+        assert [path for path in USED if cluster.get(path) is None or cluster.get(path)["metadata"].get("deletionTimestamp")] == []
         after = cluster.get(RESOURCE)
         assert after is not None
         assert after["metadata"]["generation"] == before["metadata"]["generation"]

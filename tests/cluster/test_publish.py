@@ -17,6 +17,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.secret_sc
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sinks import create_sinks
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.volume import pod_name
 from cluster_suite import ROOT
+from fakes.run_factory import write_bare_run
 
 SCHEMAS = ROOT / "files" / "schemas"
 USER = 1000660000
@@ -30,8 +31,7 @@ def run(tmp_path):
         (directory / f"cells/t{number}-c1-r1").mkdir(parents=True)
         (directory / f"cells/t{number}-c1-r1/cell.json").write_text(json.dumps({"id": number}))
     (directory / "cells/t0-c1-r1/samples.csv.gz").write_bytes(bytes(range(256)) * 80000)
-    (directory / "run.json").write_text(json.dumps({"started": 1000.0}))
-    return directory
+    return write_bare_run(directory)
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_a_pod_that_was_deleted_is_made_again(cluster, namespace, run, sink):
     volume = sink()
     assert publish(run, [volume], Scanner(), SCHEMAS)["problems"] == []
     cluster.request("DELETE", f"/api/v1/namespaces/{namespace}/pods/{pod_name('results')}")
-    (run / "run.json").write_text(json.dumps({"started": 1001.0}))
+    write_bare_run(run, started=1001.0)
     sent = publish(run, [volume], Scanner(), SCHEMAS)
     assert (sent["problems"], sent["sinks"][0]["sent"]) == ([], 1)
     volume.close(for_good=True)

@@ -6,14 +6,16 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
 
 import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tokens import request_token
-from cluster_suite import MANAGED, ClusterSuite, nothing_left, settings_for
+from cluster_suite import MANAGED, ClusterSuite, nothing_left
 from node import faults
+from run_settings import settings_for
 
 pytestmark = pytest.mark.alone
 CELL = "t1-c5-r1"
@@ -66,6 +68,7 @@ def test_a_killed_mlflow_invalidates_the_cell_with_the_reason(stack, cluster):
     assert "MLflow ended or restarted inside the window" in reasons(cell)
     assert cell["total"]["failed"] > 0
     assert cell["attempts"][-1]["n"] == 1
+    assert re.search(r"Pod opendatahub/mlflow-\S+ of mlflow created at ", " ".join(cell["notes"]["disturbances"]))
     assert "Traceback" not in stack.output()
 
 
@@ -83,6 +86,9 @@ def test_an_api_server_that_is_gone_for_a_minute_costs_no_sample(stack, node):
     assert cell["notes"]["partial"] is None
     assert cell["total"]["n"] > 500
     assert cell["total"]["failed"] == sum(cell["total"]["failed_by"].values()) > 0
+    # What happened around the window is evidence.
+    assert "load generator not reachable for " in " ".join(cell["notes"]["disturbances"])
+    assert "disturbances: " in " ".join(cell["verdict"]["warnings"])
     assert "failed_by" in reasons(cell) + " ".join(cell["verdict"]["warnings"])
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import copy
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -89,21 +90,44 @@ OF_A_COLLEAGUE: dict[str, tuple[str, str, dict[str, Any]]] = {
 }
 
 
-def test_a_namespace_with_unmanaged_objects_remains(cluster: Cluster, own: Own) -> None:
+@pytest.fixture
+def custom_kind(cluster: Cluster) -> Iterator[dict[str, tuple[str, str, dict[str, Any]]]]:
+    """A kind that only a colleague knows, as OF_A_COLLEAGUE lists the others."""
+    group = f"{uuid.uuid4().hex[:8]}.example.com"
+    name = f"widgets.{group}"
+    schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
+    spec = {
+        "group": group,
+        "scope": "Namespaced",
+        "names": {"plural": "widgets", "singular": "widget", "kind": "Widget"},
+        "versions": [{"name": "v1", "served": True, "storage": True, "schema": schema}],
+    }
+    path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+    cluster.request("POST", path, {"metadata": {"name": name}, "spec": spec})
+    try:
+        root = f"/apis/{group}/v1"
+        until("custom kind", lambda: cluster.get(root))
+        yield {"Widget": (root, "widgets", {"apiVersion": f"{group}/v1", "kind": "Widget"})}
+    finally:
+        cluster.request("DELETE", f"{path}/{name}")
+
+
+def test_a_namespace_with_unmanaged_objects_remains(cluster: Cluster, own: Own, custom_kind: dict[str, tuple[str, str, dict[str, Any]]]) -> None:
     """One namespace for each kind, tenants of the run, and one that holds nothing but what the cluster itself puts there."""
-    ensure_tenants(cluster, own.spec(len(OF_A_COLLEAGUE) + 1), PARALLELISM)
-    tenants = {f"{own.prefix}{number}": kind for number, kind in enumerate(OF_A_COLLEAGUE, 1)}
+    kinds = {**OF_A_COLLEAGUE, **custom_kind}
+    ensure_tenants(cluster, own.spec(len(kinds) + 1), PARALLELISM)
+    tenants = {f"{own.prefix}{number}": kind for number, kind in enumerate(kinds, 1)}
     for tenant, kind in tenants.items():
-        root, plural, parts = OF_A_COLLEAGUE[kind]
+        root, plural, parts = kinds[kind]
         until(f"account of {tenant}", lambda tenant=tenant: cluster.get(f"{NS}/{tenant}/serviceaccounts/default"))
         create(cluster, f"{root}/namespaces/{tenant}/{plural}", "colleague", None, **copy.deepcopy(parts))
     done = tear_down(cluster, own.run_id, [own.home], selector=own.selector, parallelism=PARALLELISM)
-    assert done["deleted"]["Namespace"] == [f"{own.prefix}{len(OF_A_COLLEAGUE) + 1}"]
-    assert cluster.get(f"{NS}/{own.prefix}{len(OF_A_COLLEAGUE) + 1}") is None
+    assert done["deleted"]["Namespace"] == [f"{own.prefix}{len(kinds) + 1}"]
+    assert cluster.get(f"{NS}/{own.prefix}{len(kinds) + 1}") is None
     why = {entry["object"]: entry["why"] for entry in done["remaining"]}
     assert sorted(why) == sorted(f"Namespace {tenant}" for tenant in tenants)
     for tenant, kind in tenants.items():
-        root, plural, _parts = OF_A_COLLEAGUE[kind]
+        root, plural, _parts = kinds[kind]
         assert f"unmanaged objects: {kind} colleague. " in why[f"Namespace {tenant}"]
         assert cluster.get(f"{NS}/{tenant}")["status"]["phase"] == "Active"
         assert "deletionTimestamp" not in cluster.get(f"{root}/namespaces/{tenant}/{plural}/colleague")["metadata"]

@@ -18,9 +18,22 @@ MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 class FakeExec:
     """Serves one connection: an HTTP error, or frames of (channel, bytes), then a close frame or a cut. `received` is the standard input."""
 
-    def __init__(self, frames: list[tuple[int, bytes]], http_error: bytes = b"", is_cut: bool = False, wait_for: int = 0, hangs: bool = False) -> None:
-        """`wait_for` bytes of standard input are read before anything is sent; with `hangs` nothing is sent at all."""
+    def __init__(
+        self,
+        frames: list[tuple[int, bytes]],
+        http_error: bytes = b"",
+        is_cut: bool = False,
+        wait_for: int = 0,
+        hangs: bool = False,
+        drips: str = "",
+        is_endless: bool = False,
+    ) -> None:
+        """`wait_for` bytes of standard input are read before anything is sent; with `hangs` nothing is sent at all.
+
+        `drips` names what comes a byte now and then, the `handshake` or a `frame`; with `is_endless` frames never end.
+        """
         self.frames, self.http_error, self.is_cut, self.wait_for, self.hangs = frames, http_error, is_cut, wait_for, hangs
+        self.drips, self.is_endless = drips, is_endless
         self.request = b""
         self.received = b""
         self._done = threading.Event()
@@ -44,7 +57,17 @@ class FakeExec:
             if self.http_error:
                 connection.sendall(self.http_error)
                 return
+            if self.drips == "handshake":
+                self._drip(connection)
+                return
             connection.sendall(self._handshake())
+            if self.drips == "frame":
+                connection.sendall(struct.pack("!BBHB", 130, 126, 60000, 1))
+                self._drip(connection)
+                return
+            if self.is_endless:
+                self._flood(connection)
+                return
             while len(self.received) < self.wait_for:
                 self.received += self._payload(stream)
             if self.hangs:
@@ -54,6 +77,20 @@ class FakeExec:
                 connection.sendall(_frame(2, bytes([channel]) + data))
             if not self.is_cut:
                 connection.sendall(_frame(8, struct.pack("!H", 1000)))
+
+    def _drip(self, connection: socket.socket) -> None:
+        try:
+            while not self._done.wait(0.05):
+                connection.sendall(b"x")
+        except OSError:
+            return
+
+    def _flood(self, connection: socket.socket) -> None:
+        try:
+            while not self._done.is_set():
+                connection.sendall(struct.pack("!BBQ", 130, 127, 1 << 40) + b"\x01" + b" " * (1 << 20))
+        except OSError:
+            return
 
     def _handshake(self) -> bytes:
         key = next(line.split(b":", 1)[1].strip() for line in self.request.split(b"\r\n") if line.lower().startswith(b"sec-websocket-key"))

@@ -25,12 +25,14 @@ class FakeMlflow(FakeHttpServer):
         self.server_info: dict[str, Any] = {"store_type": "SqlStore", "workspaces_enabled": True}
         self.scripted: dict[tuple[str, str], list[tuple[int, Any]]] = {}
         self.calls: list[tuple[str, str, str | None]] = []
+        self.authorizations: list[str | None] = []
         self._lock = threading.Lock()
 
     def _respond(self, request: Request) -> Reply:
         path, workspace = urlsplit(request.path).path, request.headers.get("X-MLFLOW-WORKSPACE")
         with self._lock:
             self.calls.append((request.method, request.path, workspace))
+            self.authorizations.append(request.headers.get("Authorization"))
             scripted = self.scripted.get((request.method, path))
             if scripted:
                 return _reply(*scripted.pop(0))

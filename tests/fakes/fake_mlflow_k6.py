@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import base64
 import contextlib
 import json
 import subprocess
@@ -63,7 +64,7 @@ FILE = json.dumps({"lines": ["x" * 100] * 100}).encode()
 
 
 class Failure:
-    """Which requests fail, and how; with `tokens` (workspace to token) also those that carry another tenant's, with 401."""
+    """Which requests fail, and how; with `tokens` (workspace to token or user:password) also those that carry another tenant's, with 401."""
 
     def __init__(self, status: int = 0, every: int = 1, retry_after: int = 0, path: str = "", tokens: dict[str, str] | None = None) -> None:
         self.status, self.every, self.path, self.tokens = status, every, path, tokens
@@ -84,7 +85,11 @@ class Failure:
         headers = {name.strip().lower(): value.strip() for name, _colon, value in (line.partition(":") for line in head.decode().split("\r\n")[1:])}
         workspace = headers.get("x-mlflow-workspace")
         allowed = self.tokens.values() if workspace is None else [self.tokens.get(workspace)]
-        return headers.get("authorization") not in [f"Bearer {token}" for token in allowed]
+        return headers.get("authorization") not in map(_authorization, map(str, allowed))
+
+
+def _authorization(token: str) -> str:
+    return f"Basic {base64.b64encode(token.encode()).decode()}" if ":" in token else f"Bearer {token}"
 
 
 def body_of(method: str, path: str) -> bytes:

@@ -15,6 +15,8 @@ SHAPE = check_shape({"experiments_per_tenant": 2, "runs_per_experiment": 2, "met
 class FakeTenants:
     """Responds in pages of two; a test damages the tenants."""
 
+    url = "http://mlflow.example"
+
     def __init__(self, names, shape=SHAPE):
         self.shape = shape
         self.digest = shape_digest(shape)

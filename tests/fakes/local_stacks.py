@@ -19,7 +19,10 @@ import psutil
 ROOT = Path(__file__).resolve().parents[2]
 PLAYBOOK_LIMIT_S = 600
 # Variables that would change the role from outside.
-STEERING = ("MLFLOW_URL", "MLFLOW_TOKEN", "DB_BACKEND", "RESULTS_DIR", "PROMETHEUS_URL", "PROMETHEUS_TOKEN_FILE")
+STEERING = (
+    "MLFLOW_URL", "MLFLOW_TOKEN", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "DB_BACKEND", "RESULTS_DIR", "PROMETHEUS_URL",
+    "PROMETHEUS_TOKEN_FILE",
+)  # fmt: skip
 
 
 class Stack:

@@ -8,13 +8,13 @@ Nothing here was measured. Tests and benchmarks of the report read them like tho
 
 from __future__ import annotations
 
-import json
 import math
 import random
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import read_sealed, write_sealed
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations import CATEGORIES, OPERATIONS
 from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.quantiles import PERCENTILES, is_low, suppression
 
@@ -62,6 +62,18 @@ def write_run(
     return directory
 
 
+def write_bare_run(directory: Path, started: float = 1000.0, **fields: Any) -> Path:
+    """Write run.json of a run that has begun (epoch seconds) and measured nothing yet, with further `fields`, and return the directory."""
+    document = _run(directory.name, [_planned(1, 4, None, 1)], [], [], "sqlite")
+    _write(directory / "run.json", {**document, "started": started, **fields})
+    return directory
+
+
+def edit_record(path: Path, **changes: Any) -> None:
+    """Write a record again with other values and the checksum of those."""
+    write_sealed(path, {**read_sealed(path), **changes})
+
+
 def _planned(tenants: int, users: int | None, rate: float | None, repeat: int) -> dict[str, Any]:
     pressure = f"c{users}" if rate is None else f"q{rate:g}"
     return {
@@ -74,7 +86,7 @@ def _planned(tenants: int, users: int | None, rate: float | None, repeat: int) -
 def _record(plan: dict[str, Any], status: str, backend: str, metrics: str, errors: float, chance: random.Random) -> dict[str, Any]:
     factors = {"db_backend": backend, "replicas": 1, "workers": 1, "target": "local", "profile": plan["profile"], "k6_version": "1.1.0"}
     spec = {key: plan[key] for key in plan if key not in ("id", "index")} | {"factors": factors}
-    record: dict[str, Any] = {"schema_version": 1, "id": plan["id"], "spec": spec, "attempts": [_attempt(status)]}
+    record: dict[str, Any] = {"schema_version": 2, "id": plan["id"], "spec": spec, "attempts": [_attempt(status)]}
     reasons = {
         "failed": ["k6 ended with exit code 137 after 12 s. It was killed; see k6.log of attempt 1."],
         "invalid": ["generator_cpu_share: 0.97, allowed is at most 0.8. Use more cores for k6."],
@@ -184,7 +196,7 @@ def _objectives(record: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _run(run_id: str, planned: list[dict[str, Any]], entries: list[dict[str, Any]], objectives: list[dict[str, Any]], backend: str) -> dict[str, Any]:
     return {
-        "schema_version": 1, "run_id": run_id, "status": "complete" if len(entries) == len(planned) else "incomplete", "started": 1795474000.0,
+        "schema_version": 2, "run_id": run_id, "status": "complete" if len(entries) == len(planned) else "incomplete", "started": 1795474000.0,
         "ended": 1795476000.0, "abort_reason": None, "config": {"preset": "made up", "mlflow_url": "http://127.0.0.1:5000", "tls_verify": True},
         "fingerprint": {"mlflow": {"version": "3.17.2", "database": backend}, "k6": {"version": "1.1.0"}, "kernel": "6.1", "cores": 2},
         "plan": {
@@ -196,5 +208,4 @@ def _run(run_id: str, planned: list[dict[str, Any]], entries: list[dict[str, Any
 
 
 def _write(path: Path, document: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(document, indent=1), encoding="utf-8")
+    write_sealed(path, document)

@@ -101,6 +101,17 @@ def test_the_token_of_a_run_by_hand_may_lie_in_a_file(any_k6, tmp_path):
     assert {row["status"] for row in rows_of(ended, "http_req_duration")} == {"200"}
 
 
+def test_user_and_password_are_an_alternative(any_k6, tmp_path):
+    """As MLflow's own basic authentication wants them; they are nowhere in what k6 writes."""
+    (tmp_path / "login").write_text("admin:canary-password\n")
+    (tmp_path / "tokens.json").write_text(json.dumps({f"tenant-{number}": "admin:canary-password" for number in (1, 2, 3)}))
+    with fake_mlflow(tokens=tmp_path / "tokens.json") as url:
+        config = load_config(url, mlflow={"url": url, "token_file": str(tmp_path / "login"), "tls_verify": True})
+        ended = run_k6(any_k6, LOAD, tmp_path / "run", config=config, samples=True)
+    assert {row["status"] for row in rows_of(ended, "http_req_duration")} == {"200"}
+    assert "canary-password" not in "".join(path.read_text() for path in (tmp_path / "run").iterdir())
+
+
 @pytest.mark.parametrize("script", [LOAD, PREFILL], ids=["load", "prefill"])
 def test_a_run_by_hand_without_its_tenants_says_what_to_run_first(k6, tmp_path, script):
     with fake_mlflow() as url:

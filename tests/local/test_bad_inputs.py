@@ -43,7 +43,7 @@ def output(finished):
         pytest.param({"local_stack_k6": "/nowhere/k6"}, {}, "k6", id="k6-missing"),
         pytest.param({"deploy_environment": "moon"}, {}, "moon", id="environment"),
         pytest.param({"run_id": "../up"}, {}, "../up: is not allowed", id="run-id"),
-        pytest.param({"resume": "latest"}, {}, "points to no run", id="nothing-to-resume"),
+        pytest.param({"resume": "latest"}, {}, "names no run", id="nothing-to-resume"),
     ],
 )
 def test_the_suite_rejects(suite, variables, env, sentence):

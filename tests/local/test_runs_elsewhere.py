@@ -1,11 +1,15 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Playbooks for a run of another job that failed early: what is left of it is published, and only the verdict is a failure."""
+"""Playbooks for a run of another job: one that failed early is published and only its verdict is a failure; one with gaps never passes."""
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
+
+from fakes.record_damage import write_finished_run
 
 
 @pytest.fixture(name="suite", scope="module")
@@ -38,3 +42,27 @@ def test_of_a_run_without_a_cell_only_the_verdict_fails(suite):
     assert (suite.directory / "sink" / "early" / "diagnosis" / found.name).read_text(encoding="utf-8") == "[]\n"
     code, output = play(suite, "verdict", "early")
     assert (code, "Run early: has no run.json, so no cell of it was begun." in output) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        pytest.param("cell.json", "cell.json: cannot be read (No such file or directory).", id="a record that is gone"),
+        pytest.param("samples.csv.gz", "samples.csv.gz: changed since it was recorded", id="damaged samples"),
+    ],
+)
+def test_a_finished_run_with_a_gap_passes_no_more(suite, name, words):
+    run = write_finished_run(suite.results / "finished")
+    assert [play(suite, playbook, "finished")[0] for playbook in ("verdict", "publish")] == [0, 0]
+    path = run.cell_directory("t1-c5-r1") / name
+    content = path.read_bytes()
+    if name == "cell.json":
+        path.unlink()
+    else:
+        path.write_bytes(content[:-1])
+    for playbook in ("verdict", "publish"):
+        code, output = play(suite, playbook, "finished")
+        assert (code, words in output) == (2, True)
+    copy = suite.directory / "sink" / "finished" / "cells" / "t1-c5-r1" / name
+    assert copy.read_bytes() == content
+    shutil.rmtree(run.directory)

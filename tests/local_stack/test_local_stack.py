@@ -6,9 +6,8 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
-import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.local import state_lock
 from fakes.local_stacks import Stack, fetch
 
 DESCRIBE = Path(__file__).with_name("describe.yml")
@@ -110,14 +110,15 @@ def test_two_stacks_run_side_by_side(create_stack: Callable[[str], Stack]) -> No
 def test_a_state_directory_in_use_is_an_error(create_stack: Callable[[str], Stack]) -> None:
     stack = create_stack("suite")
     stack.state.mkdir(parents=True)
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as holder:
-        lock = {"pid": holder.pid, "start_time": psutil.Process(holder.pid).create_time(), "run_id": "other"}
-        (stack.state / "lock.json").write_text(json.dumps(lock))
+    # In a process of its own the holder is the one that runs this test.
+    state_lock.acquire(stack.state, "other")
+    try:
         for playbook in ("deploy", "teardown", "preflight"):
             rejected = stack.play(playbook)
             assert rejected.returncode != 0
-            assert f"in use by run other (ansible-playbook with pid {holder.pid})" in " ".join(rejected.stdout.split())
-        holder.kill()
+            assert f"in use by run other (ansible-playbook with pid {os.getpid()} on" in " ".join(rejected.stdout.split())
+    finally:
+        state_lock.release(stack.state)
     assert stack.processes() == []
 
 

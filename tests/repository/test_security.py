@@ -25,7 +25,6 @@ TLS_OPT_OUTS = {
     "files/k6/mlflow_prefill_tenants.js": ["insecureSkipTLSVerify: !settings.mlflow.tls_verify"],
     "files/k6/mlflow_scale_test.js": ["insecureSkipTLSVerify: !settings.mlflow.tls_verify"],
     "plugins/module_utils/common/http_client.py": ["if validate_certs else {", "disable_warnings"],
-    "plugins/module_utils/publish/opensearch.py": ["if validate_certs else {"],
 }
 # Inputs and options that decide about it; one that follows from another is no default.
 TLS_OPTION = re.compile(r"(?:validate_certs|tls_verify|verify_ssl)$")

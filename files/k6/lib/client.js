@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The common part of all requests, and the reading of responses. */
 import http from 'k6/http';
-import { tokenOf } from './tokens.js';
+import { authorizationOf, tokenOf } from './tokens.js';
 
 const REASON_LENGTH = 200;
 const WORKSPACE = 'X-MLFLOW-WORKSPACE';
@@ -12,7 +12,7 @@ const WORKSPACE = 'X-MLFLOW-WORKSPACE';
  */
 export function tenantHeaders(token, tenant) {
   const common = { [WORKSPACE]: tenant };
-  if (token) common.Authorization = `Bearer ${token}`;
+  if (token) common.Authorization = authorizationOf(token);
   return {
     nothing: { ...common },
     json: { ...common, 'Content-Type': 'application/json' },
@@ -92,8 +92,8 @@ export function createClient(mlflow) {
     actAs(tenant) {
       for (const kind of Object.values(headers)) kind[WORKSPACE] = tenant;
       if (mlflow.tokens) {
-        const bearer = `Bearer ${tokenOf(mlflow, tenant)}`;
-        for (const kind of Object.values(headers)) kind.Authorization = bearer;
+        const login = authorizationOf(tokenOf(mlflow, tenant));
+        for (const kind of Object.values(headers)) kind.Authorization = login;
       }
     },
     /**

@@ -41,6 +41,10 @@ function part(config, name) {
 }
 
 function validateMlflow(mlflow) {
+  if (/^[^/]*\/\/[^/]*@/.test(mlflow.url || '')) {
+    // Not shown: it may be a password.
+    throw 'mlflow.url (MLFLOW_URL): user information in the URL. Remove it, and put user:password into the token file, or set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD.';
+  }
   if (!/^https?:\/\/[^/]/.test(mlflow.url || '')) {
     throw `mlflow.url (MLFLOW_URL): "${(mlflow.url || '').replace(/\/\/.*@/, '//***@')}" is not a URL. Use http://… or https://….`;
   }

@@ -76,10 +76,11 @@ function numeric(env, name, fallback) {
 }
 
 function manualMlflow(env, read) {
+  const { MLFLOW_TRACKING_USERNAME: user, MLFLOW_TRACKING_PASSWORD: password } = env;
   return {
     url: env.MLFLOW_URL,
     // In the generator's pod MLFLOW_TOKEN_FILE names the mounted Secret, so that no token has to be entered.
-    token: env.MLFLOW_TOKEN || readToken(env.MLFLOW_TOKEN_FILE, read),
+    token: env.MLFLOW_TOKEN || (user && password ? `${user}:${password}` : readToken(env.MLFLOW_TOKEN_FILE, read)),
     tls_verify: env.MLFLOW_TRACKING_INSECURE_TLS !== 'true',
   };
 }

@@ -1,6 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** The bearer token of a tenant's requests: one for all tenants, or one for each. */
+/** What a tenant's requests log in with, a bearer token or user:password: one for all tenants, or one for each. */
 import { SharedArray } from 'k6/data';
+import { b64encode } from 'k6/encoding';
+
+/**
+ * The value of the Authorization header.
+ * @param {string} token a bearer token or `user:password`; no token has a colon (RFC 6750, 2.1)
+ * @returns {string}
+ */
+export const authorizationOf = (token) => (token.includes(':') ? `Basic ${b64encode(token)}` : `Bearer ${token}`);
 
 /**
  * Read a token per tenant. They are in memory once, not once per VU: 500 tokens of 1 KB times 200 VUs are 100 MB.

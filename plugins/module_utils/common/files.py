@@ -1,14 +1,20 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files that are either complete or absent: atomic writes, checksums, and error messages for a full or read-only disk."""
+"""Files that are either complete or absent: atomic writes, checksums, sealed records, and error messages for a full or read-only disk.
+
+A sealed record is a JSON file with its own checksum as its last field: the SHA-256 of the bytes of the file while the digits of the
+checksum are zeros. So every byte counts, white space included, and any program can verify it.
+"""
 
 from __future__ import annotations
 
 import errno
 import hashlib
 import json
+import math
 import os
+import re
 import secrets
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +27,12 @@ _REMEDIES = {
     errno.EACCES: "permission denied. Make the directory writable for this user, or choose another one",
     errno.EPERM: "permission denied. Make the directory writable for this user, or choose another one",
 }
+
+
+CHECKSUM = "checksum"
+_NO_DIGEST = "0" * 64
+_SEAL = re.compile(rb'(?<="checksum": ")[0-9a-f]{64}(?="\n}\n\Z)')
+_ORIGIN = "It is damaged or of another origin; restore it from a copy, remove it, or choose another folder"
 
 
 class FileWriteError(Exception):
@@ -83,14 +95,54 @@ def write_json(path: Path | str, document: Any, mode: int | None = None) -> None
     write_text(path, json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False) + "\n", mode)
 
 
+def write_sealed(path: Path | str, document: dict[str, Any]) -> None:
+    """Write a JSON file with its own checksum as its last field, atomically. Raises FileWriteError, and ValueError for what is not JSON."""
+    unsealed = {**{key: value for key, value in document.items() if key != CHECKSUM}, CHECKSUM: _NO_DIGEST}
+    blank = (json.dumps(unsealed, indent=2, allow_nan=False, ensure_ascii=False) + "\n").encode()
+    write_bytes(path, _SEAL.sub(hashlib.sha256(blank).hexdigest().encode(), blank))
+
+
 def read_json(path: Path | str) -> Any:
     """Return the content of a JSON file. Raises ValueError with one sentence when it is absent, truncated or not JSON."""
+    return _parsed(path, _content(path))
+
+
+def read_sealed(path: Path | str) -> Any:
+    """Return the content of a JSON file whose checksum, if it has one, is that of its bytes. Raises ValueError with one sentence."""
+    data = _content(path)
+    document = _parsed(path, data)
+    if isinstance(document, dict) and CHECKSUM in document:
+        blank, seals = _SEAL.subn(_NO_DIGEST.encode(), data)
+        if not seals or hashlib.sha256(blank).hexdigest() != document[CHECKSUM]:
+            raise ValueError(f"File {path}: at {CHECKSUM}: does not match the content, which was changed after it was written. {_ORIGIN}.")
+    return document
+
+
+def _content(path: Path | str) -> bytes:
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        return Path(path).read_bytes()
     except OSError as error:
         raise ValueError(f"File {path}: cannot be read ({error.strerror}). Check the path.") from error
-    except ValueError as error:
-        raise ValueError(f"File {path}: is not valid JSON ({error}). It is damaged or of another origin; remove it or choose another folder.") from error
+
+
+def _parsed(path: Path | str, data: bytes) -> Any:
+    try:
+        text = data.decode()
+        document = json.loads(text, parse_float=_finite, parse_constant=_finite)
+        if "\\u" in text:
+            # An escape may be half of a character, which no file can hold.
+            json.dumps(document, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"File {path}: is not valid JSON ({error}). {_ORIGIN}.") from error
+    return document
+
+
+def _finite(text: str) -> float:
+    """Return a number. Raises ValueError for one that is too large for a float, and for NaN and infinities, which are not JSON."""
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is not a finite number")
+    return value
 
 
 def file_digest(path: Path | str) -> dict[str, Any]:

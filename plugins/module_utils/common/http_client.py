@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""HTTP requests with one retry policy: which failures are retried, how long between attempts, and when to give up.
+"""HTTP requests with one retry policy (which failures are retried, how long between attempts, when to give up), limits of time and size, and proxies.
 
 RetryPolicy is a urllib3.util.Retry, so other clients accept it too (kubernetes: Configuration.retries); clients with settings of their own
 (botocore, opensearch-py) use the constants.
@@ -9,11 +9,14 @@ RetryPolicy is a urllib3.util.Retry, so other clients accept it too (kubernetes:
 
 from __future__ import annotations
 
+import base64
+import json
 import random
 import re
 import ssl
 import time
 import traceback
+import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -21,9 +24,20 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.bounded_response import (
+    FILE_BYTES,
+    MEBIBYTE,
+    TRANSFER_RATE,
+    Limits,
+    ResponseTooLargeError,
+    TimedFile,
+    bound,
+    limited,
+)
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.proxies import Proxy, ProxyError, environment_proxy
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.redaction import redact_text
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.untrusted_text import one_line, read_text
 
 try:
     import urllib3
@@ -51,7 +65,12 @@ TIME_LIMIT_S = 120.0
 CONNECT_TIMEOUT_S = 10.0
 
 _BLOCK = 1 << 20
+_TOKEN = re.compile(r"[!-9;-~]+")
+# A user name with a space or a bracket is rather a document of another kind.
+_USER = re.compile(r"[^\s\"'{}\[\]<>:=]+")
 _TAG = re.compile(r"<[^>]*>")
+# What a page contains and nobody reads.
+_UNSEEN = re.compile(r"(?is)<(script|style)\b.*?(?:</\1\s*>|$)")
 # urllib3 and botocore word it like this, about the chain and about the name.
 _CERTIFICATE = re.compile(r"certificate verify failed: (.+?)\.?(?: \(_ssl|['\")]*$)|(hostname .+ doesn't match [^\"]+)", re.IGNORECASE)
 
@@ -64,6 +83,7 @@ class ErrorKind(StrEnum):
     NAME = "name"
     CONNECTION_REFUSED = "refused"
     TIMEOUT = "timeout"
+    TOO_LARGE = "too large"
     CONNECTION = "connection"
 
 
@@ -168,10 +188,15 @@ class RetryPolicy(Retry):
 
 
 def _is_permanent(error: Exception | None) -> bool:
-    """Return whether another attempt would fail alike: a name that does not resolve, and TLS unless the connection was cut."""
+    """Return whether another attempt would fail alike: a name that does not resolve, TLS unless the connection was cut, a response without end."""
     if isinstance(error, urllib3.exceptions.SSLError):
         return not any(isinstance(cause, ssl.SSLEOFError) for cause in error.args)
-    return isinstance(error, urllib3.exceptions.NameResolutionError)
+    return isinstance(error, urllib3.exceptions.NameResolutionError) or _has_cause(error, ResponseTooLargeError)
+
+
+def _has_cause(error: Exception | None, kind: type[Exception]) -> bool:
+    """Return whether an error of urllib3 wraps another one."""
+    return error is not None and any(isinstance(cause, kind) for cause in error.args)
 
 
 @dataclass(frozen=True)
@@ -192,10 +217,18 @@ class Response:
         """Whether the status is 3xx; redirects are not followed, since a token is for one server."""
         return 300 <= self.status < 400
 
+    def redirect_target(self) -> str:
+        """Return the host of an absolute Location, or the path of a relative one: a query may hold a token, user information a password."""
+        try:
+            parts = urlsplit(self.headers.get("location", ""))
+            return one_line(parts.hostname or parts.path, 100) or "an unknown address"
+        except ValueError:
+            return "an unknown address"
+
     def text(self, limit: int = 200) -> str:
         """Return the beginning of the body for people: one line without markup."""
         text = self.data[:4096].decode("utf-8", "replace")
-        return " ".join((_TAG.sub(" ", text) if text.lstrip().startswith("<") else text).split())[:limit]
+        return one_line(_TAG.sub(" ", _UNSEEN.sub(" ", text)) if text.lstrip().startswith("<") else text, limit)
 
     def date(self) -> float | None:
         """Return the server's clock in epoch seconds, or None without a usable Date header.
@@ -208,8 +241,16 @@ class Response:
             return None
 
 
+def parse_json(data: bytes) -> Any:
+    """Return the document in a body. Raises ValueError for whatever is none, too deep nesting included."""
+    try:
+        return json.loads(data)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
 class HttpClient:
-    """Sends requests over kept connections. Threads may share it."""
+    """Sends requests over kept connections, through the proxy that the environment names for their URL. Threads may share it."""
 
     def __init__(
         self,
@@ -218,9 +259,8 @@ class HttpClient:
         validate_certs: bool = True,
         timeout_s: float = 30.0,
         connections: int = 1,
-        proxy: str | None = None,
     ) -> None:
-        """Prepare `connections` connections; `timeout_s` limits connecting (with CONNECT_TIMEOUT_S) and each wait for data; `headers` go with every request.
+        """Prepare `connections` connections; `timeout_s` limits connecting (with CONNECT_TIMEOUT_S) and each response; `headers` go with every request.
 
         Raises HttpOptionError for a CA file that cannot be used. Nothing is sent yet.
         """
@@ -229,26 +269,41 @@ class HttpClient:
         tls: dict[str, Any] = {"ca_certs": check_ca_file(ca_file)} if validate_certs else {"cert_reqs": "CERT_NONE", "assert_hostname": False}
         if not validate_certs:
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-        options: dict[str, Any] = {"num_pools": 2, "maxsize": connections, "block": True, "retries": False, **tls}
-        self._pool = urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)
+        self._options: dict[str, Any] = {"num_pools": 2, "maxsize": connections, "block": True, "retries": False, **tls}
+        self._pools: dict[Proxy | None, Any] = {}
 
     def close(self) -> None:
         """Close the connections."""
-        self._pool.clear()
+        for pool in self._pools.values():
+            pool.clear()
 
     def request(
-        self, method: str, url: str, body: bytes | Path | None = None, headers: Mapping[str, str] | None = None, retry: RetryPolicy | None = None
+        self,
+        method: str,
+        url: str,
+        body: bytes | Path | None = None,
+        headers: Mapping[str, str] | None = None,
+        retry: RetryPolicy | None = None,
+        limits: Limits | None = None,
     ) -> Response:
-        """Return the response of the last attempt, whatever its status; a file as body is not read into memory. Raises HttpError without a response."""
-        response = self._send(method, url, body, headers or {}, retry, preload_content=True)
-        return Response(response.status, {name.lower(): value for name, value in response.headers.items()}, response.data)
+        """Return the response of the last attempt, whatever its status; a file as body is not read into memory.
 
-    def download(self, url: str, save: Callable[[Iterator[bytes]], None], retry: RetryPolicy | None = None) -> int:
-        """Hand the body of a GET to `save` in blocks, provided that the status is 200, and return the status. Raises HttpError, and what `save` raises."""
-        response = self._send("GET", url, None, {}, retry, preload_content=False)
+        Raises HttpError without a complete response within its limits.
+        """
+        limits = limits or Limits()
+        response = self._send(method, url, body, headers or {}, retry, limits, preload_content=True)
+        names = {name.lower(): value for name, value in response.headers.items()}
+        return Response(response.status, names, _decoded(response.data, names.get("content-encoding", ""), limits.size))
+
+    def download(self, url: str, save: Callable[[Iterator[bytes]], None], retry: RetryPolicy | None = None, size: int = FILE_BYTES) -> int:
+        """Hand the body of a GET, of at most about `size` bytes, to `save` in blocks, provided that the status is 200, and return the status.
+
+        Raises HttpError, and what `save` raises.
+        """
+        response = self._send("GET", url, None, {}, retry, Limits(size + MEBIBYTE, TRANSFER_RATE), preload_content=False)
         try:
             if response.status == 200:
-                save(response.stream(_BLOCK))
+                save(response.stream(_BLOCK, decode_content=False))
             else:
                 response.drain_conn()
             return int(response.status)
@@ -258,25 +313,65 @@ class HttpClient:
             response.release_conn()
 
     def _send(
-        self, method: str, url: str, body: bytes | Path | None, headers: Mapping[str, str], retry: RetryPolicy | None, preload_content: bool
+        self,
+        method: str,
+        url: str,
+        body: bytes | Path | None,
+        headers: Mapping[str, str],
+        retry: RetryPolicy | None,
+        limits: Limits,
+        preload_content: bool,
     ) -> Any:
         policy = (retry or RetryPolicy()).start()
         read_s = min(self._timeout_s, policy.time_limit_s)
         options: dict[str, Any] = {
             "redirect": False,
             "preload_content": preload_content,
+            # Otherwise a small response could become one of any size; nothing but identity is asked for.
+            "decode_content": False,
             "retries": policy,
             "timeout": urllib3.Timeout(connect=min(CONNECT_TIMEOUT_S, read_s), read=read_s),
         }
         sent = {**self._headers, **headers}
+        proxy = None
         try:
-            if not isinstance(body, Path):
-                return self._pool.request(method, url, body=body, headers=sent, **options)
-            with body.open("rb") as stream:
-                length = {"Content-Length": str(body.stat().st_size)}
-                return self._pool.request(method, url, body=stream, headers={**sent, **length}, **options)
+            proxy = environment_proxy(url)
+            pool = self._pool(proxy)
+            with limited(limits):
+                if not isinstance(body, Path):
+                    return pool.request(method, url, body=body, headers=sent, **options)
+                with TimedFile(str(body), read_s) as stream:
+                    return pool.request(method, url, body=stream, headers={**sent, "Content-Length": str(stream.bytes)}, **options)
+        except ProxyError as error:
+            raise HttpError(ErrorKind.CONNECTION, str(error).rstrip(".")) from error
         except urllib3.exceptions.HTTPError as error:
-            raise http_error(error) from error
+            failure = http_error(error)
+            raise HttpError(failure.kind, f"{failure.reason}, through proxy {proxy.url}") if proxy else failure from error
+
+    def _pool(self, proxy: Proxy | None) -> Any:
+        """Return the connections to servers, or those to a proxy."""
+        if proxy not in self._pools:
+            if proxy is None:
+                created = urllib3.PoolManager(**self._options)
+            else:
+                login = urllib3.make_headers(proxy_basic_auth=proxy.credentials) if proxy.credentials else None
+                created = urllib3.ProxyManager(proxy.url, proxy_headers=login, **self._options)
+            self._pools.setdefault(proxy, bound(created))
+        return self._pools[proxy]
+
+
+def _decoded(data: bytes, encoding: str, size: int) -> bytes:
+    """Return a body that a server compressed although nothing but identity was asked for. Raises HttpError."""
+    if encoding.strip().lower() not in ("gzip", "x-gzip", "deflate"):
+        return data
+    reader = zlib.decompressobj(zlib.MAX_WBITS | 32)
+    try:
+        plain = reader.decompress(data, size)
+    except zlib.error as error:
+        raise HttpError(ErrorKind.CONNECTION, f"response damaged ({one_line(str(error))})") from error
+    if reader.unconsumed_tail:
+        raise HttpError(ErrorKind.TOO_LARGE, f"response larger than {size / MEBIBYTE:g} MiB")
+    return plain
 
 
 def http_error(error: Exception) -> HttpError:
@@ -284,7 +379,12 @@ def http_error(error: Exception) -> HttpError:
     cause = getattr(error, "reason", None) if isinstance(error, urllib3.exceptions.MaxRetryError) else error
     if problem := certificate_problem(cause):
         return HttpError(ErrorKind.CERTIFICATE, problem)
-    text = redact_text(" ".join(str(cause).split()))
+    if isinstance(cause, urllib3.exceptions.ProtocolError | urllib3.exceptions.ProxyError):
+        if isinstance(inner := cause.args[-1], ResponseTooLargeError):
+            return HttpError(ErrorKind.TOO_LARGE, str(inner))
+        if isinstance(inner, TimeoutError):
+            return HttpError(ErrorKind.TIMEOUT, "timed out")
+    text = redact_text(one_line(str(cause)))
     if isinstance(cause, urllib3.exceptions.SSLError):
         return HttpError(ErrorKind.TLS, text)
     if isinstance(cause, urllib3.exceptions.NameResolutionError):
@@ -312,29 +412,42 @@ def check_ca_file(ca_file: str | None) -> str | None:
     return ca_file
 
 
-def read_token(token_file: str | None) -> str | None:
-    """Return the bearer token in a file, or None without a file. Raises HttpOptionError, which never shows the content."""
+def authorization(token_file: str | None) -> dict[str, str]:
+    """Return the header with which a client logs in by the content of a file, as a dictionary that is empty without a file.
+
+    The file holds a bearer token or `user:password`: no token has a colon (RFC 6750, 2.1), no user name either (RFC 7617, 2).
+    Raises HttpOptionError, which never shows the content.
+    """
+    login = read_login(token_file)
+    if not login:
+        return {}
+    return basic_auth(login) if ":" in login else {"Authorization": f"Bearer {login}"}
+
+
+def basic_auth(login: str) -> dict[str, str]:
+    """Return the header for `user:password`."""
+    return {"Authorization": f"Basic {base64.b64encode(login.encode()).decode()}"}
+
+
+def read_login(token_file: str | None) -> str | None:
+    """Return the bearer token or `user:password` in a file, or None without a file. Raises HttpOptionError, which never shows the content."""
     if not token_file:
         return None
-    token = _read(token_file, "Token file").strip()
-    if not token or len(token.split()) != 1 or not token.isascii():
-        raise HttpOptionError(f"Token file {token_file}: no single bearer token in it. Write the token alone into it, with mode 0600.")
-    return token
+    text = _read(token_file, "Token file")
+    login = text.strip("\r\n") if ":" in text else text.strip()
+    user, colon, password = login.partition(":")
+    is_password = bool(colon and _USER.fullmatch(user) and password and password.isprintable())
+    if not (is_password or _TOKEN.fullmatch(login)):
+        raise HttpOptionError(
+            f"Token file {token_file}: no single bearer token in it, and no user:password. Write one of them alone into it, with mode 0600."
+        )
+    return login
 
 
 def _read(path: str, what: str) -> str:
     try:
-        return Path(path).read_text(encoding="utf-8")
+        return read_text(path)
     except OSError as error:
         raise HttpOptionError(f"{what} {path}: not readable ({error.strerror}). Correct the path or its permissions.") from error
     except UnicodeDecodeError as error:
         raise HttpOptionError(f"{what} {path}: not a text file. Correct the path.") from error
-
-
-def environment_proxy(url: str) -> str | None:
-    """Return the proxy that the environment (HTTPS_PROXY, NO_PROXY, …) names for a URL, or None; loopback addresses never have one."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    if host in ("localhost", "127.0.0.1", "::1") or proxy_bypass(host):
-        return None
-    return getproxies().get(parts.scheme)

@@ -34,21 +34,39 @@ def find(pid: int, start_time: float) -> Any | None:
     """Return the running process (psutil) with that pid and start time in epoch seconds, or None."""
     try:
         process = psutil.Process(pid)
-        if abs(process.create_time() - start_time) > START_TOLERANCE_S or process.status() == psutil.STATUS_ZOMBIE:
+        if not is_same_start(process.create_time(), start_time) or process.status() == psutil.STATUS_ZOMBIE:
             return None
     except psutil.Error:
         return None
     return process
 
 
+def is_same_start(one: float, other: float) -> bool:
+    """Return whether two start times (epoch seconds) of one pid are those of one process."""
+    return abs(one - other) <= START_TOLERANCE_S
+
+
+def start_time(pid: int) -> float:
+    """Return when a living process started, in epoch seconds. Raises ProcessLookupError."""
+    try:
+        return float(psutil.Process(pid).create_time())
+    except psutil.Error as error:
+        raise ProcessLookupError(pid) from error
+
+
 def process_of(handle: dict[str, Any] | None) -> Any | None:
-    """Return the running process of a handle, or None."""
-    return find(handle["pid"], handle["start_time"]) if handle else None
+    """Return the living process of a handle, or None, also when the handle is damaged."""
+    return _named(handle, "")
 
 
 def watcher_of(handle: dict[str, Any] | None) -> Any | None:
-    """Return the running watcher of a handle, or None."""
-    return find(handle["watcher_pid"], handle["watcher_start_time"]) if handle and "watcher_pid" in handle else None
+    """Return the living watcher of a handle, or None."""
+    return _named(handle, "watcher_")
+
+
+def _named(handle: dict[str, Any] | None, prefix: str) -> Any | None:
+    pid, start = (handle or {}).get(f"{prefix}pid"), (handle or {}).get(f"{prefix}start_time")
+    return find(pid, start) if isinstance(pid, int) and isinstance(start, (int, float)) else None
 
 
 def marks() -> set[str]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,19 @@ except ImportError:  # the module that uses this reports the missing library
     jsonschema = None  # type: ignore[assignment]
 
 
-def check(document: Any, name: str, schema_dir: Path | str) -> None:
-    """Raise ValueError with one sentence for the most relevant deviation from files/schemas/<name>.json."""
-    validator = jsonschema.Draft202012Validator(read_json(Path(schema_dir) / f"{name}.json"))
+@lru_cache(maxsize=16)
+def _validator(path: Path) -> Any:
+    return jsonschema.Draft202012Validator(read_json(path))
+
+
+def check(document: Any, name: str, schema_dir: Path | str, file: Path | str | None = None) -> None:
+    """Raise ValueError with one sentence for the most relevant deviation from files/schemas/<name>.json.
+
+    The sentence names the `file` that the document was read from, if any, and the field.
+    """
+    validator = _validator(Path(schema_dir) / f"{name}.json")
     error = jsonschema.exceptions.best_match(validator.iter_errors(document))
     if error is not None:
         where = "/".join(str(part) for part in error.absolute_path) or "the document"
-        raise ValueError(f"Document {name}: at {where}: {error.message[:400]}. It does not follow files/schemas/{name}.json.")
+        what = f"Document {name}" if file is None else f"File {file}"
+        raise ValueError(f"{what}: at {where}: {error.message[:400]}. It does not follow files/schemas/{name}.json.")

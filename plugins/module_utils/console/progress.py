@@ -9,6 +9,7 @@ import os
 import shutil
 from typing import TextIO
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.untrusted_text import one_line
 from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.duration import format_duration
 
 BAR_CELLS = 20
@@ -88,7 +89,7 @@ class StatusLine:
 
     def show(self, text: str) -> None:
         """Replace the line."""
-        shown = text.replace("\n", " ")[: self.width()]
+        shown = one_line(text, self.width())
         encoding = getattr(self._stream, "encoding", None) or "ascii"
         self._write(_ERASE + shown.encode(encoding, "replace").decode(encoding))
         self._is_shown = True

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.redaction import redact_text
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.untrusted_text import printable
 
 try:
     import yaml
@@ -55,7 +56,7 @@ def plain(value: Any) -> str:
 def lines(value: Any) -> list[str]:
     """Return a message as lines without empty ones: a text, or a list of texts of one or more lines each."""
     parts = value if isinstance(value, (list, tuple)) else [value]
-    found = [line.rstrip() for part in parts for line in plain(part).splitlines()]
+    found = [line.rstrip() for part in parts for line in printable(plain(part)).split("\n")]
     return [line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]} … ({len(line)} characters)" for line in found if line.strip()]
 
 
@@ -94,7 +95,7 @@ def warning_text(warning: Any) -> str:
 
 def one_line(result: Any, limit: int | None = None) -> str:
     """Return a result as JSON on one line, cut after `limit` characters."""
-    text = json.dumps(_printable(_without_internals(result)), ensure_ascii=False)
+    text = printable(json.dumps(_printable(_without_internals(result)), ensure_ascii=False))
     return text if limit is None or len(text) <= limit else f"{text[:limit]} … ({len(text)} characters)"
 
 

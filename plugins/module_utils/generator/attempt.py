@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common import process_handle as handles
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import read_json, write_json
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.schema import check
+from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.backend import ERRORS
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.exit_codes import is_complete
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.result import has_samples
 
 if TYPE_CHECKING:
     from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.backend import Backend, Load
@@ -113,25 +115,41 @@ def usable_attempt(load: Load, is_running: Callable[[dict[str, Any]], bool]) -> 
     """Return the state of the attempt to resume, or None when a new one is needed.
 
     A running attempt of the same plan is attached to; `is_running` decides by its state. A finished one is used when it is not recorded yet (the
-    controller was lost meanwhile) and its window is complete.
+    controller was lost meanwhile) and its window is complete, whether its output is still raw or was repacked before the raw one was removed.
     """
     state = read_state(load.directory)
     if not state or state["plan_digest"] != load.plan_digest or state["attempt"] in recorded_attempts(load.directory):
         return None
     if is_running(state):
         return state
-    record = read_exit(Path(state["directory"]))
-    has_samples = any((Path(state["directory"]) / name).exists() for name in ("raw.csv", "raw.csv.gz"))
-    is_usable = load.is_finished_reusable and has_samples and record is not None and is_complete(record["exit_code"])
+    attempt = Path(state["directory"])
+    record = read_exit(attempt)
+    is_usable = load.is_finished_reusable and has_samples(attempt) and record is not None and is_complete(record["exit_code"])
     return state if is_usable else None
 
 
 def stop_all(backend: Backend, directory: Path) -> bool:
-    """Stop the load of a directory, or of every cell when it is that of a run; return whether one ran. Raises what Backend.stop does."""
-    states = [read_state(path.parent) for path in sorted(directory.resolve().rglob("state.json"))]
-    # Each is stopped, not only those up to the first that ran.
-    stopped = [backend.stop(state) for state in states if state]
-    return any(stopped)
+    """Stop the load of a directory, or of every cell when it is that of a run; return whether one ran.
+
+    Loads are found by state.json, and those of this machine by the directories of their attempts too, since state.json may be damaged. Each is
+    tried. Raises what Backend.stop does, or ValueError with the sentences of all that failed.
+    """
+    root = directory.resolve()
+    loads: dict[str, dict[str, Any]] = {str(path): {"directory": str(path), "handle": {}} for path in sorted(root.rglob("attempts/*")) if path.is_dir()}
+    for state in (read_state(path.parent) for path in sorted(root.rglob("state.json"))):
+        if state:
+            loads[state["directory"]] = state
+    ran, problems = False, []
+    for load in loads.values():
+        try:
+            ran = backend.stop(load) or ran
+        except ERRORS as error:
+            problems.append(error)
+    if len(problems) == 1:
+        raise problems[0]
+    if problems:
+        raise ValueError(" ".join(map(str, problems)))
+    return ran
 
 
 def read_exit(attempt: Path) -> dict[str, Any] | None:

@@ -122,8 +122,11 @@ class PodBackend:
         return started_attempt(state, attached=False)
 
     def status(self, attempt: Mapping[str, Any], with_progress: bool) -> Status:
-        """Return the status (see Backend)."""
+        """Return the status (see Backend). A load whose files were fetched has ended, whatever became of its pod since."""
         handle = attempt["handle"]
+        fetched = read_exit(Path(attempt["directory"]))
+        if fetched is not None:
+            return Status(False, exit=fetched)
         words = ["status", handle["directory"], *([str(self._block)] if with_progress else [])]
         try:
             response = PodRpc(self._cluster, container_of(handle), attempts=1).call(*words, timeout_s=STATUS_TIMEOUT_S)

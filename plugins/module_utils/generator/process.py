@@ -12,6 +12,7 @@ from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common import process_handle as handles
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import write_json
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.proxies import environment_proxy
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.attempt import (
     STOP_TIMEOUT_S,
     attempt_directory,
@@ -47,7 +48,7 @@ class ProcessBackend:
         stop_orphans(load.directory)
         n = next_attempt(load.directory)
         directory = attempt_directory(load.directory, n)
-        config = {**load.config, "out_dir": str(directory)}
+        config = {**load.config, **_with_proxy(load.config), "out_dir": str(directory)}
         load.check(config)
         write_json(directory / "load_config.json", config)
         command = k6_command(load.generator["binary"], str(Path(load.scripts_dir) / load.script_name), directory, load.ca_file)
@@ -93,18 +94,27 @@ class ProcessBackend:
         return status._replace(failure=Failure(text, is_retryable=False))
 
 
+def _with_proxy(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the part mlflow of a configuration with the proxy on the way to it, which k6 takes from the environment, {} without one. Raises ProxyError."""
+    proxy = environment_proxy(config["mlflow"]["url"]) if "mlflow" in config else None
+    return {"mlflow": {**config["mlflow"], "proxy": proxy.url}} if proxy else {}
+
+
 def is_running(handle: Mapping[str, Any]) -> bool:
     """Return whether the process of a handle runs; a load in a cluster has none here."""
     return "pid" in handle and handles.process_of(dict(handle)) is not None
 
 
 def stop_orphans(directory: Path) -> bool:
-    """Stop every k6 of the directory's run whose files are gone, as after a job whose workspace was deleted; return whether one ran.
+    """Stop every k6 whose load would be added to the next one of the directory, that of a cell or a prefill; return whether one ran.
 
-    Its measurement is lost, and its load would be added to the next one. `directory` is that of a cell or a prefill.
+    They are those of the same run whose files are gone, as after a job whose workspace was deleted, so that nothing that they measured can be had
+    any more, and those of the directory itself, which cannot be used where its state.json is damaged or of another plan.
     """
-    run_id = directory.resolve().parents[1].name
-    orphans = [mark.parent for mark in map(Path, handles.marks()) if _run_of(mark).name == run_id and not _run_of(mark).exists()]
+    here = directory.resolve()
+    run_id = here.parents[1].name
+    marks = [Path(mark) for mark in handles.marks()]
+    orphans = [mark.parent for mark in marks if here in mark.parents or (_run_of(mark).name == run_id and not _run_of(mark).exists())]
     stopped = [DetachedProcess("k6", str(attempt)).stop(STOP_TIMEOUT_S) for attempt in orphans]
     return any(stopped)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError, explain, file_digest, read_json, write_json
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError, explain, file_digest, read_sealed, write_sealed
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6 import blocks, journeys, log, outages, samples
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.exit_codes import is_complete, meaning
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations import OPERATIONS, undersampled
@@ -63,7 +63,7 @@ def build_result(attempt: Attempt) -> dict[str, Any]:
     if stored and not path.exists():
         return {**stored, "changed": False}
     built = _build(attempt, path)
-    write_json(attempt.dest / RESULT_NAME, built)
+    write_sealed(attempt.dest / RESULT_NAME, built)
     if attempt.remove_raw:
         _remove(path)
     return {**built, "changed": attempt.remove_raw or built != stored}
@@ -72,10 +72,16 @@ def build_result(attempt: Attempt) -> dict[str, Any]:
 def stored_result(dest: Path) -> dict[str, Any] | None:
     """Return {result, files} of an earlier call, or None unless its files are there unchanged."""
     try:
-        stored = read_json(dest / RESULT_NAME)
-        return stored if all(file_digest(dest / name) == known for name, known in stored["files"].items()) else None
-    except (ValueError, OSError, KeyError):
+        stored = read_sealed(dest / RESULT_NAME)
+        is_unchanged = all(file_digest(dest / name) == known for name, known in stored["files"].items())
+        return {"result": stored["result"], "files": stored["files"]} if is_unchanged else None
+    except (ValueError, OSError, LookupError, TypeError, AttributeError):
         return None
+
+
+def has_samples(directory: Path) -> bool:
+    """Return whether an attempt's directory has the samples of its load, raw or repacked."""
+    return raw_file(directory).is_file() or stored_result(directory) is not None
 
 
 def _build(attempt: Attempt, path: Path) -> dict[str, Any]:

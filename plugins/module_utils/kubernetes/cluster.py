@@ -10,18 +10,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlencode
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.bounded_response import bound
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http_client import (
     ATTEMPTS,
     CONNECT_TIMEOUT_S,
     RETRY_STATUSES,
+    Response,
     RetryPolicy,
     http_error,
+    parse_json,
 )
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError, from_response, unreachable
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError, from_response, unexpected, unreachable
 
 try:
     import kubernetes
@@ -30,6 +32,8 @@ except ImportError:  # the modules report it with missing_required_lib
     kubernetes = None  # type: ignore[assignment]
 
 MERGE_PATCH = "application/merge-patch+json"
+# Two million objects; an API server that never comes to an end is none.
+_PAGES = 4000
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
 
 
@@ -44,7 +48,7 @@ class Cluster:
         configuration.connection_pool_maxsize = connections
         # Any method: the API server does not create an object twice, and every other request here may be repeated.
         configuration.retries = RetryPolicy(allowed_methods=None, status_forcelist=RETRY_STATUSES | {403}, is_final=_is_final)
-        self._pool = kubernetes.client.rest.RESTClientObject(configuration).pool_manager
+        self._pool = bound(kubernetes.client.rest.RESTClientObject(configuration).pool_manager)
 
     def close(self) -> None:
         """Close the connections."""
@@ -73,7 +77,15 @@ class Cluster:
         whose response was lost then fails with reason AlreadyExists, which is for the caller to interpret. Raises ClusterError.
         """
         response = self._send(method, path, body, query, content_type, timeout_s, attempts, accept)
-        return json.loads(response.data) if response.data else {}
+        if not response.data:
+            return {}
+        try:
+            document = parse_json(response.data)
+        except ValueError:
+            document = None
+        if not isinstance(document, dict):
+            raise unexpected(f"{method} {path}", self.host, response.data)
+        return document
 
     def text(self, path: str, **options: Any) -> str:
         """Return a response that is no JSON, such as a pod's log. Raises ClusterError."""
@@ -84,9 +96,7 @@ class Cluster:
 
         Raises ClusterError.
         """
-        date = self._send("GET", "/version", **options).headers.get("date")
-        # The header has whole seconds, so the middle of the second is the best guess.
-        return parsedate_to_datetime(date).timestamp() + 0.5 if date else None
+        return Response(200, {"date": self._send("GET", "/version", **options).headers.get("date", "")}).date()
 
     def _send(
         self,
@@ -129,12 +139,16 @@ class Cluster:
         found: list[dict[str, Any]] = []
         parameters = {"limit": limit, **query, **({"labelSelector": selector} if selector else {})}
         token = ""
-        while True:
+        for _number in range(_PAGES):
             page = self.request("GET", path, query={**parameters, **({"continue": token} if token else {})}, accept=accept)
-            found += page.get("items") or []
-            token = (page.get("metadata") or {}).get("continue") or ""
+            items, metadata = page.get("items") or [], page.get("metadata") or {}
+            if not isinstance(items, list) or not isinstance(metadata, dict) or not all(isinstance(item, dict) for item in items):
+                raise unexpected(f"GET {path}", self.host, json.dumps(page).encode())
+            found += items
+            token = metadata.get("continue") or ""
             if not token:
                 return found
+        raise ClusterError(f"GET {path}: the API server {self.host} returned more than {_PAGES} pages. Check the API server.")
 
 
 def _is_final(response: Any) -> bool:

@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+import os
 import traceback
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.proxies import VARIABLES, environment_proxy
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.options import complete, connection_params
@@ -64,6 +67,7 @@ def _configuration(options: Mapping[str, Any]) -> Any:
     if not (options.get("host") and any(all(options.get(name) for name in names) for names in _CREDENTIALS)):
         _load(configuration, options)
     _override(configuration, options)
+    _choose_proxy(configuration, options)
     refresh = configuration.refresh_api_key_hook
     if refresh:
 
@@ -75,6 +79,24 @@ def _configuration(options: Mapping[str, Any]) -> Any:
 
         configuration.refresh_api_key_hook = refresh_and_override
     return configuration
+
+
+def _choose_proxy(configuration: Any, options: Mapping[str, Any]) -> None:
+    """Set the proxy by the rules of all HTTP clients here, unless an option or the kubeconfig names one.
+
+    The client library has rules of its own for the environment, its client of websockets others.
+    """
+    named = [os.environ[name] for name in (*VARIABLES, "ALL_PROXY", "all_proxy") if os.environ.get(name)]
+    if options.get("proxy") or not named or configuration.proxy not in (None, *named):
+        return
+    proxy = environment_proxy(configuration.host)
+    if proxy is None:
+        # A proxy that is not used for this host: without any, the client of websockets would look for one itself.
+        configuration.proxy, configuration.no_proxy = named[0], urlsplit(configuration.host).hostname
+        return
+    configuration.proxy, configuration.no_proxy = proxy.url, None
+    if proxy.credentials and not configuration.proxy_headers:
+        configuration.proxy_headers = urllib3.util.make_headers(proxy_basic_auth=proxy.credentials)
 
 
 def _override(configuration: Any, options: Mapping[str, Any]) -> None:

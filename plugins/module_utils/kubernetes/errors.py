@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.untrusted_text import one_line
+
 
 class ClusterError(Exception):
     """A request to a cluster failed; the text is one sentence with cause and remedy.
@@ -45,14 +47,25 @@ def from_response(request: str, status: int, body: bytes) -> ClusterError:
     """Return the error for a response of the API server, whose body is a Status object or any other text."""
     try:
         document = json.loads(body)
-        message, reason = str(document.get("message") or ""), str(document.get("reason") or "")
-    except (ValueError, AttributeError):
-        message, reason = body[:200].decode("utf-8", "replace"), ""
+        message, reason = one_line(str(document.get("message") or "")), one_line(str(document.get("reason") or ""))
+    except (ValueError, AttributeError, RecursionError):
+        message, reason = _start(body), ""
     remedy = MISSING_OBJECT if status == 404 and _names_object(body) else _REMEDIES.get(status, "Check the API server, and retry.")
-    return ClusterError(f"{request}: the API server returned {status} ({message.strip() or reason or 'no message'}). {remedy}", status, reason)
+    return ClusterError(f"{request}: the API server returned {status} ({message or reason or 'no message'}). {remedy}", status, reason)
+
+
+def unexpected(request: str, host: str, body: bytes) -> ClusterError:
+    """Return the error for a successful response that is not the API's, such as the page of a login."""
+    return ClusterError(
+        f"{request}: the response of {host} is not the Kubernetes API's ({_start(body) or 'empty'}). Check the address of the API server and its proxies."
+    )
+
+
+def _start(body: bytes) -> str:
+    return one_line(body[:1000].decode("utf-8", "replace"), 200)
 
 
 def unreachable(request: str, host: str, error: Exception) -> ClusterError:
     """Return the error for an API server that did not respond."""
-    cause = str(error).rsplit("Caused by ", maxsplit=1)[-1][:300]
+    cause = one_line(str(error).rsplit("Caused by ", maxsplit=1)[-1], 300)
     return ClusterError(f"{request}: the API server {host} does not respond ({cause}). Check the address, the network and the kubeconfig.")

@@ -79,7 +79,8 @@ class Objects:
 
     def _resource(self, api_version: str, kind: str) -> dict[str, Any]:
         if not self.serves(api_version, kind):
-            raise ClusterError(f"Kind {kind} ({api_version}): not served by the cluster. Install its CRD, or correct apiVersion and kind.", 404, "NotFound")
+            remedy = "Install its CRD, correct apiVersion and kind, or leave the kind out (skipped_kinds)."
+            raise ClusterError(f"Kind {kind} ({api_version}): not served by the cluster. {remedy}", 404, "NotFound")
         return self._resources[api_version][kind]
 
     def present(self, manifest: Mapping[str, Any], unmanaged: str = "fail", dry_run: bool = False) -> dict[str, Any]:

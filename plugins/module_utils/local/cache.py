@@ -28,8 +28,21 @@ INDEX_REMEDY = "Check the connection to the package index (or its mirror), then 
 
 
 def default_directory() -> Path:
-    """Return the cache directory of the user (XDG base directory specification)."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / NAME
+    """Return the cache directory of the user (XDG base directory specification).
+
+    A user without a home (a container with any user id: no entry in passwd, HOME unset or /) has one among the temporary files.
+    Raises ToolError if that one belongs to another user.
+    """
+    if os.environ.get("XDG_CACHE_HOME"):
+        return Path(os.environ["XDG_CACHE_HOME"]) / NAME
+    home = Path(os.path.expanduser("~"))
+    if home.is_absolute() and home != Path("/") and os.access(home, os.W_OK):
+        return home / ".cache" / NAME
+    directory = Path(tempfile.gettempdir()) / f"{NAME}-{os.getuid()}"
+    directory.mkdir(mode=0o700, exist_ok=True)
+    if directory.is_symlink() or directory.stat().st_uid != os.getuid():
+        raise ToolError(f"Cache {directory}: belongs to another user. Set HOME or XDG_CACHE_HOME to a directory of yours.")
+    return directory
 
 
 def key_of(*parts: str) -> str:

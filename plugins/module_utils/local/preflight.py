@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.common import process_handle as handles
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local import commands, state_lock, tools
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.commands import ToolError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors import MlflowError
@@ -105,7 +104,7 @@ def program_problems(settings: dict[str, Any]) -> tuple[list[str], dict[str, Any
 def stack_problems(state_dir: str) -> list[str]:
     """Return whether another run uses the local stack's state directory."""
     try:
-        state_lock.check(Path(state_dir), handles.controller())
+        state_lock.check(Path(state_dir))
     except state_lock.StateDirectoryBusyError as error:
         return [str(error)]
     return []

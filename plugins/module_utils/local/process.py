@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common import process_handle as handles
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common import proxies
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local import commands, readiness, watcher
 
 try:
@@ -239,7 +240,8 @@ def _with_port(text: str, port: int | None) -> str:
 
 
 def _inherited() -> dict[str, str]:
-    return {key: os.environ[key] for key in INHERITED if key in os.environ}
+    # Programs go the same way to servers as the controller; the variables are no part of a recorded command, since they may hold a password.
+    return {key: os.environ[key] for key in (*INHERITED, *proxies.VARIABLES) if key in os.environ}
 
 
 def _account(name: str, user: str) -> pwd.struct_passwd:

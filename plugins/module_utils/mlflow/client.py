@@ -17,8 +17,10 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http_clien
     HttpOptionError,
     Response,
     RetryPolicy,
-    read_token,
+    authorization,
+    parse_json,
 )
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.untrusted_text import one_line
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors import (
     MlflowError,
     MlflowUnexpected,
@@ -32,15 +34,19 @@ PARALLELISM_MAX = 64
 
 
 def check_url(url: str) -> str:
-    """Return the base URL without trailing slash. Raises MlflowError unless it is http(s)://host[:port][/prefix]."""
+    """Return the base URL without trailing slash. Raises MlflowError, without user information, unless it is http(s)://host[:port][/prefix]."""
     text = str(url or "").strip()
     try:
         parts = urlsplit(text)
         valid = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
     except ValueError:
         valid = False
-    if not valid or parts.query or parts.fragment or parts.username:
-        raise MlflowError(f"MLflow URL {text!r}: not a base URL. Write it as http://host:port or https://host/mlflow.")
+    if "@" in text:
+        host = parts.hostname if valid else "(hidden)"
+        raise MlflowError(f"MLflow URL of {host}: user information in it. Remove it, and put user:password into the token file.")
+    if not valid or parts.query or parts.fragment:
+        shown = one_line(text.split("?", maxsplit=1)[0], 200)
+        raise MlflowError(f"MLflow URL {shown!r}: not a base URL. Write it as http://host:port or https://host/mlflow.")
     return text.rstrip("/")
 
 
@@ -56,17 +62,17 @@ class MlflowClient:
         timeout_s: float = 30.0,
         connections: int = 1,
     ) -> None:
-        """Prepare `connections` keep-alive connections; `timeout_s` limits connecting and each wait for a response.
+        """Prepare `connections` keep-alive connections; `timeout_s` limits connecting and each response.
 
-        Raises MlflowError for a URL, token file or CA file that cannot be used. Nothing is sent yet.
+        `token_file` holds a bearer token or user:password. Raises MlflowError for a URL, token file or CA file that cannot be used. Nothing is sent yet.
         """
         self.url = check_url(url)
         try:
-            token = read_token(token_file)
-            self._http = HttpClient({"Authorization": f"Bearer {token}"} if token else {}, ca_file, validate_certs, timeout_s, connections)
+            headers = authorization(token_file)
+            self._http = HttpClient(headers, ca_file, validate_certs, timeout_s, connections)
         except HttpOptionError as error:
             raise MlflowError(str(error)) from error
-        self.has_token = token is not None
+        self.login = "" if not headers else "password" if headers["Authorization"].startswith("Basic") else "token"
 
     def close(self) -> None:
         """Close the connections."""
@@ -108,9 +114,9 @@ class MlflowClient:
         response = self.request(method, path, **arguments)
         what = f"{method} {path}"
         if not response.is_success:
-            raise from_response(self.url, what, response, self.has_token)
+            raise from_response(self.url, what, response, self.login)
         try:
-            return json.loads(response.data)
+            return parse_json(response.data)
         except ValueError as error:
             raise unexpected(self.url, what, response) from error
 

@@ -8,14 +8,15 @@ Only objects that prefill wrote are counted (tag `perfscale.data_set`), so those
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import quote
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http_client import parse_json
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.parallel import in_parallel
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.client import MlflowClient
-from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors import MlflowError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors import MlflowError, MlflowUnexpected, reading
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.shape import expected_counts, shape_digest
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.workspaces import (
     DEFAULT,
@@ -25,6 +26,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.workspaces
 
 API = "/api/2.0/mlflow"
 PAGE = 1000  # the largest page registered-models/search gives
+_PAGES = 1000  # a million items; a server that never comes to an end is none
 TAG_DATA_SET = "perfscale.data_set"
 TAG_ITEM = "perfscale.item"
 TAG_PROMPT = "mlflow.prompt.is_prompt"
@@ -139,6 +141,10 @@ class TenantReader:
         version) one by one and adds artifacts (listed per run) and readable_artifacts (1 when one was downloaded and
         is JSON). Raises MlflowError.
         """
+        with reading(self._client.url, f"a search in workspace {self._workspace}"):
+            return self._counts(full)
+
+    def _counts(self, full: bool) -> dict[str, int]:
         experiments = [experiment["experiment_id"] for experiment in self._post("experiments/search", "experiments", filter=self._filter)]
         every_run = list(self._post("runs/search", "runs", experiment_ids=experiments, filter=self._filter)) if experiments else []
         runs = _distinct(run for run in every_run if run["info"]["status"] == "FINISHED")
@@ -173,10 +179,10 @@ class TenantReader:
         return [file for file in found.get("files", []) if not file.get("is_dir") and file.get("file_size", 0) > 0]
 
     def _readable(self, info: dict[str, Any], path: str) -> bool:
-        address = f"/api/2.0/mlflow-artifacts/artifacts/{info['experiment_id']}/{info['run_id']}/artifacts/{path}"
+        address = f"/api/2.0/mlflow-artifacts/artifacts/{info['experiment_id']}/{info['run_id']}/artifacts/{quote(str(path))}"
         response = self._client.request("GET", address, workspace=self._workspace)
         try:
-            return response.status == 200 and bool(json.loads(response.data))
+            return response.status == 200 and bool(parse_json(response.data))
         except ValueError:
             return False
 
@@ -188,7 +194,7 @@ class TenantReader:
 
     def _pages(self, method: str, where: str, endpoint: str, key: str, arguments: dict[str, Any]) -> Iterator[dict[str, Any]]:
         token = None
-        while True:
+        for _number in range(_PAGES):
             page = {**arguments, "max_results": PAGE, **({"page_token": token} if token else {})}
             try:
                 found = self._client.document(method, f"{API}/{endpoint}", workspace=self._workspace, **{where: page})
@@ -200,6 +206,7 @@ class TenantReader:
             token = found.get("next_page_token")
             if not token:
                 return
+        raise MlflowUnexpected(f"MLflow {self._client.url}: {endpoint} has more than {_PAGES} pages. Check the server, or use another tenant_prefix.")
 
 
 def _distinct(runs: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:

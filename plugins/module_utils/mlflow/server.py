@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http_client import HttpOptionError, check_ca_file, read_token
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http_client import HttpOptionError, Response, authorization, check_ca_file
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.client import MlflowClient, check_url
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors import (
     WORKSPACES_REMEDY,
@@ -35,33 +35,31 @@ def read_server_info(client: MlflowClient) -> dict[str, Any]:
     `version` and `store_type` are None if the server does not report them. /health, /version and
     /api/3.0/mlflow/server-info are requested below the URL's path prefix. Raises MlflowError.
     """
-    _check_health(client)
-    info = _server_info(client)
+    health = client.request("GET", "/health", attempts=ATTEMPTS)
+    if health.status >= 500:
+        raise from_response(client.url, "GET /health", health, client.login)
+    info = _server_info(client, health)
+    store_type = info.get("store_type")
     return {
         "version": _version(client),
-        "workspaces_enabled": bool(info.get("workspaces_enabled", False)),
-        "store_type": info.get("store_type"),
+        "workspaces_enabled": info.get("workspaces_enabled") is True,
+        "store_type": store_type if isinstance(store_type, str) else None,
     }
 
 
-def _check_health(client: MlflowClient) -> None:
-    """Raise MlflowError unless /health responds with 200 and the text OK."""
-    response = client.request("GET", "/health", attempts=ATTEMPTS)
-    if response.status != 200:
-        raise from_response(client.url, "GET /health", response, client.has_token)
-    if response.data.strip().strip(b'"') != b"OK":
-        raise unexpected(client.url, "GET /health", response)
-
-
-def _server_info(client: MlflowClient) -> dict[str, Any]:
+def _server_info(client: MlflowClient, health: Response) -> dict[str, Any]:
+    """Return what the server says about itself. A gateway may keep /health to itself, so that response decides only where the API has none."""
     try:
         return client.document("GET", SERVER_INFO, attempts=ATTEMPTS)
     except MlflowAccessError:
         raise
     except MlflowError as error:
-        if error.status == 404:  # MLflow before 3.10 has neither this endpoint nor workspaces
-            return {}
-        raise
+        if error.status != 404:
+            raise
+        if health.status == 200 and health.data.strip().strip(b'"') == b"OK":
+            return {}  # MLflow before 3.10 has neither this endpoint nor workspaces
+        what = "GET /health"
+        raise unexpected(client.url, what, health) if health.is_success else from_response(client.url, what, health, client.login) from error
 
 
 def _version(client: MlflowClient) -> str | None:
@@ -83,7 +81,7 @@ def mlflow_problems(
 
     Inputs are all checked; requests are sent only when they can be used, and change nothing. `anonymous` sends only those that need no token.
     """
-    problems = [sentence for sentence in (_sentence(check_url, url), _sentence(read_token, token_file), _sentence(check_ca_file, ca_file)) if sentence]
+    problems = [sentence for sentence in (_sentence(check_url, url), _sentence(authorization, token_file), _sentence(check_ca_file, ca_file)) if sentence]
     if problems:
         return problems
     client = MlflowClient(url, token_file, ca_file, validate_certs, timeout_s=TIMEOUT_S)

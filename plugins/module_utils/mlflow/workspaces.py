@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.parallel import in_parallel
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.client import MlflowClient
-from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors import MlflowError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors import MlflowError, reading
 
 PATH = "/api/3.0/mlflow/workspaces"
 EXPERIMENTS = "/api/2.0/mlflow/experiments/search"
@@ -55,7 +55,8 @@ def check_names(names: list[str]) -> None:
 def list_workspaces(client: MlflowClient) -> dict[str, str]:
     """Return {name: description} of every workspace visible to the token. Raises MlflowError."""
     found = client.document("GET", PATH).get("workspaces") or []
-    return {workspace["name"]: workspace.get("description") or "" for workspace in found}
+    with reading(client.url, f"GET {PATH}"):
+        return {str(workspace["name"]): str(workspace.get("description") or "") for workspace in found}
 
 
 def ensure_workspaces(

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 import urllib.parse
 from collections.abc import Mapping
@@ -18,9 +17,10 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http_clien
     HttpOptionError,
     Response,
     RetryPolicy,
-    environment_proxy,
-    read_token,
+    authorization,
+    parse_json,
 )
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.untrusted_text import one_line
 
 
 class PrometheusError(Exception):
@@ -45,13 +45,11 @@ class PrometheusClient:
         retries: int = 4,
         time_limit: float = 120.0,
     ) -> None:
-        """Take times in seconds. Raises PrometheusError for a URL, token file or CA file that cannot be used. Nothing is sent yet."""
-        parts = urllib.parse.urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise PrometheusError(f"Prometheus {url!r}: not a URL. Give something like http://127.0.0.1:9090 or https://host/prefix.")
-        if parts.username or parts.password:
-            raise PrometheusError(f"Prometheus {parts.hostname}: credentials in its URL. Remove them, and put a bearer token into the token file.")
-        self.url = url
+        """Take times in seconds; `token_file` holds a bearer token or user:password.
+
+        Raises PrometheusError for a URL, token file or CA file that cannot be used. Nothing is sent yet.
+        """
+        self.url = check_url(url)
         self.tenancy_namespace = tenancy_namespace
         self.timeout = timeout
         self.retries = retries
@@ -60,15 +58,12 @@ class PrometheusClient:
         self.warnings: list[str] = []
         self.clock_offset_s: float | None = None
         self._deadline: float | None = None
-        headers = {"Accept": "application/json"}
         try:
-            token = read_token(token_file)
-            if token:
-                headers["Authorization"] = f"Bearer {token}"
-            self._http = HttpClient(headers, ca_file, validate_certs, timeout, proxy=environment_proxy(url))
+            login = authorization(token_file)
+            self._http = HttpClient({"Accept": "application/json", **login}, ca_file, validate_certs, timeout)
         except HttpOptionError as error:
             raise PrometheusError(str(error)) from error
-        self._has_token = token is not None
+        self._login = "" if not login else "password" if login["Authorization"].startswith("Basic") else "token"
 
     def instant(self, query: str, at: float, metric: str) -> dict[str, Any]:
         """Return the `data` part of an instant query evaluated at epoch seconds `at`."""
@@ -104,47 +99,70 @@ class PrometheusClient:
 
     def _read(self, body: bytes, metric: str) -> dict[str, Any]:
         try:
-            document = json.loads(body)
+            document = parse_json(body)
         except ValueError as error:
             start = body[:2000].lower()
             kind = "an HTML page, probably of a login or a proxy," if b"<html" in start or b"<!doctype" in start else "text"
             raise PrometheusError(
                 f"Prometheus {self.url}: response is {kind} and not JSON. Give the URL of the query API itself (and its token)."
             ) from error
-        if not isinstance(document, dict) or document.get("status") != "success":
-            raise PrometheusError(f"Metric {metric}: {_api_error(document)}. Correct the query.", final=False)
-        for text in document.get("warnings") or []:
-            self.warnings.append(f"Metric {metric}: Prometheus warns: {text}")
+        if not isinstance(document, dict) or document.get("status") not in ("success", "error"):
+            raise PrometheusError(f"Prometheus {self.url}: response is JSON, but not Prometheus'. Check the URL.")
+        self._note_hints(document, metric)
+        if document["status"] == "error":
+            raise PrometheusError(f"Metric {metric}: {_api_error(document) or 'Prometheus says error without a text'}. Correct the query.", final=False)
+        if not isinstance(document.get("data"), dict):
+            raise PrometheusError(f"Prometheus {self.url}: response says success and has no data. Check that the URL is that of a Prometheus.")
         data: dict[str, Any] = document["data"]
         return data
 
+    def _note_hints(self, document: Mapping[str, Any], metric: str) -> None:
+        """Keep what a response says beside its result, each once (https://prometheus.io/docs/prometheus/latest/querying/api/#format-overview)."""
+        for key, verb in (("warnings", "warns"), ("infos", "informs")):
+            hints = document.get(key) or []
+            for hint in hints if isinstance(hints, list) else [hints]:
+                text = f"Metric {metric}: Prometheus {verb}: {one_line(str(hint), 300)}"
+                if text not in self.warnings:
+                    self.warnings.append(text)
+
     def _rejected(self, response: Response, metric: str) -> PrometheusError:
-        """Return the error for a status that is no success."""
+        """Return the error for a status that is no success, in the server's own words."""
         where, status = f"Prometheus {self.url}", response.status
+        try:
+            document = parse_json(response.data)
+        except ValueError:
+            document = None
+        words = _api_error(document) or response.text(120).rstrip(".") or "no text"
+        if isinstance(document, dict):
+            self._note_hints(document, metric)
         if status in RetryPolicy().status_forcelist:
-            return self._unreachable(f"status {status} ({response.text(120) or 'no text'})", metric)
+            return self._unreachable(f"status {status} ({words})", metric)
         if status == 401:
-            problem = "token rejected" if self._has_token else "token required"
-            return PrometheusError(f"{where}: {problem} (401). Put a valid bearer token into the token file.")
+            problem = f"{self._login} rejected" if self._login else "login required"
+            return PrometheusError(f"{where}: {problem} (401: {words}). Put a valid bearer token or user:password into the token file.")
         if status == 403:
-            return PrometheusError(f"{where}: token without permission to query (403). On OpenShift bind its account to cluster-monitoring-view.")
+            problem = "request rejected" if self._login else "login required"
+            return PrometheusError(
+                f"{where}: {problem} (403: {words}). Give the login permission to query (on OpenShift the cluster role cluster-monitoring-view), "
+                "or read what the server or the gateway before it wants."
+            )
         if status in (400, 422):
-            try:
-                return PrometheusError(f"Metric {metric}: {_api_error(json.loads(response.data))}. Correct the query.", final=False)
-            except ValueError:
-                return PrometheusError(f"{where}: status {status} without a reason. Check the URL.")
+            if api_error := _api_error(document):
+                return PrometheusError(f"Metric {metric}: {api_error}. Correct the query.", final=False)
+            return PrometheusError(f"{where}: status {status} without a reason of Prometheus ({words}). Check the URL.")
         if response.is_redirect:
-            location = response.headers.get("location")
-            return PrometheusError(f"{where}: redirect to {location} ({status}). Give the final URL, or the token that a login page asks for.")
-        return PrometheusError(
-            f"{where}: status {status} ({response.text(120) or 'no text'}). Check that the URL is that of a Prometheus, without /api/v1."
-        )
+            target = response.redirect_target()
+            return PrometheusError(f"{where}: redirect to {target} ({status}). Give the final URL, or the token that a login page asks for.")
+        return PrometheusError(f"{where}: status {status} ({words}). Check that the URL is that of a Prometheus, without /api/v1.")
 
     def _failed(self, error: HttpError, metric: str) -> PrometheusError:
         """Return the error for a request without a response."""
         if error.kind == ErrorKind.CERTIFICATE:
             return PrometheusError(f"Prometheus {self.url}: certificate not trusted ({error.reason}). Give its CA bundle, or turn certificate checks off.")
-        return self._unreachable(f"no response within {self.timeout:g} s" if error.kind == ErrorKind.TIMEOUT else f"not reachable ({error.reason})", metric)
+        if error.kind == ErrorKind.TOO_LARGE:
+            return PrometheusError(f"Metric {metric}: {error.reason}. Aggregate in the query, or choose a larger step.", final=False)
+        is_late = error.kind == ErrorKind.TIMEOUT
+        return self._unreachable(f"no complete response within {self.timeout:g} s" if is_late else f"not reachable ({error.reason})", metric)
 
     def _unreachable(self, problem: str, metric: str) -> PrometheusError:
         return PrometheusError(
@@ -153,10 +171,27 @@ class PrometheusClient:
         )
 
 
+def check_url(url: str) -> str:
+    """Return the base URL. Raises PrometheusError, without user information, unless it is http(s)://host[:port][/prefix]."""
+    try:
+        parts = urllib.parse.urlsplit(url)
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        valid = False
+    if "@" in url:
+        host = parts.hostname if valid else "(hidden)"
+        raise PrometheusError(f"Prometheus {host}: credentials in its URL. Remove them, and put a bearer token or user:password into the token file.")
+    if not valid:
+        shown = one_line(url.split("?", maxsplit=1)[0], 200)
+        raise PrometheusError(f"Prometheus {shown!r}: not a URL. Give something like http://127.0.0.1:9090 or https://host/prefix.")
+    return url
+
+
 def _api_error(document: Any) -> str:
+    """Return what Prometheus says is wrong, or an empty text for a document of another kind."""
     if isinstance(document, dict) and document.get("error"):
-        return f"Prometheus says {document.get('errorType', 'error')}: {document['error']}"
-    return "response is JSON, but not Prometheus'"
+        return f"Prometheus says {one_line(str(document.get('errorType', 'error')), 40)}: {one_line(str(document['error']), 500)}"
+    return ""
 
 
 def connection_spec() -> dict[str, Any]:

@@ -36,6 +36,8 @@ _ACTION = re.compile(r"\{\{-?\s*(.*?)\s*-?\}\}", re.DOTALL)
 _FIELD = re.compile(r"\.([A-Za-z_]\w*)")
 # A clock of this machine read twice may step a little; more than this is a window that is not over.
 _CLOCK_SLACK_S = 1.0
+# Epoch seconds of 2001 and of 5138: what is larger and becomes a time after 2001 in another unit is in that unit.
+_SECONDS_MIN, _SECONDS_MAX = 1e9, 1e11
 
 
 class WindowError(ValueError):
@@ -63,17 +65,30 @@ def parse_time(value: Any, name: str) -> float:
     """
     text = str(value).strip()
     if not isinstance(value, bool):
-        try:
-            number = float(text)
-            if math.isfinite(number) and number > 0:
-                return number
-        except ValueError:
-            pass
+        number = _number(text)
+        if math.isfinite(number) and number > 0:
+            return _epoch_seconds(number, value, name)
         try:
             return datetime.datetime.fromisoformat(text).timestamp()
         except (ValueError, OverflowError):
             pass
     raise WindowError(f"Window {name} {value!r}: not a time. Write epoch seconds, 2026-11-23T18:11:36Z, or '2026-11-23 18:11:36' (local time).")
+
+
+def _number(text: str) -> float:
+    """Return a number, NaN for other text."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
+def _epoch_seconds(number: float, value: Any, name: str) -> float:
+    """Return epoch seconds. Raises WindowError for what is a time of our days in another unit, as tools show it that count in milliseconds."""
+    for unit, factor in (("nanoseconds", 1e9), ("microseconds", 1e6), ("milliseconds", 1e3)):
+        if number >= _SECONDS_MAX and number / factor >= _SECONDS_MIN:
+            raise WindowError(f"Window {name} {value}: too large for epoch seconds, probably {unit}. Write {number / factor:.3f}.")
+    return number
 
 
 def parse_window(start: Any, end: Any, now: float) -> Window:
@@ -157,8 +172,8 @@ class Collection:
     warnings: list[str]
 
 
-def check(request: Request) -> dict[str, str]:
-    """Return {metric: query} of all entries, so that a bad profile is found before anything is sent.
+def check(request: Request) -> list[str]:
+    """Return the queries of all entries, so that a bad profile is found before anything is sent.
 
     Raises TemplateError, SelectorError, and ResponseError for a step that is too fine for the window.
     """
@@ -166,7 +181,7 @@ def check(request: Request) -> dict[str, str]:
         raise ResponseError(
             f"Step {request.step_s:g} s: more than {_MOST_POINTS} points per series in a window of {request.window.seconds:.0f} s. Choose a larger step."
         )
-    return {entry.metric: request.query_of(entry) for entry in request.entries}
+    return [request.query_of(entry) for entry in request.entries]
 
 
 def collect(
@@ -178,25 +193,30 @@ def collect(
     A failure that would recur (unreachable, rejected) ends the collection; any other one affects only its entry.
     Raises what `check` raises.
     """
-    queries = check(request)
-    sleep(remaining_wait(request.window, wait_after, clock()))
+    queries, window = check(request), request.window
+    sleep(remaining_wait(window, wait_after, clock()))
     measurements: list[Measurement] = []
     errors: list[str] = []
     warnings: list[str] = []
     is_rejected = False
-    for entry in request.entries:
-        if client.requests and not is_rejected:
-            sleep(spacing)
+    for entry, query in zip(request.entries, queries, strict=True):
+        measured = []
         try:
-            measured = [] if is_rejected else _measure(request, entry, queries[entry.metric], client)
+            if not query:
+                (errors if entry.is_required else warnings).append(f"Metric {entry.metric}: its query is empty. Write a query, or remove the entry.")
+            elif not is_rejected:
+                if client.requests:
+                    sleep(spacing)
+                measured = _measure(request, entry, query, client)
         except (PrometheusError, ResponseError) as error:
             is_rejected = isinstance(error, PrometheusError) and error.final
             (warnings if entry.optional and not is_rejected else errors).append(str(error))
-            measured = []
-        measurements += measured or [Measurement(one, queries[entry.metric], [], request.window.start, failed=True) for one in entry.by_field()]
-    filled, missing, notes = resources(request.components, measurements, request.window.seconds / request.scrape_interval)
-    warnings += client.warnings + notes + _clock_warning(client, request)
-    return Collection(measurements, filled, errors + missing + _missing_alone(measurements), warnings)
+        measurements += measured or [Measurement(one, query, [], window.start, failed=True, end=window.end) for one in entry.by_field()]
+    filled, missing, notes = resources(request.components, measurements, window.seconds / request.scrape_interval)
+    empty = [measurement for measurement in measurements if not (measurement.entry.field or measurement.failed or measurement.has_result())]
+    errors += missing + [_nothing(one) for one in empty if one.entry.is_required]
+    warnings += client.warnings + notes + [_nothing(one) for one in empty if one.entry.optional is None] + _clock_warning(client, request)
+    return Collection(measurements, filled, errors, warnings)
 
 
 def _measure(request: Request, entry: Entry, query: str, client: PrometheusClient) -> list[Measurement]:
@@ -215,25 +235,25 @@ def _measure(request: Request, entry: Entry, query: str, client: PrometheusClien
     check_shape(entry.metric, shape, series, entry.shape, entry.series_min, entry.series_max)
     since = window.start + (request.rate_range_s if "interval" in names_in(entry.query) else 0.0)
     selectors = request.selectors_of(entry)
-    return [Measurement(one, query, assign(one, [each for each in series if _is_of(each, one)], selectors), since) for one in entry.by_field()]
+    return [
+        Measurement(one, query, assign(one, [each for each in series if _is_of(each, one)], selectors), since, end=window.end) for one in entry.by_field()
+    ]
 
 
 def _is_of(series: Series, entry: Entry) -> bool:
     return entry.field_label is None or series.labels.get(entry.field_label) == entry.field
 
 
-def _missing_alone(measurements: Sequence[Measurement]) -> list[str]:
-    """Return errors for entries that describe no component, are not optional, and gave nothing."""
-    return [
-        f"Metric {measurement.entry.metric}: {_nothing([row.series for row in measurement.rows])}. Check the query and the window, or mark the entry optional."
-        for measurement in measurements
-        if not (measurement.entry.field or measurement.entry.optional or measurement.failed) and not any(row.points for row in measurement.rows)
-    ]
-
-
-def _nothing(series: Sequence[Series]) -> str:
+def _nothing(measurement: Measurement) -> str:
+    """Return the sentence about an entry that describes no component and gave nothing."""
+    series = [row.series for row in measurement.rows]
     odd = sorted({text for one in series for text in one.not_finite})
-    return f"is {' and '.join(odd)}, not a number" if odd else "returned no series"
+    if odd:
+        what = f"is {' and '.join(odd)}, not a number"
+    else:
+        what = "has no value at the end of the window" if any(one.points for one in series) else "returned no series"
+    remedy = "Check the query and the window, or mark the entry optional" if measurement.entry.is_required else "Its figures are missing"
+    return f"Metric {measurement.entry.metric}: {what}. {remedy}."
 
 
 def _clock_warning(client: PrometheusClient, request: Request) -> list[str]:

@@ -11,6 +11,7 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.untrusted_text import csv_cell, one_line
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.collection import Window
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.measurement import Measurement, Row, merge
 
@@ -49,7 +50,8 @@ def series_csv(measurements: Sequence[Measurement]) -> str:
 
 def _write_points(writer: Any, measurement: Measurement, component: str | None, instance: str, points: Sequence[tuple[float, float]]) -> None:
     for stamp, value in points:
-        writer.writerow((f"{stamp:.3f}".rstrip("0").rstrip("."), measurement.entry.metric, component or "", instance, repr(value)))
+        texts = map(csv_cell, (measurement.entry.metric, component or "", instance))
+        writer.writerow((f"{stamp:.3f}".rstrip("0").rstrip("."), *texts, repr(value)))
 
 
 def _instance(row: Row, measurement: Measurement) -> str:
@@ -74,15 +76,15 @@ def summary_csv(
         "Test Start": _local(window.start),
         "Test End": _local(window.end),
     }.items():
-        out.write(f"# {key}: {' '.join(str(value).split())}\n")
+        out.write(f"# {one_line(str(key))}: {one_line(str(value))}\n")
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(("component", "metric", "aggregation", "unit", "value"))
     for component, record in resources.items():
         utilization = "cpu_utilization_mean" in record or component == "cluster"
         for metric, aggregation, unit, key, factor in _CLUSTER_ROWS if utilization else _SUMMARY_ROWS:
-            writer.writerow((component, metric, aggregation, unit, _value(record.get(key), factor)))
+            writer.writerow((csv_cell(component), metric, aggregation, unit, _value(record.get(key), factor)))
         if record.get("instance_count_last") is not None:
-            writer.writerow((component, counted, "current", "count", _value(record["instance_count_last"], 1)))
+            writer.writerow((csv_cell(component), csv_cell(counted), "current", "count", _value(record["instance_count_last"], 1)))
     return out.getvalue()
 
 

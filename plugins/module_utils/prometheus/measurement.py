@@ -36,7 +36,7 @@ class Row:
 
 @dataclass
 class Measurement:
-    """An entry with its rendered query and its series. `since`: earlier points lie outside of the window.
+    """An entry with its rendered query and its series. `since`: earlier points lie outside of the window; `end`: its end.
 
     `failed`: whether the request itself failed, which is already an error of its own.
     """
@@ -46,21 +46,29 @@ class Measurement:
     rows: list[Row]
     since: float
     failed: bool = False
+    end: float = 0.0
 
     def of(self, component: str) -> list[Row]:
         """Return the rows of one component."""
         return [row for row in self.rows if row.component == component]
 
     def statistics(self, points: Points) -> dict[str, float]:
-        """Return {value} of an instant query, or {mean, min, max, last} over the window of a range query; {} without points.
+        """Return {value} of an instant query (with captureStart also {start}), or {mean, min, max, last} over the window of a range query.
 
+        What has no point there has no key: a value at the start never stands for one at the end.
         A point that a rate computed partly from before the window does not count: in a window shorter than the range of its
         rates there is none that does.
         """
-        if self.entry.instant:
+        if self.entry.instant and not self.entry.capture_start:
             return {"value": points[-1][1]} if points else {}
+        if self.entry.instant:
+            return {"value" if stamp >= self.end - _ROUNDED_S else "start": value for stamp, value in points}
         values = [value for stamp, value in points if stamp >= self.since - _ROUNDED_S]
         return {"mean": fmean(values), "min": min(values), "max": max(values), "last": values[-1]} if values else {}
+
+    def has_result(self) -> bool:
+        """Return whether any series has a number: of an instant query one at the end of the window."""
+        return any("value" in self.statistics(row.points) if self.entry.instant else row.points for row in self.rows)
 
     def describe(self) -> dict[str, Any]:
         """Return the plain form that the module returns, without the points."""
@@ -70,7 +78,7 @@ class Measurement:
             "instant": self.entry.instant,
             "unit": self.entry.unit,
             "field": self.entry.field,
-            "status": "ok" if any(row.points for row in self.rows) else "missing",
+            "status": "ok" if self.has_result() else "missing",
             "series": [{"labels": row.series.labels, "component": row.component, "instance": row.instance, **self.statistics(row.points)} for row in self.rows],
         }
 

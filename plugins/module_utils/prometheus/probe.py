@@ -85,21 +85,21 @@ def drop_unseen(components: Mapping[str, Any], optional: Sequence[str], seen: fr
     return {name: selector for name, selector in components.items() if name in seen or name not in optional}
 
 
-def window_problems(seconds: float, interval_s: float | None) -> list[str]:
+def window_problems(seconds: float, scrape_interval_s: float | None) -> list[str]:
     """Return why a window is too short for the spacing of samples (seconds; None: unknown): a mean needs two samples of each counter."""
-    if interval_s is None or seconds >= MEAN_INTERVALS * interval_s:
+    if scrape_interval_s is None or seconds >= MEAN_INTERVALS * scrape_interval_s:
         return []
     return [
-        f"Window of {seconds:g} s: too short for samples every {interval_s:g} s, so every cell would lack its CPU figures. Make it at least "
-        f"{MEAN_INTERVALS * interval_s:g} s (test_matrix_duration), scrape more often, or choose metrics_profile=none."
+        f"Window of {seconds:g} s: too short for samples every {scrape_interval_s:g} s, so every cell would lack its CPU figures. Make it at least "
+        f"{MEAN_INTERVALS * scrape_interval_s:g} s (test_matrix_duration), scrape more often, or choose metrics_profile=none."
     ]
 
 
-def window_warnings(seconds: float, interval_s: float | None) -> list[str]:
+def window_warnings(seconds: float, scrape_interval_s: float | None) -> list[str]:
     """Return what a window lacks that is long enough for means: a peak needs a rate over four samples."""
-    if interval_s is None or not MEAN_INTERVALS * interval_s <= seconds < PEAK_INTERVALS * interval_s:
+    if scrape_interval_s is None or not MEAN_INTERVALS * scrape_interval_s <= seconds < PEAK_INTERVALS * scrape_interval_s:
         return []
     return [
-        f"Window of {seconds:g} s: shorter than {PEAK_INTERVALS} samples, one every {interval_s:g} s, so CPU peaks will be missing. "
-        f"Make it at least {PEAK_INTERVALS * interval_s:g} s (test_matrix_duration)."
+        f"Window of {seconds:g} s: shorter than {PEAK_INTERVALS} samples, one every {scrape_interval_s:g} s, so CPU peaks will be missing. "
+        f"Make it at least {PEAK_INTERVALS * scrape_interval_s:g} s (test_matrix_duration)."
     ]

@@ -9,10 +9,13 @@ Unknown keys are ignored, so that a profile written for kube-burner is read verb
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.untrusted_text import one_line, read_text
 
 try:
     import yaml
@@ -107,7 +110,7 @@ class Entry:
     parts_label: str | None = None
     selector_labels: tuple[str, ...] = ()
     unit: str | None = None
-    optional: bool = False
+    optional: bool | None = None
     shape: str | None = None
     series_min: int | None = None
     series_max: int | None = None
@@ -116,6 +119,11 @@ class Entry:
     def by_component(self) -> bool:
         """Whether each component of the target must have series of its own."""
         return self.field is not None and self.component is None
+
+    @property
+    def is_required(self) -> bool:
+        """Whether it is an error when the entry gives nothing: as it says, else only where a figure of a component depends on it."""
+        return not self.optional if self.optional is not None else bool(self.field or self.fields)
 
     def by_field(self) -> list[Entry]:
         """Return an entry per field when one query measures several, each named after its field; else the entry alone."""
@@ -145,8 +153,11 @@ _KEYS: dict[str, tuple[str, type]] = {
 _TYPE_NAMES = {str: "text", bool: "true or false", int: "a whole number", list: "a list of texts"}
 
 
-def load_profile(source: Any) -> list[Entry]:
-    """Return the entries of a profile given as a list or as the path of a YAML (or JSON) file. Raises ProfileError."""
+def load_profile(source: Any, including: tuple[str, ...] = ()) -> list[Entry]:
+    """Return the entries of a profile given as a list or as the path of a YAML (or JSON) file. Raises ProfileError.
+
+    `including` are the profiles that include this one.
+    """
     name = "given"
     if isinstance(source, str):
         name, source = source, _read_file(source)
@@ -155,38 +166,42 @@ def load_profile(source: Any) -> list[Entry]:
     problems: list[str] = []
     based: list[Entry] = []
     if isinstance(source[0], Mapping) and isinstance(source[0].get("include"), str):
-        based, source = load_profile(_beside(name, source[0]["include"])), source[1:]
+        path = os.path.normpath(Path(name).parent / source[0]["include"])
+        if path in (*including, os.path.normpath(name)):
+            raise ProfileError(f"Metrics profile {name}: includes {path}, which includes it. Remove one of the two.")
+        based, source = load_profile(path, (*including, os.path.normpath(name))), source[1:]
     entries = [entry for number, item in enumerate(source, 1) if (entry := _read_entry(item, number, name, problems))]
-    seen: set[str] = set()
-    for metric in [one.metric for entry in entries for one in entry.by_field()]:
-        if metric in seen:
-            problems.append(f"Metrics profile {name}: duplicate metricName {metric}. Give each entry its own metricName.")
-        seen.add(metric)
+    found = _replaced(based, entries)
+    # kube-burner indexes entries of one metricName side by side; of a figure there can be one.
+    filled = [(one.field, one.component) for entry in found for one in entry.by_field() if one.field]
+    problems.extend(
+        f"Metrics profile {name}: {field} is filled twice{f' for component {component}' if component else ''}. Give each field one query."
+        for field, component in dict.fromkeys(filled)
+        if filled.count((field, component)) > 1
+    )
     if problems:
         raise ProfileError(" ".join(problems))
-    return _replaced(based, entries)
-
-
-def _beside(name: str, included: str) -> str:
-    """Return the path of a profile that another one names relative to itself."""
-    return str(Path(name).parent / included)
+    return found
 
 
 def _replaced(based: list[Entry], entries: list[Entry]) -> list[Entry]:
     """Return the included entries, those of the same metricName replaced in place, then the further ones."""
-    own = {entry.metric: entry for entry in entries}
-    known = {entry.metric for entry in based}
-    return [own.get(entry.metric, entry) for entry in based] + [entry for entry in entries if entry.metric not in known]
+    own: dict[str, list[Entry]] = {}
+    for entry in entries:
+        own.setdefault(entry.metric, []).append(entry)
+    names, known = set(own), {entry.metric for entry in based}
+    replaced = [other for entry in based for other in (own.pop(entry.metric, []) if entry.metric in names else [entry])]
+    return replaced + [entry for entry in entries if entry.metric not in known]
 
 
 def _read_file(path: str) -> Any:
     try:
-        return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        return yaml.safe_load(read_text(path))
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not text"
         raise ProfileError(f"Metrics profile {path}: not readable ({reason}). Give the path of a profile.") from error
-    except yaml.YAMLError as error:
-        raise ProfileError(f"Metrics profile {path}: not YAML ({' '.join(str(error).split())}). Correct the file.") from error
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ProfileError(f"Metrics profile {path}: not YAML ({one_line(str(error))}). Correct the file.") from error
 
 
 def _read_entry(item: Any, number: int, profile: str, problems: list[str]) -> Entry | None:
@@ -202,7 +217,7 @@ def _read_entry(item: Any, number: int, profile: str, problems: list[str]) -> En
         value = item.get(key)
         if value is None:
             continue
-        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)) or not _is_filled(value):
+        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)) or not (_is_filled(value) or key == "query"):
             problems.append(f"{where} has {key} {value!r}. Write {_TYPE_NAMES[kind]}.")
         else:
             values[attribute] = value.strip() if isinstance(value, str) else tuple(value) if isinstance(value, list) else value

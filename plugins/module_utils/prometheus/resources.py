@@ -48,9 +48,9 @@ def resources(
             record = found.get(component) or blank("ok")
             if _fill(record, rows, measurement, expected_samples):
                 filled += 1
-            elif any(row.points for row in rows):
+            elif not entry.instant and any(row.points for row in rows):
                 too_short[str(entry.field)] = None
-            elif entry.optional:
+            elif not entry.is_required:
                 if not measurement.failed:
                     absent.setdefault(entry.metric, []).append(component)
                 continue
@@ -109,7 +109,8 @@ def _coverage_warnings(found: Mapping[str, Mapping[str, Any]]) -> list[str]:
 def _fill(record: dict[str, Any], rows: Sequence[Row], measurement: Measurement, expected_samples: float) -> bool:
     """Set the figures of rows in the record; return whether there are any in the window."""
     field = FIELDS[str(measurement.entry.field)]
-    rows = [row for row in rows if measurement.statistics(row.points)]
+    ends = "value" if field.instant else "last"
+    rows = [row for row in rows if ends in measurement.statistics(row.points)]
     if not rows:
         return False
     # As many samples as fit in whole are expected; one more may be there.

@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.untrusted_text import one_line
+
 _SHOWN_SERIES = 4
 
 
@@ -39,22 +41,48 @@ def read_series(data: Any, metric: str) -> tuple[str, list[Series]]:
         if shape == "scalar":
             return shape, [_series({}, [data["result"]])]
         if shape == "vector":
-            return shape, [_series(item["metric"], [item["value"]]) for item in data["result"]]
+            return shape, [_series(item["metric"], [item["value"]]) for item in _floats(data["result"], metric)]
         if shape == "matrix":
-            return shape, [_series(item["metric"], item["values"]) for item in data["result"]]
-    except (KeyError, TypeError, ValueError) as error:
-        raise ResponseError(f"Metric {metric}: response is not in Prometheus' format ({error!r}). Check that the URL is that of a Prometheus.") from error
-    raise ResponseError(f"Metric {metric}: response is of type {shape!r}. Write a query that gives a scalar, an instant vector or a range of samples.")
+            return shape, [_series(item["metric"], item["values"]) for item in _floats(data["result"], metric)]
+    except ResponseError:
+        raise
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        cause = f"lacks {error}" if isinstance(error, KeyError) else "has a part of another type"
+        raise ResponseError(f"Metric {metric}: response is not in Prometheus' format ({cause}). Check that the URL is that of a Prometheus.") from error
+    raise ResponseError(
+        f"Metric {metric}: response is of type {one_line(repr(shape), 40)}. Write a query that gives a scalar, an instant vector or a range of samples."
+    )
+
+
+def _floats(result: Any, metric: str) -> list[dict[str, Any]]:
+    """Return the series of a vector or matrix. Raises ResponseError for native histograms, which stand where numbers do and are none.
+
+    Format: https://prometheus.io/docs/prometheus/latest/querying/api/#native-histograms
+    """
+    items = list(result)
+    for item in items:
+        if isinstance(item, dict) and (item.get("histogram") or item.get("histograms")):
+            raise ResponseError(
+                f"Metric {metric}: response has a native histogram, {_name(item.get('metric'))}. Take a number of it in the query: "
+                "histogram_quantile(), histogram_avg(), histogram_sum() or histogram_count()."
+            )
+    return items
+
+
+def _name(labels: Any) -> str:
+    return str(Series({str(key): str(value) for key, value in labels.items()}, [])) if isinstance(labels, dict) else "{}"
 
 
 def _series(labels: Mapping[str, str], samples: Sequence[Sequence[Any]]) -> Series:
-    series = Series({str(key): str(value) for key, value in labels.items()}, [])
+    series = Series({one_line(str(key)): one_line(str(value)) for key, value in labels.items()}, [])
     for stamp, text in samples:
+        if isinstance(stamp, bool) or not math.isfinite(stamp) or not isinstance(text, str):
+            raise ValueError("a sample is no pair of time and number")
         value = float(text)
         if math.isfinite(value):
             series.points.append((float(stamp), value))
         else:
-            series.not_finite.append(str(text))
+            series.not_finite.append(one_line(text))
     return series
 
 

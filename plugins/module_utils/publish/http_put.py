@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.bounded_response import FILE_BYTES
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import file_digest, write_atomic
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http_client import (
     HttpClient,
@@ -96,7 +97,7 @@ class HttpSink(FileSink):
             return SERVER_DIGEST
         with tempfile.TemporaryDirectory(prefix="perfscale-") as directory:
             copy = Path(directory) / "copy"
-            status = self._download(url, copy)
+            status = self._download(url, copy, upload.bytes)
             if status in _WRITE_ONLY:
                 self.is_readable = False
                 return ACCEPTED
@@ -107,9 +108,9 @@ class HttpSink(FileSink):
         if found != expected:
             raise self.error(f"{url}: accepted, but its checksum differs from what was sent ({found[:40]}). Check the server, then publish again.")
 
-    def _download(self, url: str, destination: Path) -> int:
+    def _download(self, url: str, destination: Path, size: int = FILE_BYTES) -> int:
         try:
-            return self._http.download(url, lambda blocks: write_atomic(destination, lambda stream: stream.writelines(blocks)))
+            return self._http.download(url, lambda blocks: write_atomic(destination, lambda stream: stream.writelines(blocks)), size=size)
         except HttpError as error:
             raise self.unreachable(url, error) from error
 

@@ -11,23 +11,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-import ssl
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http_client import (
     ATTEMPTS,
     PAUSE_FIRST_S,
     PAUSE_MAX_S,
     RETRY_STATUSES,
+    HttpClient,
+    HttpError,
     HttpOptionError,
     Response,
-    certificate_problem,
-    check_ca_file,
+    RetryPolicy,
+    basic_auth,
 )
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink import (
     COUNTED,
@@ -87,18 +88,15 @@ class OpenSearchSink(RecordSink):
         self._index = index
         username, password = secret_from(username_env), secret_from(password_env)
         try:
-            # By default the library trusts a CA bundle of its own, not the system's.
-            verified = {"ssl_context": ssl.create_default_context(cafile=check_ca_file(ca_file))}
-        except (HttpOptionError, OSError) as error:
+            self._http = HttpClient(basic_auth(f"{username}:{password}") if username else {}, ca_file, validate_certs, timeout_s)
+        except HttpOptionError as error:
             raise self.error(str(error)) from error
         self._client = opensearchpy.OpenSearch(
             url,
-            http_auth=(username, password) if username else None,
-            timeout=timeout_s,
+            connection_class=_connection_class(self._http),
             max_retries=ATTEMPTS - 1,
             retry_on_status=RETRY_STATUSES,
             retry_on_timeout=True,
-            **(verified if validate_certs else {"verify_certs": False, "ssl_show_warn": False}),
         )
 
     def location(self, run_id: str) -> str:
@@ -164,21 +162,50 @@ class OpenSearchSink(RecordSink):
             yield
         except opensearchpy.exceptions.TransportError as error:
             raise self._translated(f"{method} {self._base}/{path}", error) from error
-        except (opensearchpy.exceptions.OpenSearchException, LookupError, TypeError, ValueError) as error:
+        except (opensearchpy.exceptions.OpenSearchException, LookupError, AttributeError, TypeError, ValueError, OverflowError, RecursionError) as error:
             raise self.error(f"{self._base}: response is not an index's. Give the base URL of OpenSearch.") from error
 
     def _translated(self, request: str, error: Any) -> SinkError:
         if isinstance(error.status_code, int):
             return self.rejected(request, Response(error.status_code, {}, str(error.error).encode()))
-        server = self._base.split("/")[2]
-        cause = str(error.error)
-        if problem := certificate_problem(cause):
-            return self.untrusted(server, problem)
-        reason = " ".join(cause.rsplit("): ", maxsplit=1)[-1].split())[:200]
-        return self.error(f"server {server}: no response ({reason}). Check address, network and certificate, then publish again.")
+        return self.unreachable(self._base, error.info)
 
     def close(self, for_good: bool = False) -> None:
         self._client.close()
+
+
+def _connection_class(http: HttpClient) -> type:
+    """Return the connection that the client library uses for its requests: by the HTTP client of all others, with its limits and proxies."""
+
+    class Connection(opensearchpy.connection.Connection):
+        def perform_request(
+            self,
+            method: str,
+            url: str,
+            params: Mapping[str, Any] | None = None,
+            body: bytes | None = None,
+            timeout: float | None = None,
+            ignore: Collection[int] = (),
+            headers: Mapping[str, str] | None = None,
+        ) -> Any:
+            """Return (status, headers, text); raise the library's own errors, of which a failed connection has an HttpError as `info`."""
+            address = f"{self.host}{self.url_prefix}{url}" + (f"?{urlencode(params)}" if params else "")
+            try:
+                # The library repeats requests itself.
+                response = http.request(method, address, body, {**self.headers, **(headers or {})}, RetryPolicy(0, status_forcelist=()))
+            except HttpError as error:
+                raised = opensearchpy.exceptions.ConnectionTimeout if error.kind == "timeout" else opensearchpy.exceptions.ConnectionError
+                raise raised("N/A", error.reason, error) from error
+            text = response.data.decode("utf-8", "replace")
+            if not response.is_success and response.status not in ignore:
+                self._raise_error(response.status, text, response.headers.get("content-type"))
+            return response.status, response.headers, text
+
+        def close(self) -> None:
+            """Close what the client of all requests holds."""
+            http.close()
+
+    return Connection
 
 
 def documents_of(run: Mapping[str, Any], cell: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

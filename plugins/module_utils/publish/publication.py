@@ -30,6 +30,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink impo
     Upload,
     joined,
 )
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.integrity import examine
 
 # How often a publication is repeated because a file was written meanwhile.
 ATTEMPTS = 3
@@ -45,16 +46,19 @@ def publish(
     schema_dir: Path | str,
     only: Sequence[str] = (),
     exclude: Sequence[str] = (),
+    reread: bool = True,
 ) -> dict[str, Any]:
     """Send a run's files to every sink, and return {run_id, files, sinks [{name, kind, location, status, sent, …}], problems []}.
 
     A sink that fails is a problem and no exception, so that the other sinks get the run; nothing is sent while a file holds a secret.
     `only` limits what is sent to some patterns and leaves the rest of an earlier publication as it is.
+    A damaged cell is a problem and is left out, so that it replaces no intact copy; nothing is sent when run.json is damaged. For that every file
+    that a record names is read again, or, without `reread`, only those that have changed since the last publication.
     """
     directory = Path(directory)
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            return _once(directory, sinks, scanner, schema_dir, only, exclude)
+            return _once(directory, sinks, scanner, schema_dir, only, exclude, reread)
         except FileChangedError as error:
             if attempt == ATTEMPTS:
                 problem = f"File {directory / str(error)}: changed while it was published, {ATTEMPTS} times. Publish the run again when nothing writes into it."
@@ -76,7 +80,13 @@ def check_access(sinks: Sequence[Sink]) -> list[str]:
 
 
 def _once(
-    directory: Path, sinks: Sequence[Sink], scanner: Scanner, schema_dir: Path | str, only: Sequence[str], exclude: Sequence[str]
+    directory: Path,
+    sinks: Sequence[Sink],
+    scanner: Scanner,
+    schema_dir: Path | str,
+    only: Sequence[str],
+    exclude: Sequence[str],
+    reread: bool,
 ) -> dict[str, Any]:
     files = RunFiles(directory)
     uploads, findings = files.uploads(only, exclude, scanner)
@@ -85,11 +95,16 @@ def _once(
         problems = [_problem(directory, path, found) for path, found in findings.items()]
         return _result(directory, uploads, [_report(sink, directory.name, "stopped") for sink in sinks], problems)
 
+    intact, damages = _intact(directory, uploads, schema_dir, bool(only), reread)
+    if uploads and not intact:
+        return _result(directory, [], [_report(sink, directory.name, "stopped") for sink in sinks], damages)
+    is_part = bool(only) or len(intact) < len(uploads)
+
     def send(sink: Sink) -> tuple[dict[str, Any], str]:
         begun = time.monotonic()
         try:
             sink.open()
-            sent = _update(sink, directory, uploads, bool(only), schema_dir, memories[sink.name])
+            sent = _update(sink, directory, intact, is_part, schema_dir, memories[sink.name])
         except SinkError as error:
             report = _report(sink, directory.name, "failed", message=str(error), seconds=round(time.monotonic() - begun, 3))
             return report, f"{error} The local copy {directory} is complete."
@@ -101,7 +116,25 @@ def _once(
         sent = in_parallel(send, sinks, max(1, len(sinks)))
     finally:
         files.save()
-    return _result(directory, uploads, [report for report, _problem in sent], [problem for _report, problem in sent if problem])
+    return _result(directory, intact, [report for report, _problem in sent], [*damages, *(problem for _report, problem in sent if problem)])
+
+
+def _intact(directory: Path, uploads: Sequence[Upload], schema_dir: Path | str, is_part: bool, reread: bool) -> tuple[Sequence[Upload], list[str]]:
+    """Return the uploads without those of damaged cells, none when run.json is damaged, and a sentence for each damage."""
+    if not any(upload.is_record for upload in uploads):
+        return uploads, []
+    summed = {upload.file: {"sha256": upload.sha256, "bytes": upload.bytes} for upload in uploads}
+
+    def known(path: Path) -> Mapping[str, Any]:
+        return summed.get(path) or file_digest(path)
+
+    try:
+        damages = examine(directory, schema_dir, None if is_part else file_digest if reread else known).damages
+    except ValueError as error:
+        return [], [f"{error} Nothing was sent."]
+    omitted = tuple("target.json" if cell == "" else f"cells/{cell}/" for cell in damages)
+    left_out = "It was not sent; what a sink has of it stays."
+    return [upload for upload in uploads if not upload.path.startswith(omitted)], [f"{damage} {left_out}" for damage in damages.values()]
 
 
 def _problem(directory: Path, path: str, found: Sequence[Finding]) -> str:

@@ -14,8 +14,18 @@ import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+from urllib.parse import quote, urlsplit
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.bounded_response import (
+    FILE_BYTES,
+    MEBIBYTE,
+    RESPONSE_BYTES,
+    TRANSFER_RATE,
+    BoundedResponse,
+    Limits,
+    limited,
+)
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import write_atomic
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http_client import (
     ATTEMPTS,
@@ -25,6 +35,8 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http_clien
     check_ca_file,
 )
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.parallel import in_parallel
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.proxies import environment_proxy
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.untrusted_text import one_line
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink import (
     READ_BACK,
     SERVER_DIGEST,
@@ -36,6 +48,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink impo
 )
 
 try:
+    import botocore.awsrequest
     import botocore.config
     import botocore.exceptions
     import botocore.session
@@ -97,10 +110,13 @@ class S3Sink(FileSink):
             read_timeout=timeout_s,
             retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
             max_pool_connections=PARALLEL,
+            proxies=_proxies(endpoint or f"https://s3.{region}.amazonaws.com"),
             # Checksums in trailers are unknown to many compatible stores; ours are MD5 for the store and SHA-256 for us.
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
         )
+        for connection in (botocore.awsrequest.AWSHTTPConnection, botocore.awsrequest.AWSHTTPSConnection):
+            connection.response_class = BoundedResponse  # type: ignore[assignment]
         with self._sentences("the bucket"):
             self._client: Any = botocore.session.get_session().create_client(
                 "s3",
@@ -166,7 +182,10 @@ class S3Sink(FileSink):
     def get(self, key: str) -> bytes | None:
         body = self._body(key)
         with self._sentences(f"object {self._key(key)}"):
-            return None if body is None else body.read()
+            data = None if body is None else body.read(RESPONSE_BYTES + 1)
+        if data is not None and len(data) > RESPONSE_BYTES:
+            raise self.error(f"object {self._key(key)}: larger than {RESPONSE_BYTES / MEBIBYTE:g} MiB, so not a record of ours. Check the prefix.")
+        return cast("bytes | None", data)
 
     def _body(self, key: str) -> Any:
         with self._sentences(f"object {self._key(key)}"):
@@ -195,14 +214,25 @@ class S3Sink(FileSink):
     def _sentences(self, what: str) -> Iterator[None]:
         """Translate what the client library raises into one sentence."""
         try:
-            yield
+            # Objects may be large; what the store says of them is small.
+            with limited(Limits(FILE_BYTES, TRANSFER_RATE)):
+                yield
         except botocore.exceptions.ClientError as error:
             details = error.response.get("Error", {})
-            code, message = str(details.get("Code", "error")), " ".join(str(details.get("Message", "")).split())[:200]
+            code, message = one_line(str(details.get("Code", "error")), 80), one_line(str(details.get("Message", "")), 200)
             remedy = _REMEDIES.get(code, "Check the store, then publish again")
             raise self.error(f"{what} in bucket {self._bucket}: the store returned {code} ({message or 'no text'}). {remedy}.") from error
         except (botocore.exceptions.BotoCoreError, botocore.exceptions.HTTPClientError, ValueError) as error:
-            cause = " ".join(str(error).split())[:200]
+            cause = one_line(str(error), 200)
             if problem := certificate_problem(error):
                 raise self.untrusted(self._where, problem) from error
             raise self.error(f"{what} in bucket {self._bucket}: {cause}. Check endpoint, network, certificate and names.") from error
+
+
+def _proxies(url: str) -> dict[str, str]:
+    """Return the proxy for a URL as the client library takes it, {} for none: it has other rules of its own. Raises ProxyError."""
+    proxy = environment_proxy(url)
+    if proxy is None:
+        return {}
+    login = ":".join(map(quote, proxy.credentials.split(":", maxsplit=1))) + "@" if proxy.credentials else ""
+    return {urlsplit(url).scheme: proxy.url.replace("://", f"://{login}")}

@@ -109,8 +109,7 @@ class Sink(ABC):
     def rejected(self, request: str, response: Response) -> SinkError:
         """Return the error for a response that is no success."""
         if response.is_redirect:
-            host = urlsplit(response.headers.get("location", "")).hostname or "another server"
-            return self.error(f"{request}: status {response.status}, a redirect to {host}, which is not followed. Give the final URL.")
+            return self.error(f"{request}: status {response.status}, a redirect to {response.redirect_target()}, which is not followed. Give the final URL.")
         remedy = _REMEDIES.get(response.status, "Check the server, then publish again")
         return self.error(f"{request}: status {response.status} ({response.text() or 'no text'}). {remedy}.")
 

@@ -5,22 +5,24 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError, explain, file_digest, read_json, write_json
-from ansible_collections.perfscale.mlflow.plugins.module_utils.common.schema import check
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError, explain, file_digest, read_sealed, write_atomic
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.integrity import SPEC_KEYS, write_record
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.run import Run
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.verdict import evaluate_rules
 
-# What belongs to the cell but is not evidence: it changes after the record is written.
+# What lies beside the files of the accepted attempt and belongs to the cell, not to an attempt.
 UNLISTED = ("cell.json", "state.json")
 COVERAGE_MIN = 0.5
 # A failed attempt that ended earlier before the next one began belongs to another execution.
 RETRY_S = 900.0
 UNRECORDED = "The run was interrupted before this attempt was recorded."
-SPEC_KEYS = ("tenants", "concurrency", "rate", "profile", "repeat", "duration_s", "warmup_s", "seed", "training_share", "think_time_s", "load")
 
 
 def spec_of(planned: dict[str, Any], factors: dict[str, Any]) -> dict[str, Any]:
@@ -96,7 +98,6 @@ def measured_record(planned: dict[str, Any], factors: dict[str, Any], parts: dic
     result, resources = parts["result"], parts["resources"]
     target = parts.get("generator", {})
     return {
-        "schema_version": 1,
         "id": planned["id"],
         "spec": spec_of(planned, factors),
         "window": {key: result["window"][key] for key in ("start", "end")},
@@ -115,16 +116,21 @@ def measured_record(planned: dict[str, Any], factors: dict[str, Any], parts: dic
 def write_measured(
     run: Run, planned: dict[str, Any], factors: dict[str, Any], parts: dict[str, Any], attempt: dict[str, Any], rules: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    """Set the verdict of a measured cell, move the attempt's files to the cell, write cell.json and run.json, and return the record."""
+    """Set the verdict of a measured cell, write its record, and return it.
+
+    The attempt's files are linked to the cell before cell.json is written, and removed from the attempt only when run.json lists the cell: killed
+    at any point, the run finds either the attempt or the cell complete. Raises FileWriteError, and ValueError for numbers against the schema.
+    """
     record = measured_record(planned, factors, parts)
     earlier = [entry for entry in _previous(run.cell_directory(planned["id"])) if entry["n"] != attempt["n"]]
     record["notes"]["disturbances"] = disturbances_of(parts, earlier, attempt.get("started"))
     record["verdict"] = evaluate_rules(record, rules, preset=run.load()["plan"]["name"])
     directory = run.cell_directory(planned["id"])
     record["attempts"] = history(directory, attempt, record["verdict"])
-    accept_attempt(directory, attempt["n"])
-    record["files"] = {path.name: file_digest(path) for path in sorted(directory.iterdir()) if path.is_file() and path.name not in UNLISTED}
-    return _save(run, record)
+    record["files"] = accept_attempt(directory, attempt["n"])
+    _save(run, record)
+    remove_accepted(directory, record)
+    return record
 
 
 class Failure(NamedTuple):
@@ -152,11 +158,10 @@ def assess_failure(directory: Path, latest: dict[str, Any], cell_begun: float, i
 
 
 def write_failed(run: Run, planned: dict[str, Any], factors: dict[str, Any], reason: str, attempt: dict[str, Any], notes: dict[str, Any]) -> dict[str, Any]:
-    """Write the record of a cell that has no measurement; what its attempt left stays in attempts/<n>."""
+    """Write the record of a cell that has no measurement; what its attempt left stays in attempts/<n>, and what an earlier one left goes there."""
     verdict = {"status": "failed", "reasons": [reason], "warnings": []}
     directory = run.cell_directory(planned["id"])
     record = {
-        "schema_version": 1,
         "id": planned["id"],
         "spec": spec_of(planned, factors),
         "window": None,
@@ -164,14 +169,14 @@ def write_failed(run: Run, planned: dict[str, Any], factors: dict[str, Any], rea
         "verdict": verdict,
         "notes": notes,
     }
-    return _save(run, record)
-
-
-def _save(run: Run, record: dict[str, Any]) -> dict[str, Any]:
-    check(record, "cell", run.schema_dir)
-    write_json(run.cell_directory(record["id"]) / "cell.json", record)
-    run.add_cell(record["id"], record["verdict"])
+    _set_aside(directory, attempt["n"])
+    _save(run, record)
     return record
+
+
+def _save(run: Run, record: dict[str, Any]) -> None:
+    write_record(run.cell_directory(record["id"]) / "cell.json", record, "cell", run.schema_dir)
+    run.add_cell(record["id"], record["verdict"])
 
 
 def history(directory: Path, attempt: dict[str, Any], verdict: dict[str, Any]) -> list[dict[str, Any]]:
@@ -190,33 +195,102 @@ def history(directory: Path, attempt: dict[str, Any], verdict: dict[str, Any]) -
 
 
 def _previous(directory: Path) -> list[dict[str, Any]]:
+    """Return the attempts of the record that is there; none when it is absent or damaged."""
     try:
-        attempts: list[dict[str, Any]] = read_json(directory / "cell.json")["attempts"]
-    except (ValueError, KeyError):
+        attempts: list[dict[str, Any]] = read_sealed(directory / "cell.json")["attempts"]
+        return [entry for entry in attempts if isinstance(entry["n"], int)]
+    except (ValueError, LookupError, TypeError):
         return []
-    return attempts
 
 
-def accept_attempt(directory: Path, n: int) -> None:
-    """Move the files of attempt `n` to the cell's directory; those of an earlier accepted attempt go back to attempts/<its n>.
-
-    Raises FileWriteError. Until cell.json is rewritten the cell counts as not done, so an interruption loses nothing.
-    """
-    previous = [entry["n"] for entry in _previous(directory) if entry["n"] != n]
+def _named_files(directory: Path) -> set[str]:
+    """Return the names of the files in the record that is there; none when it is absent or damaged."""
     try:
-        if previous:
-            _move_files(directory, directory / "attempts" / str(previous[-1]))
-        source = directory / "attempts" / str(n)
-        _move_files(source, directory)
-        source.rmdir()
-        if not any(source.parent.iterdir()):
-            source.parent.rmdir()
+        return set(read_sealed(directory / "cell.json")["files"])
+    except (ValueError, LookupError, TypeError):
+        return set()
+
+
+def accept_attempt(directory: Path, n: int) -> dict[str, dict[str, Any]]:
+    """Link the files of attempt `n` into the cell's directory and return their {sha256, bytes} by name; nothing of the attempt is removed.
+
+    Files of another attempt that lie there go to attempts/<its n> before. Raises FileWriteError.
+    """
+    source = directory / "attempts" / str(n)
+    try:
+        _set_aside(directory, n)
+        paths = _files(source)
+        for path in paths:
+            _link(path, directory / path.name)
+        return {path.name: file_digest(directory / path.name) for path in paths}
     except OSError as error:
         raise FileWriteError(explain(directory, error)) from error
 
 
-def _move_files(source: Path, destination: Path) -> None:
-    destination.mkdir(parents=True, exist_ok=True)
-    for path in sorted(source.iterdir()):
-        if path.is_file() and path.name != "state.json":
-            path.rename(destination / path.name)
+def begin_run(run: Run, plan: dict[str, Any], config: dict[str, Any], fingerprint: dict[str, Any]) -> dict[str, Any]:
+    """Begin or resume the run (see `Run.begin`), and remove the second copies that an interruption left of finished cells."""
+    begun = run.begin(plan, config, fingerprint)
+    for directory in map(run.cell_directory, begun["done"]):
+        remove_accepted(directory, read_sealed(directory / "cell.json"))
+    return begun
+
+
+def remove_accepted(directory: Path, record: dict[str, Any]) -> None:
+    """Remove from attempts/<n> what the record of attempt n has beside it. What cannot be removed stays; it is a second copy."""
+    source = directory / "attempts" / str(record["attempts"][-1]["n"])
+    with suppress(OSError):
+        for path in _files(source):
+            if record["files"].get(path.name) == file_digest(path):
+                path.unlink()
+        # What a writer that was killed left of a file, which was written again since.
+        for path in source.glob(".*"):
+            path.unlink()
+        source.rmdir()
+        source.parent.rmdir()
+
+
+def _set_aside(directory: Path, n: int) -> None:
+    """Move the files of an attempt before `n` from the cell's directory to attempts/<its n>, unless they are there. Raises FileWriteError.
+
+    They are those of the attempt that the record names, or, where it is damaged, of the attempt before `n`. Links to attempt `n` itself, which an
+    interruption left, are no files of another attempt.
+    """
+    recorded = [entry["n"] for entry in _previous(directory) if entry["n"] != n]
+    owner = recorded[-1] if recorded else n - 1
+    aside, source = directory / "attempts" / str(owner), directory / "attempts" / str(n)
+    named = _named_files(directory)
+    try:
+        for path in _files(directory) if directory.is_dir() and owner else ():
+            # Files of two attempts may be equal, so what the record names is asked first; a link is no file of its own anyhow.
+            is_link = (source / path.name).exists() and path.samefile(source / path.name)
+            if is_link or (path.name not in named and _is_same(path, source / path.name)):
+                continue
+            if not (aside / path.name).exists():
+                aside.mkdir(parents=True, exist_ok=True)
+                _link(path, aside / path.name)
+            if _is_same(path, aside / path.name):
+                path.unlink()
+    except OSError as error:
+        raise FileWriteError(explain(directory, error)) from error
+
+
+def _files(directory: Path) -> list[Path]:
+    return [path for path in sorted(directory.iterdir()) if path.is_file() and path.name not in UNLISTED and not path.name.startswith(".")]
+
+
+def _is_same(path: Path, other: Path) -> bool:
+    return other.exists() and (path.samefile(other) or file_digest(path) == file_digest(other))
+
+
+def _link(source: Path, destination: Path) -> None:
+    """Give a file a second name, replacing what has that name, or copy it where the file system has no links; atomic either way."""
+    if destination.exists() and destination.samefile(source):
+        return
+    temporary = destination.with_name(f".{destination.name}.arriving")
+    temporary.unlink(missing_ok=True)
+    try:
+        os.link(source, temporary)
+        temporary.replace(destination)
+    except OSError:
+        with source.open("rb") as stream:
+            write_atomic(destination, lambda copy: shutil.copyfileobj(stream, copy, 1 << 20))

@@ -6,21 +6,31 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import platform
 import time
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError, explain, file_digest, read_json, write_json
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common import lock
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError, explain
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.schema import check
 from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.plan import differences
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record import lock
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record import latest
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.integrity import Evidence, examine, read_cell, read_record, write_record
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.verdict import evaluate_objectives
 
 # The packages that affect a figure or a file; the rest of the environment follows from requirements.txt.
 PACKAGES = ("ansible-core", "jinja2", "jsonschema", "k6", "kubernetes", "matplotlib", "numpy", "pandas", "psutil", "urllib3")
+
+
+# Hidden, so it is never published.
+LOCK_NAME = ".lock"
+
+
+class RunLockedError(Exception):
+    """Another ansible-playbook works on the run; the text is a sentence."""
 
 
 class PlanMismatchError(Exception):
@@ -40,13 +50,14 @@ class Run:
 
     def load(self) -> dict[str, Any]:
         """Return run.json. Raises ValueError with one sentence when it is absent or damaged."""
-        document: dict[str, Any] = read_json(self.path)
-        check(document, "run", self.schema_dir)
-        return document
+        return read_record(self.path, "run", self.schema_dir)
 
     def save(self, document: dict[str, Any]) -> None:
-        check(document, "run", self.schema_dir)
-        write_json(self.path, document)
+        write_record(self.path, document, "run", self.schema_dir)
+
+    def examine(self) -> Evidence:
+        """Open every record and file of the run (see `integrity.examine`)."""
+        return examine(self.directory, self.schema_dir)
 
     def compare(self, plan: dict[str, Any]) -> None:
         """Raise PlanMismatchError when there is such a run and it was planned differently; write nothing."""
@@ -57,23 +68,70 @@ class Run:
     def begin(self, plan: dict[str, Any], config: dict[str, Any], fingerprint: dict[str, Any]) -> dict[str, Any]:
         """Create run.json, or resume the existing one.
 
-        Returns {resumed, todo: ids to run, done: ids that stay, remaining_s: load after each cell to run, by its id}. A cell stays when its verdict
-        is valid and its files are unchanged.
-        Raises PlanMismatchError when the same run_id was planned differently, and lock.RunLockedError when another process works on it.
+        Returns {resumed, todo: ids to run, done: ids that stay, remaining_s: load after each cell to run, by its id, warnings}. A cell stays when its
+        record is intact and valid and its files are unchanged, whether or not the interrupted run came to list it.
+        Raises PlanMismatchError when the same run_id was planned differently, RunLockedError when another process works on it, and ValueError
+        when run.json or target.json is damaged.
         """
         check(plan, "plan", self.schema_dir)
+        self._create_directory()
+        is_new = self._acquire_lock()
+        try:
+            return self._begin(plan, config, fingerprint)
+        except Exception:
+            # A rejected run is as free as before.
+            if is_new:
+                self.release_lock()
+            raise
+
+    def _acquire_lock(self) -> bool:
+        try:
+            return lock.acquire(self.directory / LOCK_NAME, self.directory.name)
+        except lock.LockedError as error:
+            raise RunLockedError(f"Run {self.directory.name}: {error} is working on it. Wait for it to end, or start a run with another run_id.") from error
+
+    def release_lock(self) -> None:
+        """Release the lock of the run, unless another ansible-playbook holds it."""
+        with suppress(lock.LockedError):
+            lock.release(self.directory / LOCK_NAME)
+
+    def _begin(self, plan: dict[str, Any], config: dict[str, Any], fingerprint: dict[str, Any]) -> dict[str, Any]:
         resumed = self.path.exists()
         document = self.load() if resumed else self._new(plan, config, fingerprint)
         self._verify_plan(document, plan)
-        self._create_directory()
-        lock.acquire(self.directory)
-        done = [cell["id"] for cell in document["cells"] if cell["verdict"]["status"] == "valid" and self._is_unchanged(cell["id"])]
-        document["cells"] = [cell for cell in document["cells"] if cell["id"] in done]
-        document.update({"status": "incomplete", "fingerprint": fingerprint, "ended": None, "abort_reason": None})
+        target = self.directory / "target.json"
+        if target.exists():
+            read_record(target, "target", self.schema_dir)
+        verdicts, warnings = self._finished(document) if resumed else ({}, [])
+        document["cells"] = [{"id": cell["id"], "verdict": verdicts[cell["id"]]} for cell in plan["cells"] if cell["id"] in verdicts]
+        document.update({"status": "incomplete", "fingerprint": fingerprint, "ended": None, "abort_reason": None, "objectives": []})
         self.save(document)
-        self._point_latest()
-        left = [cell for cell in plan["cells"] if cell["id"] not in done]
-        return {"resumed": resumed, "todo": [cell["id"] for cell in left], "done": done, "remaining_s": remaining_load_s(left)}
+        unnamed = latest.point(self.directory.parent, self.directory.name)
+        left = [cell for cell in plan["cells"] if cell["id"] not in verdicts]
+        return {
+            "resumed": resumed,
+            "todo": [cell["id"] for cell in left],
+            "done": list(verdicts),
+            "remaining_s": remaining_load_s(left),
+            "warnings": [*warnings, *([unnamed] if unnamed else [])],
+        }
+
+    def _finished(self, document: dict[str, Any]) -> tuple[dict[str, dict[str, Any]], list[str]]:
+        """Return the verdicts of the cells that stay, by id, and a sentence for each damaged one."""
+        verdicts, warnings = {}, []
+        listed = {cell["id"] for cell in document["cells"]}
+        for planned in document["plan"]["cells"]:
+            directory = self.cell_directory(planned["id"])
+            if planned["id"] not in listed and not (directory / "cell.json").exists():
+                continue
+            try:
+                verdict = read_cell(directory, planned, self.schema_dir)["verdict"]
+            except ValueError as error:
+                warnings.append(f"Cell {planned['id']}: damaged, and measured again. {error}")
+                continue
+            if verdict["status"] == "valid":
+                verdicts[planned["id"]] = verdict
+        return verdicts, warnings
 
     def add_cell(self, cell_id: str, verdict: dict[str, Any]) -> dict[str, Any]:
         """Set the verdict of a cell in run.json, in the order of the plan, and return the document."""
@@ -85,19 +143,20 @@ class Run:
         return document
 
     def finish(self, objectives: list[dict[str, Any]], abort_reason: str | None = None) -> dict[str, Any]:
-        """Close run.json: status, objectives, end. Return the outcome {ok, reasons, counts, objectives_missed}."""
-        document = self.load()
+        """Close run.json: status, objectives, end. Return the outcome (see `outcome_of`)."""
+        evidence = self.examine()
+        document = evidence.document
         document["objectives"] = [
             result
-            for cell in document["cells"]
-            if cell["verdict"]["status"] == "valid"
-            for result in evaluate_objectives(objectives, read_json(self.cell_directory(cell["id"]) / "cell.json"))
+            for record in evidence.records.values()
+            if record["verdict"]["status"] == "valid"
+            for result in evaluate_objectives(objectives, record)
         ]
         planned, recorded = len(document["plan"]["cells"]), len(document["cells"])
         document.update({"status": "complete" if planned == recorded else "incomplete", "ended": time.time(), "abort_reason": abort_reason})
         self.save(document)
-        lock.release(self.directory)
-        return outcome_of(document)
+        self.release_lock()
+        return outcome_of(evidence)
 
     def _verify_plan(self, document: dict[str, Any], plan: dict[str, Any]) -> None:
         if document["plan"]["digest"] != plan["digest"]:
@@ -106,7 +165,6 @@ class Run:
 
     def _new(self, plan: dict[str, Any], config: dict[str, Any], fingerprint: dict[str, Any]) -> dict[str, Any]:
         return {
-            "schema_version": 1,
             "run_id": self.directory.name,
             "status": "incomplete",
             "started": time.time(),
@@ -125,24 +183,6 @@ class Run:
         except OSError as error:
             raise FileWriteError(explain(self.directory, error)) from error
 
-    def _is_unchanged(self, cell_id: str) -> bool:
-        """Return whether cell.json can be read and every file that it lists still has its checksum."""
-        directory = self.cell_directory(cell_id)
-        try:
-            record = read_json(directory / "cell.json")
-            check(record, "cell", self.schema_dir)
-            return all(file_digest(directory / name) == found for name, found in record["files"].items())
-        except (OSError, ValueError):
-            return False
-
-    def _point_latest(self) -> None:
-        """Point results/latest to this run; a directory of that name is not changed."""
-        link = self.directory.parent / "latest"
-        temporary = link.with_name(f".latest.{os.getpid()}")
-        if link.is_symlink() or not link.exists():
-            temporary.symlink_to(self.directory.name)
-            temporary.replace(link)
-
 
 def remaining_load_s(cells: list[dict[str, Any]]) -> dict[str, float]:
     """Return by cell id the seconds of load (warm-ups and windows) of the cells that come after it."""
@@ -150,22 +190,23 @@ def remaining_load_s(cells: list[dict[str, Any]]) -> dict[str, float]:
     return {cell["id"]: sum(seconds[number:]) for number, cell in enumerate(cells, start=1)}
 
 
-def outcome_of(document: dict[str, Any]) -> dict[str, Any]:
-    """Return {ok, reasons, counts {planned, valid, invalid, failed, missing}} of a run.json document.
+def outcome_of(evidence: Evidence) -> dict[str, Any]:
+    """Return {ok, intact, reasons, counts {planned, valid, invalid, failed, missing, damaged}, warnings} of a run.
 
-    `ok` is true only if every planned cell is valid and every objective of severity error holds.
+    `ok` is true only if the record and all files of every planned cell are there and unchanged, every cell is valid and every objective of
+    severity error holds; `intact` if nothing of what was recorded is damaged.
     """
-    statuses = [cell["verdict"]["status"] for cell in document["cells"]]
+    document, damages = evidence.document, evidence.damages
+    cells = [cell for cell in document["cells"] if cell["id"] not in damages]
+    statuses = [cell["verdict"]["status"] for cell in cells]
     counts = {status: statuses.count(status) for status in ("valid", "invalid", "failed")}
     counts["planned"] = len(document["plan"]["cells"])
-    counts["missing"] = counts["planned"] - len(statuses)
+    counts["missing"] = counts["planned"] - len(document["cells"])
+    counts["damaged"] = len(document["cells"]) - len(cells)
     reasons = [
-        f"Cell {cell['id']}: {cell['verdict']['status']}: {' '.join(cell['verdict']['reasons'])}"
-        for cell in document["cells"]
-        if cell["verdict"]["status"] != "valid"
+        f"Cell {cell['id']}: {cell['verdict']['status']}: {' '.join(cell['verdict']['reasons'])}" for cell in cells if cell["verdict"]["status"] != "valid"
     ]
-    if counts["missing"]:
-        reasons.append(f"Run {document['run_id']}: {counts['missing']} of {counts['planned']} cells have no record. Run it again with the same run_id.")
+    reasons += gaps_of(evidence)
     reasons += [
         f"Objective {result['name']}: {result['status']} in cell {result['cell']} ({result['metric']} {result['value']}, limit {result['limit']})."
         for result in document["objectives"]
@@ -173,38 +214,46 @@ def outcome_of(document: dict[str, Any]) -> dict[str, Any]:
     ]
     if document.get("abort_reason"):
         reasons.append(f"Run {document['run_id']}: ended early: {document['abort_reason']}")
-    return {"ok": not reasons, "reasons": reasons, "counts": counts}
+    return {"ok": not reasons, "intact": not damages, "reasons": reasons, "counts": counts, "warnings": evidence.warnings}
+
+
+def gaps_of(evidence: Evidence) -> list[str]:
+    """Return one sentence for everything that is damaged, and one for the cells without a record."""
+    planned, recorded = len(evidence.document["plan"]["cells"]), len(evidence.document["cells"])
+    missing = f"Run {evidence.document['run_id']}: {planned - recorded} of {planned} cells have no record. Run it again with the same run_id."
+    return [*evidence.damages.values(), *([missing] if recorded < planned else [])]
 
 
 def summarize(directory: Path | str, schema_dir: Path | str) -> dict[str, Any]:
-    """Return {run_id, verdict, cells_valid, cells_planned, goodput_per_s_max, p95_ms_at_max, error_ratio_max} of a run.
+    """Return {run_id, verdict, cells_valid, cells_planned, goodput_per_s_max, p95_ms_at_max, error_ratio_max, gaps, warnings} of a run.
 
     The best cell is the valid one with the highest goodput (successful requests per second) that nothing disturbed, and p95_ms_at_max is its 95th
-    percentile over all outcomes; error_ratio_max is the highest share of failed requests of any valid cell. None without a valid cell. Raises
-    ValueError without a record of the run.
+    percentile over all outcomes; error_ratio_max is the highest share of failed requests of any valid cell. None without a valid cell. `gaps` has
+    a sentence for what is missing or damaged. Raises ValueError without a record of the run.
     """
-    run = Run(directory, schema_dir)
-    document = run.load()
-    outcome = outcome_of(document)
-    cells = [read_json(run.cell_directory(cell["id"]) / "cell.json") for cell in document["cells"] if cell["verdict"]["status"] == "valid"]
-    totals = [cell["total"] for cell in cells]
-    undisturbed = [cell["total"] for cell in cells if not cell.get("notes", {}).get("disturbances")]
+    evidence = Run(directory, schema_dir).examine()
+    outcome = outcome_of(evidence)
+    valid = [record for record in evidence.records.values() if record["verdict"]["status"] == "valid"]
+    totals = [record["total"] for record in valid]
+    undisturbed = [record["total"] for record in valid if not record.get("notes", {}).get("disturbances")]
     best = max(undisturbed, key=lambda total: total["goodput_per_s"] or 0.0, default=None)
     return {
-        "run_id": document["run_id"],
-        "verdict": _verdict_of(document, outcome),
+        "run_id": evidence.document["run_id"],
+        "verdict": _verdict_of(evidence, outcome),
         "cells_valid": outcome["counts"]["valid"],
         "cells_planned": outcome["counts"]["planned"],
         "goodput_per_s_max": best["goodput_per_s"] if best else None,
         "p95_ms_at_max": best["latency_ms"]["p95"] if best else None,
         "error_ratio_max": max((total["failed"] / total["n"] for total in totals if total["n"]), default=None),
+        "gaps": gaps_of(evidence),
+        "warnings": evidence.warnings,
     }
 
 
-def _verdict_of(document: dict[str, Any], outcome: dict[str, Any]) -> str:
-    """Return one word: incomplete (cells have no record), failed (a cell has no measurement), invalid (a cell is invalid or an objective is missed), valid."""
+def _verdict_of(evidence: Evidence, outcome: dict[str, Any]) -> str:
+    """Return one word: incomplete (cells have no record, or it is damaged), failed (a cell has no measurement), invalid (a cell or an objective), valid."""
     counts = outcome["counts"]
-    if document["status"] != "complete" or counts["missing"]:
+    if evidence.document["status"] != "complete" or counts["missing"] or evidence.damages:
         return "incomplete"
     if counts["failed"]:
         return "failed"

@@ -1,13 +1,14 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""summary.md: the verdict, the objectives and the cells, for terminals, pull requests and CI pages."""
+"""summary.md: the verdict, the objectives and the cells, for terminals, pull requests and CI pages. Texts are shown, never rendered."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from urllib.parse import quote
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.untrusted_text import markdown, markdown_code
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.findings import key_findings
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.inputs import ReportedRun
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import Model
@@ -23,15 +24,16 @@ _NOTES = (
 
 def summary_markdown(model: Model, verdict: Verdict, files: Sequence[str]) -> str:
     """Return the summary as Markdown."""
-    lines = [f"# {verdict.summary}", ""]
+    lines = [f"# {markdown(verdict.summary)}", ""]
     for run in model.runs:
         started = f", started {time_text(run.document['started'])}" if run.document.get("started") else ""
-        lines.append(f"- Run `{run.run_id}`: {run.document.get('status', 'unknown') if run.is_evaluated else 'results of the legacy suite'}{started}")
-        lines += [f"  - Measured: {target}" for target in _targets(model, run)]
-    lines += _list("Why", verdict.reasons) + _objectives(verdict) + _list("Key findings", key_findings(model))
+        status = markdown(str(run.document.get("status", "unknown"))) if run.is_evaluated else "results of the legacy suite"
+        lines.append(f"- Run {markdown_code(run.run_id)}: {status}{started}")
+        lines += [f"  - Measured: {markdown(target)}" for target in _targets(model, run)]
+    lines += _list("Why", map(markdown, verdict.reasons)) + _objectives(verdict) + _list("Key findings", map(markdown, key_findings(model)))
     lines += ["", "## Cells", "", *_cells(model), "", _NOTES]
-    notes = [f"`{row['cell_id']}`: {text}" for row in cell_rows(model) for text in row["warnings"]]
-    lines += _list("Warnings", [*notes, *model.warnings]) + _list("Files", [f"[{name}]({name})" for name in files])
+    notes = [f"{markdown_code(row['cell_id'])}: {markdown(text)}" for row in cell_rows(model) for text in row["warnings"]]
+    lines += _list("Warnings", [*notes, *map(markdown, model.warnings)]) + _list("Files", [f"[{markdown(name)}]({quote(name)})" for name in files])
     return "\n".join(lines) + "\n"
 
 
@@ -47,7 +49,7 @@ def _targets(model: Model, run: ReportedRun) -> list[str]:
             "replicas": factors.get("replicas"),
             "workers": factors.get("workers"),
         }
-        found.append(", ".join(f"{name} {_escape(str(value))}" for name, value in parts.items() if value is not None))
+        found.append(", ".join(f"{name} {value}" for name, value in parts.items() if value is not None))
     return list(dict.fromkeys(text for text in found if text))
 
 
@@ -55,7 +57,10 @@ def _objectives(verdict: Verdict) -> list[str]:
     if not verdict.objectives:
         return []
     rows = [
-        (row["name"], row["status"], f"{row['met']} of {row['count']}", number(row["value"]), f"`{row['cell']}`", row["limit"], row["metric"], row["severity"])
+        [
+            markdown(row["name"]), row["status"], f"{row['met']} of {row['count']}", number(row["value"]), markdown_code(row["cell"]),
+            markdown(row["limit"]), markdown(row["metric"]), markdown(row["severity"]),
+        ]
         for row in verdict.objective_summary()
     ]
     return ["", "## Objectives", "", *table(("objective", "status", "met in cells", "worst", "in cell", "limit", "metric", "severity"), rows)]
@@ -66,19 +71,17 @@ def _cells(model: Model) -> list[str]:
     header: list[str] = list(CELL_COLUMNS)
     grouped, several = any(row["group"] for row in rows), len(model.runs) > 1
     header = (["run"] if several else []) + (["factors"] if grouped else []) + header
-    return table(header, [([row["run_id"]] if several else []) + ([row["group"]] if grouped else []) + row["values"] for row in rows])
+    texts = [([row["run_id"]] if several else []) + ([row["group"]] if grouped else []) + row["values"] for row in rows]
+    return table(header, [[markdown(str(value)) for value in row] for row in texts])
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
-    """Return a Markdown table; numbers are aligned to the right by their first row."""
-    texts = [[_escape(str(value)) for value in row] for row in rows]
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Return a Markdown table of cells that are Markdown; numbers are aligned to the right by their first row."""
+    texts = list(rows)
     ruler = ["---:" if texts and (texts[0][i][:1].isdigit() or texts[0][i] == NONE) else "---" for i in range(len(header))]
     return [f"| {' | '.join(line)} |" for line in [list(header), ruler, *texts]]
 
 
-def _list(title: str, items: Sequence[str]) -> list[str]:
-    return ["", f"## {title}", "", *(f"- {item}" for item in items)] if items else []
-
-
-def _escape(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
+def _list(title: str, items: Iterable[str]) -> list[str]:
+    lines = [f"- {item}" for item in items]
+    return ["", f"## {title}", "", *lines] if lines else []

@@ -21,15 +21,20 @@ FORMATS = ("csv", "markdown", "charts", "html")
 
 
 def create_report(
-    sources: Sequence[str], output_dir: str | Path, formats: Sequence[str], template_directory: str | Path = "", write: bool = True
+    sources: Sequence[str],
+    output_dir: str | Path,
+    formats: Sequence[str],
+    schema_dir: Path | str,
+    template_directory: str | Path = "",
+    write: bool = True,
 ) -> dict[str, Any]:
     """Write the report and return {files: names in output_dir, cells: their number, status, summary, warnings}.
 
-    verdict.json is always written; without `write` nothing is. `template_directory` holds the template and style sheet of the page
-    (files/report). Raises ReportError when nothing usable is found or a template is missing, and FileWriteError when a file
+    verdict.json is always written; without `write` nothing is. `schema_dir` is files/schemas, `template_directory` holds the template and style
+    sheet of the page (files/report). Raises ReportError when nothing usable is found or a template is missing, and FileWriteError when a file
     cannot be written; every file is either complete or unchanged.
     """
-    model = build_model(read_sources(sources))
+    model = build_model(read_sources(sources, schema_dir))
     verdict = overall_verdict(model)
     files = _write(model, verdict, Path(output_dir), formats, Path(template_directory)) if write else []
     return {"files": files, "cells": len(model.cells), "status": verdict.status, "summary": verdict.summary, "warnings": model.warnings}

@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import read_json
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import CHECKSUM
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.untrusted_text import printable, printable_parts
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.integrity import read_cell, read_record, unsealed_warning
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.inputs import (
     MISSING,
     VERDICT_FILE,
@@ -21,19 +24,12 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.report.inputs imp
 )
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.legacy.folder import is_legacy_folder, read_legacy_folder
 
-SCHEMA_VERSION = 1
-_SHAPES: dict[str, dict[str, type]] = {
-    "run": {"run_id": str, "cells": list, "plan": dict},
-    "cell": {"id": str, "spec": dict, "verdict": dict},
-}
 
-_PARTS = ("operations", "total", "categories", "resources", "generator", "window")
+def read_sources(sources: Sequence[str | Path], schema_dir: Path | str) -> ReportInputs:
+    """Read run directories, legacy result folders, and directories that contain such; control characters in their texts are made visible.
 
-
-def read_sources(sources: Sequence[str | Path]) -> ReportInputs:
-    """Read run directories, legacy result folders, and directories that contain such.
-
-    What is damaged or of another origin is named in the warnings and the rest is read. Raises ReportError when nothing can be used.
+    Records are verified against their checksum and the schemas in `schema_dir`. What is damaged or of another origin is named in the warnings and
+    the rest is read. Raises ReportError when nothing can be used.
     """
     inputs = ReportInputs()
     seen: set[Path] = set()
@@ -41,14 +37,21 @@ def read_sources(sources: Sequence[str | Path]) -> ReportInputs:
         for folder in _folders(Path(source), inputs):
             if folder.resolve() not in seen:
                 seen.add(folder.resolve())
-                _read(folder, inputs)
+                if is_run_folder(folder):
+                    read_run_folder(folder, inputs, schema_dir)
+                else:
+                    read_legacy_folder(folder, inputs)
     if not inputs.cells:
         why = " ".join(inputs.warnings)
         raise ReportError(
             f"Report of {', '.join(str(source) for source in sources)}: nothing usable. "
             f"Use a run directory, a directory of runs, or a folder with summary_tenants-<T>_concurrency_<C>.json files. {why}".strip()
         )
-    return inputs
+    return ReportInputs(
+        [replace(run, document=printable_parts(run.document), run_id=printable(run.run_id), path=printable(run.path)) for run in inputs.runs],
+        [replace(cell, record=printable_parts(cell.record), run_id=printable(cell.run_id), path=printable(cell.path)) for cell in inputs.cells],
+        [printable(warning) for warning in inputs.warnings],
+    )
 
 
 def _folders(source: Path, inputs: ReportInputs) -> list[Path]:
@@ -78,31 +81,28 @@ def _is_known(folder: Path) -> bool:
     return is_run_folder(folder) or is_legacy_folder(folder)
 
 
-def _read(folder: Path, inputs: ReportInputs) -> None:
-    (read_run_folder if is_run_folder(folder) else read_legacy_folder)(folder, inputs)
-
-
 def is_run_folder(folder: Path) -> bool:
     """Return whether a directory is a run, complete or not."""
     return (folder / "run.json").is_file() or (folder / "cells").is_dir()
 
 
-def read_run_folder(folder: Path, inputs: ReportInputs) -> None:
+def read_run_folder(folder: Path, inputs: ReportInputs, schema_dir: Path | str) -> None:
     """Add a run to the inputs. A planned cell without a readable record stays in, as missing or failed with the reason."""
-    document = _run_document(folder, inputs)
+    document = _run_document(folder, inputs, schema_dir)
     run_id = inputs.unique_run_id(str(document.get("run_id") or folder.resolve().name))
     run = ReportedRun(run_id, str(folder), {**document, "run_id": run_id})
-    records, unreadable = _records(folder, inputs)
-    planned = document.get("plan", {}).get("cells", [])
+    planned = {cell["id"]: cell for cell in document.get("plan", {}).get("cells", [])}
+    records, unreadable = _records(folder, inputs, planned, schema_dir)
+    unsealed = [record for record in (document, *records.values()) if record.get("schema_version") and CHECKSUM not in record]
+    if unsealed:
+        inputs.warnings.append(unsealed_warning(run_id, len(unsealed)))
     factors: dict[str, Any] = next((record["spec"].get("factors", {}) for record in records.values()), {})
-    for cell in planned:
-        if cell["id"] not in records:
-            status = "failed" if cell["id"] in unreadable else MISSING
-            reason = unreadable.get(cell["id"], "No record: the run ended before this cell, or is still running.")
-            records[cell["id"]] = missing_record(cell, status, reason, factors)
-    order = [cell["id"] for cell in planned]
-    order += [name for name in records if name not in order]
-    cells = [Cell(run_id, records[name], str(folder / "cells" / name)) for name in order]
+    for name, cell in planned.items():
+        if name not in records:
+            status = "failed" if name in unreadable else MISSING
+            reason = unreadable.get(name, "No record: the run ended before this cell, or is still running.")
+            records[name] = missing_record(cell, status, reason, factors)
+    cells = [Cell(run_id, records[name], str(folder / "cells" / name)) for name in dict.fromkeys([*planned, *records])]
     if cells:
         inputs.runs.append(run)
         inputs.cells.extend(cells)
@@ -110,50 +110,30 @@ def read_run_folder(folder: Path, inputs: ReportInputs) -> None:
         inputs.warnings.append(f"Run {folder}: no cells. It is left out.")
 
 
-def _run_document(folder: Path, inputs: ReportInputs) -> dict[str, Any]:
+def _run_document(folder: Path, inputs: ReportInputs, schema_dir: Path | str) -> dict[str, Any]:
     try:
-        return _checked(read_json(folder / "run.json"), folder / "run.json", "run")
+        return read_record(folder / "run.json", "run", schema_dir)
     except ValueError as error:
         inputs.warnings.append(str(error))
         return {"status": "incomplete", "cells": [], "plan": {}, "objectives": []}
 
 
-def _records(folder: Path, inputs: ReportInputs) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+def _records(
+    folder: Path, inputs: ReportInputs, planned: Mapping[str, Mapping[str, Any]], schema_dir: Path | str
+) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
     records: dict[str, dict[str, Any]] = {}
     unreadable: dict[str, str] = {}
     directory = folder / "cells"
     for path in sorted(directory.iterdir()) if directory.is_dir() else []:
-        record_path = path / "cell.json"
         if not path.is_dir():
             inputs.warnings.append(f"File {path}: not a cell. It is left out.")
-        elif not record_path.is_file():
+        elif not (path / "cell.json").is_file():
             inputs.warnings.append(f"Cell {path}: no cell.json; the cell is still running or was interrupted. Run the same run_id again to finish it.")
         else:
             try:
-                records[path.name] = _checked(read_json(record_path), record_path, "cell", path.name)
+                # Nothing but the record is read, so the files that it names stay unopened.
+                records[path.name] = read_cell(path, planned.get(path.name, {"id": path.name}), schema_dir, digest=None)
             except ValueError as error:
                 unreadable[path.name] = str(error)
                 inputs.warnings.append(str(error))
     return records, unreadable
-
-
-def _checked(document: Any, path: Path, kind: str, name: str | None = None) -> dict[str, Any]:
-    """Raise ValueError for what would break the report; the writer of the file has validated the rest against the schema."""
-    if not isinstance(document, dict):
-        raise ValueError(f"File {path}: not a record of a {kind}. Remove it or choose another folder.")
-    if document.get("schema_version") != SCHEMA_VERSION:
-        raise ValueError(
-            f"File {path}: has schema_version {document.get('schema_version')!r}. This version reads {SCHEMA_VERSION}; use the collection that wrote it."
-        )
-    wrong = [key for key, kind_of in _SHAPES[kind].items() if not isinstance(document.get(key), kind_of)]
-    if kind == "cell" and not wrong:
-        wrong = [key for key in ("tenants", "repeat") if not isinstance(document["spec"].get(key), int)]
-        wrong += [key for key in _PARTS if not isinstance(document.get(key) or {}, dict)]
-        wrong += ["verdict"] if document["verdict"].get("status") not in ("valid", "invalid", "failed") else []
-    if kind == "run" and not wrong and not all(isinstance(cell, dict) and "id" in cell for cell in document["plan"].get("cells", [])):
-        wrong = ["plan"]
-    if wrong:
-        raise ValueError(f"File {path}: lacks {', '.join(wrong)}. It is damaged or of another origin; remove it or choose another folder.")
-    if name is not None and document["id"] != name:
-        raise ValueError(f"File {path}: is the record of cell {document['id']}, not of {name}. It was moved; put it back or remove it.")
-    return document

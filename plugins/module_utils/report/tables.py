@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.untrusted_text import csv_cell
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations import CATEGORIES
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import RESOURCE_NUMBERS, STATISTICS, Model
 
@@ -151,11 +152,13 @@ def missing_table(model: Model) -> DataFrame:
 
 
 def csv_text(frame: DataFrame) -> str:
-    """Return a table as CSV: missing values are empty, measures have three decimals at most."""
+    """Return a table as CSV: missing values are empty, measures have three decimals at most, and no text is a formula of a spreadsheet."""
     rounded = frame.copy()
     for name in rounded.select_dtypes("float").columns:
         rounded[name] = rounded[name].round(DECIMALS if not name.endswith(("_ratio", "_rate", "coverage")) else 6)
-    return str(rounded.to_csv(index=False, lineterminator="\n"))
+    for name in rounded.select_dtypes(exclude=["number", "bool"]).columns:
+        rounded[name] = rounded[name].map(csv_cell)
+    return str(rounded.rename(columns=csv_cell).to_csv(index=False, lineterminator="\n"))
 
 
 def _pairs(counts: dict[str, int]) -> str:

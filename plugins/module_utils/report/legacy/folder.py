@@ -11,6 +11,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.untrusted_text import one_line, read_text
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.summary import SummaryError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.inputs import NOT_JUDGED, Cell, ReportedRun, ReportInputs
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.legacy.summary import read_legacy_summary
@@ -169,10 +170,10 @@ def read_legacy_metrics(path: Path) -> dict[str, Any]:
     Raises LegacyMetricsError for another or a truncated file.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise LegacyMetricsError(f"File {path}: cannot be read ({error}). It is left out; check it.") from error
-    rows = list(csv.reader(line for line in text.splitlines() if line and not line.startswith("#")))
+        text = read_text(path)
+        rows = list(csv.reader(line for line in text.split("\n") if line and not line.startswith("#")))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise LegacyMetricsError(f"File {path}: cannot be read ({one_line(str(error))}). It is left out; check it.") from error
     if not rows or rows[0] != _HEADER or any(len(row) != len(_HEADER) for row in rows):
         raise LegacyMetricsError(f"File {path}: not a complete metrics file ({','.join(_HEADER)} expected). It is damaged or of another origin, and left out.")
     resources: dict[str, dict[str, Any]] = {}
@@ -180,11 +181,11 @@ def read_legacy_metrics(path: Path) -> dict[str, Any]:
         key, factor = _KEYS.get((metric, aggregation), (None, 1.0))
         if key:
             number = _number(value)
-            resources.setdefault(component, {})[key] = None if number is None else number * factor
+            resources.setdefault(one_line(component), {})[key] = None if number is None else number * factor
     for resource in resources.values():
         resource["status"] = "ok" if any(resource.get(key) is not None for key in _USAGE_KEYS) else "missing"
     backend = _BACKEND.search(text)
-    return {"backend": backend["backend"] if backend else None, "resources": resources}
+    return {"backend": one_line(backend["backend"]) if backend else None, "resources": resources}
 
 
 def _number(text: str) -> float | None:

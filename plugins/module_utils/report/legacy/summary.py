@@ -25,7 +25,7 @@ class LegacySummaryError(SummaryError):
 
 
 def read_legacy_summary(path: str | Path) -> dict[str, Any]:
-    """Read one summary file of the legacy suite, in either k6 shape.
+    """Read one summary file of the legacy suite, in any shape of k6.
 
     Returns {tenants, concurrency, timestamp, duration_s, operations: {<op>: {avg_ms, min_ms, med_ms, p90_ms,
     p95_ms, max_ms, passed, failed, rps}}, http: {latency_ms, reqs_total, reqs_rate, failed_rate, failed_count}}. Latencies are
@@ -54,12 +54,15 @@ def _axis(summary: Summary, path: str | Path, name: str) -> int:
     if value is None and match:
         value = match[name]
     try:
-        return int(value)
-    except (TypeError, ValueError) as error:
+        number = int(value)
+    except (TypeError, ValueError, OverflowError):
+        number = 0
+    if number < 1:
         raise LegacySummaryError(
             f"Summary file {path}: no {name} ({value!r}). "
             "Name it summary_tenants-<T>_concurrency_<C>.json or set the number inside."
-        ) from error
+        )
+    return number
 
 
 def _operation(summary: Summary, operation: str) -> dict[str, Any]:

@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
 
 import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
 from fakes.fake_cluster import FakeCluster
+from fakes.fake_http_server import FakeHttpServer, Reply, in_turn
 
 SECRET = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "one"}}
 RETURNED = {"changed", "unchanged", "unmanaged", "remaining"}
@@ -52,21 +52,41 @@ def test_objects_come_and_go(run_module, cluster, tmp_path):
     assert cluster.objects == {}
 
 
-def test_a_url_that_cannot_be_fetched_is_named(run_module, cluster, monkeypatch):
-    module = sys.modules["ansible_collections.perfscale.mlflow.plugins.modules.cluster_objects"]
+def test_kinds_that_the_cluster_lacks_are_left_out(run_module, cluster):
+    text = "{apiVersion: v1, kind: Secret, metadata: {name: one}}\n---\n{apiVersion: monitoring.coreos.com/v1, kind: ServiceMonitor, metadata: {name: two}}"
+    options = {"text": text, "namespace": "here", "run_id": "run-1"}
+    failed = run_module("cluster_objects", options)
+    assert "Kind ServiceMonitor (monitoring.coreos.com/v1): not served by the cluster." in failed["msg"]
+    made = run_module("cluster_objects", {**options, "skipped_kinds": ["ServiceMonitor"]})
+    assert made["objects"]["unchanged"] == ["Secret here/one"]
 
-    def deny(url, timeout):
-        raise OSError("refused")
 
-    monkeypatch.setattr(module, "open_url", deny)
-    result = run_module("cluster_objects", {"sources": ["http://127.0.0.1/x.yml"]})
+def test_a_url_is_fetched_where_it_leads(run_module, cluster):
+    manifest = b"{apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: here}, data: {operator: =}}"
+    with FakeHttpServer(lambda request: Reply(302, headers={"Location": "/b.yml"}) if request.path == "/a.yml" else Reply(200, manifest)) as server:
+        address = server.url.replace("://", "://user:pass-w0rd@")
+        result = run_module("cluster_objects", {"sources": [f"{address}/a.yml"], "run_id": "run-1"})
+        logins = [request.headers.get("Authorization") for request in server.requests]
+    assert result["changed"]
+    assert logins == ["Basic dXNlcjpwYXNzLXcwcmQ=", None]
+
+
+@pytest.mark.parametrize(
+    ("reply", "problem"),
+    [
+        pytest.param(Reply(404, b"<p>gone</p>"), "HTTP 404: gone", id="absent"),
+        pytest.param(Reply(302, headers={"Location": "/a.yml"}), "HTTP 302: no text", id="round in circles"),
+        pytest.param(Reply(200, b"\xff\x00\x01"), "not a text", id="binary"),
+    ],
+)
+def test_a_url_that_cannot_be_fetched_is_named(run_module, cluster, monkeypatch, reply, problem):
+    monkeypatch.setattr("time.sleep", lambda _seconds: None)
+    with FakeHttpServer(in_turn(reply)) as server:
+        result = run_module("cluster_objects", {"sources": [f"{server.url}/a.yml"]})
     assert result["failed"]
-    assert result["msg"].startswith("Manifest http://127.0.0.1/x.yml: download failed (refused).")
-    result = run_module("cluster_objects", {"sources": ["http://user:pass-w0rd@127.0.0.1/x.yml?token=pass-w0rd"]})
-    assert result["msg"].startswith("Manifest http://127.0.0.1/x.yml?token=***: download failed (refused).")
-    monkeypatch.setattr(module, "fetch", lambda url: "")
-    result = run_module("cluster_objects", {"sources": ["http://user:pass-w0rd@127.0.0.1/x.yml"]})
-    assert result["msg"].startswith("Manifest http://127.0.0.1/x.yml: no objects.")
+    assert result["msg"].startswith(f"Manifest {server.url}/a.yml: download failed ({problem}).")
+    result = run_module("cluster_objects", {"sources": [f"{server.url.replace('://', '://user:pass-w0rd@')}/x.yml?token=pass-w0rd"]})
+    assert result["msg"].startswith(f"Manifest {server.url}/x.yml?token=***: download failed (connection refused).")
 
 
 def test_a_certificate_is_created_once_and_its_key_is_not_returned(run_module, cluster, tmp_path):

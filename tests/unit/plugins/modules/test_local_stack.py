@@ -119,6 +119,12 @@ def test_preflight_looks_only_at_what_it_is_given(run_module):
     assert run_module("preflight_info", {})["problems"] == []
 
 
+def test_preflight_names_a_window_that_is_too_short_for_the_samples(run_module):
+    response = run_module("preflight_info", {"window": {"seconds": 5, "scrape_interval_s": 15}})
+    assert [problem.split(":")[0] for problem in response["problems"]] == ["Window of 5 s"]
+    assert run_module("preflight_info", {"window": {"seconds": 60, "scrape_interval_s": 1}})["problems"] == []
+
+
 def test_preflight_stops_at_missing_packages(run_module):
     response = run_module("preflight_info", {"packages": ["no_such_package"], "results_dir": "/proc/results"})
     assert [problem.split(":")[0] for problem in response["problems"]] == ["Python packages no_such_package"]

@@ -50,4 +50,4 @@ def test_a_prometheus_without_samples_is_assumed_to_take_one_in_30_s(run_module,
 def test_a_rejected_request_is_one_sentence(run_module, server):
     server.responses = [(403, "")]
     result = run_module("prometheus_info", {"url": server.url, "components": COMPONENTS})
-    assert result["msg"].endswith("token without permission to query (403). On OpenShift bind its account to cluster-monitoring-view.")
+    assert "login required (403: no text). Give the login permission to query (on OpenShift the cluster role cluster-monitoring-view)" in result["msg"]

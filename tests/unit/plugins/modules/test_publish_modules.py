@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sinks import cluster_options, sink_spec
+from fakes.run_factory import write_bare_run
 
 SCHEMAS = str(Path(__file__).resolve().parents[4] / "files" / "schemas")
 OMITTED = "omitted"
@@ -18,10 +19,7 @@ OMITTED = "omitted"
 
 @pytest.fixture(name="run")
 def fixture_run(tmp_path):
-    directory = tmp_path / "results" / "run-1"
-    directory.mkdir(parents=True)
-    (directory / "run.json").write_text(json.dumps({"started": 1.0}), encoding="utf-8")
-    return directory
+    return write_bare_run(tmp_path / "results" / "run-1")
 
 
 @pytest.fixture(name="options")
@@ -87,9 +85,10 @@ def test_errors_are_sentences(run_module, options, tmp_path, name, changes, word
 
 
 def test_a_summary_needs_a_record(run_module, run):
+    (run / "run.json").write_text(json.dumps({"started": 1.0}), encoding="utf-8")
     response = run_module("run_summary_info", {"run_directory": str(run), "schema_directory": SCHEMAS})
     assert response["failed"]
-    assert "Document run" in response["msg"]
+    assert "run.json: at the document: 'schema_version' is a required property" in response["msg"]
 
 
 def test_the_login_of_a_cluster_is_handed_on():

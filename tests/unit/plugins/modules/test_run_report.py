@@ -12,7 +12,7 @@ from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.perfscale.mlflow.plugins.modules import run_report
 
-TEMPLATES = str(Path(__file__).resolve().parents[4] / "files" / "report")
+FILES = Path(__file__).resolve().parents[4] / "files"
 
 
 @pytest.fixture(name="legacy_folder")
@@ -31,7 +31,7 @@ def fixture_legacy_folder(tmp_path):
 
 
 def run_module(capsys, **options):
-    options = {"template_directory": TEMPLATES, **options}
+    options = {"template_directory": str(FILES / "report"), "schema_directory": str(FILES / "schemas"), **options}
     with patch_module_args(options), pytest.raises(SystemExit) as ended:
         run_report.main()
     return ended.value.code, json.loads(capsys.readouterr().out)

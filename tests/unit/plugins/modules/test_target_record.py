@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import read_sealed
 
 SCHEMAS = str(Path(__file__).resolve().parents[4] / "files" / "schemas")
 
@@ -26,12 +27,13 @@ def test_parts_of_several_roles_are_merged(merge, tmp_path):
     answer = merge({"components": {"postgresql": "postgresql"}, "generator": {"kind": "process"}})
     assert answer["changed"]
     assert answer["target"] == {
-        "schema_version": 1,
+        "schema_version": 2,
         "components": {"mlflow": "mlflow", "postgresql": "postgresql"},
         "factors": {"workers": 1},
         "generator": {"kind": "process"},
     }
-    assert json.loads((tmp_path / "target.json").read_text(encoding="utf-8")) == answer["target"]
+    stored = read_sealed(tmp_path / "target.json")
+    assert {**answer["target"], "checksum": stored["checksum"]} == stored
 
 
 def test_the_same_part_changes_nothing(merge):

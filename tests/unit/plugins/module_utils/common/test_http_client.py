@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import datetime
 import email.utils
+import gzip
 import socket
 import time
 
@@ -15,7 +16,8 @@ import kubernetes
 import pytest
 import urllib3
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.common import http_client
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common import bounded_response, http_client
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.bounded_response import Limits, TimedFile
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http_client import (
     ErrorKind,
     HttpClient,
@@ -24,6 +26,8 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http_clien
     Response,
     RetryPolicy,
 )
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.proxies import VARIABLES
+from fakes.fake_hostile_server import DRIPPING, ENDLESS, drip_body, endless_body, hostile_server
 from fakes.fake_http_server import RESET, FakeHttpServer, Reply, in_turn, self_signed
 
 OK = Reply(200, b"done")
@@ -276,8 +280,8 @@ def test_unusable_ca_files_are_named(tmp_path, content, part):
 
 def test_a_token_file_holds_one_token(tmp_path):
     (tmp_path / "token").write_text("abc\n", encoding="utf-8")
-    assert http_client.read_token(str(tmp_path / "token")) == "abc"
-    assert http_client.read_token(None) is None
+    assert http_client.read_login(str(tmp_path / "token")) == "abc"
+    assert http_client.read_login(None) is None
 
 
 @pytest.mark.parametrize(
@@ -287,14 +291,14 @@ def test_a_token_file_holds_one_token(tmp_path):
         pytest.param(b"", "no single bearer token", id="empty"),
         pytest.param(b"a-secret b", "no single bearer token", id="two words"),
         pytest.param("tök".encode(), "no single bearer token", id="not ASCII"),
-        pytest.param(b"\xff\xfe", "not a text file", id="binary"),
+        pytest.param(b"\xff\xf0", "not a text file", id="binary"),
     ],
 )
 def test_other_token_files_are_named_without_their_content(tmp_path, content, part):
     if content is not None:
         (tmp_path / "token").write_bytes(content)
     with pytest.raises(HttpOptionError, match=f"Token file .*token: {part}") as caught:
-        http_client.read_token(str(tmp_path / "token"))
+        http_client.read_login(str(tmp_path / "token"))
     assert "a-secret" not in str(caught.value)
 
 
@@ -338,28 +342,121 @@ def test_certificate_problems_are_recognized(error, problem):
     assert http_client.certificate_problem(Exception(error)) == problem
 
 
+@pytest.fixture
+def no_proxies(monkeypatch):
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_requests_go_through_the_proxy_of_the_environment(server, client, no_proxies, monkeypatch):
+    monkeypatch.setenv("http_proxy", server.url.replace("://", "://user:p%40ss@"))
+    assert client.request("GET", "http://prometheus.example/x").status == 200
+    assert server.requests[0].path == "http://prometheus.example/x"
+    assert server.requests[0].headers["proxy-authorization"] == "Basic dXNlcjpwQHNz"
+    # Loopback has none: the server is reached itself.
+    assert client.request("GET", f"{server.url}/y").status == 200
+    assert server.requests[1].path == "/y"
+
+
 @pytest.mark.parametrize(
-    ("environment", "url", "proxy"),
+    ("proxy", "reason"),
     [
-        pytest.param({"http_proxy": "http://proxy:3128"}, "http://prometheus.example/x", "http://proxy:3128", id="by scheme"),
-        pytest.param({"http_proxy": "http://proxy:3128"}, "https://prometheus.example/x", None, id="other scheme"),
-        pytest.param({"http_proxy": "http://proxy:3128", "no_proxy": ".example"}, "http://prometheus.example/x", None, id="exempt"),
-        pytest.param({"http_proxy": "http://proxy:3128"}, "http://127.0.0.1:9090", None, id="loopback"),
+        pytest.param("http://user:secret@127.0.0.1:1", "connection refused, through proxy http://127.0.0.1:1", id="refused"),
+        pytest.param("socks5://user:secret@127.0.0.1:1", "Variable HTTP_PROXY: a proxy of kind socks5. Allowed: http, https", id="kind"),
     ],
 )
-def test_the_proxy_of_the_environment(monkeypatch, environment, url, proxy):
-    for name in ("http_proxy", "https_proxy", "no_proxy", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    assert http_client.environment_proxy(url) == proxy
+def test_a_proxy_that_cannot_be_used_is_named_without_its_password(client, clock, no_proxies, monkeypatch, proxy, reason):
+    monkeypatch.setenv("HTTP_PROXY", proxy)
+    with pytest.raises(HttpError) as caught:
+        client.request("GET", "http://prometheus.example/x")
+    assert caught.value.reason == reason
 
 
-def test_requests_go_through_a_proxy(server):
-    response = HttpClient(proxy=server.url).request("GET", "http://prometheus.example/x")
-    assert response.status == 200
-    assert server.requests[0].path == "http://prometheus.example/x"
+@pytest.mark.parametrize("is_tls", [False, True], ids=["http", "https"])
+@pytest.mark.parametrize("behaviour", DRIPPING)
+def test_no_server_keeps_a_client_by_sending_slowly(tmp_path, behaviour, is_tls):
+    tls, certificate = self_signed(tmp_path) if is_tls else (None, None)
+    with hostile_server(behaviour, tls) as address:
+        client = HttpClient(timeout_s=0.4, ca_file=str(certificate) if is_tls else None)
+        began = time.monotonic()
+        with pytest.raises(HttpError) as caught:
+            client.request("GET", f"http{'s' * is_tls}://{address}/", retry=RetryPolicy(1, time_limit_s=1))
+        assert caught.value.kind == ErrorKind.TIMEOUT
+        assert time.monotonic() - began < 2
+        client.close()
+
+
+@pytest.mark.parametrize("behaviour", ENDLESS)
+def test_no_server_fills_the_memory(client, behaviour):
+    with hostile_server(behaviour) as address, pytest.raises(HttpError, match="response larger than 1 MiB") as caught:
+        client.request("GET", f"http://{address}/", retry=RetryPolicy(0), limits=Limits(1 << 20))
+    assert caught.value.kind == ErrorKind.TOO_LARGE
+
+
+def test_a_response_that_grows_when_unpacked_is_limited_too(server, client):
+    server.respond = in_turn(Reply(200, gzip.compress(b" " * 3_000_000), {"Content-Encoding": "gzip"}))
+    with pytest.raises(HttpError, match="response larger than 1 MiB"):
+        client.request("GET", server.url, limits=Limits(1 << 20))
+    assert len(client.request("GET", server.url).data) == 3_000_000
+    server.respond = in_turn(Reply(200, b"no gzip", {"Content-Encoding": "gzip"}))
+    with pytest.raises(HttpError, match="response damaged"):
+        client.request("GET", server.url)
+
+
+def test_downloads_end_too(client, tmp_path):
+    with hostile_server(endless_body) as address, pytest.raises(HttpError, match="response larger than 2 MiB"):
+        client.download(f"http://{address}/", lambda blocks: [None for _ in blocks] and None, size=1 << 20)
+    slow = HttpClient(timeout_s=0.4)
+    began = time.monotonic()
+    with hostile_server(drip_body) as address, pytest.raises(HttpError, match="timed out"):
+        slow.download(f"http://{address}/", lambda blocks: [None for _ in blocks] and None)
+    assert time.monotonic() - began < 2
+
+
+def test_uploads_end_too(tmp_path, monkeypatch):
+    """A server that takes a file slowly: time passes while it reads."""
+    file = tmp_path / "body"
+    file.write_bytes(b"x" * 200_000)
+    timed = TimedFile(str(file), 1.0)
+    assert timed.bytes == 200_000
+    assert timed.read(10) == b"x" * 10
+    start = time.monotonic()
+    monkeypatch.setattr(bounded_response.time, "monotonic", lambda: start + 1.0 + 200_000 / bounded_response.TRANSFER_RATE + 0.1)
+    with pytest.raises(TimeoutError):
+        timed.read(10)
+    timed.seek(0)
+    assert len(timed.read()) == 200_000
+    timed.close()
+
+
+@pytest.mark.parametrize("content", ["user:", ":secretpw", "a:secretpw\nb:secretpw", "{'a': 'secretpw'}", "two words:secretpw", "a:secret\x00pw"])
+def test_a_login_is_checked_and_never_shown(tmp_path, content):
+    file = tmp_path / "login"
+    file.write_text(content)
+    with pytest.raises(HttpOptionError, match="no single bearer token in it, and no user:password") as caught:
+        http_client.authorization(str(file))
+    assert "secretpw" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "header"),
+    [
+        pytest.param(b"abc\n", "Bearer abc", id="token"),
+        pytest.param(b"admin:password1234\r\n", "Basic YWRtaW46cGFzc3dvcmQxMjM0", id="user and password"),
+        # RFC 7617: UTF-8, and colons in the password.
+        pytest.param("\ufeffJörg:a: b".encode(), "Basic SsO2cmc6YTogYg==", id="other letters"),
+    ],
+)
+def test_clients_log_in_with_a_token_or_with_user_and_password(tmp_path, content, header):
+    file = tmp_path / "login"
+    file.write_bytes(content)
+    assert http_client.authorization(str(file)) == {"Authorization": header}
+    assert http_client.authorization(None) == {}
+
+
+def test_the_text_of_a_response_is_for_people():
+    page = b"<html><head><style>a{}</style><title>No \x1b[31m way</title></head><script>x()</script><body>Go\r\naway</body></html>"
+    assert Response(403, {}, page).text() == "No \\x1b[31m way Go away"
 
 
 def test_kubernetes_client_follows_the_policy(server, clock):

@@ -45,6 +45,7 @@ FILTER = (
         pytest.param({"msg": "", "stderr": "a\nb"}, ["a", "b"], id="stderr"),
         pytest.param({"msg": b"caf\xc3\xa9 \xff"}, ["café �"], id="bytes"),
         pytest.param({"msg": {"a": [1]}}, ["a:", "- 1"], id="structure"),
+        pytest.param({"msg": "a\x1b]0;x\x07\rb\nc\x9b2J"}, ["a\\x1b]0;x\\x07\\x0db", "c\\x9b2J"], id="control characters"),
         pytest.param({"msg": Unprintable()}, ["(Unprintable, cannot be shown)"], id="undefined"),
         pytest.param({}, ["The task failed without a message."], id="nothing"),
         pytest.param({"censored": "hidden", "msg": "secret"}, [HIDDEN], id="no_log"),
@@ -136,3 +137,7 @@ def invoked(**arguments):
 )
 def test_the_directory_is_seen(action, result, directory):
     assert run_directory(action, result) == directory
+
+
+def test_a_line_of_the_log_has_no_control_characters():
+    assert json.loads(one_line({"msg": "a\x9b\u202eb"}).replace("\\", "\\\\")) == {"msg": "a\\x9b\\u202eb"}

@@ -21,6 +21,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.generator import 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.backend import GeneratorLostError, Load
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.pod import PodBackend
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import read_raw
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.result import Attempt, build_result
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pod_exec import Container
 from fakes.fake_generator_pod import NAMESPACE, POD, POD_PATH, RAW, ROOT, SECRET_PATH
@@ -311,6 +312,21 @@ def test_a_load_whose_pod_is_gone_is_not_stopped(start, pod, tmp_path):
     assert not stop(pod, tmp_path)
     status["metadata"]["uid"] = "uid-1"
     assert stop(pod, tmp_path)
+
+
+@pytest.mark.parametrize("is_repacked", [pytest.param(False, id="raw"), pytest.param(True, id="repacked")])
+def test_a_load_that_was_fetched_and_not_recorded_is_used_without_its_pod(start, pod, tmp_path, is_repacked):
+    started = start(0.1)
+    wait_for_end(pod, started)
+    fetch(pod, tmp_path / CELL)
+    directory = Path(started["directory"])
+    if is_repacked:
+        build_result(Attempt(directory=directory, dest=directory, window=(1.0, 4e9), exit_code=0, remove_raw=True))
+    pod.objects[POD_PATH]["metadata"]["uid"] = "another"
+    again = start(30)
+    assert (again["n"], again["attached"]) == (1, True)
+    status = backend_of(pod).status(again, True)
+    assert (status.is_running, status.failure, status.exit["exit_code"]) == (False, None, 0)
 
 
 @pytest.fixture(name="scripted")

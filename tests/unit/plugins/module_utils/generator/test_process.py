@@ -10,6 +10,7 @@ import shutil
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator import attempt as attempts
@@ -203,3 +204,24 @@ def test_a_process_that_left_no_trace_is_not_tried_again(tmp_path, monkeypatch):
     assert status.exit is None
     assert "it or its watcher was killed" in status.failure.text
     assert not status.failure.is_retryable
+
+
+def test_the_load_goes_through_the_proxy_of_the_environment(start, tmp_path, monkeypatch):
+    """Which one is recorded, its password is not."""
+    monkeypatch.setenv("HTTP_PROXY", "http://user:secretpw@proxy.example:3128")
+    monkeypatch.setenv("NO_PROXY", "10.0.0.0/8")
+    directory = tmp_path / "run" / "cells" / "c1"
+    attempt = start(directory, 5, config=load_config("http://mlflow.example"))
+    environment = psutil.Process(attempt["handle"]["pid"]).environ()
+    assert (environment["HTTP_PROXY"], environment["NO_PROXY"]) == ("http://user:secretpw@proxy.example:3128", "10.0.0.0/8")
+    written = {path.name: path.read_text(errors="replace") for path in directory.rglob("*") if path.is_file()}
+    assert json.loads(written["load_config.json"])["mlflow"]["proxy"] == "http://proxy.example:3128"
+    assert "secretpw" not in "".join(written.values())
+
+
+def test_without_a_proxy_none_is_recorded(start, tmp_path, monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.example:3128")
+    monkeypatch.setenv("NO_PROXY", "10.0.0.0/8")
+    directory = tmp_path / "run" / "cells" / "c1"
+    start(directory, 0, config=load_config("http://10.4.5.6"))
+    assert json.loads((directory / "attempts" / "1" / "load_config.json").read_text())["mlflow"].get("proxy") is None

@@ -90,7 +90,7 @@ def test_raw_file_survives_a_failure(directory, monkeypatch, damage):
     def fail(*_):
         raise FileWriteError("File x: the disk is full.")
 
-    target = (result_module.samples, "write_samples") if damage == "samples" else (result_module, "write_json")
+    target = (result_module.samples, "write_samples") if damage == "samples" else (result_module, "write_sealed")
     monkeypatch.setattr(*target, fail)
     with pytest.raises(FileWriteError):
         build(directory, remove_raw=True)

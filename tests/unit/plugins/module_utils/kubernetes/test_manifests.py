@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import manifests
@@ -51,6 +53,75 @@ def test_parse_fails(text: str, message: str) -> None:
         manifests.parse(text, "x")
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        pytest.param("=", "=", id="equals sign"),
+        *[pytest.param(text, True, id=text) for text in ("true", "yes", "on", "y", "On", "YES")],
+        *[pytest.param(text, False, id=text) for text in ("false", "no", "off", "n")],
+        *[pytest.param(text, None, id=text or "empty") for text in ("", "~", "null")],
+        pytest.param("0o14", 12, id="octal of 1.2"),
+        pytest.param("014", 12, id="octal of 1.1"),
+        pytest.param("0x1F", 31, id="hexadecimal"),
+        pytest.param("0b101", 5, id="binary"),
+        pytest.param("-0", 0, id="zero"),
+        pytest.param("1_000", 1000, id="underscore"),
+        pytest.param("08", 8.0, id="no octal"),
+        pytest.param("1e3", 1000.0, id="exponent"),
+        pytest.param("-.5", -0.5, id="fraction"),
+        pytest.param("12:30", "12:30", id="no base 60"),
+        pytest.param("2026-11-29", "2026-11-29", id="no date"),
+        pytest.param("2026-11-29T10:00:00Z", "2026-11-29T10:00:00Z", id="no time"),
+        pytest.param("v1.2.3", "v1.2.3", id="text"),
+        pytest.param("1.2.3", "1.2.3", id="version"),
+        pytest.param("100m", "100m", id="quantity"),
+        pytest.param("'yes'", "yes", id="quoted"),
+        pytest.param("!!str 5", "5", id="tagged"),
+        pytest.param("{5: a, on: b, x: c}", {"5": "a", "true": "b", "x": "c"}, id="keys"),
+        pytest.param("{a: 1, a: 2}", {"a": 2}, id="key that comes twice"),
+        pytest.param("[&a {x: 1}, {<<: *a, z: 2}]", [{"x": 1}, {"x": 1, "z": 2}], id="merge"),
+    ],
+)
+def test_scalars_are_read_as_kubectl_reads_them(text: str, value: object) -> None:
+    """The values are those of sigs.k8s.io/yaml."""
+    (found,) = manifests.parse(f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: a}}\ndata:\n  key: {text}\n", "x")
+    assert found["data"]["key"] == value
+    assert type(found["data"]["key"]) == type(value)  # noqa: E721 - true is not 1
+
+
+BOMB = "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 12))
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        pytest.param("a: .inf", "inf is not a number of JSON", id="infinity"),
+        pytest.param("a: !!binary AAEC", "bytes has no form in JSON", id="binary"),
+        pytest.param("a: !!set {x}", "set has no form in JSON", id="set"),
+        pytest.param("? [a]\n: b", "invalid YAML", id="key that is a list"),
+        pytest.param("~: b", "a key is no text", id="key that is nothing"),
+        pytest.param("a: &a [*a]", "invalid YAML", id="itself"),
+        pytest.param(BOMB, "its aliases make it too large", id="aliases"),
+        pytest.param("a: " + "[" * 2000, "invalid YAML", id="depth"),
+        pytest.param("a: b\nc: [\n", "expected the node content.*, line 3", id="line"),
+    ],
+)
+def test_what_has_no_form_in_json_is_named(text: str, problem: str) -> None:
+    with pytest.raises(ClusterError, match=rf"^Manifest x: invalid YAML \(.*{problem.removeprefix('invalid YAML')}"):
+        manifests.parse(text, "x")
+
+
+def test_json_is_read_with_tabs_and_in_a_row() -> None:
+    text = json.dumps(manifest_of("A"), indent="\t") + "\n" + json.dumps(manifest_of("B"))
+    assert [manifest["kind"] for manifest in manifests.parse(text, "x")] == ["A", "B"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_files_are_read_as_editors_save_them(tmp_path, encoding: str) -> None:
+    (tmp_path / "a.yml").write_bytes("apiVersion: v1\r\nkind: A\r\nmetadata: {name: a}\r\n---\r\n".encode(encoding))
+    assert manifests.read([str(tmp_path / "a.yml")], no_fetch) == [manifest_of("A", "a")]
+
+
 def test_read_takes_files_directories_and_urls(tmp_path) -> None:
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / "b.yaml").write_text("{apiVersion: v1, kind: B, metadata: {name: b}}")
@@ -66,7 +137,7 @@ def test_read_takes_files_directories_and_urls(tmp_path) -> None:
 def test_read_names_unreadable_sources(tmp_path) -> None:
     with pytest.raises(ClusterError, match=r"gone.yml: unreadable \(No such file"):
         manifests.read([str(tmp_path / "gone.yml")], no_fetch)
-    (tmp_path / "bytes.yml").write_bytes(b"\xff\xfe")
+    (tmp_path / "bytes.yml").write_bytes(b"\xff\xf0")
     with pytest.raises(ClusterError, match="not text"):
         manifests.read([str(tmp_path / "bytes.yml")], no_fetch)
     (tmp_path / "empty").mkdir()

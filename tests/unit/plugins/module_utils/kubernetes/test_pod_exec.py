@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import pod_exec
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import connect
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pod_exec import Container, exit_code, run
@@ -53,6 +55,28 @@ def test_standard_input_arrives_whole(ask):
 def test_an_empty_last_channel_is_no_success(ask, is_cut):
     result, _fake = ask([(1, b"half")], is_cut=is_cut)
     assert (result.code, result.stdout) == (None, b"half")
+
+
+def test_output_that_comes_slowly_within_a_frame_is_left(ask):
+    began = time.monotonic()
+    with pytest.raises(ClusterError, match=r"not finished within 0.4 s") as caught:
+        ask([], timeout_s=0.4, drips="frame")
+    assert caught.value.reason == "Timeout"
+    assert time.monotonic() - began < 3
+
+
+def test_a_handshake_that_comes_slowly_is_left(ask, monkeypatch):
+    monkeypatch.setattr(pod_exec, "CONNECT_S", 0.2)
+    began = time.monotonic()
+    with pytest.raises(ClusterError, match=r"does not respond \(no response within 0.4 s\)"):
+        ask([], drips="handshake")
+    assert time.monotonic() - began < 3
+
+
+def test_output_without_end_is_left(ask, monkeypatch):
+    monkeypatch.setattr(pod_exec, "RECEIVED_LIMIT", 1 << 20)
+    with pytest.raises(ClusterError, match=r"Command in pod a/p \(sh …\): output larger than 1 MiB"):
+        ask([], is_endless=True)
 
 
 def test_a_command_that_does_not_end_is_left(ask):

@@ -187,3 +187,20 @@ def test_a_program_beside_the_interpreter(program: Callable[..., Path], monkeypa
     monkeypatch.setattr(cache.sys, "executable", str(path.with_name("python")))
     assert cache.beside_interpreter("k6") == str(path)
     assert cache.beside_interpreter("nothing") is None
+
+
+@pytest.mark.parametrize("home", ["/", "", "/nowhere/at/all"], ids=["root", "no-home-and-no-account", "not-there"])
+def test_a_user_without_a_home_has_a_cache_among_the_temporary_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: str) -> None:
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(cache.tempfile, "gettempdir", lambda: str(tmp_path))
+    # What expanduser makes of ~ without HOME and without an entry in passwd.
+    monkeypatch.setattr(cache.os.path, "expanduser", lambda _path: home or "~")
+    monkeypatch.setattr(cache.os, "access", lambda path, _mode: Path(path).is_dir())
+    directory = cache.default_directory()
+    assert directory == tmp_path / f"{cache.NAME}-{cache.os.getuid()}"
+    assert directory.stat().st_mode & 0o777 == 0o700
+    assert cache.default_directory() == directory
+    directory.rmdir()
+    directory.symlink_to(tmp_path)
+    with pytest.raises(ToolError, match="belongs to another user"):
+        cache.default_directory()

@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.local import commands, preflight, readiness, state_lock
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common import lock
+from ansible_collections.perfscale.mlflow.plugins.module_utils.local import commands, preflight, readiness
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors import MlflowError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client import PrometheusClient
 
@@ -90,7 +91,11 @@ def test_programs_that_are_missing(only_these: Callable[..., Path], tmp_path: Pa
 
 def test_a_stack_in_use_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert preflight.stack_problems(str(tmp_path)) == []
-    monkeypatch.setattr(state_lock, "holder_of", lambda _path: {"pid": 1, "run_id": "run-a"})
+
+    def held(_path):
+        raise lock.LockedError({"pid": 1, "about": "run-a"})
+
+    monkeypatch.setattr(lock, "check", held)
     (problem,) = preflight.stack_problems(str(tmp_path))
     assert "in use by run run-a" in problem
 

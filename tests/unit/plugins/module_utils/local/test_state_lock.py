@@ -46,7 +46,7 @@ def test_the_lock_is_acquired_once_and_released(tmp_path: Path) -> None:
     assert state_lock.acquire(tmp_path / "state", "run-a") is False
     assert state_lock.release(tmp_path / "state") is True
     assert state_lock.release(tmp_path / "state") is False
-    assert state_lock.holder_of(tmp_path / "state") == {}
+    assert state_lock.check(tmp_path / "state") is False
 
 
 @pytest.mark.usefixtures("me")
@@ -57,30 +57,17 @@ def test_check_mode_acquires_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("me")
 def test_a_living_holder_is_named(tmp_path: Path, another: subprocess.Popen[bytes]) -> None:
-    sentence = rf"Local stack {tmp_path}: in use by run run-a \(ansible-playbook with pid {another.pid}\).*another local_stack_state_dir"
+    sentence = rf"Local stack {tmp_path}: in use by run run-a \(ansible-playbook with pid {another.pid} on .*\)\. .*another local_stack_state_dir"
     with pytest.raises(state_lock.StateDirectoryBusyError, match=sentence):
         state_lock.acquire(tmp_path, "run-b")
     with pytest.raises(state_lock.StateDirectoryBusyError, match=sentence):
         state_lock.acquire(tmp_path, "run-b", dry=True)
     with pytest.raises(state_lock.StateDirectoryBusyError, match=sentence):
         state_lock.release(tmp_path)
-    assert state_lock.holder_of(tmp_path)["run_id"] == "run-a"
 
 
 @pytest.mark.usefixtures("me")
 def test_a_dead_holder_does_not_count(tmp_path: Path, another: subprocess.Popen[bytes]) -> None:
     another.kill()
     another.wait()
-    assert state_lock.acquire(tmp_path, "run-b") is True
-
-
-def test_a_recycled_pid_does_not_count(tmp_path: Path, me: dict[str, Any]) -> None:
-    (tmp_path / state_lock.LOCK_NAME).write_text(f'{{"pid": {os.getppid()}, "start_time": 1.0, "run_id": "old"}}')
-    assert state_lock.acquire(tmp_path, "run-b") is True
-    assert state_lock.holder_of(tmp_path)["pid"] == me["pid"]
-
-
-@pytest.mark.usefixtures("me")
-def test_a_damaged_lock_does_not_count(tmp_path: Path) -> None:
-    (tmp_path / state_lock.LOCK_NAME).write_text("{")
     assert state_lock.acquire(tmp_path, "run-b") is True

@@ -5,13 +5,20 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http_client import ATTEMPTS, ErrorKind, HttpClient, HttpError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http_client import (
+    ATTEMPTS,
+    ErrorKind,
+    HttpClient,
+    HttpError,
+    Response,
+)
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.client import MlflowClient, check_url, client_from
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors import (
     MlflowAccessError,
     MlflowError,
     MlflowUnexpected,
     MlflowUnreachable,
+    from_response,
 )
 
 SEARCH = "/api/2.0/mlflow/experiments/search"
@@ -30,10 +37,17 @@ def test_accepts_base_urls(url, base):
     assert check_url(url) == base
 
 
-@pytest.mark.parametrize("url", ["", "localhost:5000", "ftp://x", "http://", "http://h:port", "http://h:99999", "http://h/?a=1", "http://user:pw@h", "http://[x"])
+@pytest.mark.parametrize("url", ["", "localhost:5000", "ftp://x", "http://", "http://h:port", "http://h:99999", "http://h/?a=1", "http://[x"])
 def test_other_urls_are_rejected(url):
     with pytest.raises(MlflowError, match=r"not a base URL\. Write it as"):
         check_url(url)
+
+
+@pytest.mark.parametrize("url", ["http://user:secretpw@h", "http://secretpw@h:5000/x", "user:secretpw@h", "http://u:secretpw@h:port", "http://h/?token=secretpw"])
+def test_no_message_shows_what_a_url_hides(url):
+    with pytest.raises(MlflowError, match=r"^MLflow URL ") as caught:
+        check_url(url)
+    assert "secretpw" not in str(caught.value)
 
 
 def test_keeps_the_connection_and_sends_the_workspace(server, client):
@@ -73,11 +87,11 @@ def test_does_not_repeat_an_unsafe_call(server, client, pauses):
 @pytest.mark.parametrize(
     ("status", "body", "error", "part"),
     [
-        pytest.param(200, b"<html>Log in</html>", MlflowUnexpected, "HTTP 200 with an HTML page. Give the base URL", id="html"),
+        pytest.param(200, b"<html>Log in</html>", MlflowUnexpected, "HTTP 200 with an HTML page starting with 'Log in'. Give the base URL", id="html"),
         pytest.param(200, b"", MlflowUnexpected, "an HTML page", id="empty"),
         pytest.param(200, [1], MlflowUnexpected, "is not a JSON object", id="list"),
         pytest.param(404, b"<html>", MlflowUnexpected, "HTTP 404", id="not-found-page"),
-        pytest.param(302, b"", MlflowAccessError, "token required, none given", id="login-redirect"),
+        pytest.param(302, b"", MlflowAccessError, "redirect to an unknown address \\(HTTP 302 for GET /api", id="redirect"),
         pytest.param(401, b"<html>", MlflowAccessError, "HTTP 401", id="unauthorized"),
         pytest.param(403, {"error_code": "PERMISSION_DENIED"}, MlflowAccessError, "HTTP 403", id="forbidden"),
         pytest.param(400, {"error_code": "INVALID_PARAMETER_VALUE", "message": "no"}, MlflowError, "INVALID_PARAMETER_VALUE: no", id="mlflow-error"),
@@ -90,6 +104,43 @@ def test_other_responses_are_named(server, client, status, body, error, part):
         client.document("GET", SEARCH)
     assert str(caught.value).startswith(f"MLflow {server.url}: ")
     assert caught.value.status in (status, None)
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "body", "login", "parts"),
+    [
+        pytest.param(
+            403, {}, b"Invalid Host header - possible DNS rebinding attack detected", "token",
+            ["host not allowed (HTTP 403 for GET /x: Invalid Host header - possible DNS rebinding attack detected). Start the server with this host in"],
+            id="host",
+        ),
+        pytest.param(
+            401, {"www-authenticate": 'Basic realm="mlflow"'}, b"You are not authenticated. Please see https://x.", "",
+            ["login required, none given (HTTP 401 for GET /x: You are not authenticated. Please see https://x). Put user:password into the token file"],
+            id="basic",
+        ),
+        pytest.param(401, {"www-authenticate": "Bearer"}, b"", "password", ["password rejected (HTTP 401 for GET /x: no text). Put a valid"], id="bearer"),
+        pytest.param(
+            403, {}, b'{"error_code": "PERMISSION_DENIED", "message": "Tenant \\u001b[31m is closed."}', "token",
+            ["request rejected (HTTP 403 for GET /x: PERMISSION_DENIED: Tenant \\x1b[31m is closed). Give this login the permission"], id="words",
+        ),
+        pytest.param(403, {}, b"<html><body>RBAC: access denied</body></html>", "", ["none given (HTTP 403 for GET /x: RBAC: access denied)"], id="page"),
+        pytest.param(302, {"location": "https://u:pw@sso.example/login?token=pw"}, b"", "token", ["redirect to sso.example (HTTP 302"], id="redirect"),
+    ],
+)
+def test_a_request_that_is_turned_away_is_named_in_the_words_of_the_server(status, headers, body, login, parts):
+    error = from_response("http://h", "GET /x", Response(status, headers, body), login)
+    assert isinstance(error, MlflowAccessError)
+    assert all(part in str(error) for part in parts), error
+    assert "pw" not in str(error).replace("password", "")
+
+
+def test_user_and_password_are_sent(server, tmp_path):
+    server.scripted[("GET", "/x")] = [(200, {})]
+    file = tmp_path / "login"
+    file.write_text("admin:secretpw\n")
+    MlflowClient(server.url, token_file=str(file)).document("GET", "/x")
+    assert server.authorizations[-1] == "Basic YWRtaW46c2VjcmV0cHc="
 
 
 def test_the_token_is_sent_and_a_rejected_one_named(server, tmp_path):

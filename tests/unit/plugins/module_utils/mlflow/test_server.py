@@ -49,16 +49,30 @@ def test_names_a_token_that_is_missing_or_wrong(server, tmp_path, content):
 
 
 @pytest.mark.parametrize(
-    ("path", "response", "part"),
+    ("health", "info", "part"),
     [
-        pytest.param("/health", (200, b"<html>Log in</html>"), "an HTML page", id="health-is-a-page"),
-        pytest.param("/health", (404, b"<html>"), "HTTP 404", id="wrong-prefix"),
-        pytest.param(INFO, (200, b"<html>"), "an HTML page", id="info-is-a-page"),
+        pytest.param((200, b"<html>Log in</html>"), (404, b""), "GET /health is HTTP 200 with an HTML page starting with 'Log in'", id="health-is-a-page"),
+        pytest.param((404, b"<html>"), (404, b"<html>"), "HTTP 404", id="wrong-prefix"),
+        pytest.param((200, b"OK"), (200, b"<html>"), "an HTML page", id="info-is-a-page"),
+        pytest.param((400, b"{}"), (400, {"error_code": "X", "message": "y"}), "X: y", id="error"),
     ],
 )
-def test_names_content_that_is_not_mlflows(server, path, response, part):
-    server.scripted[("GET", path)] = [response]
+def test_names_content_that_is_not_mlflows(server, health, info, part):
+    server.scripted[("GET", "/health")] = [health]
+    server.scripted[("GET", INFO)] = [info]
     assert part in mlflow_problems(server.url)[0]
+
+
+@pytest.mark.parametrize("status", [200, 302, 401, 403, 404])
+def test_a_health_page_that_a_gateway_keeps_is_no_verdict_on_the_api(server, status):
+    server.scripted[("GET", "/health")] = [(status, b"<html>private</html>")]
+    assert mlflow_problems(server.url) == []
+
+
+def test_a_server_that_is_ill_is_named(server, monkeypatch):
+    monkeypatch.setattr("time.sleep", lambda _seconds: None)
+    server.scripted[("GET", "/health")] = [(503, b"<html>no healthy upstream</html>")] * 9
+    assert "GET /health is HTTP 503 with an HTML page starting with 'no healthy upstream'" in mlflow_problems(server.url)[0]
 
 
 def test_a_hidden_version_is_none(server):
@@ -67,7 +81,7 @@ def test_a_hidden_version_is_none(server):
 
 
 def test_read_server_raises(server):
-    server.scripted[("GET", "/health")] = [(400, {"error_code": "X", "message": "y"})]
+    server.scripted[("GET", INFO)] = [(400, {"error_code": "X", "message": "y"})]
     with pytest.raises(MlflowError, match="X: y"):
         read_server(server.url)
 

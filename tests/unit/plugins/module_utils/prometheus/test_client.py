@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import email.utils
+import json
 import socket
 import time
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import pytest
@@ -109,15 +111,18 @@ def test_no_time_left_is_an_error(ask, clock):
 @pytest.mark.parametrize(
     ("response", "options", "problem", "final"),
     [
-        pytest.param((401, "no"), {}, r"token required \(401\)", True, id="no token"),
-        pytest.param((401, "no"), {"token": "secret"}, r"token rejected \(401\)", True, id="wrong token"),
-        pytest.param((403, "no"), {"token": "secret"}, r"token without permission to query \(403\)", True, id="forbidden"),
+        pytest.param((401, "no"), {}, r"login required \(401: no\)", True, id="no token"),
+        pytest.param((401, "no"), {"token": "secret"}, r"token rejected \(401: no\)", True, id="wrong token"),
+        pytest.param((403, "<p>Sign the\x1b[2J form</p>"), {"token": "secret"}, r"request rejected \(403: Sign the\\x1b\[2J form\)", True, id="forbidden"),
         pytest.param((404, "<html>no</html>"), {}, r"status 404 \(no\)", True, id="not found"),
         pytest.param((302, "", {"Location": "/login"}), {}, r"redirect to /login \(302\)", True, id="login redirect"),
         pytest.param((200, "<!DOCTYPE html><html>log in</html>"), {}, "an HTML page", True, id="login page"),
         pytest.param((200, "plain"), {}, "response is text and not JSON", True, id="no JSON"),
         pytest.param((200, '{"status": "error", "errorType": "x", "error": "y"}'), {}, "Prometheus says x: y", False, id="error with 200"),
-        pytest.param((200, "[]"), {}, "not Prometheus'", False, id="other JSON"),
+        pytest.param((302, "", {"Location": "https://u:secret@sso/x?t=secret"}), {}, r"redirect to sso \(302\)", True, id="redirect to another host"),
+        pytest.param((200, "[]"), {}, "not Prometheus'", True, id="other JSON"),
+        pytest.param((200, '{"status": "success"}'), {}, "response says success and has no data. Check that the URL", True, id="no data"),
+        pytest.param((200, '{"status": "error"}'), {}, "Prometheus says error without a text", False, id="error without a text"),
         pytest.param((400, '{"status": "error", "errorType": "bad_data", "error": "1:4: oh"}'), {}, "bad_data: 1:4: oh", False, id="bad query"),
         pytest.param((422, "what"), {}, "status 422 without a reason", True, id="unexplained"),
     ],
@@ -140,7 +145,7 @@ def test_a_closed_port_is_unreachable(clock):
 def test_a_silent_server_times_out():
     with socket.create_server(("127.0.0.1", 0)) as silent:
         client = PrometheusClient(f"http://127.0.0.1:{silent.getsockname()[1]}", timeout=0.2, retries=0)
-        with pytest.raises(PrometheusError, match=r"no response within 0\.2 s"):
+        with pytest.raises(PrometheusError, match=r"no complete response within 0\.2 s"):
             client.instant("up", 5, "targets")
 
 
@@ -230,3 +235,36 @@ def test_unusable_options_are_rejected(changes, message):
 
 def test_the_token_is_no_argument():
     assert "token" not in connection_spec()
+
+
+@pytest.mark.parametrize("status", [200, 400])
+def test_hints_of_a_response_are_kept(server, status):
+    """Warnings are about the result, infos about the query (Prometheus 3)."""
+    hints = {"warnings": ["PromQL warning: mixed \x1b[1mfloats", "again", "again"], "infos": ["PromQL info: metric might not be a counter"]}
+    body = {"status": "success", "data": {"resultType": "vector", "result": []}} if status == 200 else {"status": "error", "error": "x"}
+    server.responses = [(status, json.dumps({**body, **hints}))]
+    client = PrometheusClient(server.url)
+    with nullcontext() if status == 200 else pytest.raises(PrometheusError, match="Prometheus says error: x"):
+        client.instant("up", 5, "targets")
+    assert client.warnings == [
+        "Metric targets: Prometheus warns: PromQL warning: mixed \\x1b[1mfloats",
+        "Metric targets: Prometheus warns: again",
+        "Metric targets: Prometheus informs: PromQL info: metric might not be a counter",
+    ]
+
+
+@pytest.mark.parametrize(
+    "url", ["http://user:secretpw@h", "user:secretpw@h:9090", "http://u:secretpw@h:port", "ftp://h/?token=secretpw", "http://[x"]
+)
+def test_no_message_shows_what_a_url_hides(url):
+    with pytest.raises(PrometheusError, match=r"^Prometheus ") as caught:
+        PrometheusClient(url)
+    assert "secretpw" not in str(caught.value)
+
+
+def test_user_and_password_are_sent(server, tmp_path):
+    file = tmp_path / "login"
+    file.write_text("admin:secretpw\n")
+    server.responses = [OK]
+    PrometheusClient(server.url, token_file=str(file)).instant("up", 5, "targets")
+    assert server.queries[0]["headers"]["Authorization"] == "Basic YWRtaW46c2VjcmV0cHc="

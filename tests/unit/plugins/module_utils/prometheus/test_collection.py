@@ -32,6 +32,7 @@ from fakes.fake_prometheus import success
 CPU = {"metricName": "cpu_mean", "query": "rate(cpu{ {{.selector}} }[{{.elapsed}}])", "instant": True, "field": "cpu_cores_mean", "component_label": "group"}
 PEAK = {"metricName": "cpu", "query": "rate(cpu[{{.interval}}])", "field": "cpu_cores_peak", "component_label": "group"}
 FREE = {"metricName": "up", "query": "up", "instant": True}
+START_ONLY = success("matrix", [{"metric": {"pod": "gone"}, "values": [[1000, "111"]]}, {"metric": {"pod": "stays"}, "values": [[1000, "1"], [1020, "2"]]}])
 NO_SERIES = "Metric up: returned no series. Check the query and the window, or mark the entry optional."
 WINDOW = Window(1000.0, 1020.0)
 VALUE = success("vector", [{"metric": {"group": "mlflow"}, "value": [20, "0.5"]}])
@@ -126,6 +127,59 @@ def test_an_empty_response_is_an_error_unless_optional(run, optional, errors):
     assert found.errors == errors
 
 
+@pytest.mark.parametrize(
+    ("response", "warning"),
+    [
+        pytest.param(success("vector", []), "Metric up: returned no series. Its figures are missing.", id="nothing"),
+        pytest.param(success("vector", [{"metric": {}, "value": [1020, "NaN"]}]), "Metric up: is NaN, not a number. Its figures are missing.", id="NaN"),
+    ],
+)
+def test_an_empty_response_of_a_profile_of_kube_burner_is_a_warning(run, response, warning):
+    found, _slept = run(request(FREE), response)
+    assert (found.errors, found.warnings) == ([], [warning])
+
+
+@pytest.mark.parametrize(("more", "is_error"), [({}, False), ({"optional": False}, True), ({"optional": True}, False)])
+def test_an_empty_query_is_left_out(server, run, more, is_error):
+    found, _slept = run(request({**FREE, "query": "", **more}, {**FREE, "metricName": "b"}), VALUE)
+    sentences = ["Metric up: its query is empty. Write a query, or remove the entry."]
+    assert (found.errors, found.warnings) == ((sentences, []) if is_error else ([], sentences))
+    assert [measurement.describe()["status"] for measurement in found.measurements] == ["missing", "ok"]
+    assert len(server.queries) == 1
+
+
+def test_the_start_never_stands_for_the_end(run):
+    entry = {"metricName": "pods", "query": "kube_pod_info", "instant": True, "captureStart": True}
+    found, _slept = run(request(entry), START_ONLY)
+    (described,) = [measurement.describe() for measurement in found.measurements]
+    numbers = [{key: series[key] for key in ("start", "value") if key in series} for series in described["series"]]
+    assert numbers == [{"start": 111.0}, {"start": 1.0, "value": 2.0}]
+    assert described["status"] == "ok"
+    gone = success("matrix", [{"metric": {"pod": "gone"}, "values": [[1000, "111"], [1020, "NaN"]]}])
+    found, _slept = run(request({**entry, "optional": False}), gone)
+    assert found.measurements[0].describe()["status"] == "missing"
+    assert found.errors == ["Metric pods: is NaN, not a number. Check the query and the window, or mark the entry optional."]
+
+
+def test_a_figure_of_the_start_does_not_fill_a_component(run):
+    entry = {**CPU, "captureStart": True}
+    found, _slept = run(request(entry), success("matrix", [{"metric": {"group": "mlflow"}, "values": [[1000, "0.5"]]}]))
+    assert found.resources["mlflow"]["cpu_cores_mean"] is None
+    assert found.resources["mlflow"]["status"] == "missing"
+    assert found.errors
+
+
+def test_entries_of_one_metric_name_have_their_own_results(server, run):
+    """As in kube-burner-ocp's etcd-density-metrics-hcp.yml: the curve and the value at both ends."""
+    found, _slept = run(
+        request({"metricName": "rss", "query": "a"}, {"metricName": "rss", "query": "b", "instant": True, "captureStart": True}),
+        success("matrix", [{"metric": {}, "values": [[1000, "1"], [1020, "2"]]}]),
+    )
+    assert [query["query"] for query in server.queries] == ["a", "b"]
+    assert [(one.query, one.entry.instant) for one in found.measurements] == [("a", False), ("b", True)]
+    assert found.errors == []
+
+
 def test_a_clock_a_minute_off_is_flagged(server, run):
     found, _slept = run(request(FREE), (*VALUE, {"Date": email.utils.formatdate(time.time() + 60, usegmt=True)}))
     assert len(found.warnings) == 1
@@ -215,6 +269,15 @@ def test_other_texts_are_no_time(text):
 def test_windows_that_cannot_be_measured(start, end, problem):
     with pytest.raises(WindowError, match=problem):
         parse_window(start, end, now=1000)
+
+
+@pytest.mark.parametrize(
+    ("value", "unit"),
+    [("1763900000123", "milliseconds"), (1763900000123456, "microseconds"), ("1763900000123456789", "nanoseconds"), (1763900000123.0, "milliseconds")],
+)
+def test_times_in_another_unit_are_named(value, unit):
+    with pytest.raises(WindowError, match=rf"^Window start {value}: too large for epoch seconds, probably {unit}.*Write 1763900000\.123\.$"):
+        parse_window(value, "2025-11-23T12:30:00Z", now=1763900700)
 
 
 def test_a_window_that_ended_just_now_is_over():

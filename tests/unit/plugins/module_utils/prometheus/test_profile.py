@@ -46,7 +46,6 @@ def test_entries_are_read(more, expected):
         pytest.param("up", r"entry 1 is not a mapping", id="text"),
         pytest.param({"query": "up"}, r"entry 1 has no metricName", id="no name"),
         pytest.param({"metricName": "a"}, r"entry 1 \(a\) has no query", id="no query"),
-        pytest.param({**MINIMAL, "query": ""}, r"has query ''", id="empty query"),
         pytest.param({**MINIMAL, "instant": "yes"}, r"has instant 'yes'\. Write true or false", id="text for bool"),
         pytest.param({**MINIMAL, "series_max": "1"}, r"has series_max '1'\. Write a whole number", id="text for number"),
         pytest.param({**MINIMAL, "series_max": True}, r"has series_max True\. Write a whole number", id="bool for number"),
@@ -69,8 +68,44 @@ def test_bad_entries_are_named(entry, problem):
 
 def test_all_problems_are_named_at_once():
     with pytest.raises(ProfileError) as caught:
-        load_profile([{"query": "up"}, {"metricName": "b"}, MINIMAL, MINIMAL])
-    assert all(text in str(caught.value) for text in ("entry 1 has no metricName", "entry 2 (b) has no query", "duplicate metricName targets"))
+        load_profile([{"query": "up"}, {"metricName": "b"}, {**MINIMAL, "field": "memory_bytes"}, {**MINIMAL, "metricName": "c", "field": "memory_bytes"}])
+    assert all(text in str(caught.value) for text in ("entry 1 has no metricName", "entry 2 (b) has no query", "given: memory_bytes is filled twice. Give"))
+
+
+def test_profiles_of_kube_burner_may_name_a_metric_twice():
+    profile = [MINIMAL, {**MINIMAL, "instant": True, "captureStart": True}, {**MINIMAL, "query": ""}]
+    assert [(entry.metric, entry.instant, entry.query) for entry in load_profile(profile)] == [
+        ("targets", False, "up"), ("targets", True, "up"), ("targets", False, ""),
+    ]  # fmt: skip
+    assert fits_schema(profile)
+
+
+@pytest.mark.parametrize(
+    ("more", "is_required"),
+    [
+        pytest.param({}, False, id="kube-burner's"),
+        pytest.param({"optional": False}, True, id="required"),
+        pytest.param({"field": "memory_bytes"}, True, id="figure of a component"),
+        pytest.param({"field": "memory_bytes", "optional": True}, False, id="optional figure"),
+    ],
+)
+def test_which_entries_are_required(more, is_required):
+    (entry,) = load_profile([{**MINIMAL, **more}])
+    assert entry.is_required == is_required
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_profiles_are_read_as_editors_save_them(tmp_path, encoding):
+    path = tmp_path / "profile.yml"
+    path.write_bytes("- query: up # ä\r\n  metricName: a\r\n".encode(encoding))
+    assert load_profile(str(path)) == [Entry("up", "a")]
+
+
+def test_profiles_that_include_each_other_are_named(tmp_path):
+    for name, other in (("a.yml", "b.yml"), ("b.yml", "a.yml")):
+        (tmp_path / name).write_text(f"- include: {other}\n")
+    with pytest.raises(ProfileError, match=r"b\.yml: includes .*a\.yml, which includes it"):
+        load_profile(str(tmp_path / "a.yml"))
 
 
 @pytest.mark.parametrize("source", [[], {}, None, 5])
@@ -117,8 +152,8 @@ def test_one_query_may_fill_several_fields():
 def test_a_profile_may_stand_on_another(tmp_path):
     (tmp_path / "base.yml").write_text("- {query: a, metricName: one}\n- {query: b, metricName: two}\n", encoding="utf-8")
     own = tmp_path / "own.yml"
-    own.write_text("- include: base.yml\n- {query: c, metricName: three}\n- {query: d, metricName: one}\n", encoding="utf-8")
-    assert [(entry.metric, entry.query) for entry in load_profile(str(own))] == [("one", "d"), ("two", "b"), ("three", "c")]
+    own.write_text("- include: base.yml\n- {query: c, metricName: three}\n- {query: d, metricName: one}\n- {query: e, metricName: one}\n", encoding="utf-8")
+    assert [(entry.metric, entry.query) for entry in load_profile(str(own))] == [("one", "d"), ("one", "e"), ("two", "b"), ("three", "c")]
 
 
 def test_a_profile_on_one_that_is_not_there_names_it(tmp_path):

@@ -67,3 +67,24 @@ def test_an_unexpected_shape_names_the_series(shape, minimum, maximum, count, pr
 def test_an_expected_shape_passes_and_long_lists_are_cut():
     check_shape("m", "vector", SERIES, "vector", 6, 6)
     assert name_series(SERIES).endswith('{pod="3"} …')
+
+
+HISTOGRAM = {"count": "5", "sum": "1.5", "buckets": [[0, "0.1", "0.2", "5"]]}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param({"resultType": "vector", "result": [{"metric": {"job": "a"}, "histogram": [1, HISTOGRAM]}]}, id="vector"),
+        pytest.param({"resultType": "matrix", "result": [{"metric": {"job": "a"}, "histograms": [[1, HISTOGRAM]]}]}, id="matrix"),
+        pytest.param({"resultType": "matrix", "result": [{"metric": {"job": "a"}, "values": [[0, "1"]], "histograms": [[1, HISTOGRAM]]}]}, id="both"),
+    ],
+)
+def test_native_histograms_are_named(data):
+    with pytest.raises(ResponseError, match=r"response has a native histogram, {job=\"a\"}\. Take a number of it in the query: histogram_quantile\(\)"):
+        read_series(data, "latency")
+
+
+def test_a_text_is_named():
+    with pytest.raises(ResponseError, match="response is of type 'string'"):
+        read_series({"resultType": "string", "result": [1, "x"]}, "latency")

@@ -40,7 +40,7 @@ def test_a_shipped_profile_is_valid(path):
 def test_its_queries_are_promql(path):
     components = GROUPS if path.stem == "local" else PODS
     queries = check(Request(load_profile(str(path)), components, Window(1000.0, 1020.5), 1.0))
-    for query in queries.values():
+    for query in queries:
         promql_parser.parse(query)
         assert "{{" not in query
 

@@ -13,11 +13,11 @@ import pytest
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.directory import DirectorySink
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.publication import publish
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.secret_scan import Scanner
+from fakes.run_factory import write_bare_run
 
 SCHEMAS = Path(__file__).resolve().parents[5] / "files" / "schemas"
 FILES = {
-    "run.json": json.dumps({"started": 1000.0}),
-    "target.json": "{}",
+    "target.json": json.dumps({"schema_version": 1}),
     "cells/t1-c4-r1/cell.json": "{}",
     "cells/t1-c4-r1/k6.log": "all is well\n",
     "cells/t1-c4-r1/state.json": "{}",
@@ -35,7 +35,7 @@ def fixture_run(tmp_path):
         (directory / path).parent.mkdir(parents=True, exist_ok=True)
         (directory / path).write_text(text, encoding="utf-8")
     (directory / "link").symlink_to("run.json")
-    return directory
+    return write_bare_run(directory)
 
 
 @pytest.fixture(name="shelf")

@@ -15,6 +15,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.publish import ma
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.directory import DirectorySink
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.secret_scan import Finding, Scanner
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink import FileChangedError, SinkError
+from fakes.run_factory import write_bare_run
 
 SENT = ["cells/t1-c4-r1/k6.log", "cells/t1-c4-r1/state.json", "report/summary.md", "target.json", "cells/t1-c4-r1/cell.json", "run.json"]
 
@@ -75,7 +76,7 @@ def test_only_what_changed_is_sent(run, send):
 
 def test_a_part_leaves_the_rest_as_it_is(run, shelf, send):
     send()
-    (run / "run.json").write_text(json.dumps({"started": 1000.0, "more": 1}))
+    write_bare_run(run, more=1)
     (run / "report/summary.md").write_text("changed")
     assert outcome(send(only=["run.json", "cells/*/state.json"])) == {"status": "ok", "sent": 1, "unchanged": 1}
     assert sorted(json.loads((shelf / "perf/run-1/manifest.json").read_text())["files"]) == sorted(SENT)
@@ -91,11 +92,11 @@ def test_what_is_gone_leaves_the_manifest(run, shelf, send):
 
 def test_the_coming_manifest_is_there_before_anything_is_replaced(run, shelf, send, monkeypatch):
     send()
-    (run / "target.json").write_text("[]")
+    (run / "cells/t1-c4-r1/k6.log").write_text("[]")
 
     def cut(self, run_id, uploads):
         pending = json.loads((shelf / "perf/run-1/manifest.pending.json").read_text())
-        assert pending["files"]["target.json"]["bytes"] == 2
+        assert pending["files"]["cells/t1-c4-r1/k6.log"]["bytes"] == 2
         raise SinkError("cut")
 
     monkeypatch.setattr(DirectorySink, "send", cut)
@@ -190,12 +191,12 @@ def test_a_file_that_is_being_written_is_sent_as_it_becomes(run, shelf, send, mo
 
     def send_late(self, run_id, uploads):
         for text in changes:
-            (run / "target.json").write_text(text)
+            (run / "cells/t1-c4-r1/k6.log").write_text(text)
         return real(self, run_id, uploads)
 
     monkeypatch.setattr(DirectorySink, "send", send_late)
     assert send()["problems"] == []
-    assert (shelf / "perf/run-1/target.json").read_text() == "second"
+    assert (shelf / "perf/run-1/cells/t1-c4-r1/k6.log").read_text() == "second"
 
 
 def test_a_file_that_never_rests_is_named(run, send, monkeypatch):
@@ -239,11 +240,26 @@ def test_reach_names_what_cannot_take_a_run(sink, shelf):
 
 
 def test_a_run_without_a_record_began_now(run, sink, shelf, send):
-    (run / "run.json").write_text("broken")
+    (run / "run.json").unlink()
+    (run / "cells/t1-c4-r1/cell.json").unlink()
     sink.put("latest", b"run-0")
     sink.put("run-0/run.json", b"broken too")
     send()
     assert (shelf / "perf/latest").read_text() == "run-1\n"
+
+
+@pytest.mark.parametrize("content", ["broken", None])
+def test_nothing_replaces_an_intact_copy_when_the_record_of_the_run_is_damaged(run, shelf, send, content):
+    send()
+    before = {path: path.read_bytes() for path in shelf.rglob("*") if path.is_file()}
+    (run / "run.json").unlink()
+    if content:
+        (run / "run.json").write_text(content)
+    (run / "report/summary.md").write_text("changed")
+    result = send()
+    assert f"File {run}/run.json: " in result["problems"][0]
+    assert result["problems"][0].endswith("Nothing was sent.")
+    assert {path: path.read_bytes() for path in shelf.rglob("*") if path.is_file()} == before
 
 
 @pytest.mark.parametrize("path", ["/etc/passwd", "../up", "a/../../b", "a//b", "", ".hidden", "a/.b", "a\\b", "./a", "a\0b"])

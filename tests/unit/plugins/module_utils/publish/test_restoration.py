@@ -15,6 +15,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.publish import ma
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.directory import DirectorySink
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.restoration import restore
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink import SinkError
+from fakes.run_factory import write_bare_run
 
 SCHEMAS = Path(__file__).resolve().parents[5] / "files" / "schemas"
 
@@ -68,7 +69,7 @@ def test_a_sink_that_cannot_be_read_may_have_the_run(bring, tmp_path):
 def test_a_cut_publication_comes_back(run, send, bring, sink, shelf, tmp_path, monkeypatch):
     """Some files are new, some old, and the manifest is the old one."""
     send()
-    (run / "run.json").write_text(json.dumps({"started": 1000.0, "cells": 2}))
+    write_bare_run(run, more=2)
     (run / "cells/t2-c4-r1").mkdir()
     (run / "cells/t2-c4-r1/cell.json").write_text("{}")
     real = DirectorySink.put
@@ -80,7 +81,7 @@ def test_a_cut_publication_comes_back(run, send, bring, sink, shelf, tmp_path, m
     assert send()["problems"]
     (shelf / "perf/run-1/cells/t2-c4-r1/cell.json").unlink()
     assert bring()["restored"] == 6
-    assert "cells" in json.loads((tmp_path / "back/run-1/run.json").read_text())
+    assert "more" in json.loads((tmp_path / "back/run-1/run.json").read_text())
 
 
 def test_a_local_file_that_differs_is_not_overwritten(run, send, bring, tmp_path):

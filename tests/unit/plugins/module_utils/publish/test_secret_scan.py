@@ -89,7 +89,8 @@ def test_files_of_ours_have_no_finding(folder):
 
 def test_a_run_with_its_report_has_no_finding(tmp_path):
     run = write_run(tmp_path / "run-1", tenants=(1, 10), concurrency=(5,))
-    create_report([str(run)], str(run / "report"), ["csv", "markdown", "charts", "html"], str(ROOT / "files" / "report"))
+    formats = ["csv", "markdown", "charts", "html"]
+    create_report([str(run)], str(run / "report"), formats, ROOT / "files" / "schemas", ROOT / "files" / "report")
     paths = [path for path in run.rglob("*") if path.is_file()]
     assert {path.suffix for path in paths} >= {".json", ".csv", ".md", ".png", ".html"}
     assert {str(path): list(map(str, Scanner().findings(path))) for path in paths if Scanner().findings(path)} == {}

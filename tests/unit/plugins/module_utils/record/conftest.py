@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import write_json
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import file_digest, write_text
 from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.plan import expand
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.cell import write_measured
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.cell import history, measured_record, spec_of, write_measured
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.integrity import write_record
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.run import Run
 from fakes.record_parts import record_parts
 
@@ -65,20 +66,27 @@ def fixture_measure(run, plan, parts, rules, attempt):
 
 
 @pytest.fixture(name="recorded")
-def fixture_recorded(tmp_path):
-    """Write the record of a run with some cells, each (status, total), of which `planned` were planned."""
+def fixture_recorded(tmp_path, parts):
+    """Write a run with some cells, each (status, numbers of the total), of which `planned` were planned."""
 
     def write(*cells, planned=None, status="complete", objectives=()):
         plan = expand(yaml.safe_load((SCHEMAS.parent / "matrices" / "smoke.yml").read_text(encoding="utf-8")))
-        entries = [{**plan["cells"][0], "id": f"c{number}"} for number in range(planned if planned is not None else len(cells))]
+        entries = [{**plan["cells"][0], "id": f"t1-c{number}-r1"} for number in range(planned if planned is not None else len(cells))]
         run = Run(tmp_path / "recorded" / "run-1", SCHEMAS)
         document = run._new({**plan, "cells": entries}, {}, {})
-        verdicts = [{"status": state, "reasons": [] if state == "valid" else ["why"], "warnings": []} for state, _total in cells]
-        document["cells"] = [{"id": f"c{number}", "verdict": verdict} for number, verdict in enumerate(verdicts)]
         document.update({"status": status, "objectives": list(objectives)})
+        for planned_cell, (state, numbers) in zip(entries, cells, strict=False):
+            verdict = {"status": state, "reasons": [] if state == "valid" else ["why"], "warnings": []}
+            document["cells"].append({"id": planned_cell["id"], "verdict": verdict})
+            path = run.cell_directory(planned_cell["id"]) / "cell.json"
+            record = {"id": planned_cell["id"], "spec": spec_of(planned_cell, {}), "window": None}
+            if state != "failed":
+                total = {**parts["result"]["total"], **numbers}
+                write_text(path.with_name("samples.csv.gz"), "samples")
+                record = measured_record(planned_cell, {}, {**parts, "result": {**parts["result"], "total": total}})
+                record["files"] = {"samples.csv.gz": file_digest(path.with_name("samples.csv.gz"))}
+            write_record(path, {**record, "attempts": history(path.parent, {"n": 1}, verdict), "verdict": verdict}, "cell", SCHEMAS)
         run.save(document)
-        for number, (state, numbers) in enumerate(cells):
-            write_json(run.cell_directory(f"c{number}") / "cell.json", {"total": numbers} if state != "failed" else {})
         return run.directory
 
     return write

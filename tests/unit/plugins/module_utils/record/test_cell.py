@@ -9,7 +9,7 @@ import json
 
 import pytest
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import read_json, write_json
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import read_sealed, write_json
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.cell import assess_failure, disturbances_of, generator_of
 
 
@@ -21,7 +21,8 @@ def test_a_measured_cell_moves_up_and_lists_its_files(run, plan, measure):
     assert (directory / "samples.csv.gz").exists()
     assert not (directory / "attempts").exists()
     assert set(record["files"]) == {"samples.csv.gz"}
-    assert read_json(directory / "cell.json") == json.loads(json.dumps(record))
+    stored = read_sealed(directory / "cell.json")
+    assert stored == {**json.loads(json.dumps(record)), "schema_version": 2, "checksum": stored["checksum"]}
     assert [cell["id"] for cell in run.load()["cells"]] == [record["id"]]
 
 

@@ -5,45 +5,46 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
-import psutil
 import pytest
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import read_json, write_json
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common import lock
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common import process_handle as handles
 from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.plan import expand
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.cell import write_failed
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.lock import LOCK_NAME, RunLockedError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.run import (
+    LOCK_NAME,
     PlanMismatchError,
+    RunLockedError,
     controller_fingerprint,
     package_versions,
     script_digest,
     summarize,
 )
+from fakes.run_factory import edit_record
 
 SCHEMAS = Path(__file__).resolve().parents[5] / "files" / "schemas"
-MISSED = {"name": "x", "cell": "c0", "metric": "p95_ms", "value": 1.0, "limit": "at most 0", "status": "missed", "severity": "error"}
+MISSED = {"name": "x", "cell": "t1-c0-r1", "metric": "p95_ms", "value": 1.0, "limit": "at most 0", "status": "missed", "severity": "error"}
 OBJECTIVES = [{"name": "requests succeed", "select": "total", "metric": "error_ratio", "max": 0.01, "severity": "error"}]
 
 
 def test_begin_creates_the_run_and_points_latest_to_it(run, plan):
     begun = run.begin(plan, {"preset": "smoke"}, {})
     todo = [cell["id"] for cell in plan["cells"]]
-    assert begun == {"resumed": False, "todo": todo, "done": [], "remaining_s": dict(zip(todo, (120.0, 80.0, 40.0, 0), strict=True))}
+    assert begun == {"resumed": False, "todo": todo, "done": [], "remaining_s": dict(zip(todo, (120.0, 80.0, 40.0, 0), strict=True)), "warnings": []}
     assert (run.directory.parent / "latest").resolve() == run.directory
     assert run.load()["status"] == "incomplete"
 
 
-def test_begin_does_not_change_a_directory_named_latest(run, plan):
+def test_begin_keeps_a_directory_called_latest_and_says_so(run, plan):
     existing = run.directory.parent / "latest"
-    existing.mkdir(parents=True)
-    run.begin(plan, {}, {})
-    assert existing.is_dir()
-    assert not existing.is_symlink()
+    (existing / "mine").mkdir(parents=True)
+    assert [warning.split(":")[0] for warning in run.begin(plan, {}, {})["warnings"]] == [f"File {existing}"]
+    assert (existing / "mine").is_dir()
 
 
 def test_resume_skips_valid_cells_and_repeats_the_others(run, plan, measure):
@@ -51,7 +52,8 @@ def test_resume_skips_valid_cells_and_repeats_the_others(run, plan, measure):
     measure(0)
     write_failed(run, plan["cells"][1], {}, "MLflow did not answer.", {"n": 1}, {})
     done, *todo = (cell["id"] for cell in plan["cells"])
-    assert run.begin(plan, {}, {}) == {"resumed": True, "todo": todo, "done": [done], "remaining_s": dict(zip(todo, (80.0, 40.0, 0), strict=True))}
+    remaining = dict(zip(todo, (80.0, 40.0, 0), strict=True))
+    assert run.begin(plan, {}, {}) == {"resumed": True, "todo": todo, "done": [done], "remaining_s": remaining, "warnings": []}
 
 
 @pytest.mark.parametrize("damage", ["flip", "truncate", "remove", "record"])
@@ -77,15 +79,36 @@ def test_another_plan_under_the_same_run_id_fails_with_the_differences(run, plan
         run.begin(other, {}, {})
 
 
-def test_a_second_playbook_on_the_same_run_fails(run, plan):
-    run.begin(plan, {}, {})
+def test_a_second_playbook_on_the_same_run_fails(run, plan, monkeypatch):
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
-        holder = {"pid": other.pid, "start_time": psutil.Process(other.pid).create_time()}
-        (run.directory / LOCK_NAME).write_text(json.dumps(holder), encoding="utf-8")
-        with pytest.raises(RunLockedError, match=f"pid {other.pid} is working on it"):
+        with monkeypatch.context() as patch:
+            patch.setattr(handles, "controller", lambda: {"pid": other.pid, "start_time": handles.start_time(other.pid)})
             run.begin(plan, {}, {})
+        before = run.path.read_bytes()
+        with pytest.raises(RunLockedError, match=rf"Run run-1: ansible-playbook with pid {other.pid} on .* is working on it"):
+            run.begin(plan, {}, {})
+        assert run.path.read_bytes() == before
         other.communicate(b"\n")
+    deadline = time.monotonic() + 20
+    while is_locked(run) and time.monotonic() < deadline:
+        time.sleep(0.05)
     assert run.begin(plan, {}, {})["resumed"]
+
+
+def test_a_rejected_run_is_not_locked(run, plan):
+    run.begin(plan, {}, {})
+    run.finish([])
+    with pytest.raises(PlanMismatchError):
+        run.begin({**plan, "digest": "0" * 12}, {}, {})
+    assert not is_locked(run)
+
+
+def is_locked(run):
+    """Whether anybody holds the lock of the run."""
+    try:
+        return lock.check(run.directory / LOCK_NAME)
+    except lock.LockedError:
+        return True
 
 
 def test_finish_names_what_is_missing_and_releases_the_lock(run, plan, measure):
@@ -93,11 +116,11 @@ def test_finish_names_what_is_missing_and_releases_the_lock(run, plan, measure):
     measure(0)
     write_failed(run, plan["cells"][1], {}, "MLflow did not answer.", {"n": 1}, {})
     outcome = run.finish(OBJECTIVES, "Do a thing: it broke")
-    assert outcome["counts"] == {"valid": 1, "invalid": 0, "failed": 1, "planned": 4, "missing": 2}
+    assert outcome["counts"] == {"valid": 1, "invalid": 0, "failed": 1, "planned": 4, "missing": 2, "damaged": 0}
     assert [reason.split(":")[0] for reason in outcome["reasons"]] == ["Cell t1-c10-r1", "Run run-1", "Run run-1"]
     assert not outcome["ok"]
     assert run.load()["status"] == "incomplete"
-    assert not (run.directory / LOCK_NAME).exists()
+    assert not is_locked(run)
 
 
 def test_finish_is_ok_only_if_every_cell_is_valid_and_every_objective_holds(run, plan, measure, parts):
@@ -135,7 +158,8 @@ def test_the_whole_has_three_parts(tmp_path):
 
 
 def numbers(n=100, failed=0, goodput=10.0, p95=100.0):
-    return {"n": n, "failed": failed, "goodput_per_s": goodput, "latency_ms": {"p95": p95}}
+    latency = {"mean": 50.0, "p50": 50.0, "p90": 60.0, "p95": p95, "p99": None, "max": 200.0}
+    return {"n": n, "ok": n - failed, "failed": failed, "goodput_per_s": goodput, "latency_ms": latency}
 
 
 def test_the_numbers_are_those_of_the_best_valid_cell(recorded):
@@ -149,13 +173,14 @@ def test_the_numbers_are_those_of_the_best_valid_cell(recorded):
         "goodput_per_s_max": 30.0,
         "p95_ms_at_max": 150.0,
         "error_ratio_max": 0.04,
+        "gaps": [],
+        "warnings": [],
     }
 
 
 def test_a_disturbed_cell_is_not_the_best(recorded):
     directory = recorded(("valid", numbers(goodput=10.0, p95=90.0)), ("valid", numbers(goodput=30.0, failed=1)))
-    cell = directory / "cells" / "c1" / "cell.json"
-    write_json(cell, {**read_json(cell), "notes": {"disturbances": ["Node n1 not ready until then"]}})
+    edit_record(directory / "cells" / "t1-c1-r1" / "cell.json", notes={"disturbances": ["Node n1 not ready until then"]})
     found = summarize(directory, SCHEMAS)
     assert (found["goodput_per_s_max"], found["p95_ms_at_max"], found["error_ratio_max"]) == (10.0, 90.0, 0.01)
 

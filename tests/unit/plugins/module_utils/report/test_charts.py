@@ -15,8 +15,8 @@ from PIL import Image
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report import bars, chart_resources, charts, heat_map, panels, style
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import build_model
-from ansible_collections.perfscale.mlflow.plugins.module_utils.report.sources import read_sources
 from fakes.legacy_folder import write_legacy_folder
+from fakes.report_sources import read_sources
 from fakes.run_factory import write_run
 
 ALL = {f"t{tenants}-c{users}-r1": "failed" for tenants in (1, 10) for users in (5, 10)}

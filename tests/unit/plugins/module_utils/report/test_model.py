@@ -8,7 +8,6 @@ import math
 import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import Load, build_model, group_labels
-from ansible_collections.perfscale.mlflow.plugins.module_utils.report.sources import read_sources
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.text import count, flat, number, percent, time_text
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.views import (
     category_goodput,
@@ -19,6 +18,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.report.views impo
     why_empty,
 )
 from fakes.legacy_folder import write_legacy_folder
+from fakes.report_sources import read_sources
 from fakes.run_factory import write_run
 
 GROUPS = [

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import csv
 import json
 import re
 from html.parser import HTMLParser
@@ -17,13 +18,14 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.report.markdown i
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import build_model
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.overview import resource_table
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.report import FORMATS, create_report
-from ansible_collections.perfscale.mlflow.plugins.module_utils.report.sources import read_sources
-from fakes.legacy_folder import write_legacy_folder
-from fakes.run_factory import write_run
+from fakes.legacy_folder import write_legacy_folder, write_legacy_summary
+from fakes.report_sources import read_sources
+from fakes.run_factory import edit_record, write_run
 
 LEGACY_FILES = {
     "report_summary.csv", "report_p95_latencies.csv", "report_rps.csv", "report_latency_analysis_by_tenants.csv", "report_latency_analysis_summary.csv",
 }
+SCHEMAS = Path(__file__).resolve().parents[5] / "files" / "schemas"
 TEMPLATES = Path(__file__).resolve().parents[5] / "files" / "report"
 VOID = {"meta", "img", "br", "link"}
 
@@ -60,7 +62,7 @@ def fixture_report(tmp_path_factory):
     """One complete report, drawn once for all the tests that only read it."""
     root = tmp_path_factory.mktemp("report")
     run = write_run(root / "run-1", verdicts={"t1-c5-r1": "invalid", "t10-c5-r1": "failed"}, errors=0.1)
-    return root / "out", create_report([str(run)], root / "out", FORMATS, TEMPLATES)
+    return root / "out", create_report([str(run)], root / "out", FORMATS, SCHEMAS, TEMPLATES)
 
 
 def test_every_format_is_written_and_listed(report):
@@ -94,9 +96,8 @@ def test_the_page_has_verdicts_reasons_objectives_and_conditions(report):
 
 def test_the_page_escapes_what_it_shows(tmp_path):
     run = write_run(tmp_path / "run", tenants=(1,), concurrency=(5,))
-    document = json.loads((run / "run.json").read_text()) | {"config": {"preset": "<script>alert(1)</script>"}}
-    (run / "run.json").write_text(json.dumps(document))
-    create_report([str(run)], tmp_path / "out", ["html"], TEMPLATES)
+    edit_record(run / "run.json", config={"preset": "<script>alert(1)</script>"})
+    create_report([str(run)], tmp_path / "out", ["html"], SCHEMAS, TEMPLATES)
     text = (tmp_path / "out" / "index.html").read_text()
     assert "<script" not in text
     assert "&lt;script&gt;" in text
@@ -104,13 +105,12 @@ def test_the_page_escapes_what_it_shows(tmp_path):
 
 def test_the_summary_names_what_was_measured(tmp_path):
     directory = write_run(tmp_path / "run", tenants=(1,), concurrency=(5, 10))
-    document = json.loads((directory / "run.json").read_text())
-    (directory / "run.json").write_text(json.dumps({**document, "fingerprint": {"database": "3.40.1", "nodes": [{"name": "n1", "cpu_cores": 2}]}}))
+    edit_record(directory / "run.json", fingerprint={"database": "3.40.1", "nodes": [{"name": "n1", "cpu_cores": 2}]})
     for path in (directory / "cells").glob("*/cell.json"):
-        record = json.loads(path.read_text())
-        record["spec"]["factors"] |= {"mlflow_version": "3.17.2", "replicas": 2, "workers": 4}
-        path.write_text(json.dumps(record))
-    create_report([str(directory)], tmp_path / "out", ("markdown", "html"), TEMPLATES)
+        spec = json.loads(path.read_text())["spec"]
+        factors = {**spec["factors"], "mlflow_version": "3.17.2", "replicas": 2, "workers": 4}
+        edit_record(path, spec={**spec, "factors": factors})
+    create_report([str(directory)], tmp_path / "out", ("markdown", "html"), SCHEMAS, TEMPLATES)
     assert (tmp_path / "out" / "summary.md").read_text().count("  - Measured: MLflow 3.17.2, database sqlite 3.40.1, replicas 2, workers 4\n") == 1
     assert "nodes.1.cpu_cores" in (tmp_path / "out" / "index.html").read_text()
 
@@ -127,27 +127,27 @@ def test_summary_and_verdict_agree(report):
 
 
 def test_tables_only_neither_draw_nor_write_the_rest(tmp_path):
-    result = create_report([str(write_run(tmp_path / "run"))], tmp_path / "out", ["csv", "markdown"])
+    result = create_report([str(write_run(tmp_path / "run"))], tmp_path / "out", ["csv", "markdown"], SCHEMAS)
     assert {path.suffix for path in (tmp_path / "out").iterdir()} == {".csv", ".md", ".json"}
     assert len(result["files"]) == 10
 
 
 def test_several_runs_stand_side_by_side(tmp_path):
     sources = [str(write_run(tmp_path / name, backend=name)) for name in ("sqlite", "postgres")]
-    create_report(sources, tmp_path / "out", ["markdown"])
+    create_report(sources, tmp_path / "out", ["markdown"], SCHEMAS)
     summary = (tmp_path / "out" / "summary.md").read_text()
     assert "| run | factors | cell |" in summary
     assert "| postgres | postgres | t1-c5-r1 |" in summary
 
 
 def test_a_legacy_folder_is_reported(tmp_path):
-    result = create_report([str(write_legacy_folder(tmp_path / "old"))], tmp_path / "out", ["csv", "markdown"])
+    result = create_report([str(write_legacy_folder(tmp_path / "old"))], tmp_path / "out", ["csv", "markdown"], SCHEMAS)
     assert result["status"] == "not_judged"
     assert "results of the legacy suite" in (tmp_path / "out" / "summary.md").read_text()
 
 
 def test_check_mode_writes_nothing(tmp_path):
-    result = create_report([str(write_run(tmp_path / "run"))], tmp_path / "out", FORMATS, write=False)
+    result = create_report([str(write_run(tmp_path / "run"))], tmp_path / "out", FORMATS, SCHEMAS, write=False)
     assert result["files"] == []
     assert not (tmp_path / "out").exists()
 
@@ -155,12 +155,12 @@ def test_check_mode_writes_nothing(tmp_path):
 def test_an_unwritable_output_is_one_sentence(tmp_path):
     (tmp_path / "out").write_text("a file where the directory should be")
     with pytest.raises(FileWriteError, match=r"^File .*\.$"):
-        create_report([str(write_run(tmp_path / "run"))], tmp_path / "out", ["csv"])
+        create_report([str(write_run(tmp_path / "run"))], tmp_path / "out", ["csv"], SCHEMAS)
 
 
 def test_nothing_usable_writes_nothing(tmp_path):
     with pytest.raises(ReportError, match="nothing usable"):
-        create_report([str(tmp_path)], tmp_path / "out", FORMATS)
+        create_report([str(tmp_path)], tmp_path / "out", FORMATS, SCHEMAS)
     assert not (tmp_path / "out").exists()
 
 
@@ -185,12 +185,30 @@ def test_the_table_of_components_shows_what_was_measured(tmp_path, metrics, furt
 def test_the_table_of_components_names_the_sampler(tmp_path):
     run = write_run(tmp_path / "run", tenants=(1,), concurrency=(5,))
     record = run / "cells" / "t1-c5-r1" / "cell.json"
-    document = json.loads(record.read_text())
-    document["resources"]["mlflow"]["source"] = "sampler"
-    record.write_text(json.dumps(document))
+    resources = json.loads(record.read_text())["resources"]
+    resources["mlflow"]["source"] = "sampler"
+    edit_record(record, resources=resources)
     _columns, rows = resource_table(build_model(read_sources([run])).resources)
     assert {row[1]: row[2] for row in rows if row[1] in ("mlflow", "k6_benchmark")} == {"mlflow": "ok (sampler)", "k6_benchmark": "ok"}
 
 
-def test_markdown_cells_are_escaped():
-    assert table(("a",), [("x|y\nz",)]) == ["| a |", "| --- |", "| x\\|y z |"]
+def test_texts_of_others_are_shown_and_never_rendered(tmp_path):
+    """Names of folders and components of a legacy suite are anybody's."""
+    folder = write_legacy_folder(tmp_path / "r`1`|*\x1b[31m")
+    write_legacy_summary(folder / "summary_tenants-10_concurrency_5.json", 10, 5, p95=50.0)
+    for path in folder.glob("metrics_*.csv"):
+        path.write_text(path.read_text().replace("router,", "\"=HYPERLINK(\"\"http://x\"\")\u202e\","))
+    create_report([str(folder)], tmp_path / "out", ["csv", "markdown", "html"], SCHEMAS, TEMPLATES)
+    written = {path.name: path.read_text() for path in (tmp_path / "out").iterdir()}
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]", "".join(written.values()))
+    assert "Run `` r`1`\\|*\\x1b[31m ``: results of the legacy suite" in written["summary.md"]
+    assert "=HYPERLINK" in written["report_resources.csv"]
+    cells = [cell for name, text in written.items() if name.endswith(".csv") for row in csv.reader(text.splitlines()) for cell in row]
+    assert not [cell for cell in cells if cell.startswith(("=", "@", "+", "\t"))]
+    numbers = [cell for cell in cells if cell.startswith("-")]
+    assert numbers
+    assert all(float(cell) < 0 for cell in numbers)
+
+
+def test_markdown_tables_hold_markdown():
+    assert table(["a"], [["x"], ["`y`"]]) == ["| a |", "| --- |", "| x |", "| `y` |"]

@@ -8,9 +8,9 @@ import json
 import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.inputs import ReportError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.report.sources import read_sources
 from fakes.legacy_folder import write_legacy_folder
-from fakes.run_factory import write_run
+from fakes.report_sources import read_sources
+from fakes.run_factory import edit_record, write_run
 
 
 def statuses(inputs):
@@ -53,20 +53,20 @@ def test_a_planned_cell_without_record_is_missing(tmp_path):
 
 
 def edited(**changes):
-    def change(path):
-        document = json.loads(path.read_text()) | changes
-        path.write_text(json.dumps(document))
-    return change
+    return lambda path: edit_record(path, **changes)
 
 
 BROKEN_CELLS = [
     pytest.param(lambda path: path.write_text(path.read_text()[:99]), "is not valid JSON", id="truncated"),
-    pytest.param(lambda path: path.write_text("[1]"), "not a record of a cell", id="not-a-record"),
-    pytest.param(edited(schema_version=9), "has schema_version 9", id="newer"),
-    pytest.param(edited(spec={}), "lacks tenants, repeat", id="no axes"),
-    pytest.param(edited(spec=None), "lacks spec", id="no spec"),
-    pytest.param(edited(operations=[1]), "lacks operations", id="operations no mapping"),
-    pytest.param(edited(verdict={"status": "splendid"}), "lacks verdict", id="unknown verdict"),
+    pytest.param(lambda path: path.write_text(path.read_text().replace('"n": ', '"n": 1', 1)), "at checksum: does not match", id="a number changed"),
+    pytest.param(lambda path: path.write_text(path.read_text().rstrip()), "at checksum: does not match", id="only the last line end lost"),
+    pytest.param(lambda path: path.write_text(path.read_text().replace('"checksum"', '"checksun"')), "'checksum' is a required property", id="unsealed"),
+    pytest.param(lambda path: path.write_text("[1]"), "[1] is not of type 'object'", id="not-a-record"),
+    pytest.param(edited(schema_version=9), "at schema_version: is 9", id="newer"),
+    pytest.param(edited(spec={}), "at spec: 'tenants' is a required property", id="no axes"),
+    pytest.param(edited(spec=None), "at spec: None is not of type 'object'", id="no spec"),
+    pytest.param(edited(operations=[1]), "at operations: [1] is not of type 'object'", id="operations no mapping"),
+    pytest.param(edited(verdict={"status": "splendid"}), "at verdict", id="unknown verdict"),
     pytest.param(edited(id="t9-c9-r9"), "is the record of cell t9-c9-r9", id="moved"),
 ]
 
@@ -106,3 +106,13 @@ def test_nothing_usable_is_one_sentence(tmp_path):
     with pytest.raises(ReportError, match=r"nothing usable\..*: not a directory.*: no cells") as caught:
         read_sources([tmp_path / "absent", tmp_path / "run"])
     assert "\n" not in str(caught.value)
+
+
+def test_records_without_checksum_are_read_with_one_warning(tmp_path):
+    run = write_run(tmp_path / "run")
+    for path in [run / "run.json", *run.glob("cells/*/cell.json")]:
+        document = {key: value for key, value in json.loads(path.read_text()).items() if key != "checksum"}
+        path.write_text(json.dumps({**document, "schema_version": 1}))
+    inputs = read_sources([run])
+    assert set(statuses(inputs).values()) == {"valid"}
+    assert [text.split(": ")[1][:9] for text in inputs.warnings] == ["5 records"]

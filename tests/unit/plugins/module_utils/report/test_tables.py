@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import build_model
-from ansible_collections.perfscale.mlflow.plugins.module_utils.report.sources import read_sources
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.tables import IDENTITY, all_tables, csv_text
 from fakes.legacy_folder import write_legacy_folder, write_legacy_summary
+from fakes.report_sources import read_sources
 from fakes.run_factory import write_run
 
 

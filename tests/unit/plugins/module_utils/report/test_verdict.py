@@ -3,16 +3,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.findings import NOISE, key_findings
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import build_model
-from ansible_collections.perfscale.mlflow.plugins.module_utils.report.sources import read_sources
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.verdict import overall_verdict
 from fakes.legacy_folder import write_legacy_folder
-from fakes.run_factory import write_run
+from fakes.report_sources import read_sources
+from fakes.run_factory import edit_record, write_run
 
 
 def verdict_of(*sources):
@@ -38,8 +36,7 @@ def test_status_and_summary(tmp_path, options, status, summary):
 
 def test_an_aborted_run_is_incomplete(tmp_path):
     run = write_run(tmp_path / "run")
-    document = json.loads((run / "run.json").read_text()) | {"abort_reason": "the disk is full"}
-    (run / "run.json").write_text(json.dumps(document))
+    edit_record(run / "run.json", abort_reason="the disk is full")
     verdict = verdict_of(run)
     assert verdict.status == "incomplete"
     assert verdict.reasons == ["Run run: ended early: the disk is full"]
@@ -86,9 +83,7 @@ def test_findings_name_the_most_saturation_and_the_slowest(tmp_path):
 def test_a_disturbed_cell_has_no_highest_throughput(tmp_path):
     directory = write_run(tmp_path / "run", tenants=(1,), concurrency=(5, 50))
     for cell, highest in (("t1-c50-r1", ["t1-c5-r1"]), ("t1-c5-r1", [])):
-        path = directory / "cells" / cell / "cell.json"
-        record = json.loads(path.read_text())
-        path.write_text(json.dumps({**record, "notes": {"disturbances": ["Node n1 not ready until then"]}}))
+        edit_record(directory / "cells" / cell / "cell.json", notes={"disturbances": ["Node n1 not ready until then"]})
         found = [text for text in findings_of(directory) if text.startswith("Highest throughput: ")]
         assert len(found) == len(highest)
         assert all(f"in cell {name}" in text for name, text in zip(highest, found, strict=True))

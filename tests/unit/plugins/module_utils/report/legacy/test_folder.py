@@ -3,16 +3,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import json
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.report.inputs import NOT_JUDGED
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.inputs import NOT_JUDGED, ReportError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.legacy.folder import LegacyMetricsError, read_legacy_metrics
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import build_model
-from ansible_collections.perfscale.mlflow.plugins.module_utils.report.sources import read_sources
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.tables import all_tables
 from fakes.legacy_folder import METRICS, write_legacy_folder, write_legacy_summary
+from fakes.mutated_responses import mutations
+from fakes.report_sources import read_sources
 
 SEED_RESULTS = Path(__file__).resolve().parents[7] / "shared" / "seed-results"
 
@@ -48,6 +51,46 @@ def test_a_second_summary_of_a_cell_is_a_repeat(tmp_path):
     for name in ("summary_tenants-1_concurrency_5.json", "summary_tenants-1_concurrency_5_again.json"):
         write_legacy_summary(tmp_path / name, 1, 5)
     assert [cell.record["id"] for cell in read_sources([tmp_path]).cells] == ["t1-c5-r1", "t1-c5-r2"]
+
+
+EXPORTED = {
+    "metrics": {
+        "http_reqs": {"count": 200, "rate": 20.0},
+        "http_req_failed": {"passes": 4, "fails": 196, "value": 0.02},
+        "get_run_passed": {"count": 196, "rate": 19.6},
+        "get_run_response_time": {"avg": 12.5, "min": 2.1, "med": 9.9, "max": 80.0, "p(90)": 20.0, "p(95)": 31.0},
+    }
+}
+
+
+def test_summaries_of_summary_export_are_cells(tmp_path):
+    (tmp_path / "summary_tenants-1_concurrency_5.json").write_text(json.dumps(EXPORTED))
+    inputs = read_sources([tmp_path])
+    record = inputs.cells[0].record
+    assert record["operations"]["get_run"]["latency_ok_ms"]["p95"] == 31.0
+    assert (record["total"]["n"], record["total"]["failed"], record["total"]["failed_ratio"]) == (200, 4, 0.02)
+    assert all_tables(build_model(inputs))["report_summary.csv"].loc[0, "get_run_p95_ms"] == 31.0
+
+
+def test_no_summary_ends_in_a_raw_exception(tmp_path):
+    file = tmp_path / "summary_tenants-1_concurrency_5.json"
+    for number, body in enumerate(mutations({"data": EXPORTED, "tenants": 1, "concurrency": 5})):
+        file.write_bytes(body)
+        with suppress(ReportError):
+            inputs = read_sources([tmp_path])
+            if number % 12 == 0:  # tables cost a tenth of a second
+                all_tables(build_model(inputs))
+
+
+def test_metrics_files_are_read_as_editors_save_them(tmp_path):
+    file = tmp_path / "metrics_1_concurrency_5.csv"
+    text = METRICS.replace("mlflow,", "mlf\x1b[1mlow,").replace("\n", "\r\n")
+    file.write_bytes(text.encode("utf-16"))
+    found = read_legacy_metrics(file)
+    assert "mlf\\x1b[1mlow" in found["resources"]
+    file.write_bytes(METRICS.encode() + b"\0,\0\n")
+    with pytest.raises(LegacyMetricsError):
+        read_legacy_metrics(file)
 
 
 def test_damaged_and_single_files_are_named_and_the_rest_is_read(tmp_path):
