@@ -28,7 +28,7 @@ K6_NEW = "1.8.1"
 VERSITYGW = "1.8.0"
 # What the operator of Open Data Hub ships.
 MLFLOW_OF_OPERATOR = "3.14.0"
-# A file's tests stay together, since they share servers (tests/conftest.py).
+# The tests of a file run in one worker, since they share servers (tests/conftest.py).
 SIDE_BY_SIDE = ("-n", str(min(4, os.cpu_count() or 1)))
 TWO_AT_A_TIME = ("-n", "2")
 COVERAGE = ("--cov=plugins/module_utils", "--cov-report=term", "--cov-fail-under=90")

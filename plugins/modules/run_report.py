@@ -12,8 +12,8 @@ version_added: 0.1.0
 description:
   - Reads C(run.json) and every C(cell.json) of runs, and result folders of the legacy suite
     (C(summary_tenants-*_concurrency_*.json), C(metrics_*_concurrency_*.csv)), and writes tables, charts and a page. Never reads samples.
-  - The tables and charts have the names and columns that users of the legacy suite know; what distinguishes cells of several runs stands
-    in columns at the end.
+  - The tables and charts have the names and columns that users of the legacy suite know; columns that distinguish the cells of several runs
+    come last.
   - Every record is verified against its checksum and its schema. A damaged one is named in RV(report.warnings) and the rest is reported.
 author:
   - perfscale.mlflow contributors (@perfscale)

@@ -12,7 +12,7 @@ short_description: Get the verdict of a run and its summary
 author:
   - perfscale.mlflow contributors (@perfscale)
 description:
-  - Reads the records of a run and returns the few values that matter where its files are not, such as the artifacts of a job in AWX.
+  - Reads the records of a run and returns the few values that are useful where its files are not available, such as in the artifacts of a job in AWX.
   - Opens every record and every file that the records name, and compares them with their checksums.
 attributes:
   check_mode:

@@ -12,7 +12,7 @@ short_description: Merge a part into the target.json of a run
 author:
   - perfscale.mlflow contributors (@perfscale)
 description:
-  - Every environment role describes what it deployed by merging its part into C(target.json), which is all that later stages know of the environment.
+  - Every environment role describes what it deployed by merging its part into C(target.json), which is the only source of later stages about the environment.
   - The merged document is validated against its JSON Schema and written atomically with a checksum of itself. Dictionaries are merged one level deep,
     other values replaced.
 attributes:

@@ -79,7 +79,7 @@ def test_a_run_goes_to_a_volume_and_comes_back(cluster, namespace, run, sink, tm
     assert pods(cluster, namespace) == []
 
 
-def test_a_pod_that_was_deleted_is_made_again(cluster, namespace, run, sink):
+def test_a_deleted_pod_is_created_again(cluster, namespace, run, sink):
     volume = sink()
     assert publish(run, [volume], Scanner(), SCHEMAS)["problems"] == []
     cluster.request("DELETE", f"/api/v1/namespaces/{namespace}/pods/{pod_name('results')}")
@@ -97,7 +97,7 @@ def test_a_pod_that_was_deleted_is_made_again(cluster, namespace, run, sink):
         pytest.param({"storage_class": "nothing", "timeout_s": 6}, r"did not start within \d+ s \(.*unbound immediate", id="no storage class"),
     ],
 )
-def test_what_keeps_the_volume_away_is_reported(run, sink, changes, words):
+def test_what_prevents_the_volume_from_mounting_is_reported(run, sink, changes, words):
     volume = sink(**changes)
     problem = publish(run, [volume], Scanner(), SCHEMAS)["problems"][0]
     assert re.search(words, problem), problem

@@ -129,3 +129,10 @@ def test_every_field_is_documented(record: str) -> None:
     schema = json.loads(text(ROOT / "files" / "schemas" / f"{record}.json"))
     page = text(ROOT / "docs" / "data_model.md")
     assert [name for name in sorted(set(properties(schema))) if not re.search(rf"(?<!\w){re.escape(name)}(?!\w)", page)] == []
+
+
+def test_the_tests_of_the_reliability_table_exist() -> None:
+    named = re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", text(ROOT / "docs" / "reliability.md"))
+    assert len(named) > 50
+    assert [path for path, _name in named if not (ROOT / path).is_file()] == []
+    assert [(path, name) for path, name in named if name and f"def {name}(" not in text(ROOT / path)] == []

@@ -108,7 +108,7 @@ start() {
   head -c "$bytes" >"$directory/load_config.json" || reject "unwritable $directory"
   [ "$(sum_of "$directory/load_config.json")" = "$sum" ] || reject damaged
   shift 3
-  # Called twice, because the first response was lost, it starts once. What image, namespace and administrator put into the environment is left out:
+  # If it is called twice because the first response was lost, it starts the program once. What image, namespace and administrator put into the environment is left out:
   # k6 takes settings from it (K6_*, GOGC and so on), and nobody would know of them.
   mkdir "$directory/begun" 2>/dev/null && detach env -i PATH="$PATH" sh "$0" run "$directory" "$@"
   deadline=$(($(uptime_cs) + 1000))

@@ -71,7 +71,7 @@ _USER = re.compile(r"[^\s\"'{}\[\]<>:=]+")
 _TAG = re.compile(r"<[^>]*>")
 # What a page contains and nobody reads.
 _UNSEEN = re.compile(r"(?is)<(script|style)\b.*?(?:</\1\s*>|$)")
-# urllib3 and botocore word it like this, about the chain and about the name.
+# The wording of urllib3 and botocore, for the chain and for the name.
 _CERTIFICATE = re.compile(r"certificate verify failed: (.+?)\.?(?: \(_ssl|['\")]*$)|(hostname .+ doesn't match [^\"]+)", re.IGNORECASE)
 
 

@@ -49,7 +49,7 @@ def plain(value: Any) -> str:
         if isinstance(value, (Mapping, list, tuple)):
             return yaml.safe_dump(json.loads(one_line(value)), allow_unicode=True, default_flow_style=False, sort_keys=False).rstrip("\n")
         return redact_text(str(value))
-    except Exception:  # whatever a value raises when it is shown: the rest of the result is worth more
+    except Exception:  # a value may raise anything when it is converted; the rest of the result must not be lost
         return f"({type(value).__name__}, cannot be shown)"
 
 

@@ -28,7 +28,7 @@ STOP_TIMEOUT_S = 20
 def k6_command(binary: str, script: str, directory: PurePath, ca_file: str | None) -> dict[str, Any]:
     """Return the command of k6, with the paths of the machine that runs it. It contains no secret: the configuration names the file of the token.
 
-    Only flags that both k6 1.1 and k6 2 know are used. Together with an environment of which k6 inherits nothing else, this is all that decides the load.
+    Only flags that both k6 1.1 and k6 2 support are used. Together with an environment of which k6 inherits nothing else, this is all that decides the load.
     """
     environment = {
         "PERFSCALE_CONFIG": str(directory / "load_config.json"),

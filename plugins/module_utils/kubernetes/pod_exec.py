@@ -38,7 +38,7 @@ MISSING_PROGRAM = ("executable file not found", "no such file or directory")
 STDERR_LIMIT = 1 << 14
 # Our scripts send files in pieces of a few MiB; a command that sends more than this is not ours (bytes).
 RECEIVED_LIMIT = 64 << 20
-# The last line of a complete response of our scripts, which take it as PERFSCALE_END: without it the connection was cut.
+# The last line of a complete response of our scripts, which get it as PERFSCALE_END: without it the connection was cut.
 END = "end"
 SHELL = ("env", f"PERFSCALE_END={END}", "sh")
 

@@ -157,7 +157,7 @@ def _prometheus(server: dict[str, Any]) -> PrometheusClient:
 
 @contextmanager
 def _token_file(server: dict[str, Any]) -> Iterator[str | None]:
-    """Yield the token's file; a token by value gets a private one for as long as it is needed."""
+    """Yield the token's file; a token given as a value is written to a private one for as long as it is needed."""
     if server.get("token_file") or not server.get("token"):
         yield server.get("token_file")
         return

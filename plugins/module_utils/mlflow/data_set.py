@@ -25,7 +25,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.workspaces
 )
 
 API = "/api/2.0/mlflow"
-PAGE = 1000  # the largest page registered-models/search gives
+PAGE = 1000  # the largest page of registered-models/search
 _PAGES = 1000  # a million items; a server that never comes to an end is none
 TAG_DATA_SET = "perfscale.data_set"
 TAG_ITEM = "perfscale.item"

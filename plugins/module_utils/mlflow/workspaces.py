@@ -70,7 +70,7 @@ def ensure_workspaces(
     """Create the missing workspaces and wait until every one of `names` responds.
 
     Returns {requested, created[], existing[], missing[], extra[], ready, seconds}: `extra` are visible ones that were not asked
-    for (without MLflow's own `default`), `ready` is true only if each name was listed and responded to a request.
+    (without MLflow's own `default`), `ready` is true only if each name was listed and responded to a request.
     With `check_mode` nothing is sent that changes the server, `created` is what would be created, and `missing` and `ready` are about the present.
     Raises MlflowError: a name exists that this collection does not manage and `adopt` is false, creation failed, or `timeout_s` passed.
     """

@@ -34,7 +34,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.unpacking
 SHORTEST = 8
 # The kind of a value that the run knows; it can never be allowed.
 KNOWN = "a secret of this run"
-# A match may lie across two blocks; nothing that is searched for is longer (bytes).
+# A match may span two blocks; no searched text is longer (bytes).
 _OVERLAP = 1 << 13
 
 # Environment variables that hold a secret, or (with _FILE) the path of one.

@@ -194,7 +194,7 @@ def test_what_is_used_stays(run_id: str) -> None:
     assert not [request for request in cluster.requests if request[0] == "DELETE"]
 
 
-def test_a_namespace_with_unmanaged_objects_stays() -> None:
+def test_a_namespace_with_unmanaged_objects_remains() -> None:
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "here"}}
     cluster = FakeCluster(stored("ours", "run-2"), stored("theirs", None))
     apply_all(objects(cluster), [namespace])
