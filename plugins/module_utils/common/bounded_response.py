@@ -17,11 +17,6 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
-try:
-    import urllib3
-except ImportError:  # the modules report it with missing_required_lib
-    urllib3 = None  # type: ignore[assignment]
-
 MEBIBYTE = 1 << 20
 # The largest useful response is a range query of thousands of points for hundreds of series.
 RESPONSE_BYTES = 64 * MEBIBYTE
