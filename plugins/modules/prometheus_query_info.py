@@ -62,9 +62,10 @@ options:
     type: dict
     default: {}
   scrape_interval:
-    description: Seconds between two samples of the monitored targets.
+    description:
+      - Seconds between two samples of the monitored targets.
+      - Without it, the mean spacing of the samples in the ten minutes before the end of the window, or V(30) where there are too few of them.
     type: float
-    default: 30
   step:
     description: Seconds between two points of a range query. The default is one scrape interval, or more for a window of more than 11,000 of them.
     type: float
@@ -167,6 +168,10 @@ requests:
   description: Number of queries, without repetitions.
   returned: always, also on failure
   type: int
+scrape_interval:
+  description: Seconds between two samples, as given or as found; null when it was not looked for.
+  returned: always, also on failure
+  type: float
 window:
   description: The window as epoch seconds.
   returned: always, also on failure
@@ -210,6 +215,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.collec
     parse_window,
 )
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.files import documents, series_csv, summary_csv
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.probe import observed_interval
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.profile import ProfileError, load_profile
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.resources import blank, not_requested
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.response import ResponseError
@@ -222,6 +228,9 @@ except ImportError:
 else:
     YAML_ERROR = None
 
+# Of a Prometheus that shows too few samples: its own default is 60 s, and monitoring stacks of clusters scrape every 30 s.
+DEFAULT_INTERVAL_S = 30.0
+
 
 def argument_spec():
     """Return the argument spec of the module."""
@@ -233,7 +242,7 @@ def argument_spec():
         "end": {"type": "str", "required": True},
         "components": {"type": "dict", "default": {}},
         "variables": {"type": "dict", "default": {}},
-        "scrape_interval": {"type": "float", "default": 30},
+        "scrape_interval": {"type": "float"},
         "step": {"type": "float"},
         "wait_after": {"type": "float"},
         "spacing_s": {"type": "float", "default": 0},
@@ -283,20 +292,18 @@ def main():
         module.fail_json(msg=missing_required_lib("urllib3"), exception=URLLIB3_ERROR)
     if YAML_ERROR and isinstance(params["profile"], str):
         module.fail_json(msg=missing_required_lib("PyYAML"), exception=YAML_ERROR)
-    found, client, files = Collection([], {}, [], []), None, []
+    found, client, files, interval_s = Collection([], {}, [], []), None, [], params["scrape_interval"]
     left_out = outside(params["components"], params["tenancy_namespace"]) if params["tenancy_namespace"] else []
     try:
         check_numbers(params)
-        request = Request(
-            entries=load_profile(params["profile"]),
-            components={name: selector for name, selector in params["components"].items() if name not in left_out},
-            window=parse_window(params["start"], params["end"], time.time()),
-            scrape_interval=params["scrape_interval"],
-            step=params["step"],
-            variables=params["variables"],
-        )
+        entries, window = load_profile(params["profile"]), parse_window(params["start"], params["end"], time.time())
+        components = {name: selector for name, selector in params["components"].items() if name not in left_out}
         client = client_from(params)
-        wait_after = params["scrape_interval"] if params["wait_after"] is None else params["wait_after"]
+        interval_s = params["scrape_interval"] or observed_interval(client, components, window.end) or DEFAULT_INTERVAL_S
+        request = Request(
+            entries=entries, components=components, window=window, scrape_interval=interval_s, step=params["step"], variables=params["variables"]
+        )
+        wait_after = interval_s if params["wait_after"] is None else params["wait_after"]
         found = collect(request, client, wait_after, params["spacing_s"])
         found.resources.update(not_requested(left_out))
         if not module.check_mode:
@@ -308,7 +315,8 @@ def main():
         "resources": found.resources or {component: blank("missing") for component in params["components"]},
         "metrics": [measurement.describe() for measurement in found.measurements],
         "requests": client.requests if client else 0,
-        "window": {"start": request.window.start, "end": request.window.end} if client else {},
+        "window": {"start": window.start, "end": window.end} if client else {},
+        "scrape_interval": interval_s,
         "clock_offset_s": client.clock_offset_s if client else None,
         "hints": client.warnings if client else [],
         "errors": found.errors,

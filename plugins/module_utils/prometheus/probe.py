@@ -16,6 +16,8 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.select
 
 _METRIC = "container_cpu_usage_seconds_total"
 _LOOKBACK_S = 600
+# Of Prometheus itself: one sample for every scrape of every target.
+_UP = "up"
 # With fewer than two differences the mean would be chance.
 _SAMPLES_NEEDED = 3
 # Scrape intervals that a window needs for a mean and for a peak (docs/metrics.md).
@@ -49,8 +51,18 @@ def probe(client: PrometheusClient, components: Mapping[str, Any], at: float) ->
     return Probe(spacing(_samples(client, '{id="/"}', at)), frozenset())
 
 
-def _samples(client: PrometheusClient, labels: str, at: float) -> list[Series]:
-    return read_series(client.instant(f"{_METRIC}{labels}[{_LOOKBACK_S}s]", at, "samples"), "samples")[1]
+def observed_interval(client: PrometheusClient, components: Mapping[str, Any], at: float) -> float | None:
+    """Return the mean seconds between two samples in the ten minutes before epoch seconds `at`; None when there are too few.
+
+    Of the containers where there are any, since cAdvisor decides about them, else of every target's scrapes.
+    Raises PrometheusError, ResponseError, SelectorError.
+    """
+    selectors = {name: selector for name, selector in components.items() if isinstance(selector, Mapping)}
+    return probe(client, selectors, at).spacing_s or spacing(_samples(client, "", at, _UP))
+
+
+def _samples(client: PrometheusClient, labels: str, at: float, metric: str = _METRIC) -> list[Series]:
+    return read_series(client.instant(f"{metric}{labels}[{_LOOKBACK_S}s]", at, "samples"), "samples")[1]
 
 
 def spacing(series: Sequence[Series]) -> float | None:

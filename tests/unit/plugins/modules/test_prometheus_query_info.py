@@ -31,7 +31,7 @@ def fixture_ask(run_module, server):
 
     def ask(check=False, **arguments):
         common = {"url": server.url, "profile": [ENTRY], "start": "1000", "end": "1060", "components": {"mlflow": "mlflow"}, "retries": 0}
-        return run_module("prometheus_query_info", {**common, **arguments}, check)
+        return run_module("prometheus_query_info", {**common, "scrape_interval": 30, **arguments}, check)
 
     return ask
 
@@ -43,6 +43,18 @@ def test_figures_are_returned(ask):
     assert result["metrics"][0]["query"] == 'cpu{ group="mlflow" }'
     assert result["metrics"][0]["series"] == [{"labels": {"group": "mlflow"}, "component": "mlflow", "instance": None, "value": 0.5}]
     assert (result["requests"], result["errors"], result["window"]) == (1, [], {"start": 1000.0, "end": 1060.0})
+
+
+@pytest.mark.parametrize(
+    ("stamps", "interval", "rate_range"),
+    [pytest.param((1000, 1005, 1010), 5.0, "20s", id="found"), pytest.param((1000,), 30.0, "120s", id="too few samples")],
+)
+def test_the_scrape_interval_is_found(ask, server, stamps, interval, rate_range):
+    scrapes = success("matrix", [{"metric": {"job": "mlflow"}, "values": [[stamp, "1"] for stamp in stamps]}])
+    server.responses = [success("matrix", []), scrapes, MATRIX]
+    result = ask(profile=[RANGE], components={}, scrape_interval=None)
+    assert result["scrape_interval"] == interval
+    assert server.queries[-1]["query"] == f"rate(cpu[{rate_range}])"
 
 
 def test_all_files_are_written(ask, server, tmp_path):

@@ -11,6 +11,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.probe import (
     Probe,
     drop_unseen,
+    observed_interval,
     probe,
     settled,
     spacing,
@@ -40,6 +41,21 @@ def response(*stamps, pod="mlflow-1", namespace="odh"):
 )
 def test_spacing_is_the_mean_without_gaps(stamps, expected):
     assert spacing([Series({}, [(float(stamp), 1.0) for stamp in each]) for each in stamps]) == expected
+
+
+@pytest.mark.parametrize(
+    ("responses", "components", "expected", "last_metric"),
+    [
+        pytest.param([response(0, 12, 24)], COMPONENTS, 12.0, "container_cpu_usage_seconds_total", id="of containers"),
+        pytest.param([NOTHING, NOTHING, NOTHING, response(0, 5, 10)], COMPONENTS, 5.0, "up", id="of scrapes"),
+        pytest.param([NOTHING, response(0, 5, 10)], {"mlflow": "mlflow"}, 5.0, "up", id="components without labels"),
+        pytest.param([NOTHING, response(0)], {}, None, "up", id="too few"),
+    ],
+)
+def test_the_interval_is_found(server, responses, components, expected, last_metric):
+    server.responses = responses
+    assert observed_interval(PrometheusClient(server.url), components, 1000.0) == expected
+    assert server.queries[-1]["query"].startswith(last_metric)
 
 
 @pytest.mark.parametrize(
