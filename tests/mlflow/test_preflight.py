@@ -41,7 +41,8 @@ def test_a_wrong_token_is_named_at_a_server_with_accounts(tmp_path):
 
 def test_a_login_page_is_named_at_a_gateway():
     with FakeMlflow() as running:
-        running.scripted[("GET", "/health")] = [(200, b"<html>Log in</html>")]
+        for path in ("/health", "/api/3.0/mlflow/server-info"):
+            running.scripted[("GET", path)] = [(200, b"<html>Log in</html>")]
         (problem,) = mlflow_problems(running.url)
     assert "an HTML page" in problem
 

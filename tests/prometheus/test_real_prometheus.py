@@ -151,7 +151,7 @@ def test_a_profile_of_kube_burner_is_read_verbatim(real_prometheus: Any, tmp_pat
     ],
 )
 def test_responds_that_are_no_figure_are_errors_of_their_entry_only(real_prometheus: Any, query: str, extra: dict[str, Any], sentence: str) -> None:
-    profile = [{"metricName": "odd", "query": query, "instant": True, **extra}, PODS[0]]
+    profile = [{"metricName": "odd", "query": query, "instant": True, "optional": False, **extra}, PODS[0]]
     found = ask(real_prometheus, profile)
     assert len(found.errors) == 1
     assert found.errors[0].startswith("Metric odd: ")

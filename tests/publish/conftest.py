@@ -15,6 +15,7 @@ from fakes import publish_servers as servers
 
 HERE = Path(__file__).resolve().parent
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import file_digest
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.certificates import issue
 
 
@@ -31,7 +32,11 @@ def run(tmp_path):
     """A run with two cells, one of them failed, and a file of samples that is larger than what is read at once."""
     directory = tmp_path / "results" / "run-1"
     shutil.copytree(HERE / "data" / "run", directory)
-    (directory / "cells/t1-c4-r1/samples.csv.gz").write_bytes(bytes(range(256)) * 40000)
+    cell = directory / "cells/t1-c4-r1"
+    (cell / "samples.csv.gz").write_bytes(bytes(range(256)) * 40000)
+    record = json.loads((cell / "cell.json").read_text(encoding="utf-8"))
+    record["files"] = {name: file_digest(cell / name) for name in ("samples.csv.gz", "k6.log")}
+    (cell / "cell.json").write_text(json.dumps(record), encoding="utf-8")
     return directory
 
 

@@ -46,10 +46,7 @@ function validateMlflow(mlflow) {
     throw 'mlflow.url (MLFLOW_URL): user information in the URL. Remove it, and put user:password into the token file, or set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD.';
   }
   if (!/^https?:\/\/[^/]/.test(mlflow.url || '')) {
-    throw `mlflow.url (MLFLOW_URL): "${(mlflow.url || '').replace(/\/\/.*@/, '//***@')}" is not a URL. Use http://… or https://….`;
-  }
-  if (/^https?:\/\/[^/?#]*@/.test(mlflow.url)) {
-    throw 'mlflow.url (MLFLOW_URL): user information in the URL. Remove it, and give a token (MLFLOW_TOKEN).';
+    throw `mlflow.url (MLFLOW_URL): "${mlflow.url || ''}" is not a URL. Use http://… or https://….`;
   }
   return { ...mlflow, url: mlflow.url.replace(/\/+$/, ''), tls_verify: mlflow.tls_verify !== false };
 }
