@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Find or download the programs that the tests need, set their paths, and run pytest (or, with --benchmarks, the benchmarks).
 
-Every argument goes to pytest. Without paths among them all tests run side by side: first those of the parts, with the coverage of
-plugins/module_utils, which must be at least 90 %; then those of the whole job, which loads and measures, two at a time.
+Every argument goes to pytest. Without paths among them all tests run: those that start servers, which mostly wait, and beside them at a low
+priority those that only compute, with the coverage of plugins/module_utils, which must be at least 90 %. The output of the latter follows.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -29,11 +32,14 @@ VERSITYGW = "1.8.0"
 # What the operator of Open Data Hub ships.
 MLFLOW_OF_OPERATOR = "3.14.0"
 # The tests of a file run in one worker, since they share servers (tests/conftest.py).
-SIDE_BY_SIDE = ("-n", str(min(4, os.cpu_count() or 1)))
-TWO_AT_A_TIME = ("-n", "2")
+COMPUTING = ("repository", "unit")
+COMPUTING_SIDE_BY_SIDE = ("-n", str(min(4, os.cpu_count() or 1)))
+PYTEST = (sys.executable, "-m", "pytest")
 COVERAGE = ("--cov=plugins/module_utils", "--cov-report=term", "--cov-fail-under=90")
-PARTS = ("repository", "unit", "k6", "prometheus", "mlflow", "publish", "local_stack")
-WHOLE = ("awx", "local")
+# Low enough not to disturb a measurement, high enough to end when the others do.
+LOW_PRIORITY = ("nice", "-n", "10")
+SERVING = ("k6", "prometheus", "mlflow", "publish", "local_stack", "awx", "local")
+SERVING_SIDE_BY_SIDE = ("-n", "3")
 
 
 def built_by_go(directory: Path, name: str, version: str, package: str) -> str:
@@ -101,7 +107,28 @@ def paths(groups: tuple[str, ...]) -> list[str]:
 
 def pytest(arguments: list[str], environment: dict[str, str]) -> int:
     """Run pytest and return its exit code."""
-    return subprocess.run([sys.executable, "-m", "pytest", *arguments], cwd=ROOT, env=environment, check=False).returncode
+    return subprocess.run([*PYTEST, *arguments], cwd=ROOT, env=environment, check=False).returncode
+
+
+@contextmanager
+def pytest_beside(arguments: list[str], environment: dict[str, str]) -> Iterator[Callable[[], int]]:
+    """Run pytest at a low priority beside what the context holds; the function that it gives waits, prints the output and returns the exit code."""
+    with (
+        tempfile.TemporaryFile("w+", encoding="utf-8") as output,
+        subprocess.Popen([*LOW_PRIORITY, *PYTEST, *arguments], cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT) as running,
+    ):
+
+        def finish() -> int:
+            code = running.wait()
+            output.seek(0)
+            shutil.copyfileobj(output, sys.stdout)
+            sys.stdout.flush()
+            return code
+
+        try:
+            yield finish
+        finally:
+            running.terminate()
 
 
 def main(arguments: list[str]) -> int:
@@ -120,9 +147,9 @@ def main(arguments: list[str]) -> int:
         return max(codes, default=0)
     if any((ROOT / argument.split("::")[0]).exists() for argument in arguments):
         return pytest(arguments, environment)
-    parts = pytest([*SIDE_BY_SIDE, *COVERAGE, *arguments, *paths(PARTS)], environment)
-    whole = pytest([*TWO_AT_A_TIME, *arguments, *paths(WHOLE)], environment)
-    return parts or whole
+    with pytest_beside([*COMPUTING_SIDE_BY_SIDE, *COVERAGE, *arguments, *paths(COMPUTING)], environment) as computing:
+        serving = pytest([*SERVING_SIDE_BY_SIDE, *arguments, *paths(SERVING)], environment)
+        return computing() or serving
 
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The test cluster: `up` creates it, `down` removes it, `enter COMMAND…` runs a command inside its network, `test` runs the tests there.
 
-`up` and `down` may be repeated. `test` creates the cluster, passes all further arguments to pytest, and removes the cluster in any case;
-PERFSCALE_KEEP_CLUSTER=1 keeps it. With KUBECONFIG set, `test` uses that cluster and creates none.
+`up` and `down` may be repeated. `test` creates the cluster anew, passes all further arguments to pytest, and removes the cluster in any case;
+with PERFSCALE_KEEP_CLUSTER=1 it uses one that is there and keeps it. With KUBECONFIG set, `test` uses that cluster and creates none.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 SELF = (sys.executable, __file__)
-SIDE_BY_SIDE = ("-m", "not alone", "-n", "2")
+SIDE_BY_SIDE = ("-m", "not alone", "-n", "3")
 NO_TESTS = 5
 sys.path[:0] = [str(ROOT / ".collections"), str(Path(__file__).parent)]
 
@@ -77,11 +77,15 @@ def test(arguments: list[str]) -> int:
     steps = [pytest] if paths else [(*pytest, *SIDE_BY_SIDE, "tests/cluster"), (*pytest, "-m", "alone", "tests/cluster")]
     if os.environ.get("KUBECONFIG"):
         return _worst(_run(*step) for step in steps)
+    is_kept = os.environ.get("PERFSCALE_KEEP_CLUSTER") == "1"
+    if not is_kept:
+        # The state of a cluster outlives its processes: what an aborted run left in it would fail the tests.
+        _run(*SELF, "down")
     try:
         # Each in a process of its own: up and enter change the namespaces that they run in.
         return _run(*SELF, "up") or _worst(_run(*SELF, "enter", *step) for step in steps)
     finally:
-        if os.environ.get("PERFSCALE_KEEP_CLUSTER") != "1":
+        if not is_kept:
             _run(*SELF, "down")
 
 
