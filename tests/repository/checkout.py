@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,29 @@ def relative(path: Path) -> str:
 def load_yaml(path: Path) -> Any:
     """Return the content of a YAML file, an empty dictionary when it is empty."""
     return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+
+
+def text_of(path: Path) -> str:
+    """Return the text of a file, empty for a binary one."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        return ""
+
+
+def tasks() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield every task of roles, playbooks and playbook tests, with the place where it stands."""
+    for path in files("roles/*/tasks/**/*.yml", "roles/*/handlers/*.yml", "playbooks/**/*.yml", "tests/local/**/*.yml"):
+        for task in _flatten(yaml.safe_load(text_of(path))):
+            yield f"{relative(path)}: {task.get('name', '(unnamed)')}", task
+
+
+def _flatten(node: Any) -> Iterator[dict[str, Any]]:
+    for item in node if isinstance(node, list) else []:
+        if isinstance(item, dict):
+            yield item
+            for key in ("tasks", "pre_tasks", "post_tasks", "handlers", "block", "rescue", "always"):
+                yield from _flatten(item.get(key))
 
 
 def build(directory: Path, source: Path = ROOT) -> Path:

@@ -1,53 +1,21 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rules that hold for the text of every file: licence, no machine's paths, no remote code, every wait limited, no shell."""
+"""Rules that hold for the text of every file: licence, no machine's paths, no remote code, no shell."""
 
 from __future__ import annotations
 
-import ast
 import re
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
-from checkout import ROOT, files, relative
+from checkout import ROOT, files, relative, tasks, text_of
 
 SOURCES = ("**/*.py", "**/*.yml", "**/*.yaml", "**/*.js", "**/*.j2", "**/*.css", "**/*.html", "**/*.toml", "**/*.sh", "Makefile", "ansible.cfg", ".ci/run")
 LICENCE = "SPDX-License-Identifier: GPL-3.0-or-later"
 CAPTURED = re.compile(r"(^|/)(fixtures|data|snapshots)/|^changelogs/")
 MACHINE_PATHS = re.compile(r"(?<![\w.])/(?:work|root/[.\w]+|home/\w+)/|/tmp/[l]ab\b")
-# An unlimited wait in YAML: `until` needs both of these, and a limit of zero is none.
-UNTIL_NEEDS = ("retries", "delay")
 COMMANDS = {"ansible.builtin.shell", "ansible.builtin.command", "ansible.builtin.raw", "ansible.builtin.script"}
-FIXED_WAITS = {"ansible.builtin.pause"}
-LIMIT_NAMES = re.compile(r"deadline|limit|timeout|monotonic|attempt|retries|until", re.IGNORECASE)
-
-
-def text_of(path: Path) -> str:
-    """The text of a file, empty for a binary one."""
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        return ""
-
-
-def tasks() -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every task of roles, playbooks and playbook tests, with the place where it stands."""
-    for path in files("roles/*/tasks/**/*.yml", "roles/*/handlers/*.yml", "playbooks/**/*.yml", "tests/local/**/*.yml"):
-        for task in _flatten(yaml.safe_load(text_of(path))):
-            yield f"{relative(path)}: {task.get('name', '(unnamed)')}", task
-
-
-def _flatten(node: Any) -> Iterator[dict[str, Any]]:
-    for item in node if isinstance(node, list) else []:
-        if isinstance(item, dict):
-            yield item
-            for key in ("tasks", "pre_tasks", "post_tasks", "handlers", "block", "rescue", "always"):
-                yield from _flatten(item.get(key))
 
 
 def test_sources_carry_their_licence() -> None:
@@ -85,29 +53,6 @@ def test_no_k6_flag_that_only_some_versions_support(flag: str) -> None:
     assert [relative(path) for path in places if re.search(rf"['\"]{flag}\b", text_of(path))] == []
 
 
-def test_there_are_tasks() -> None:
-    assert list(tasks())
-
-
-def test_every_until_is_limited() -> None:
-    assert [place for place, task in tasks() if "until" in task and any(key not in task for key in UNTIL_NEEDS)] == []
-
-
-def test_no_limit_is_zero() -> None:
-    """`timeout: 0` and `async: 0` mean for ever, or not at all."""
-    zero = []
-    for place, task in tasks():
-        for arguments in (task, *(value for value in task.values() if isinstance(value, dict))):
-            zero += [f"{place}: {key}" for key in ("timeout", "wait_timeout", "async", "retries") if key in arguments and str(arguments[key]) == "0"]
-    assert zero == []
-
-
-def test_nothing_waits_a_fixed_time() -> None:
-    waiting = [place for place, task in tasks() if FIXED_WAITS & task.keys()]
-    waiting += [place for place, task in tasks() if set(task.get("ansible.builtin.wait_for") or {}) == {"timeout"}]
-    assert waiting == []
-
-
 def test_commands_are_the_exception_and_explained() -> None:
     """A task that runs a command explains in a comment why no module does, and sets when it changed something."""
     wrong = []
@@ -126,19 +71,8 @@ def test_commands_are_the_exception_and_explained() -> None:
 
 
 def test_short_names_of_modules_are_not_used() -> None:
-    short = {name.rsplit(".", 1)[1] for name in COMMANDS | FIXED_WAITS}
+    short = {name.rsplit(".", 1)[1] for name in COMMANDS | {"ansible.builtin.pause"}}
     assert [place for place, task in tasks() if short & task.keys()] == []
-
-
-def test_loops_that_sleep_have_a_limit() -> None:
-    """Such a loop names a limit; what cannot be seen in the syntax is left to the unit tests."""
-    endless = []
-    for path in files("plugins/**/*.py"):
-        for loop in (node for node in ast.walk(ast.parse(text_of(path))) if isinstance(node, ast.While)):
-            names = {getattr(node, "id", "") or getattr(node, "attr", "") or getattr(node, "arg", "") or "" for node in ast.walk(loop)}
-            if any("sleep" in name for name in names) and not any(LIMIT_NAMES.search(name) for name in names):
-                endless.append(f"{relative(path)}:{loop.lineno}")
-    assert endless == []
 
 
 def test_the_checkout_is_a_collection() -> None:

@@ -16,14 +16,19 @@ import platform
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.local.commands import ToolError, run
+from ansible_collections.perfscale.mlflow.plugins.module_utils.local.commands import COMMAND_LIMIT_S, ToolError, run
 
 MARKER = ".complete"
 NAME = "perfscale.mlflow"
+# A build is a few commands, each with a limit of its own.
+LOCK_LIMIT_S = 3 * COMMAND_LIMIT_S
+POLL_S = 0.1
 INDEX_REMEDY = "Check the connection to the package index (or its mirror), then start again"
 
 
@@ -52,15 +57,28 @@ def key_of(*parts: str) -> str:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold a file lock; the kernel releases it when the holder ends."""
+    """Hold a file lock; the kernel releases it when the holder ends. Raises ToolError where another process holds it longer than LOCK_LIMIT_S."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
         raise ToolError(f"Directory {path.parent}: not writable ({error.strerror}). Make it writable, or choose another one.") from error
     with os.fdopen(descriptor, "r+") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
+        deadline = time.monotonic() + LOCK_LIMIT_S
+        while not _is_ours(stream):
+            if time.monotonic() > deadline:
+                raise ToolError(f"File {path}: locked by another process for more than {LOCK_LIMIT_S:g} s. End the run that still builds there.")
+            time.sleep(POLL_S)
         yield
+
+
+def _is_ours(stream: IO[str]) -> bool:
+    """Try to lock a file and return whether that worked."""
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def complete(cache: Path, name: str) -> Path | None:

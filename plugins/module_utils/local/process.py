@@ -9,6 +9,7 @@ import inspect
 import json
 import os
 import pwd
+import select
 import signal
 import subprocess
 import sys
@@ -32,6 +33,8 @@ LOCALE = {"LANG": "C.UTF-8"}
 LOG_LINES = 15
 PORT_ATTEMPTS = 5
 POLL_S = 0.05
+# What the watcher reports is one short line, as soon as the process was started; a command on a file system that hangs never starts.
+REPORT_LIMIT_S = 60.0
 ENDED = "it ended"
 
 
@@ -170,9 +173,12 @@ class DetachedProcess:
             stdin, stdout = cast(IO[bytes], parent.stdin), cast(IO[bytes], parent.stdout)
             stdin.write(source.encode("utf-8"))
             stdin.close()
-            line = stdout.readline()
+            is_reported = bool(select.select([stdout], [], [], REPORT_LIMIT_S)[0])
+            line = stdout.readline() if is_reported else b""
             stdout.close()
-            report = json.loads(line) if line else {"error": "its watcher ended without a report"}
+            if not is_reported:
+                parent.kill()
+            report = json.loads(line) if line else {"error": "its watcher ended without a report" if is_reported else f"no report within {REPORT_LIMIT_S:g} s"}
             # The watcher outlives us on purpose: leaving the block must not wait for it.
             parent.returncode = 0
         if "error" in report:

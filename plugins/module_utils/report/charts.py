@@ -8,11 +8,14 @@ from __future__ import annotations
 import multiprocessing
 import os
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report import chart_latency, chart_resources, chart_throughput, style
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.heat_map import draw_verdicts
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.inputs import ReportError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import Model
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.panels import (
     Seen,
@@ -116,7 +119,7 @@ _model: Model
 
 
 def draw_all(model: Model, processes: int | None = None) -> dict[str, bytes]:
-    """Return every chart as PNG by name, drawn in up to two processes."""
+    """Return every chart as PNG by name, drawn in up to two processes. Raises ReportError where one of them was killed."""
     global _model  # noqa: PLW0603
     _model = model
     names = [*_BY_COST, *(name for name in CHARTS if name not in _BY_COST)]
@@ -124,8 +127,11 @@ def draw_all(model: Model, processes: int | None = None) -> dict[str, bytes]:
         if (processes or min(2, os.cpu_count() or 1)) < 2:
             drawn = [_draw(name) for name in names]
         else:
-            with multiprocessing.get_context("fork").Pool(2) as pool:
-                drawn = pool.map(_draw, names, chunksize=1)
+            # Unlike multiprocessing.Pool it ends when one of its processes was killed.
+            with ProcessPoolExecutor(2, multiprocessing.get_context("fork")) as pool:
+                drawn = list(pool.map(_draw, names))
+    except BrokenProcessPool as error:
+        raise ReportError("Charts: a process that draws them was killed. Free memory, or set report_formats to csv and markdown.") from error
     finally:
         del _model
     pictures = dict(zip(names, drawn, strict=True))

@@ -73,6 +73,13 @@ def test_two_suites_build_one_entry(tmp_path: Path) -> None:
     assert len(builds) == 1
 
 
+def test_a_lock_that_another_process_keeps_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "LOCK_LIMIT_S", 0.2)
+    message = r"File .*/a\.lock: locked by another process for more than 0\.2 s\. End the run that still builds there\."
+    with cache.locked(tmp_path / "a.lock"), pytest.raises(ToolError, match=message):
+        cache.entry(tmp_path, "a", lambda _target: None)
+
+
 def test_a_full_disk_is_a_sentence(tmp_path: Path) -> None:
     def fail(_target: Path) -> None:
         raise OSError(28, "No space left on device")

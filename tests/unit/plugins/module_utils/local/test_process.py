@@ -19,6 +19,7 @@ import psutil
 import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common import process_handle as handles
+from ansible_collections.perfscale.mlflow.plugins.module_utils.local import process as detached_process
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local import readiness
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.process import DetachedProcess, ProcessError
 
@@ -45,6 +46,14 @@ def wait_until(condition: Callable[[], Any], limit_s: float = 20) -> None:
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.02)
+
+
+def test_a_process_that_never_starts_is_given_up(create: Callable[..., DetachedProcess], monkeypatch: pytest.MonkeyPatch) -> None:
+    """As that of a program on a file system that hangs."""
+    monkeypatch.setattr(detached_process, "REPORT_LIMIT_S", 0.3)
+    monkeypatch.setattr(detached_process.inspect, "getsource", lambda _module: "import json\nimport time\nsupervise = lambda spec: time.sleep(60)")
+    with pytest.raises(ProcessError, match=r"Process x: not started \(no report within 0\.3 s\)\."):
+        create(["sleep", "60"]).start()
 
 
 def test_a_second_start_changes_nothing(create: Callable[..., DetachedProcess]) -> None:

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import io
+import os
+import signal
 from itertools import combinations
 
 import matplotlib as mpl
@@ -14,6 +16,7 @@ from matplotlib.text import Text
 from PIL import Image
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report import bars, chart_resources, charts, heat_map, panels, style
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.inputs import ReportError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import build_model
 from fakes.legacy_folder import write_legacy_folder
 from fakes.report_sources import read_sources
@@ -55,6 +58,16 @@ def test_every_chart_is_drawn_with_missing_data(tmp_path, options):
 def test_two_processes_draw_the_same(tmp_path):
     model = model_of(write_run(tmp_path / "run", tenants=(1,), concurrency=(5,)))
     assert charts.draw_all(model, processes=2) == charts.draw_all(model, processes=1)
+
+
+def be_killed(_name):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_process_that_is_killed_ends_the_drawing(tmp_path, monkeypatch):
+    monkeypatch.setattr(charts, "_draw", be_killed)
+    with pytest.raises(ReportError, match=r"Charts: a process that draws them was killed\. Free memory"):
+        charts.draw_all(model_of(write_run(tmp_path / "run", tenants=(1,), concurrency=(5,))), processes=2)
 
 
 def test_settings_of_the_users_matplotlib_do_not_count():
