@@ -55,6 +55,38 @@ def endless_failure(send: Send, pause: Callable[[float], bool]) -> None:
         send(b" " * 65536)
 
 
+def drip_status(send: Send, pause: Callable[[float], bool]) -> None:
+    """Send a status line that never ends, a byte now and then."""
+    send(b"HTTP/1.1 4")
+    while not pause(DRIP_S):
+        send(b"0")
+
+
+def reject_slowly(send: Send, pause: Callable[[float], bool]) -> None:
+    """Reject a request before its body was sent, and never come to the end of the headers."""
+    send(b"HTTP/1.1 403 Forbidden\r\nX: ")
+    while not pause(DRIP_S):
+        send(b"x")
+
+
+def endless_status(send: Send, pause: Callable[[float], bool]) -> None:
+    """Send a status line without an end and without a pause."""
+    while not pause(0.0):
+        send(b"HTTP/1.1 100 " * 4096)
+
+
+def end_in_headers(send: Send, _pause: Callable[[float], bool]) -> None:
+    """Ask for the body, and end the connection within the headers."""
+    send(b"HTTP/1.1 100 Continue\r\nX: y\r\n")
+
+
+def take_nothing(_send: Send, pause: Callable[[float], bool]) -> None:
+    """Neither read nor send anything."""
+    while not pause(0.1):
+        pass
+
+
+HOSTILE_TO_UPLOADS = (drip_status, reject_slowly, endless_status, end_in_headers, take_nothing)
 DRIPPING = (drip_headers, drip_body, drip_chunks)
 ENDLESS = (endless_body, endless_failure)
 

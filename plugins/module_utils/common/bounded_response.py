@@ -102,20 +102,43 @@ def bound(pool_manager: Any) -> Any:
     return pool_manager
 
 
-class TimedFile(io.FileIO):
-    """A file to send, read within `timeout_s` seconds and what its size needs at TRANSFER_RATE; each attempt, which begins at 0, has that time."""
+class BoundedSocket:
+    """A socket whose files are within the limits of a response that is read before the request was sent; everything else is the socket's own."""
 
-    def __init__(self, path: str, timeout_s: float) -> None:
-        super().__init__(path, "rb")
+    def __init__(self, sock: Any) -> None:
+        self._sock = sock
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
+
+    def makefile(self, *_arguments: Any, **_options: Any) -> Any:
+        with limited(Limits(MEBIBYTE)):
+            return _BoundedReader(self._sock.makefile("rb", 0), self._sock)
+
+
+class _Timed:
+    """A stream to send, read within `timeout_s` seconds and what its size needs at TRANSFER_RATE; each attempt, which begins at 0, has that time."""
+
+    def limit(self, timeout_s: float) -> Any:
+        """Set the limit from the size of the stream, and return the stream at its beginning."""
         self.bytes = self.seek(0, io.SEEK_END)
         self._limit_s = timeout_s + self.bytes / TRANSFER_RATE
         self.seek(0)
+        return self
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
         self._began = time.monotonic()
-        return super().seek(offset, whence)
+        return int(super().seek(offset, whence))  # type: ignore[misc]
 
     def read(self, size: int | None = -1, /) -> Any:
         if time.monotonic() > self._began + self._limit_s:
             raise TimeoutError("timed out")
-        return super().read(-1 if size is None else size)
+        return super().read(-1 if size is None else size)  # type: ignore[misc]
+
+
+class TimedFile(_Timed, io.FileIO):
+    """A file to send in limited time."""
+
+
+class TimedBytes(_Timed, io.BytesIO):
+    """Bytes to send in limited time, by clients that send them in blocks."""

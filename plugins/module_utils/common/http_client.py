@@ -340,7 +340,7 @@ class HttpClient:
             with limited(limits):
                 if not isinstance(body, Path):
                     return pool.request(method, url, body=body, headers=sent, **options)
-                with TimedFile(str(body), read_s) as stream:
+                with TimedFile(str(body)).limit(read_s) as stream:
                     return pool.request(method, url, body=stream, headers={**sent, "Content-Length": str(stream.bytes)}, **options)
         except ProxyError as error:
             raise HttpError(ErrorKind.CONNECTION, str(error).rstrip(".")) from error

@@ -23,7 +23,10 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.common.bounded_re
     RESPONSE_BYTES,
     TRANSFER_RATE,
     BoundedResponse,
+    BoundedSocket,
     Limits,
+    TimedBytes,
+    TimedFile,
     limited,
 )
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import write_atomic
@@ -115,8 +118,8 @@ class S3Sink(FileSink):
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
         )
-        for connection in (botocore.awsrequest.AWSHTTPConnection, botocore.awsrequest.AWSHTTPSConnection):
-            connection.response_class = BoundedResponse  # type: ignore[assignment]
+        self._timeout_s = timeout_s
+        _bound_connections()
         with self._sentences("the bucket"):
             self._client: Any = botocore.session.get_session().create_client(
                 "s3",
@@ -140,11 +143,10 @@ class S3Sink(FileSink):
         key = joined(run_id, upload.path)
         if upload.bytes <= WHOLE:
             data = upload.read()
-            tag = self._put(key, data, hashlib.md5(data, usedforsecurity=False), upload.sha256)
+            tag = self._put(key, TimedBytes(data), hashlib.md5(data, usedforsecurity=False), upload.sha256)
         else:
-            with upload.file.open("rb") as stream:
+            with TimedFile(str(upload.file)) as stream:
                 digest = hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False))
-                stream.seek(0)
                 tag = self._put(key, stream, digest, upload.sha256)
             upload.check()
         if tag:
@@ -158,7 +160,11 @@ class S3Sink(FileSink):
         with self._sentences(f"object {self._key(key)}"):
             # The store rejects what does not match the Content-MD5.
             response = self._client.put_object(
-                Bucket=self._bucket, Key=self._key(key), Body=body, ContentMD5=base64.b64encode(digest.digest()).decode(), Metadata={"sha256": sha256}
+                Bucket=self._bucket,
+                Key=self._key(key),
+                Body=body.limit(self._timeout_s),
+                ContentMD5=base64.b64encode(digest.digest()).decode(),
+                Metadata={"sha256": sha256},
             )
         tag = str(response.get("ETag", "")).strip('"')
         # With encryption, and in some stores always, the tag is no checksum.
@@ -176,7 +182,7 @@ class S3Sink(FileSink):
 
     def put(self, key: str, data: bytes) -> None:
         digest = hashlib.md5(data, usedforsecurity=False)
-        if not self._put(key, data, digest, hashlib.sha256(data).hexdigest()) and self.get(key) != data:
+        if not self._put(key, TimedBytes(data), digest, hashlib.sha256(data).hexdigest()) and self.get(key) != data:
             raise self.error(f"object {self._key(key)}: differs from what was sent. Check the store, then publish again.")
 
     def get(self, key: str) -> bytes | None:
@@ -227,6 +233,35 @@ class S3Sink(FileSink):
             if problem := certificate_problem(error):
                 raise self.untrusted(self._where, problem) from error
             raise self.error(f"{what} in bucket {self._bucket}: {cause}. Check endpoint, network, certificate and names.") from error
+
+
+def _bound_connections() -> None:
+    """Bound the responses of the client library, also one that comes before the body was sent (Expect: 100-continue)."""
+    library: Any = botocore.awsrequest
+    if issubclass(library.AWSHTTPResponse, BoundedResponse):
+        return
+    for connection in (library.AWSHTTPConnection, library.AWSHTTPSConnection):
+        connection.response_class = BoundedResponse
+    library.AWSHTTPResponse = type("BoundedEarlyResponse", (BoundedResponse, library.AWSHTTPResponse), {})
+    read_early = library.AWSConnection._handle_expect_response
+
+    def read_early_within_limits(self: Any, body: Any) -> None:
+        sock = self.sock
+        self.sock = BoundedSocket(sock)
+        try:
+            read_early(self, body)
+        finally:
+            self.sock = sock
+
+    library.AWSConnection._handle_expect_response = read_early_within_limits
+    library.AWSConnection._consume_headers = _consume_headers
+
+
+def _consume_headers(_connection: Any, stream: Any) -> None:
+    """Read the headers of an early response. The library's own function never ends where the connection does."""
+    while (line := stream.readline()) != b"\r\n":
+        if not line:
+            raise ConnectionError("the connection ended within the headers of a response")
 
 
 def _proxies(url: str) -> dict[str, str]:

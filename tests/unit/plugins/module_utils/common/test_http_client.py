@@ -17,7 +17,7 @@ import pytest
 import urllib3
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common import bounded_response, http_client
-from ansible_collections.perfscale.mlflow.plugins.module_utils.common.bounded_response import Limits, TimedFile
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.bounded_response import Limits, TimedBytes, TimedFile
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http_client import (
     ErrorKind,
     HttpClient,
@@ -413,11 +413,12 @@ def test_downloads_end_too(client, tmp_path):
     assert time.monotonic() - began < 2
 
 
-def test_uploads_end_too(tmp_path, monkeypatch):
-    """A server that takes a file slowly: time passes while it reads."""
+@pytest.mark.parametrize("kind", [TimedFile, TimedBytes])
+def test_uploads_end_too(tmp_path, monkeypatch, kind):
+    """A server that takes a body slowly: time passes while it reads."""
     file = tmp_path / "body"
     file.write_bytes(b"x" * 200_000)
-    timed = TimedFile(str(file), 1.0)
+    timed = kind(str(file) if kind is TimedFile else file.read_bytes()).limit(1.0)
     assert timed.bytes == 200_000
     assert timed.read(10) == b"x" * 10
     start = time.monotonic()

@@ -17,7 +17,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.http_put 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.opensearch import OpenSearchSink
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.s3 import S3Sink
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink import SinkError
-from fakes.fake_hostile_server import drip_body, drip_headers, endless_body, hostile_server
+from fakes.fake_hostile_server import HOSTILE_TO_UPLOADS, LIFE_S, drip_body, drip_headers, endless_body, hostile_server
 from fakes.fake_http_server import FakeHttpServer, Reply, in_turn
 from fakes.mutated_responses import mutations
 
@@ -54,6 +54,19 @@ def test_no_server_keeps_a_sink_by_sending_slowly(kind, behaviour):
         with pytest.raises(SinkError):
             sink.check_access()
         assert time.monotonic() - began < 3
+        sink.close()
+
+
+@pytest.mark.parametrize("behaviour", HOSTILE_TO_UPLOADS)
+@pytest.mark.parametrize("kind", ["http", "s3"])
+def test_no_server_keeps_an_upload(kind, behaviour):
+    """Clients of S3 ask before they send a body, so a store may answer early, and in part."""
+    with hostile_server(behaviour) as address:
+        sink = SINKS[kind](f"http://{address}")
+        began = time.monotonic()
+        with pytest.raises(SinkError):
+            sink.put("run/file", bytes(16 << 20))
+        assert time.monotonic() - began < LIFE_S
         sink.close()
 
 
