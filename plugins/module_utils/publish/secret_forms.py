@@ -50,6 +50,7 @@ _MASKED = re.compile(
     """,
     re.DOTALL,
 )
+_PROSE = re.compile(rb"(?i)^\W*(?:no|not|see|from|read|same|as|if|whether|is|was)\b|[.:]\s*\Z|[<{\[(]|\$[A-Za-z{(]|%s")
 _VARIABLE = re.compile(rb"[A-Z][A-Z0-9_]*(?:PASSWORD|TOKEN|SECRET|KEY)(?:_[A-Z]+)*\Z")
 _PATH = re.compile(
     rb"(?:~|\.{1,2})?/(?:run|var|etc|home|tmp|root|opt|usr|mnt|srv|dev|proc|secrets?|runner|data|path|[\w.-]+\.(?:token|key|txt|json|ya?ml))(?:/|\Z)"
@@ -58,6 +59,13 @@ _PATH = re.compile(
 _CODE = re.compile(rb"[A-Za-z_][\w.]*[(\[]|[a-z_]+(?:\.[a-z_]+)+\Z|(?:self|os|vars)\.")
 _URI_PORT = re.compile(rb"\d{1,5}(?:[/?#,;)]|\Z)")
 _URI_PLACEHOLDER = re.compile(rb"(?i)(?:user|username|name|u|me):(?:password|pass|passwd|pw|secret|p)\Z")
+# A cell of a table that is the name of a field, in a row of which a quick first look saw one.
+_CELL_NAME = re.compile(rb"(?i)[\w .-]{0,40}?(?:" + _FIELD + rb"|\btoken|\bsecret)")
+_CELL_GATE = re.compile(
+    rb"(?m)(?:^|[,;|\t])[ \"'`*]{0,8}(?:[\w.-]{1,40}[ _.-])?(?:password|passwd|passphrase|pwd|key|token|secret)[\"'`*]{0,4}[ \t]{0,80}(?:[,;|\t]|\r?$)"
+)
+_CELL_VALUE = re.compile(rb"\S{6,256}")
+_CELL_MARKS = b" \t\r\"'`*"
 _BASE64 = re.compile(rb"(?<![A-Za-z0-9+/_=-])[A-Za-z0-9+/_-]{40,}")
 _PRINTABLE = re.compile(rb"[\t\n\r -~]*\Z")
 
@@ -125,6 +133,12 @@ def _is_mixed(match: re.Match[bytes]) -> bool:
     return bool(re.search(rb"[0-9!@#$%^*+=?_|~]", _value(match))) and _is_given(match)
 
 
+def _is_phrase(match: re.Match[bytes]) -> bool:
+    """Return whether a value with blanks may be a password: a few words that are no beginning or end of a sentence."""
+    value = _value(match)
+    return b" " in value.strip() and len(value.split()) <= 8 and not _PROSE.search(value) and _is_given(match)
+
+
 def _is_credentials(match: re.Match[bytes]) -> bool:
     """Return whether a value is the base64 of user:password."""
     decoded = _decoded(_value(match))
@@ -141,8 +155,8 @@ def _form(kind: str, words: tuple[bytes, ...], expression: bytes, is_secret: Cal
 
 
 _FORMS: tuple[Form, ...] = (
-    # https://www.rfc-editor.org/rfc/rfc7519: base64url of '{"', twice, and a signature.
-    _form("a JSON web token", (b"eyj",), rb"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{16,}"),
+    # https://www.rfc-editor.org/rfc/rfc7519: base64url of '{"', twice, and a signature, which may be empty.
+    _form("a JSON web token", (b"eyj",), rb"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.(?:[A-Za-z0-9_-]{16,}|(?![A-Za-z0-9_-]))"),
     # https://www.rfc-editor.org/rfc/rfc7468 and https://www.rfc-editor.org/rfc/rfc9580 (PGP)
     _form("a private key", (b"private key",), rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----"),
     _form("a private key", (b"putty-user-key-file",), rb"PuTTY-User-Key-File-\d"),
@@ -201,8 +215,14 @@ _FORMS: tuple[Form, ...] = (
     _form("a password hash", (b"$",), rb"(?<![A-Za-z0-9])\$(?:[156]|2[abxy]|y|gy|argon2id?)\$[A-Za-z0-9./$,=+-]{30,}"),
 )
 
-# Quoted; after an equals sign; alone in a line of YAML or of headers; within a line; in XML; variables; tokens.
+# Words in quotes; quoted; after an equals sign; alone in a line of YAML or of headers; within a line; in XML; variables; tokens.
 _FIELDS: tuple[Form, ...] = (
+    _form(
+        "a password in a field",
+        (),
+        _FIELD + _END + rb"(?::=|=>|[:=])[ \t]{0,40}\\{0,4}(?:\"([^\"\\\r\n]{6,256})\\{0,4}\"|'([^'\\\r\n]{6,256})\\{0,4}')",
+        _is_phrase,
+    ),
     _form("a password in a field", (), _FIELD + _END + rb"(?::=|=>|[:=])[ \t]{0,40}\\{0,4}(?:\"([^\"\s]{6,4096})\"|'([^'\s]{6,4096})')", _is_given),
     _form("a password in a field", (), _FIELD + _END + rb"=[ \t]{0,40}([^\s\"'&;<>]{6,4096})", _is_given),
     _form(
@@ -262,10 +282,12 @@ def find(text: bytes, depth: int = DEPTH) -> Iterator[Hit]:
         if any(word in lowered for word in form.words):
             for match in form.matches(text, everything):
                 yield Hit(form.kind, match.start(), _value(match))
-    fields = list(_field_lines(lowered)) if any(word in lowered for word in _FIELD_WORDS) else []
-    for form in _FIELDS:
-        for match in form.matches(text, fields):
-            yield Hit(form.kind, match.start(), _value(match))
+    if any(word in lowered for word in _FIELD_WORDS):
+        fields = list(_field_lines(lowered))
+        for form in _FIELDS:
+            for match in form.matches(text, fields):
+                yield Hit(form.kind, match.start(), _value(match))
+        yield from _table_hits(text, lowered)
     yield from _library_hits(text, lowered)
     if depth:
         yield from _escaped_hits(text, lowered, depth)
@@ -280,6 +302,31 @@ def _field_lines(lowered: bytes) -> Iterator[tuple[int, int]]:
         end = lowered.find(b"\n", match.end())
         at = min(end if end >= 0 else len(lowered), match.end() + _NEAR)
         yield start, at
+
+
+def _table_hits(text: bytes, lowered: bytes) -> Iterator[Hit]:
+    """Yield the values of tables (Markdown, CSV): beside the name of a field, and in the rows below it, of the same number of cells."""
+    at = 0
+    while match := _CELL_GATE.search(lowered, at):
+        start = lowered.rfind(b"\n", 0, match.end() - 1) + 1
+        rows = text[start : start + _NEAR].split(b"\n")
+        at = max(start + len(rows[0]), match.end())
+        separator = next((mark for mark in (b"|", b"\t", b";", b",") if mark in rows[0]), None)
+        if separator is None:
+            continue
+        names = rows[0].split(separator)
+        columns = [index for index, name in enumerate(names) if _CELL_NAME.fullmatch(name.strip(_CELL_MARKS))]
+        offset = start
+        for number, row in enumerate(rows):
+            cells = row.split(separator)
+            if len(cells) != len(names):
+                break
+            for index in columns:
+                value = b"".join(cells[index + 1 : index + 2] if number == 0 else cells[index : index + 1]).strip(_CELL_MARKS)
+                found = _CELL_VALUE.fullmatch(value)
+                if found and _is_random(found):
+                    yield Hit("a password in a table", offset + row.find(value), value)
+            offset += len(row) + 1
 
 
 def _library_hits(text: bytes, lowered: bytes) -> Iterator[Hit]:
