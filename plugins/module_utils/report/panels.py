@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 # Half the way between two levels is 0.5; more failed requests than this share ring a point.
 _DODGE = 0.07
 _FAILING = 0.01
-# Of the legend: a character, the key beside a text with the gap to the next, a row.
-_LEGEND_CHARACTER_IN, _KEY_IN, _LEGEND_ROW_IN = 0.078, 0.65, 0.21
+# Of the legend: a character, the key beside a text with the gap to the next, a row; and what stays below a chart without one.
+_LEGEND_CHARACTER_IN, _KEY_IN, _LEGEND_ROW_IN, _MARGIN_IN = 0.078, 0.65, 0.21, 0.15
 
 
 @dataclass
@@ -224,7 +224,7 @@ def mark_empty(ax: Axes, frame: DataFrame, column: str, reason: str) -> bool:
 
 
 def add_legend(figure: Figure, by: Axis | None, groups: Sequence[str], seen: Seen, extra: Sequence[Any] = ()) -> None:
-    """Explain colours, groups and those marks that occur, in one strip below the panels."""
+    """Explain colours, groups and those marks that occur, in one strip below the panels; without any the strip is gone."""
     handles: list[Any] = []
     if by is not None:
         colours = style.level_colours(len(by.levels))
@@ -235,10 +235,13 @@ def add_legend(figure: Figure, by: Axis | None, groups: Sequence[str], seen: See
                 for i, group in enumerate(groups)
             ]
     handles += [*extra, *_mark_handles(seen)]
+    if not handles:
+        style.add_room_below(figure, _MARGIN_IN - figure.get_tightbbox().y0)
+        return
     # As many columns as the longest text leaves room for; rows beyond the one that a frame has room for increase the height of the figure.
-    widest = max((len(str(handle.get_label())) for handle in handles), default=0)
+    widest = max(len(str(handle.get_label())) for handle in handles)
     columns = max(1, min(6, len(handles), int(style.WIDTH_IN / (_KEY_IN + _LEGEND_CHARACTER_IN * widest))))
-    style.add_room_below(figure, _LEGEND_ROW_IN * max(0, -(-len(handles) // columns) - 1))
+    style.add_room_below(figure, _LEGEND_ROW_IN * (-(-len(handles) // columns) - 1))
     height = figure.get_size_inches()[1]
     figure.legend(handles=handles, loc="lower left", bbox_to_anchor=(0.1 / style.WIDTH_IN, 0.06 / height), ncols=columns, handlelength=2.2, columnspacing=1.6)
 

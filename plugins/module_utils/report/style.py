@@ -109,7 +109,7 @@ def group_room(groups: Sequence[str], panel_in: float) -> float:
 
 
 def add_room_below(figure: Figure, inches: float) -> None:
-    """Increase the height of a figure; everything in it stays as it is."""
+    """Increase the height of a figure, or decrease it by a negative number; everything in it stays as it is."""
     width, height = figure.get_size_inches()
     taller = height + inches
     for ax in figure.axes:

@@ -55,6 +55,15 @@ def test_every_chart_is_drawn_with_missing_data(tmp_path, options):
         assert image.getextrema()[0] < 100, name
 
 
+@pytest.mark.parametrize("name", list(charts.CHARTS))
+def test_no_chart_has_blank_space_below(tmp_path, name):
+    model = model_of(write_run(tmp_path / "run"))
+    with style.applied():
+        pixels = np.asarray(picture(style.png_bytes(charts.CHARTS[name].draw(model))))
+    drawn = np.flatnonzero((pixels < 200).any(axis=1))
+    assert len(pixels) - drawn[-1] < 0.3 * style.DPI
+
+
 def test_two_processes_draw_the_same(tmp_path):
     model = model_of(write_run(tmp_path / "run", tenants=(1,), concurrency=(5,)))
     assert charts.draw_all(model, processes=2) == charts.draw_all(model, processes=1)
