@@ -1,18 +1,17 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The ways to run the suite besides the default: PostgreSQL, an MLflow that is already there, the open profile, an installed build."""
+"""The ways to run the suite besides the default: PostgreSQL, an MLflow that is already there, the open profile, two at once."""
 
 from __future__ import annotations
 
 import csv
 import gzip
-import subprocess
 
 import pytest
 
 from .conftest import ONE_CELL
-from .suite import ANSIBLE_PLAYBOOK, ROOT, Suite
+from .suite import Suite, check_from_an_empty_place
 
 
 @pytest.fixture(name="postgres", scope="module")
@@ -129,48 +128,8 @@ def test_a_run_cannot_go_on_with_other_tenants(open_profile):
     assert suite.target("open")["tenants"] == {"prefix": "team-"}, "it is rejected before anything is deployed"
 
 
-def test_an_installed_build_runs_by_name_with_no_inventory(suite_in):
-    suite = suite_in("installed")
-    galaxy = str(ANSIBLE_PLAYBOOK.with_name("ansible-galaxy"))
-    subprocess.run([galaxy, "collection", "build", str(ROOT), "--output-path", str(suite.directory)], check=True, cwd=suite.directory, env=suite.environment())
-    [archive] = suite.directory.glob("*.tar.gz")
-    installed = Installed(suite.directory)
-    install = [galaxy, "collection", "install", str(archive), "--offline", "--no-deps", "-p", str(installed.collections)]
-    # By its own configuration: the one of the checkout would find the collection there and install nothing.
-    subprocess.run(install, check=True, env=installed.environment())
-    check_from_an_empty_place(suite.directory / "empty", "perfscale.mlflow.full_suite", installed.config)
-    finished = installed.play("perfscale.mlflow.full_suite", {**ONE_CELL, "run_id": "by-name"})
-    assert finished.returncode == 0
-    assert installed.run_json()["status"] == "complete"
-    assert installed.play("perfscale.mlflow.teardown").returncode == 0
-
-
-def check_from_an_empty_place(directory, playbook, config):
-    """Check that --check prints the plan and what would be deployed, and leaves an empty directory empty."""
-    directory.mkdir()
-    suite = Suite(directory)
-    suite.config = config
-    checked = suite.play(playbook, {}, "--check", "--diff")
-    output = " ".join(checked.stdout.split())
-    assert checked.returncode == 0
-    assert "4 cells in this order: t1-c5-r1" in output
-    assert f"Would start MLflow with sqlite (state in {directory}/.perfscale/local_stack" in output
-    assert "Running now: nothing." in output
-    assert list(directory.iterdir()) == []
-
-
 def test_check_mode_from_an_empty_place(tmp_path):
-    check_from_an_empty_place(tmp_path / "empty", "full_suite", ROOT / "ansible.cfg")
-
-
-class Installed(Suite):
-    """A suite that sees the installed collection and neither the checkout nor its ansible.cfg."""
-
-    def __init__(self, directory):
-        super().__init__(directory)
-        self.collections = directory / "collections"
-        self.config = directory / "ansible.cfg"
-        self.config.write_text(f"[defaults]\ncollections_path = {self.collections}\n", encoding="utf-8")
+    check_from_an_empty_place(Suite(tmp_path), "full_suite")
 
 
 def test_a_second_suite_at_the_same_time_is_neither_harmed_nor_confused(smoke, suite_in):
@@ -185,5 +144,3 @@ def test_a_second_suite_at_the_same_time_is_neither_harmed_nor_confused(smoke, s
     assert second.play("teardown").returncode == 0
     assert first.processes()
     assert not second.processes()
-
-
