@@ -424,6 +424,13 @@ def authorization(token_file: str | None) -> dict[str, str]:
     return basic_auth(login) if ":" in login else {"Authorization": f"Bearer {login}"}
 
 
+def login_kind(headers: Mapping[str, str]) -> str:
+    """Return whether the header of `authorization` has a `password` or a `token`, an empty text if there is none."""
+    if not headers:
+        return ""
+    return "password" if headers["Authorization"].startswith("Basic") else "token"
+
+
 def basic_auth(login: str) -> dict[str, str]:
     """Return the header for `user:password`."""
     return {"Authorization": f"Basic {base64.b64encode(login.encode()).decode()}"}

@@ -60,23 +60,13 @@ class Cluster:
         headers.update({setting["key"]: setting["value"] for setting in self.configuration.auth_settings().values() if setting["in"] == "header"})
         return headers
 
-    def request(
-        self,
-        method: str,
-        path: str,
-        body: Any = None,
-        query: Mapping[str, Any] | None = None,
-        content_type: str = "application/json",
-        timeout_s: float = 30.0,
-        attempts: int = ATTEMPTS,
-        accept: str = "application/json",
-    ) -> dict[str, Any]:
-        """Return the decoded response of one request.
+    def request(self, method: str, path: str, body: Any = None, **options: Any) -> dict[str, Any]:
+        """Return the decoded response of one request; options as for `_send`.
 
         429, 5xx and lost connections are retried (common.http_client.RetryPolicy); so are pods whose namespace has no service account yet. A creation
         whose response was lost then fails with reason AlreadyExists, which is for the caller to interpret. Raises ClusterError.
         """
-        response = self._send(method, path, body, query, content_type, timeout_s, attempts, accept)
+        response = self._send(method, path, body, **options)
         if not response.data:
             return {}
         try:

@@ -18,6 +18,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http_clien
     Response,
     RetryPolicy,
     authorization,
+    login_kind,
     parse_json,
 )
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.untrusted_text import one_line
@@ -72,7 +73,7 @@ class MlflowClient:
             self._http = HttpClient(headers, ca_file, validate_certs, timeout_s, connections)
         except HttpOptionError as error:
             raise MlflowError(str(error)) from error
-        self.login = "" if not headers else "password" if headers["Authorization"].startswith("Basic") else "token"
+        self.login = login_kind(headers)
 
     def close(self) -> None:
         """Close the connections."""

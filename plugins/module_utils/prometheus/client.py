@@ -18,6 +18,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http_clien
     Response,
     RetryPolicy,
     authorization,
+    login_kind,
     parse_json,
 )
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.untrusted_text import one_line
@@ -63,7 +64,7 @@ class PrometheusClient:
             self._http = HttpClient({"Accept": "application/json", **login}, ca_file, validate_certs, timeout)
         except HttpOptionError as error:
             raise PrometheusError(str(error)) from error
-        self._login = "" if not login else "password" if login["Authorization"].startswith("Basic") else "token"
+        self._login = login_kind(login)
 
     def instant(self, query: str, at: float, metric: str) -> dict[str, Any]:
         """Return the `data` part of an instant query evaluated at epoch seconds `at`."""

@@ -14,7 +14,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.report.panels imp
     Axis,
     Seen,
     add_legend,
-    draw_lines,
+    draw_line_panel,
     from_zero,
     load_axis,
     mark_empty,
@@ -117,10 +117,6 @@ def _mlflow_cpu(model: Model, x: Axis, by: Axis) -> Figure:
     ]
     for ax, (title, column, unit) in zip(axes, panels, strict=True):
         ax.set_title(title)
-        if not mark_empty(ax, frame, column, why_empty(frame)):
-            draw_lines(ax, frame, column, x, by, model.groups, seen)
-            from_zero(ax)
-            ax.set_ylabel(unit)
-            ax.set_xlabel(x.label)
+        draw_line_panel(ax, frame, column, x, by, model.groups, seen, unit, why_empty(frame))
     add_legend(figure, by, model.groups, seen)
     return figure

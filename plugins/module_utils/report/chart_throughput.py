@@ -15,10 +15,8 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.report.panels imp
     Axis,
     Seen,
     add_legend,
-    draw_lines,
-    from_zero,
+    draw_line_panel,
     load_axis,
-    mark_empty,
     tenant_axis,
 )
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.text import percent
@@ -55,11 +53,7 @@ def _rates(model: Model, x: Axis, by: Axis) -> Figure:
     places = [axes[0], axes[1], axes[3], axes[4], axes[5]]
     for ax, (title, frame, column, unit) in zip(places, panels, strict=True):
         ax.set_title(title)
-        if not mark_empty(ax, frame, column, "no rates recorded"):
-            draw_lines(ax, frame, column, x, by, model.groups, seen)
-            from_zero(ax)
-            ax.set_ylabel(unit)
-            ax.set_xlabel(x.label)
+        draw_line_panel(ax, frame, column, x, by, model.groups, seen, unit, "no rates recorded")
     _operations_of_categories(axes[2])
     add_legend(figure, by, model.groups, seen)
     return figure

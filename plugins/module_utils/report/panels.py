@@ -179,6 +179,15 @@ def categories(ax: Axes, x: Axis) -> Axes:
     return ax
 
 
+def draw_line_panel(ax: Axes, frame: DataFrame, column: str, x: Axis, by: Axis, groups: Sequence[str], seen: Seen, unit: str, why: str) -> None:
+    """Draw lines from zero with the names of both axes, or `why` there are no values."""
+    if not mark_empty(ax, frame, column, why):
+        draw_lines(ax, frame, column, x, by, groups, seen)
+        from_zero(ax)
+        ax.set_ylabel(unit)
+        ax.set_xlabel(x.label)
+
+
 def from_zero(ax: Axes) -> Axes:
     """Start a linear axis at zero with room above the largest value."""
     top = ax.dataLim.y1
