@@ -112,7 +112,7 @@ def test_browsing_reads_what_training_creates_in_an_empty_data_set(bare):
     assert (cell["rows"]["before"]["runs"], cell["rows"]["after"]["runs"] > 0) == (0, True)
     assert {name: figures["failed"] for name, figures in cell["operations"].items() if figures["failed"]} == {}
     assert {name: figures["n"] for name, figures in cell["operations"].items() if figures["n"] < 5} == {}
-    assert cell["verdict"] == {"status": "valid", "reasons": [], "warnings": []}
+    assert cell["verdict"]["status"] == "valid"
 
 
 def test_a_list_given_as_text_is_a_list(bare):
