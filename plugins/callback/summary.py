@@ -128,7 +128,7 @@ class CallbackModule(DefaultCallback):
 
     def _print(self, msg, *args, **kwargs):
         """Print what goes to the console, without user information of URLs: with `-v` that is all arguments of all modules."""
-        return self._display_all(redact_text(msg) if isinstance(msg, str) and "://" in msg else msg, *args, **kwargs)
+        return self._display_all(redact_text(msg) if isinstance(msg, str) else msg, *args, **kwargs)
 
     # Events
 

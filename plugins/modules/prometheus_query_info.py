@@ -64,7 +64,8 @@ options:
   scrape_interval:
     description:
       - Seconds between two samples of the monitored targets.
-      - Without it, the mean spacing of the samples in the ten minutes before the end of the window, or V(30) where there are too few of them.
+      - Without it, the mean spacing of the samples in the ten minutes before the end of the window, or V(30) where there are too few of them or
+        where they cannot be read, which is a warning.
     type: float
   step:
     description: Seconds between two points of a range query. The default is one scrape interval, or more for a window of more than 11,000 of them.
@@ -267,6 +268,21 @@ def check_numbers(params):
             raise WindowError(f"Option {name} {params[name]:g}: negative. Give 0 or more.")
 
 
+def find_interval(params, client, components, end):
+    """Return the scrape interval in seconds, as given or as found, and the warnings about it. Raises PrometheusError for what every query would meet."""
+    if params["scrape_interval"]:
+        return params["scrape_interval"], []
+    try:
+        return observed_interval(client, components, end) or DEFAULT_INTERVAL_S, []
+    except (PrometheusError, ResponseError) as error:
+        if isinstance(error, PrometheusError) and error.final:
+            raise
+        cause = str(error).split(". ", maxsplit=1)[0]
+        return DEFAULT_INTERVAL_S, [
+            f"Scrape interval: not found, so samples every {DEFAULT_INTERVAL_S:g} s are assumed ({cause}). Give the interval (monitoring_scrape_interval_s)."
+        ]
+
+
 def write_files(params, found, request):
     """Write the requested files and return their paths. Raises FileWriteError."""
     window = request.window
@@ -299,12 +315,11 @@ def main():
         entries, window = load_profile(params["profile"]), parse_window(params["start"], params["end"], time.time())
         components = {name: selector for name, selector in params["components"].items() if name not in left_out}
         client = client_from(params)
-        interval_s = params["scrape_interval"] or observed_interval(client, components, window.end) or DEFAULT_INTERVAL_S
-        request = Request(
-            entries=entries, components=components, window=window, scrape_interval=interval_s, step=params["step"], variables=params["variables"]
-        )
+        interval_s, notes = find_interval(params, client, components, window.end)
+        request = Request(entries=entries, components=components, window=window, scrape_interval=interval_s, step=params["step"], variables=params["variables"])
         wait_after = interval_s if params["wait_after"] is None else params["wait_after"]
         found = collect(request, client, wait_after, params["spacing_s"])
+        found.warnings += notes
         found.resources.update(not_requested(left_out))
         if not module.check_mode:
             files = write_files(params, found, request)

@@ -12,6 +12,14 @@ from typing import Any
 MASK = "***"
 # A URL in a text. Quotes, brackets and a backslash (of JSON) end it.
 _URL = re.compile(r"\b([A-Za-z][A-Za-z0-9+.-]{1,30}:(?:/|\\/){2})([^\s\"'<>\\]+)")
+# User information of a text that was meant as a URL, as its name says, and is none: without a scheme, or with a blank in the password.
+_MEANT = re.compile(
+    r"""(\b(?:[\w.-]*[_.-])?ur[li]["']?\s*[:=]\s*["']?)  # the name: url, mlflow_url, uri
+    (?!\w[\w+.-]*://[^\s"']*(?:["'\n]|$))                # _URL finds it
+    (?:\w+:?/*)?[^\s"':@]*:                              # scheme or not, user
+    (?!\d*(?:[\s/,;)]|$))[^"'\n]*@                       # password, no port""",
+    re.IGNORECASE | re.VERBOSE,
+)
 # Names of parameters whose value gives access, as OAuth, AWS, Google, Azure and libpq have them.
 _QUERY = re.compile(
     r"([?&;#](?:[\w.-]*(?:token|secret|password|passwd|pwd|signature|credential|api[_-]?key|access[_-]?key)|sig|auth|key|code)=)[^&;#\s\"'<>]+", re.IGNORECASE
@@ -29,6 +37,8 @@ def redact_url(url: str) -> str:
 
 def redact_text(text: str, mask: str = f"{MASK}@") -> str:
     """Return a text in which each URL has `mask` instead of its user information, and MASK instead of the values of query tokens."""
+    if "@" in text:
+        text = _MEANT.sub(lambda match: match[1] + mask, text)
     if ":/" not in text and ":\\/" not in text:
         return text
     return _URL.sub(lambda match: match[1] + _QUERY.sub(rf"\1{MASK}", _redacted(match[2], mask)), text)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -46,7 +47,7 @@ def check_url(url: str) -> str:
         host = parts.hostname if valid else "(hidden)"
         raise MlflowError(f"MLflow URL of {host}: user information in it. Remove it, and put user:password into the token file.")
     if not valid or parts.query or parts.fragment:
-        shown = one_line(text.split("?", maxsplit=1)[0], 200)
+        shown = one_line(re.split("[?#]", text, maxsplit=1)[0], 200)
         raise MlflowError(f"MLflow URL {shown!r}: not a base URL. Write it as http://host:port or https://host/mlflow.")
     return text.rstrip("/")
 

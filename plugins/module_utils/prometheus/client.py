@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import urllib.parse
 from collections.abc import Mapping
@@ -182,9 +183,9 @@ def check_url(url: str) -> str:
     if "@" in url:
         host = parts.hostname if valid else "(hidden)"
         raise PrometheusError(f"Prometheus {host}: credentials in its URL. Remove them, and put a bearer token or user:password into the token file.")
-    if not valid:
-        shown = one_line(url.split("?", maxsplit=1)[0], 200)
-        raise PrometheusError(f"Prometheus {shown!r}: not a URL. Give something like http://127.0.0.1:9090 or https://host/prefix.")
+    if not valid or parts.query or parts.fragment:
+        shown = one_line(re.split("[?#]", url, maxsplit=1)[0], 200)
+        raise PrometheusError(f"Prometheus {shown!r}: not a base URL. Write it as http://127.0.0.1:9090 or https://host/prefix.")
     return url
 
 

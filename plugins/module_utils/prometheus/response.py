@@ -63,14 +63,14 @@ def _floats(result: Any, metric: str) -> list[dict[str, Any]]:
     for item in items:
         if isinstance(item, dict) and (item.get("histogram") or item.get("histograms")):
             raise ResponseError(
-                f"Metric {metric}: response has a native histogram, {_name(item.get('metric'))}. Take a number of it in the query: "
+                f"Metric {metric}: response has a native histogram{_name(item.get('metric'))}. Take a number of it in the query: "
                 "histogram_quantile(), histogram_avg(), histogram_sum() or histogram_count()."
             )
     return items
 
 
 def _name(labels: Any) -> str:
-    return str(Series({str(key): str(value) for key, value in labels.items()}, [])) if isinstance(labels, dict) else "{}"
+    return f", {Series({str(key): str(value) for key, value in labels.items()}, [])}" if isinstance(labels, dict) and labels else ""
 
 
 def _series(labels: Mapping[str, str], samples: Sequence[Sequence[Any]]) -> Series:

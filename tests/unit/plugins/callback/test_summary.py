@@ -225,7 +225,7 @@ URL_PLAY = """
   tasks:
     - name: Print http://user:pass-w0rd@host
       ansible.builtin.debug:
-        msg: [http://user:pass-w0rd@host, {url: "http://user:pass-w0rd@host?token=pass-w0rd"}]
+        msg: [http://user:pass-w0rd@host, {url: "http://user:pass-w0rd@host?token=pass-w0rd"}, {url: "user:pass-w0rd@host"}]
     - name: Get it
       ansible.builtin.uri:
         url: http://user:pass-w0rd@127.0.0.1:1

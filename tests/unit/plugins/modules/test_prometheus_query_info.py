@@ -57,6 +57,24 @@ def test_the_scrape_interval_is_found(ask, server, stamps, interval, rate_range)
     assert server.queries[-1]["query"] == f"rate(cpu[{rate_range}])"
 
 
+def test_a_scrape_interval_that_cannot_be_read_costs_no_metric(ask, server):
+    scrapes = success("matrix", [{"metric": {}, "histograms": [[1000, {"count": "5", "sum": "1.5"}]]}])
+    server.responses = [scrapes, MATRIX]
+    result = ask(profile=[RANGE], components={}, scrape_interval=None)
+    assert (result["scrape_interval"], result["metrics"][0]["status"]) == (30.0, "ok")
+    assert [warning["event"]["msg"] for warning in result["warnings"]] == [
+        "Scrape interval: not found, so samples every 30 s are assumed (Metric samples: response has a native histogram). "
+        "Give the interval (monitoring_scrape_interval_s)."
+    ]
+
+
+def test_a_server_that_rejects_the_first_query_is_an_error_and_asked_once(ask, server):
+    server.responses = [(401, "no")]
+    result = ask(profile=[RANGE], components={}, scrape_interval=None)
+    assert "login required (401: no)" in result["msg"]
+    assert len(server.queries) == 1
+
+
 def test_all_files_are_written(ask, server, tmp_path):
     server.responses = [VALUE, MATRIX]
     files = {f"{name}_file": str(tmp_path / "new" / name) for name in ("series", "csv", "documents")}
@@ -107,7 +125,7 @@ def test_components_outside_of_a_tenancy_are_not_requested_for(ask, server):
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        pytest.param({"url": "nowhere"}, "Prometheus 'nowhere': not a URL.", id="no URL"),
+        pytest.param({"url": "nowhere"}, "Prometheus 'nowhere': not a base URL.", id="no URL"),
         pytest.param({"url": "http://127.0.0.1:1"}, "not reachable", id="unreachable"),
         pytest.param({"start": "later"}, "Window start 'later': not a time.", id="no time"),
         pytest.param({"end": "999"}, "ends before it starts", id="reversed"),

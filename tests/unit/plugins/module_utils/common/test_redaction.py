@@ -56,6 +56,38 @@ def test_what_has_no_secret_stays(text):
     assert not has_user_information(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        pytest.param(f"url: u:{CANARY}@host:5000\nnext: a@b", "url: ***@host:5000\nnext: a@b", id="no scheme"),
+        pytest.param(f'{{"mlflow_url": "u:{CANARY}@host", "n": "a@b"}}', '{"mlflow_url": "***@host", "n": "a@b"}', id="no scheme, JSON"),
+        pytest.param(f"{{'mlflow_uri': 'http//u:{CANARY}@host'}}", "{'mlflow_uri': '***@host'}", id="scheme without colon"),
+        pytest.param(f"MLFLOW_URL=http:u:{CANARY}@host", "MLFLOW_URL=***@host", id="scheme without slashes"),
+        pytest.param(f"  prometheus_url: http://u:hunter2 {CANARY}@host", "  prometheus_url: ***@host", id="blank in the password"),
+    ],
+)
+def test_what_was_meant_as_a_url_is_redacted_by_its_name(text, shown):
+    assert redact_text(text) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "url: git@github.com:perfscale/mlflow.git",
+        "scm_url: git@github.com:perfscale/mlflow@v1",
+        "url: http://host:5000/a@b",
+        "url: http://host:5000",
+        "-e mlflow_url=http://host:5000, then mail me@example.com",
+        "MLFLOW_URL=http://host: refused. Mail me@example.com",
+        "image: registry:5000/repo:tag@sha256:abc",
+        "MLflow URL of host: user information in it. Mail me@example.com",
+        "curl: (7) Failed: a@b",
+    ],
+)
+def test_what_is_named_so_and_has_no_secret_stays(text):
+    assert redact_text(text) == text
+
+
 def test_a_text_shows_that_something_was_removed():
     assert redact_text(f"a http://u:{CANARY}@host, b") == "a http://***@host, b"
     assert redact_text(f'"http:\\/\\/u:{CANARY}@host"') == '"http:\\/\\/***@host"'

@@ -170,9 +170,11 @@ def test_a_server_without_a_clock_is_no_problem(ask):
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
-        pytest.param({"url": ""}, "not a URL", id="empty"),
-        pytest.param({"url": "localhost:9090"}, "not a URL", id="no scheme"),
+        pytest.param({"url": ""}, "not a base URL", id="empty"),
+        pytest.param({"url": "localhost:9090"}, "not a base URL", id="no scheme"),
         pytest.param({"url": "http://user:pass@host"}, "Prometheus host: credentials in its URL", id="credentials"),
+        pytest.param({"url": "http://host:9090/?token=abc"}, "Prometheus 'http://host:9090/': not a base URL", id="query"),
+        pytest.param({"url": "http://host:9090/graph#tab"}, "Prometheus 'http://host:9090/graph': not a base URL", id="fragment"),
         pytest.param({"url": "https://host", "ca_file": "/nowhere.pem"}, "CA file /nowhere.pem: not readable", id="no CA file"),
     ],
 )
@@ -223,7 +225,7 @@ def test_the_client_has_the_settings_of_the_options():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        pytest.param({"url": "prometheus"}, "not a URL", id="no URL"),
+        pytest.param({"url": "prometheus"}, "not a base URL", id="no URL"),
         pytest.param({"ca_file": "/no/where.pem"}, "CA file /no/where.pem: not readable", id="no CA file"),
         pytest.param({"token_file": "/no/where"}, "/no/where", id="no token file"),
     ],
@@ -253,9 +255,7 @@ def test_hints_of_a_response_are_kept(server, status):
     ]
 
 
-@pytest.mark.parametrize(
-    "url", ["http://user:secretpw@h", "user:secretpw@h:9090", "http://u:secretpw@h:port", "ftp://h/?token=secretpw", "http://[x"]
-)
+@pytest.mark.parametrize("url", ["http://user:secretpw@h", "user:secretpw@h:9090", "http://u:secretpw@h:port", "ftp://h/?token=secretpw", "http://[x"])
 def test_no_message_shows_what_a_url_hides(url):
     with pytest.raises(PrometheusError, match=r"^Prometheus ") as caught:
         PrometheusClient(url)
