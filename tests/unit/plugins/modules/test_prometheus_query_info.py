@@ -9,6 +9,7 @@ import json
 import time
 
 import pytest
+from ansible.module_utils.basic import AnsibleModule
 
 from fakes.fake_prometheus import FakePrometheus, success
 
@@ -57,12 +58,14 @@ def test_the_scrape_interval_is_found(ask, server, stamps, interval, rate_range)
     assert server.queries[-1]["query"] == f"rate(cpu[{rate_range}])"
 
 
-def test_a_scrape_interval_that_cannot_be_read_costs_no_metric(ask, server):
+def test_a_scrape_interval_that_cannot_be_read_costs_no_metric(ask, server, monkeypatch):
+    warned = []
+    monkeypatch.setattr(AnsibleModule, "warn", lambda _module, text: warned.append(text))
     scrapes = success("matrix", [{"metric": {}, "histograms": [[1000, {"count": "5", "sum": "1.5"}]]}])
     server.responses = [scrapes, MATRIX]
     result = ask(profile=[RANGE], components={}, scrape_interval=None)
     assert (result["scrape_interval"], result["metrics"][0]["status"]) == (30.0, "ok")
-    assert [warning["event"]["msg"] for warning in result["warnings"]] == [
+    assert warned == [
         "Scrape interval: not found, so samples every 30 s are assumed (Metric samples: response has a native histogram). "
         "Give the interval (monitoring_scrape_interval_s)."
     ]

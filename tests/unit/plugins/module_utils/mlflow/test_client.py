@@ -45,14 +45,7 @@ def test_other_urls_are_rejected(url):
 
 @pytest.mark.parametrize(
     "url",
-    [
-        "http://user:secretpw@h",
-        "http://secretpw@h:5000/x",
-        "user:secretpw@h",
-        "http://u:secretpw@h:port",
-        "http://h/?token=secretpw",
-        "http://h/#id_token=secretpw",
-    ],
+    ["http://u:secretpw@h", "http://secretpw@h:5000/x", "u:secretpw@h", "http://u:secretpw@h:port", "http://h/?token=secretpw", "http://h/#id_token=secretpw"],
 )
 def test_no_message_shows_what_a_url_hides(url):
     with pytest.raises(MlflowError, match=r"^MLflow URL ") as caught:
@@ -120,29 +113,19 @@ def test_other_responses_are_named(server, client, status, body, error, part):
     ("status", "headers", "body", "login", "parts"),
     [
         pytest.param(
-            403,
-            {},
-            b"Invalid Host header - possible DNS rebinding attack detected",
-            "token",
+            403, {}, b"Invalid Host header - possible DNS rebinding attack detected", "token",
             ["host not allowed (HTTP 403 for GET /x: Invalid Host header - possible DNS rebinding attack detected). Start the server with this host in"],
             id="host",
         ),
         pytest.param(
-            401,
-            {"www-authenticate": 'Basic realm="mlflow"'},
-            b"You are not authenticated. Please see https://x.",
-            "",
+            401, {"www-authenticate": 'Basic realm="mlflow"'}, b"You are not authenticated. Please see https://x.", "",
             ["login required, none given (HTTP 401 for GET /x: You are not authenticated. Please see https://x). Put user:password into the token file"],
             id="basic",
         ),
         pytest.param(401, {"www-authenticate": "Bearer"}, b"", "password", ["password rejected (HTTP 401 for GET /x: no text). Put a valid"], id="bearer"),
         pytest.param(
-            403,
-            {},
-            b'{"error_code": "PERMISSION_DENIED", "message": "Tenant \\u001b[31m is closed."}',
-            "token",
-            ["request rejected (HTTP 403 for GET /x: PERMISSION_DENIED: Tenant \\x1b[31m is closed). Give this login the permission"],
-            id="words",
+            403, {}, b'{"error_code": "PERMISSION_DENIED", "message": "Tenant \\u001b[31m is closed."}', "token",
+            ["request rejected (HTTP 403 for GET /x: PERMISSION_DENIED: Tenant \\x1b[31m is closed). Give this login the permission"], id="words",
         ),
         pytest.param(403, {}, b"<html><body>RBAC: access denied</body></html>", "", ["none given (HTTP 403 for GET /x: RBAC: access denied)"], id="page"),
         pytest.param(302, {"location": "https://u:pw@sso.example/login?token=pw"}, b"", "token", ["redirect to sso.example (HTTP 302"], id="redirect"),
