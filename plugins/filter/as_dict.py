@@ -49,7 +49,8 @@ def convert(value: Any, name: str) -> dict[str, Any]:
     try:
         return as_dict(value, name)
     except ValueError as error:
-        raise AnsibleFilterError(str(error)) from error
+        # Ansible prints the text of every cause behind it, and the sentence is whole.
+        raise AnsibleFilterError(str(error)) from None
 
 
 class FilterModule:

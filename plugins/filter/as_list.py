@@ -56,7 +56,8 @@ def convert(value: Any, name: str, elements: str = "str") -> list[Any]:
     try:
         return as_list(value, name, elements)
     except ValueError as error:
-        raise AnsibleFilterError(str(error)) from error
+        # Ansible prints the text of every cause behind it, and the sentence is whole.
+        raise AnsibleFilterError(str(error)) from None
 
 
 class FilterModule:

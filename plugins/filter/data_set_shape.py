@@ -46,7 +46,8 @@ def data_set_shape(given: dict[str, Any]) -> dict[str, Any]:
     try:
         shape = check_shape(given)
     except MlflowError as error:
-        raise AnsibleFilterError(str(error)) from error
+        # Ansible prints the text of every cause behind it, and the sentence is whole.
+        raise AnsibleFilterError(str(error)) from None
     return {"digest": shape_digest(shape), "shape": shape}
 
 

@@ -58,7 +58,8 @@ def expand_matrix(matrix: dict[str, Any], overrides: dict[str, Any] | None = Non
     try:
         return expand(matrix, overrides, context)
     except MatrixError as error:
-        raise AnsibleFilterError(str(error)) from error
+        # Ansible prints the text of every cause behind it, and the sentence is whole.
+        raise AnsibleFilterError(str(error)) from None
 
 
 class FilterModule:

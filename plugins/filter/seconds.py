@@ -48,7 +48,8 @@ def seconds(value: Any, name: str = "duration") -> float:
     try:
         return parse_duration(value, name)
     except ValueError as error:
-        raise AnsibleFilterError(str(error)) from error
+        # Ansible prints the text of every cause behind it, and the sentence is whole.
+        raise AnsibleFilterError(str(error)) from None
 
 
 class FilterModule:

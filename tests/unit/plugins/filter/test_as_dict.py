@@ -15,3 +15,12 @@ def test_text_is_parsed_and_anything_else_named():
     assert as_dict('{"cpu": 1}', "resources") == {"cpu": 1}
     with pytest.raises(AnsibleFilterError, match="Input resources: not a dictionary"):
         as_dict("cpu", "resources")
+
+
+def test_broken_text_is_one_sentence():
+    with pytest.raises(AnsibleFilterError) as caught:
+        as_dict("{a", "tenant_labels")
+    assert str(caught.value) == (
+        "Input tenant_labels: neither YAML nor JSON (expected ',' or '}', but got '<stream end>'). "
+        "Give it as -e '{\"tenant_labels\": {…}}', or in a file as -e @FILE."
+    )

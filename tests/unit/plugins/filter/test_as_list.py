@@ -15,3 +15,12 @@ def test_text_is_split_and_anything_else_named():
     assert as_list("a,b", "report_sources") == ["a", "b"]
     with pytest.raises(AnsibleFilterError, match="Input report_sources: not a list"):
         as_list(7, "report_sources")
+
+
+def test_broken_text_is_one_sentence():
+    with pytest.raises(AnsibleFilterError) as caught:
+        as_list("[a", "report_sources")
+    assert str(caught.value) == (
+        "Input report_sources: neither YAML nor JSON (expected ',' or ']', but got '<stream end>'). "
+        "Give it as -e report_sources=a,b or '{\"report_sources\": [\"a\", \"b\"]}', or in a file as -e @FILE."
+    )
