@@ -25,7 +25,8 @@ def as_list(value: Any, name: str, elements: str = "str") -> list[Any]:
 
     `name` is that of the input, `elements` str or dict. Raises ValueError with a sentence.
     """
-    items = _parsed(value, name, elements) if isinstance(value, str) and (value.lstrip()[:1] in ("[", "{") or "\n" in value.strip() or elements == "dict") else value
+    is_yaml = isinstance(value, str) and (value.lstrip()[:1] in ("[", "{") or "\n" in value.strip() or elements == "dict")
+    items = _parsed(value, name, elements) if is_yaml else value
     if isinstance(items, str):
         items = [part.strip() for part in items.split(",") if part.strip()]
     items = [] if items is None else items
