@@ -136,3 +136,10 @@ def test_the_tests_of_the_reliability_table_exist() -> None:
     assert len(named) > 50
     assert [path for path, _name in named if not (ROOT / path).is_file()] == []
     assert [(path, name) for path, name in named if name and f"def {name}(" not in text(ROOT / path)] == []
+
+
+def test_every_row_of_the_reliability_table_names_a_test() -> None:
+    page = text(ROOT / "docs" / "reliability.md")
+    rows = [line for line in page.splitlines() if line.startswith("| ") and not line.startswith(("| id |", "| what |", "| ---"))]
+    assert len(rows) > 50
+    assert [row for row in rows if "`tests/" not in row.rstrip("| ").rpartition("| ")[2]] == []
