@@ -131,4 +131,5 @@ def examine(directory: Path, schema_dir: Path | str, digest: Digest | None = fil
 
 def unsealed_warning(run_id: str, count: int) -> str:
     """Return the sentence about records of schema version 1."""
-    return f"Run {run_id}: {count} records are from a version that wrote no checksums, so a changed number in them is not noticed."
+    records = "1 record is" if count == 1 else f"{count} records are"
+    return f"Run {run_id}: {records} from a version that wrote no checksums, so a changed number in them is not noticed."

@@ -11,9 +11,12 @@ import re
 
 import pytest
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import CHECKSUM
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.directory import DirectorySink
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.publication import publish
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.secret_scan import Scanner
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.integrity import examine
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.sources import read_sources
 from fakes.record_damage import READERS, SCHEMAS, damaged, findings, mutated, named_files, write_finished_run, write_mutated
 
 # Of each of two records, with and without a checksum.
@@ -55,6 +58,21 @@ def test_a_deleted_file_is_noticed_and_named(finished, name):
     path.write_bytes(content)
     for reader, sentences in found.items():
         assert any(f"{path}: cannot be read" in sentence for sentence in sentences), (reader, sentences)
+
+
+def test_records_from_before_checksums_are_read_with_a_warning(finished):
+    paths = [finished.path, *(finished.cell_directory(name) / "cell.json" for name in ("t1-c5-r1", "t1-c10-r1"))]
+    contents = {path: path.read_bytes() for path in paths}
+    for path, content in contents.items():
+        write_mutated(path, {key: value for key, value in json.loads(content).items() if key != CHECKSUM}, False)
+    evidence, report = examine(finished.directory, SCHEMAS), read_sources([finished.directory], SCHEMAS)
+    for path, content in contents.items():
+        path.write_bytes(content)
+    assert (len(evidence.records), evidence.damages) == (2, {})
+    warning = "Run run-1: 3 records are from a version that wrote no checksums, so a changed number in them is not noticed."
+    assert evidence.warnings == [warning]
+    assert warning in report.warnings
+    assert examine(finished.directory, SCHEMAS).warnings == []
 
 
 @pytest.mark.parametrize("is_sealed", [True, False], ids=["sealed", "without checksum"])
