@@ -72,7 +72,7 @@ class Contents:
 
     @property
     def is_only_of_other_runs(self) -> bool:
-        """Whether everything in it carries our labels."""
+        """Whether the namespace is kept for nothing but other runs."""
         return bool(self.other_runs) and not (self.unmanaged or self.staying or self.unlisted)
 
     @property
@@ -91,7 +91,7 @@ class Contents:
         if self.unlisted:
             parts.append(f"kinds cannot be listed: {few(self.unlisted)}. Grant the part `teardown` of rbac.yml, or delete the namespace manually")
         if self.other_runs:
-            parts.append(f"holds objects of other runs: {few(self.other_runs)}")
+            parts.append(f"holds objects of other runs: {few(self.other_runs)}. Tear those runs down, then this one again, or all with teardown_all")
         return "; ".join(parts)
 
 
@@ -100,7 +100,8 @@ def kept_namespaces(
 ) -> dict[str, Contents]:
     """Return what keeps each of `namespaces` from being deleted by the teardown of a run (None: of all runs); the others are left out.
 
-    `staying` names objects of ours that stay, such as `Secret opendatahub/mlflow-tls`, with the other run that uses it, or an empty text.
+    `staying` names objects that stay, such as `Secret opendatahub/mlflow-tls`, with the other run that uses or created it, or an empty text. What they
+    own stays with them: the operator's objects for another run's MLflow, a cluster-wide resource, carry no label of ours.
     System objects, objects that are being deleted and what our own objects own (by ownerReferences) keep nothing. An object that appears
     between this check and the deletion is deleted with its namespace: Kubernetes has no conditional deletion. Raises ClusterError.
     """
@@ -167,13 +168,14 @@ def _classify(contents: Contents, entries: Iterable[tuple[Kind, Mapping[str, Any
     ours = {uid for uid, (_kind, metadata) in left.items() if _is_ours(metadata, run_id)}
     others = {uid for uid, (_kind, metadata) in left.items() if ownership.is_ours({"metadata": metadata}) and uid not in ours}
     ours, others = _with_owned(ours, left), _with_owned(others, left)
-    accounts = SYSTEM_ACCOUNTS | {metadata["name"] for uid, (kind, metadata) in left.items() if kind.plural == "serviceaccounts" and uid in ours | others}
+    stays = {uid: run for uid, (kind, metadata) in left.items() if (run := _staying_run(kind, metadata, staying)) is not None}
+    known = ours | others | stays.keys()
+    accounts = SYSTEM_ACCOUNTS | {metadata["name"] for uid, (kind, metadata) in left.items() if kind.plural == "serviceaccounts" and uid in known}
     for uid, (kind, metadata) in left.items():
         name = f"{kind.name} {metadata['name']}"
-        other_run = staying.get(f"{kind.name} {metadata.get('namespace')}/{metadata['name']}")
-        if other_run is not None:
-            contents.staying += [] if other_run else [name]
-            contents.other_runs += [f"{name} ({other_run})"] if other_run else []
+        if uid in stays:
+            contents.staying += [] if stays[uid] else [name]
+            contents.other_runs += [f"{name} ({stays[uid]})"] if stays[uid] else []
             continue
         if uid in ours or _owners(metadata) & left.keys():
             continue
@@ -189,6 +191,13 @@ def _classify(contents: Contents, entries: Iterable[tuple[Kind, Mapping[str, Any
 def _is_ours(metadata: Mapping[str, Any], run_id: str | None) -> bool:
     manifest = {"metadata": metadata}
     return ownership.is_ours(manifest) and run_id in (None, ownership.run_id(manifest))
+
+
+def _staying_run(kind: Kind, metadata: Mapping[str, Any], staying: Mapping[str, str]) -> str | None:
+    """Return the run (or an empty text) of the entry of `staying` that is this object or a cluster-wide owner of it, and None if there is none."""
+    names = [f"{kind.name} {metadata.get('namespace')}/{metadata['name']}"]
+    names += [f"{owner['kind']} {owner['name']}" for owner in metadata.get("ownerReferences") or []]
+    return next((staying[name] for name in names if name in staying), None)
 
 
 def _owners(metadata: Mapping[str, Any]) -> set[str]:

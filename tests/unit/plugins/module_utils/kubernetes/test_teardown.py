@@ -52,11 +52,12 @@ def test_deletes_exactly_what_the_run_owns(full, cluster):
     assert not full.get(f"{NS}/adopted")["metadata"]["annotations"]
 
 
-def owned_by(name):
-    return {"metadata": {"ownerReferences": [{"uid": f"uid-{name}"}]}}
+def owned_by(name, kind="Deployment"):
+    return {"metadata": {"ownerReferences": [{"kind": kind, "name": name, "uid": f"uid-{name}"}]}}
 
 
 TENANT = f"{NS}/tenant-1"
+TOO = "Tear those runs down, then this one again, or all with teardown_all"
 KEEPS = "holds unmanaged objects: {}. Move or delete them, or keep the namespace"
 
 
@@ -119,7 +120,7 @@ def test_objects_of_another_run_prevent_the_deletion_without_a_failure(full, clu
     done = tear_down(cluster, "r1", ["base"])
     assert done["deleted"]["Namespace"] == []
     assert done["remaining"] == []
-    assert {"object": "Namespace tenant-1", "why": "holds objects of other runs: Configmap c (r2)"} in done["others"]
+    assert {"object": "Namespace tenant-1", "why": f"holds objects of other runs: Configmap c (r2). {TOO}"} in done["others"]
     assert tear_down(cluster, None, ["base"])["deleted"]["Namespace"] == ["tenant-1", "tenant-2"]
 
 
@@ -171,10 +172,47 @@ def test_what_was_listed_as_staying_stays_with_its_namespace(full, cluster, run_
     assert {kind: names for kind, names in done["deleted"].items() if names} == deleted
     for path in (TENANT, f"{TENANT}/secrets/used", f"{NS}/base/secrets/token", "/apis/rbac.authorization.k8s.io/v1/clusterroles/c"):
         assert full.get(path)
-    why = "holds objects of other runs: Secret used (r2)" if run_id else "holds objects that stay: Secret used"
+    why = f"holds objects of other runs: Secret used (r2). {TOO}" if run_id else "holds objects that stay: Secret used"
     expected = [*({"object": entry["object"], "why": entry["why"]} for entry in STAYING), {"object": "Namespace tenant-1", "why": why}]
     others = [entry for entry in done["others"] if entry["object"] != "Namespace tenant-2"]
     assert (done["remaining"], others) == (([], expected) if run_id else (expected, []))
+
+
+MLFLOW = {"object": "MLflow mlflow", "why": "created by run r2", "run_id": "r2"}
+
+
+@pytest.fixture
+def shared(server):
+    """A namespace of run r1 with what the operator created for the MLflow of run r2: no label, and an owner outside of the namespace."""
+    server.put(f"{NS}/opendatahub", ownership.labels("r1"))
+    for path in ("/apis/apps/v1/namespaces/opendatahub/deployments/mlflow", f"{NS}/opendatahub/serviceaccounts/mlflow-sa"):
+        server.put(path, {"app": "mlflow"}, **owned_by("mlflow", "MLflow"))
+    server.put(f"{NS}/opendatahub/pods/mlflow-1", **owned_by("mlflow"))
+    # OpenShift's registry gives every service account one.
+    server.put(f"{NS}/opendatahub/secrets/pull", metadata={"annotations": {"kubernetes.io/service-account.name": "mlflow-sa"}})
+    return server
+
+
+def test_the_objects_of_another_runs_mlflow_are_named_as_its(shared, cluster):
+    done = tear_down(cluster, "r1", ["opendatahub"], staying=[MLFLOW])
+    why = f"holds objects of other runs: Deployment mlflow (r2), Serviceaccount mlflow-sa (r2). {TOO}"
+    assert done["others"] == [{"object": "MLflow mlflow", "why": "created by run r2"}, {"object": "Namespace opendatahub", "why": why}]
+    assert done["remaining"] == []
+    assert not any(done["deleted"].values())
+
+
+def test_unmanaged_objects_beside_another_runs_mlflow_fail_the_teardown(shared, cluster):
+    shared.put(f"{NS}/opendatahub/configmaps/colleague")
+    done = tear_down(cluster, "r1", ["opendatahub"], staying=[MLFLOW])
+    [entry] = done["remaining"]
+    assert entry["why"].startswith(KEEPS.format("Configmap colleague"))
+    assert entry["why"].endswith(f"Serviceaccount mlflow-sa (r2). {TOO}")
+
+
+def test_the_objects_of_a_stuck_mlflow_are_named_as_staying(shared, cluster):
+    done = tear_down(cluster, "r1", ["opendatahub"], staying=[{**MLFLOW, "why": "waits for its finalizers x/y", "run_id": ""}])
+    why = "holds objects that stay: Deployment mlflow, Serviceaccount mlflow-sa"
+    assert done["remaining"][1] == {"object": "Namespace opendatahub", "why": why}
 
 
 @pytest.mark.parametrize("count", [1, 6], ids=["one-by-one", "whole-cluster"])
