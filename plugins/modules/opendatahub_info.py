@@ -162,7 +162,9 @@ opendatahub:
       description: The merge patch that enables MLflow's operator in an existing C(DataScienceCluster) and records the former value.
       type: dict
     removal:
-      description: What a teardown deletes and restores for O(run_id), and what it leaves, with reasons.
+      description:
+        - What a teardown deletes and restores for O(run_id), and in C(left) what it leaves. Entries are C(object), C(why) and C(run_id), which is another run
+          of this collection that is the reason, or empty.
       type: dict
 """
 

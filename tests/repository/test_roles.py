@@ -128,3 +128,10 @@ def test_tasks_read_no_undefined_variable(role: Path) -> None:
     read = set(re.findall(rf"(?<![\w./'\"]){role.name}_[a-z0-9_]+", expressions))
     given = set(re.findall(rf"^\s*(?:- )?({role.name}_[a-z0-9_]+):", text, re.MULTILINE)) | set(re.findall(r"register:\s*(\w+)", text))
     assert sorted(read - set(defaults(role)) - given) == []
+
+
+def test_what_the_roles_of_a_cluster_leave_reaches_the_cleanup() -> None:
+    """A role lists what it did not delete in a fact `<role>_stays`, by which the cleanup keeps, prints and counts it."""
+    lists = {role.name for role in ROLES if f"{role.name}_stays:" in "\n".join(path.read_text(encoding="utf-8") for path in role.glob("tasks/*.yml"))}
+    expression = load_yaml(ROOT / "roles" / "cluster_environment" / "vars" / "main.yml")["__cluster_environment_staying"]
+    assert set(re.findall(r"(\w+)_stays", expression)) == lists

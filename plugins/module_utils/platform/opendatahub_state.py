@@ -10,7 +10,7 @@ Kinds and versions as https://github.com/opendatahub-io/opendatahub-operator ser
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -201,12 +201,13 @@ def restoration_patch(dsc: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def plan_removal(state: State, run_id: str) -> dict[str, Any]:
-    """Return what a teardown does, in the order of its keys, and what it does not delete, with the reasons.
+    """Return what a teardown does, in the order of its keys, and `left`, what it does not delete or restore: [{object, why, run_id}].
 
     `run_id` selects one run's objects, an empty one all that are ours. MLflow's operator remains while any MLflow exists, since only it can remove the
-    finalizer; a DataScienceCluster with components that others enabled remains; an operator remains while it is needed.
+    finalizer; a DataScienceCluster with components that others enabled remains; an operator remains while it is needed. The `run_id` of an entry is
+    another run of ours that is the reason, or empty.
     """
-    left: list[str] = []
+    left: list[dict[str, str]] = []
     dsc, dsci = state.dsc or {}, state.dsci or {}
     # A teardown that was interrupted leaves the version without its Subscription.
     operator = state.operator.subscription or next(iter(state.operator.csvs), {})
@@ -214,22 +215,34 @@ def plan_removal(state: State, run_id: str) -> dict[str, Any]:
     restores = bool(adopted) and (not run_id or adopted == run_id)
     removes = _is_mine(dsc, run_id)
     others = [name for name, component in _components(dsc).items() if name != KEY and (component or {}).get("managementState") == "Managed"]
+    # A DataScienceCluster that stays is needed by another run, or is kept by something unmanaged.
+    needing = _other_run([dsc], run_id)
     if (restores or removes) and state.mlflows:
         names = ", ".join(map(name_of, state.mlflows))
-        left.append(f"DataScienceCluster {name_of(dsc)}: stays unchanged, because MLflow {names} still exists. Delete that first.")
+        needing = _other_run(state.mlflows, run_id)
+        remedy = f"Tear down run {needing}" if needing else "Delete that"
+        left.append(_left(f"DataScienceCluster {name_of(dsc)}", f"stays unchanged, because MLflow {names} still exists. {remedy} first.", needing))
+        if state.mlflow_operator:
+            left.append(_left(f"MLflowOperator {name_of(state.mlflow_operator)}", f"stays, because MLflow {names} needs it.", needing))
         restores = removes = False
     deletes = removes and not others
     if removes and others:
-        left.append(f"DataScienceCluster {name_of(dsc)}: stays, because others enabled {', '.join(sorted(others))}.")
+        left.append(_left(f"DataScienceCluster {name_of(dsc)}", f"stays, because others enabled {', '.join(sorted(others))}.", ""))
     stays = bool(dsc) and not deletes
     deletes_dsci = _is_mine(dsci, run_id) and not stays
     if _is_mine(dsci, run_id) and stays:
-        left.append(f"DSCInitialization {name_of(dsci)}: stays, because DataScienceCluster {name_of(dsc)} needs it.")
-    needed = [f"DataScienceCluster {name_of(dsc)}"] if stays else []
-    needed += [f"DSCInitialization {name_of(dsci)}"] if dsci and not deletes_dsci else []
+        left.append(_left(f"DSCInitialization {name_of(dsci)}", f"stays, because DataScienceCluster {name_of(dsc)} needs it.", needing))
+    needed = {f"DataScienceCluster {name_of(dsc)}": needing} if stays else {}
+    if dsci and not deletes_dsci:
+        needed[f"DSCInitialization {name_of(dsci)}"] = needing if _is_mine(dsci, run_id) else _other_run([dsci], run_id)
     deletes_operator = _is_mine(operator, run_id) and not needed
     if _is_mine(operator, run_id) and needed:
-        left.append(f"Operator {name_of(operator)}: stays, because {' and '.join(needed)} needs it.")
+        kind = "Subscription" if state.operator.subscription else "ClusterServiceVersion"
+        verb = "need" if len(needed) > 1 else "needs"
+        runs = set(needed.values())
+        other_run = runs.pop() if len(runs) == 1 else ""
+        name = f"{kind} {namespace_of(operator)}/{name_of(operator)}"
+        left.append(_left(name, f"stays with its operator, because {' and '.join(needed)} {verb} it.", other_run))
     return {
         "restore": restoration_patch(dsc) if restores else {},
         "disable_dsc": name_of(dsc) if removes else "",
@@ -238,6 +251,17 @@ def plan_removal(state: State, run_id: str) -> dict[str, Any]:
         "delete_operator": name_of(operator) if deletes_operator else "",
         "left": left,
     }
+
+
+def _left(name: str, why: str, run_id: str) -> dict[str, str]:
+    """Return an entry of what stays, as `teardown.tear_down` takes it."""
+    return {"object": name, "why": why, "run_id": run_id}
+
+
+def _other_run(manifests: Iterable[Mapping[str, Any]], run_id: str) -> str:
+    """Return the run of ours, other than the one torn down, that created all of these objects, or an empty text."""
+    runs = {ownership.run_id(manifest) if ownership.is_ours(manifest) else "" for manifest in manifests}
+    return next(iter(runs)) if run_id and len(runs) == 1 and run_id not in runs else ""
 
 
 def _is_mine(manifest: Mapping[str, Any], run_id: str) -> bool:

@@ -65,18 +65,37 @@ def test_what_was_changed_since_is_not_restored():
             state(operator=UNMANAGED, dscs=[dsc(annotations=ADOPTED)], mlflows=[named("mlflow")]),
             "run-1",
             NOTHING,
-            ["MLflow mlflow still exists"],
+            [
+                "DataScienceCluster default-dsc stays unchanged, because MLflow mlflow still exists. Delete that first.",
+                "MLflowOperator default-mlflowoperator stays, because MLflow mlflow needs it.",
+            ],
             id="mlflow-first",
         ),
         pytest.param(
             state(operator=MINE, dscis=[dsci(labels=OURS)], dscs=[dsc(labels=OURS, others={"kserve": "Managed", "ray": "Removed"})]),
             "run-1",
             {**NOTHING, "disable_dsc": "default-dsc"},
-            ["others enabled kserve", "DSCInitialization default-dsci: stays", "Operator opendatahub-operator: stays, because DataScienceCluster"],
+            [
+                "DataScienceCluster default-dsc stays, because others enabled kserve.",
+                "DSCInitialization default-dsci stays, because DataScienceCluster default-dsc needs it.",
+                f"Subscription {PLACE}/opendatahub-operator stays with its operator, because DataScienceCluster default-dsc and DSCInitialization "
+                "default-dsci need it.",
+            ],
             id="others-use-our-dsc",
         ),
         pytest.param(
-            state(operator=MINE, dscs=[]), "run-1", NOTHING, ["Operator opendatahub-operator: stays, because DSCInitialization default-dsci"], id="others-dsci"
+            state(operator=MINE, dscs=[]),
+            "run-1",
+            NOTHING,
+            [f"Subscription {PLACE}/opendatahub-operator stays with its operator, because DSCInitialization default-dsci needs it."],
+            id="others-dsci",
+        ),
+        pytest.param(
+            bare(operator=OperatorState(True, PLACE, csvs=[{**csv(), **named("odh.v3.5.0", OURS, metadata={"namespace": PLACE})}]), dscis=[dsci()]),
+            "run-1",
+            NOTHING,
+            [f"ClusterServiceVersion {PLACE}/odh.v3.5.0 stays with its operator, because DSCInitialization default-dsci needs it."],
+            id="version-without-its-subscription-that-others-need",
         ),
         pytest.param(
             bare(operator=OperatorState(True, PLACE, csvs=[{**csv(), **named("odh.v3.5.0", OURS)}])),
@@ -89,7 +108,34 @@ def test_what_was_changed_since_is_not_restored():
 )
 def test_plans(seen, run_id, expected, left):
     found = plan_removal(seen, run_id)
-    messages = found.pop("left")
+    entries = found.pop("left")
     assert found == expected
-    assert len(messages) == len(left)
-    assert all(text in sentence for text, sentence in zip(left, messages, strict=True))
+    assert [f"{entry['object']} {entry['why']}" for entry in entries] == left
+
+
+ANOTHER = {**OURS, "perfscale.mlflow/run-id": "run-2"}
+BOTH = [named("mlflow", ANOTHER), named("unmanaged")]
+
+
+@pytest.mark.parametrize(
+    ("parts", "run_id", "reasons"),
+    [
+        pytest.param({"mlflows": [named("mlflow", ANOTHER)]}, "run-1", ["run-2"] * 4, id="mlflow-of-another-run"),
+        pytest.param({"mlflows": [named("mlflow")]}, "run-1", [""] * 4, id="unmanaged-mlflow"),
+        pytest.param({"mlflows": BOTH}, "run-1", [""] * 4, id="both"),
+        pytest.param({"mlflows": [named("mlflow", OURS)]}, "run-1", [""] * 4, id="mlflow-that-this-run-could-not-delete"),
+        pytest.param({"mlflows": [named("mlflow", ANOTHER)]}, "", [""] * 4, id="all-runs"),
+        pytest.param({"dscs": [dsc(labels=ANOTHER)]}, "run-1", ["run-2"] * 2, id="dsc-of-another-run"),
+        pytest.param({"dscs": [dsc()]}, "run-1", [""] * 2, id="unmanaged-dsc"),
+        pytest.param({"dscs": [dsc(labels=ANOTHER)], "dscis": [dsci(labels=ANOTHER)]}, "run-1", ["run-2"], id="all-but-the-operator-of-another-run"),
+        pytest.param({"dscs": [dsc(labels=ANOTHER)], "dscis": [dsci()]}, "run-1", [""], id="unmanaged-dsci"),
+    ],
+)
+def test_what_stays_names_the_other_run_that_is_the_reason(parts, run_id, reasons):
+    seen = state(**{"operator": MINE, "dscis": [dsci(labels=OURS)], "dscs": [dsc(labels=OURS)], **parts})
+    assert [entry["run_id"] for entry in plan_removal(seen, run_id)["left"]] == reasons
+
+
+def test_the_mlflow_of_another_run_is_torn_down_with_that_run():
+    left = plan_removal(state(operator=UNMANAGED, dscs=[dsc(annotations=ADOPTED)], mlflows=[named("mlflow", ANOTHER)]), "run-1")["left"]
+    assert left[0]["why"] == "stays unchanged, because MLflow mlflow still exists. Tear down run run-2 first."
