@@ -117,6 +117,13 @@ options:
   mlflow_url:
     description: URL that scripts use when they are run by hand in the pod.
     type: str
+  proxy:
+    description:
+      - URL of the proxy through which k6 in the pod reaches MLflow, without user information. An empty text is none.
+      - Neither the proxies of the controller nor those that a cluster sets for its pods count.
+    type: str
+    default: ''
+    version_added: 0.2.0
   token_file:
     description: File of the controller with the bearer token.
     type: path
@@ -153,8 +160,8 @@ EXAMPLES = r"""
 RETURN = r"""
 generator:
   description:
-    - The generator as in C(target.json), with the keys kind, namespace, pod, image, version (of k6), cores, memory_limit_bytes, node, secret and
-      shares_node_with (names of O(avoid) that are known to have a pod on the same node; null when too few pods may be listed to know).
+    - The generator as in C(target.json), with the keys kind, namespace, pod, image, version (of k6), cores, memory_limit_bytes, node, secret, proxy (null for
+      none) and shares_node_with (names of O(avoid) that are known to have a pod on the same node; null when too few pods may be listed to know).
     - Empty with O(state=absent) and in check mode.
   returned: success
   type: dict
@@ -167,6 +174,7 @@ stays:
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.proxies import configured_proxy
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.pod_lifecycle import absent, present
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.pod_manifests import scripts
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.pod_secret import read_files
@@ -204,6 +212,7 @@ def argument_spec():
         "tolerations": {"type": "list", "elements": "dict", "default": []},
         "network_policy": {"type": "bool", "default": False},
         "mlflow_url": {"type": "str"},
+        "proxy": {"type": "str", "default": ""},
         "token_file": {"type": "path", "no_log": False},
         "token_map_file": {"type": "path", "no_log": False},
         "ca_file": {"type": "path"},
@@ -213,8 +222,8 @@ def argument_spec():
 
 def run(params, check_mode):
     """Return the module's result for its options. Raises ClusterError and ValueError."""
+    settings = {**params, "timeout_s": params["timeout"], "proxy": configured_proxy(params["proxy"], "Proxy of the load generator pod")}
     cluster = cluster_from(params)
-    settings = {**params, "timeout_s": params["timeout"]}
     if params["state"] == "absent":
         return {**absent(cluster, settings, check_mode), "generator": {}}
     secrets = read_files(params["token_file"], params["token_map_file"], params["ca_file"])

@@ -21,6 +21,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 API = "/api/2.0/mlflow/"
 PROMPT_TAGS = [{"key": "mlflow.prompt.is_prompt", "value": "true"}]
@@ -129,7 +130,8 @@ class Connection(asyncio.Protocol):
             self._counts["wrong tokens"] += 1
             self._write("401 Unauthorized", b"{}")
         else:
-            self._respond(method, target.split("?", 1)[0])
+            # A client that was given this server as its proxy sends the whole URL.
+            self._respond(method, urlsplit(target).path if target.startswith("http:") else target.split("?", 1)[0])
         return True
 
     def _respond(self, method: str, path: str) -> None:

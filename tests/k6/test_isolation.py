@@ -10,7 +10,9 @@ import os
 import shutil
 import subprocess
 import time
+from collections import Counter
 from pathlib import Path
+from urllib.request import ProxyHandler, build_opener
 
 import pytest
 
@@ -69,19 +71,55 @@ def test_a_process_takes_its_settings_from_the_run_alone(slow_machine, k6):
     assert requests_in(slow_machine) > UNLIMITED
 
 
-def test_a_pod_takes_its_settings_from_the_run_alone(slow_machine, any_k6, tmp_path):
-    command = k6_command(any_k6, str(LOAD), slow_machine, None)
+def run_as_in_a_pod(k6: str, directory: Path, url: str, proxy: str | None = None) -> int:
+    """Run a load to its end by the script of the pod, and return its exit code."""
+    configure(directory, url)
+    command = k6_command(k6, str(LOAD), directory, None, proxy)
+    body = (directory / "load_config.json").read_bytes()
+    total = subprocess.run(["sha256sum"], input=body, capture_output=True, check=True).stdout.split()[0].decode()
+    words = ["start", str(directory), str(len(body)), total, *(f"{name}={value}" for name, value in command["env"].items()), "--", *command["argv"]]
+    # pids_of finds a k6 of other tests by its name; this one has a name of its own.
+    own = directory.parent / f"k6-{os.getpid()}"
+    shutil.copy(k6, own)
+    words[words.index("--") + 1] = str(own)
+    started = subprocess.run(["sh", str(SCRIPTS / "pod/load.sh"), *words], input=body, capture_output=True, check=True, timeout=30).stdout
+    assert b"started=now" in started
+    wait_for((directory / "exit.json").exists)
+    return json.loads((directory / "exit.json").read_text())["exit_code"]
+
+
+def test_a_pod_takes_its_settings_from_the_run_alone(slow_machine, any_k6):
     with fake_mlflow() as url:
-        configure(slow_machine, url)
-        body = (slow_machine / "load_config.json").read_bytes()
-        total = subprocess.run(["sha256sum"], input=body, capture_output=True, check=True).stdout.split()[0].decode()
-        words = ["start", str(slow_machine), str(len(body)), total, *(f"{name}={value}" for name, value in command["env"].items()), "--", *command["argv"]]
-        # pids_of finds a k6 of other tests by its name; this one has a name of its own.
-        own = tmp_path / f"k6-{os.getpid()}"
-        shutil.copy(any_k6, own)
-        words[words.index("--") + 1] = str(own)
-        started = subprocess.run(["sh", str(SCRIPTS / "pod/load.sh"), *words], input=body, capture_output=True, check=True, timeout=30).stdout
-        assert b"started=now" in started
-        wait_for((slow_machine / "exit.json").exists)
-    assert json.loads((slow_machine / "exit.json").read_text())["exit_code"] == 0, (slow_machine / "k6.log").read_text()
+        assert run_as_in_a_pod(any_k6, slow_machine, url) == 0, (slow_machine / "k6.log").read_text()
     assert requests_in(slow_machine) > UNLIMITED
+
+
+@pytest.fixture(name="attempt")
+def fixture_attempt(tmp_path):
+    """Return the directory of an attempt."""
+    directory = tmp_path / "attempt"
+    directory.mkdir()
+    return directory
+
+
+def requests_at(url: str) -> Counter[str]:
+    """Return how many requests of each kind a fake server got; this question goes to it directly."""
+    with build_opener(ProxyHandler({})).open(f"{url}/counts") as response:
+        return Counter(json.load(response))
+
+
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy"])
+def test_a_pod_goes_through_the_configured_proxy_alone(name, attempt, any_k6, monkeypatch):
+    """The fake server is the proxy, and nobody knows the name of the server behind it; the proxy of the environment does not exist."""
+    monkeypatch.setenv(name, "http://127.0.0.1:1")
+    monkeypatch.setenv("NO_PROXY", "*")
+    with fake_mlflow() as proxy:
+        assert run_as_in_a_pod(any_k6, attempt, "http://mlflow.invalid", proxy) == 0, (attempt / "k6.log").read_text()
+        assert requests_at(proxy).total() >= requests_in(attempt) > UNLIMITED
+
+
+def test_a_pod_uses_no_proxy_that_is_not_configured(attempt, any_k6, monkeypatch):
+    with fake_mlflow() as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy)
+        run_as_in_a_pod(any_k6, attempt, "http://mlflow.invalid")
+        assert requests_at(proxy).total() == 0

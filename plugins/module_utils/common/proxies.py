@@ -41,7 +41,25 @@ def environment_proxy(url: str, environment: Mapping[str, str] | None = None) ->
     value = _variable(variables, name) if name in NAMES else ""
     if not value or not parts.hostname or _is_exempt(parts.hostname, parts.port or _PORTS[parts.scheme], _variable(variables, "NO_PROXY")):
         return None
-    return _proxy(value, name)
+    return _proxy(value, f"Variable {name}")
+
+
+def configured_proxy(text: str, name: str) -> str | None:
+    """Return the URL of the proxy that an input `name` configures for the pod of the load generator, None for an empty text.
+
+    It has no user information: the command that starts k6 in the pod carries it, and records and the pod's specification show it. Raises ProxyError.
+    """
+    if not text.strip():
+        return None
+    proxy = _proxy(text.strip(), name)
+    if proxy.credentials:
+        raise ProxyError(f"{name}: a proxy with user information, which the pod's specification would show. Name one that needs no login.")
+    return proxy.url
+
+
+def proxy_variables(proxy: str | None) -> dict[str, str]:
+    """Return the environment of a program whose connections go through this proxy, {} without one."""
+    return dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY"), proxy) if proxy else {}
 
 
 def _variable(variables: Mapping[str, str], name: str) -> str:
@@ -53,9 +71,9 @@ def _proxy(value: str, name: str) -> Proxy:
         parts = urlsplit(value if "://" in value else f"http://{value}")
         port = f":{parts.port}" if parts.port else ""
     except ValueError:
-        raise ProxyError(f"Variable {name}: not the URL of a proxy. Write it as http://host:port.") from None
+        raise ProxyError(f"{name}: not the URL of a proxy. Write it as http://host:port.") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ProxyError(f"Variable {name}: a proxy of kind {parts.scheme or 'unknown'}. Allowed: http, https.")
+        raise ProxyError(f"{name}: a proxy of kind {parts.scheme or 'unknown'}. Allowed: http, https.")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     user = f"{unquote(parts.username)}:{unquote(parts.password or '')}" if parts.username else None
     return Proxy(f"{parts.scheme}://{host}{port}", user)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common import process_handle as handles
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import read_json, write_json
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.proxies import proxy_variables
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.schema import check
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.backend import ERRORS
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.exit_codes import is_complete
@@ -25,10 +26,11 @@ if TYPE_CHECKING:
 STOP_TIMEOUT_S = 20
 
 
-def k6_command(binary: str, script: str, directory: PurePath, ca_file: str | None) -> dict[str, Any]:
+def k6_command(binary: str, script: str, directory: PurePath, ca_file: str | None, proxy: str | None = None) -> dict[str, Any]:
     """Return the command of k6, with the paths of the machine that runs it. It contains no secret: the configuration names the file of the token.
 
-    Only flags that both k6 1.1 and k6 2 support are used. Together with an environment of which k6 inherits nothing else, this is all that decides the load.
+    `proxy` is for a k6 that inherits none. Only flags that both k6 1.1 and k6 2 support are used. Together with an environment of which k6 inherits
+    nothing else, this is all that decides the load.
     """
     environment = {
         "PERFSCALE_CONFIG": str(directory / "load_config.json"),
@@ -41,6 +43,7 @@ def k6_command(binary: str, script: str, directory: PurePath, ca_file: str | Non
         "K6_CSV_SAVE_INTERVAL": "100ms",
         # Collecting garbage less often makes up for the CPU time that the samples cost k6. Both together stay below 90 MB (tests/benchmarks/k6_cpu.py).
         "GOGC": "150",
+        **proxy_variables(proxy),
     }
     if ca_file:
         environment["SSL_CERT_FILE"] = ca_file

@@ -64,12 +64,14 @@ def container_of(handle: Mapping[str, Any]) -> Container:
     return Container(handle["namespace"], handle["pod"], handle["container"])
 
 
-def config_in_pod(config: Mapping[str, Any], directory: str) -> dict[str, Any]:
-    """Return the configuration as the pod reads it: output to `directory`, and the mounted Secret's files instead of the controller's."""
+def config_in_pod(config: Mapping[str, Any], directory: str, proxy: str | None = None) -> dict[str, Any]:
+    """Return the configuration as the pod reads it: output to `directory`, the mounted Secret's files instead of the controller's, and the pod's proxy."""
     mlflow = dict(config.get("mlflow") or {})
     for key, name in (("token_file", manifests.TOKEN), ("token_map_file", manifests.TOKEN_MAP)):
         if mlflow.get(key):
             mlflow[key] = manifests.secret_file(name)
+    if mlflow and proxy:
+        mlflow["proxy"] = proxy
     return {**config, **({"mlflow": mlflow} if mlflow else {}), "out_dir": directory}
 
 
@@ -105,7 +107,7 @@ class PodBackend:
         # A controller without state.json finds the loads of its run by this prefix.
         prefix = load_prefix(load.directory.resolve().parents[1].name)
         directory = f"{manifests.RESULTS}/{prefix}{load.directory.name}.{n}.{uuid.uuid4().hex[:8]}"
-        config = config_in_pod(load.config, directory)
+        config = config_in_pod(load.config, directory, load.generator.get("proxy"))
         load.check(config)
         handle = _handle(pod, directory)
         rpc = PodRpc(self._cluster, container_of(handle))
@@ -290,7 +292,7 @@ def _body(config: Mapping[str, Any]) -> bytes:
 
 def _launch(rpc: PodRpc, directory: str, config: Mapping[str, Any], load: Load) -> None:
     ca_file = manifests.secret_file(manifests.CA_BUNDLE) if load.ca_file else None
-    command = k6_command(manifests.PROGRAM, f"{manifests.SCRIPTS}/{load.script_name}", PurePosixPath(directory), ca_file)
+    command = k6_command(manifests.PROGRAM, f"{manifests.SCRIPTS}/{load.script_name}", PurePosixPath(directory), ca_file, load.generator.get("proxy"))
     cores = load.generator.get("cores")
     # k6 built before Go 1.25 uses every core of the node and is throttled.
     environment = {**command["env"], **({"GOMAXPROCS": str(max(1, math.ceil(cores)))} if cores else {})}

@@ -111,6 +111,7 @@ def target_part(cluster: Cluster, settings: Mapping[str, Any], pod: Mapping[str,
         "memory_limit_bytes": int(memory) if memory is not None else None,
         "node": node,
         "secret": manifests.secret_name(settings["name"]),
+        "proxy": settings.get("proxy"),
         "shares_node_with": components_on_node(cluster, settings.get("avoid") or [], node, settings["namespace"]),
     }
 

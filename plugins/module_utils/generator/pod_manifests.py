@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.proxies import proxy_variables
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pods import CONTAINER_SECURITY_CONTEXT, POD_SECURITY_CONTEXT
 
 CONTAINER = "k6"
@@ -130,6 +131,8 @@ def _container(settings: Mapping[str, Any]) -> dict[str, Any]:
         "MLFLOW_TOKEN_FILE": secret_file(TOKEN),
         "K6_NO_USAGE_REPORT": "true",
         **({"MLFLOW_URL": settings["mlflow_url"]} if settings.get("mlflow_url") else {}),
+        # For scripts that are run by hand; a load gets its own environment.
+        **proxy_variables(settings.get("proxy")),
     }
     mounts = [
         {"name": "scripts", "mountPath": SCRIPTS, "readOnly": True},

@@ -7,7 +7,13 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.common.proxies import Proxy, ProxyError, environment_proxy
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.proxies import (
+    Proxy,
+    ProxyError,
+    configured_proxy,
+    environment_proxy,
+    proxy_variables,
+)
 
 PROXY = "http://proxy:3128"
 
@@ -67,3 +73,34 @@ def test_unusable_proxies_are_named_without_their_password(proxy):
     with pytest.raises(ProxyError, match=r"^Variable HTTP_PROXY: ") as caught:
         environment_proxy("http://a.example", {"HTTP_PROXY": proxy})
     assert "secretpw" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        pytest.param("", None, id="none"),
+        pytest.param("  ", None, id="blank"),
+        pytest.param("proxy.example", "http://proxy.example", id="host"),
+        pytest.param(" https://proxy.example:3128/ ", "https://proxy.example:3128", id="url"),
+    ],
+)
+def test_the_proxy_of_an_input(text, url):
+    assert configured_proxy(text, "Proxy of the pod") == url
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        pytest.param("http://u:secretpw@p:3128", "a proxy with user information", id="user"),
+        pytest.param("socks5://u:secretpw@p:3128", "a proxy of kind socks5", id="kind"),
+    ],
+)
+def test_a_proxy_that_cannot_be_configured_is_named_without_its_password(text, problem):
+    with pytest.raises(ProxyError, match=rf"^Proxy of the pod: {problem}") as caught:
+        configured_proxy(text, "Proxy of the pod")
+    assert "secretpw" not in str(caught.value)
+
+
+def test_the_environment_of_a_proxy_is_read_back():
+    assert environment_proxy("http://a.example", proxy_variables(PROXY)) == environment_proxy("https://a.example", proxy_variables(PROXY)) == Proxy(PROXY, None)
+    assert proxy_variables(None) == {}

@@ -112,6 +112,20 @@ def test_a_load_is_run_watched_and_fetched(start, pod, tmp_path):
     assert fetch(pod, tmp_path / CELL)["files"] == []
 
 
+@pytest.mark.parametrize("proxy", [None, "http://proxy:3128"], ids=["none", "configured"])
+def test_the_proxy_of_a_load_is_that_of_the_pod_and_recorded(pod, tmp_path, monkeypatch, proxy):
+    monkeypatch.setenv("HTTP_PROXY", "http://of-the-controller:1")
+    cell = tmp_path / CELL
+    load = load_of(cell, 0.1)
+    load.generator["proxy"] = proxy
+    started = backend_of(pod).start(load)
+    [words] = [command for command in pod.commands if command[0] == "start"]
+    assert {word for word in words if "PROXY=" in word} == ({f"HTTP_PROXY={proxy}", f"HTTPS_PROXY={proxy}"} if proxy else set())
+    recorded = json.loads((Path(started["directory"]) / "load_config.json").read_text())
+    assert recorded["mlflow"].get("proxy") == proxy
+    wait_for_end(pod, started)
+
+
 def test_the_lines_left_behind_are_those_that_are_not_read(start, pod, tmp_path):
     started = start(0.1)
     wait_for_end(pod, started)

@@ -30,6 +30,7 @@ def test_a_pod_is_created_once(pod):
         "memory_limit_bytes": 2**30,
         "node": "node0",
         "secret": f"{POD}-access",
+        "proxy": None,
         "shares_node_with": [],
     }
     assert f"/api/v1/namespaces/{NAMESPACE}/persistentvolumeclaims/{POD}-results" in pod.objects

@@ -44,3 +44,19 @@ def test_anti_affinity_reaches_other_namespaces(required):
 
 def test_nothing_to_avoid_is_no_affinity():
     assert "affinity" not in pod_manifests.pod(settings_of(avoid=[]), SCRIPTS)["spec"]
+
+
+PROXIES = {"HTTP_PROXY": "http://proxy:3128", "HTTPS_PROXY": "http://proxy:3128"}
+
+
+@pytest.mark.parametrize(("proxy", "expected"), [pytest.param("http://proxy:3128", PROXIES, id="configured"), pytest.param(None, {}, id="none")])
+def test_the_pod_has_the_configured_proxy_and_none_of_the_controller(proxy, expected, monkeypatch):
+    for name in ("HTTP_PROXY", "https_proxy", "NO_PROXY"):
+        monkeypatch.setenv(name, "http://of-the-controller:1")
+    [container] = pod_manifests.pod(settings_of(proxy=proxy), SCRIPTS)["spec"]["containers"]
+    assert {entry["name"]: entry["value"] for entry in container["env"] if "proxy" in entry["name"].lower()} == expected
+
+
+def test_another_proxy_needs_another_pod():
+    digests = {pod_manifests.pod(settings_of(proxy=proxy), SCRIPTS)["metadata"]["annotations"][pod_manifests.DIGEST] for proxy in (None, "http://proxy:3128")}
+    assert len(digests) == 2
