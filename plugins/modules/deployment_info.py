@@ -86,6 +86,11 @@ deployment:
     images:
       description: Image of each of its containers.
       type: dict
+    versions:
+      description:
+        - Version that is declared for each of its containers, as C(version) and C(source), where it was found. It is a label, the ClusterServiceVersion of OLM,
+          or the tag of the image. Where nothing declares it, C(version) is null, and C(source) says so.
+      type: dict
     pods:
       description: Names of its pods.
       type: list

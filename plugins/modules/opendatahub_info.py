@@ -149,7 +149,9 @@ opendatahub:
       description: Its C(name), empty for none, whether it is C(owned) by us, and C(management_state) as set for MLflow's operator.
       type: dict
     mlflow_operator:
-      description: Whether its C(MLflowOperator) is C(present) and C(deleting), and the C(releases) it reports.
+      description:
+        - Whether its C(MLflowOperator) is C(present) and C(deleting), the C(releases) it reports, and C(image), C(version) and C(version_source) of its
+          Deployment.
       type: dict
     release:
       description: C(name) and C(version) of the platform.

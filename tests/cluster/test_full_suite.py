@@ -114,6 +114,8 @@ def test_the_record_has_what_was_measured(sqlite):
     assert (node["cpu_cores"] > 0, node["memory_bytes"] > 2**30, bool(node["architecture"])) == (True, True, True)
     assert fingerprint["kubernetes"].startswith("v1.")
     assert fingerprint["storage_class"]
+    # The fake operator is of the image of MLflow, whose tag is a version.
+    assert fingerprint["mlflow_operator_version"] == fingerprint["mlflow_operator"].rpartition(":")[2]
     assert fingerprint["k6"] == factors["k6_version"]
     assert all(fingerprint["images"][component] for component in ("mlflow", "k6_benchmark"))
 

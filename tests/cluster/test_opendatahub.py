@@ -147,7 +147,14 @@ def test_from_nothing_through_olm_and_back(api: Cluster, olm: FakeOlm, role: Rol
         assert place["metadata"]["labels"]["opendatahub.io/application-namespace"] == "true"
         assert dsc(api)["spec"] == {"components": {"mlflowoperator": {"managementState": "Managed"}}}
         assert dsc(api)["status"]["observedGeneration"] == dsc(api)["metadata"]["generation"]
-        assert role.fingerprint == {"platform": "Open Data Hub", "platform_version": "3.5.0", "platform_operator": V35}
+        assert role.fingerprint == {
+            "platform": "Open Data Hub",
+            "platform_version": "3.5.0",
+            "platform_operator": V35,
+            "mlflow_operator": "localhost/none",
+            "mlflow_operator_version": "3.5.0",
+            "mlflow_operator_version_source": f"{V35}, which ships it",
+        }
         before = dsc(api)["metadata"]["resourceVersion"]
         assert role().changed == 0
         assert role("describe").changed == 0

@@ -37,8 +37,9 @@ def condition(kind: str, status: str = "True", **rest: str) -> dict[str, str]:
 
 
 def available(name: str, status: str = "True") -> dict[str, Any]:
-    """Return a Deployment."""
-    return named(name, status={"conditions": [condition("Available", status)]})
+    """Return a Deployment; the tag of its image is no version."""
+    container = {"name": "manager", "image": "quay.io/opendatahub/mlflow-operator:odh-stable"}
+    return named(name, spec={"template": {"spec": {"containers": [container]}}}, status={"conditions": [condition("Available", status)]})
 
 
 def crd(name: str, versions: tuple[str, ...] = ("v1", "v2"), established: str = "True", key: str = "mlflowoperator") -> dict[str, Any]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,10 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.readiness import Outcome, Readiness, wait
 
 POLL_S = 1.0
+# Kubernetes' recommended label (https://kubernetes.io/docs/concepts/overview/working-with-objects/common-labels/), and that of OLM.
+VERSION_LABEL, OLM_OWNER = "app.kubernetes.io/version", "olm.owner"
+# Tags such as latest, main or a commit name no version.
+_VERSION_TAG = re.compile(r"v?\d+(\.\d+)+\S*")
 
 
 @dataclass(frozen=True)
@@ -105,16 +110,35 @@ def diagnose(cluster: Cluster, namespace: str, state: State | None) -> list[str]
     return warnings_about(cluster, namespace, [state.name, *objects, *sorted(owners)])
 
 
+def declared_version(deployment: Mapping[str, Any], image: str | None) -> dict[str, str | None]:
+    """Return {version, source} of what runs in a container of a Deployment; where nothing declares it, `version` is null and `source` the reason.
+
+    Sources, in this order: the label of Deployment or pods, the ClusterServiceVersion by which OLM installed it (named PACKAGE.vVERSION), the image's tag.
+    """
+    labels = {**(deployment["spec"]["template"].get("metadata") or {}).get("labels", {}), **(deployment["metadata"].get("labels") or {})}
+    csv = labels.get(OLM_OWNER, "")
+    tag = (image or "").partition("@")[0].rpartition("/")[2].partition(":")[2]
+    if labels.get(VERSION_LABEL):
+        return {"version": labels[VERSION_LABEL], "source": f"label {VERSION_LABEL}"}
+    if ".v" in csv:
+        return {"version": csv.partition(".v")[2], "source": f"ClusterServiceVersion {csv}"}
+    if _VERSION_TAG.fullmatch(tag):
+        return {"version": tag, "source": "image tag"}
+    return {"version": None, "source": f"not declared: no label {VERSION_LABEL}, not installed by OLM, image tag {tag or 'absent'}"}
+
+
 def facts(state: State | None) -> dict[str, Any]:
     """Return what roles need to know of a Deployment; null where there is none."""
     deployment = (state.deployment if state else None) or {}
     containers = deployment["spec"]["template"]["spec"]["containers"] if deployment else []
     found = state.pods if state else []
+    images = {entry["name"]: entry.get("image") for entry in containers}
     return {
         "exists": bool(deployment),
         "owned": ownership.is_ours(deployment),
         "run_id": ownership.run_id(deployment),
-        "images": {entry["name"]: entry.get("image") for entry in containers},
+        "images": images,
+        "versions": {name: declared_version(deployment, image) for name, image in images.items()},
         "pods": sorted(pod["metadata"]["name"] for pod in found),
         "nodes": sorted({pod["spec"]["nodeName"] for pod in found if (pod.get("spec") or {}).get("nodeName")}),
     }

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import ownership, pods
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.deployments import declared_version
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.readiness import (
     Readiness,
     condition_status,
@@ -284,6 +285,7 @@ def facts(state: State) -> dict[str, Any]:
     release = ((dsc or dsci or {}).get("status") or {}).get("release") or {}
     # The platform reports 0.0.0 when it finds no CSV of its operator.
     released = release.get("version") if release.get("version") != "0.0.0" else ""
+    platform_version = ((csv or {}).get("spec") or {}).get("version") or released or ""
     components = ((dsc or {}).get("status") or {}).get("components") or {}
     return {
         "operator": {
@@ -294,7 +296,7 @@ def facts(state: State) -> dict[str, Any]:
             "run_id": ownership.run_id(subscription or {}),
             "csv": name_of(csv),
             "csv_owned": ownership.is_ours(csv or {}),
-            "version": ((csv or {}).get("spec") or {}).get("version") or released or "",
+            "version": platform_version,
             "operator_groups": operator.operator_groups,
             "install_plan": name_of(plan) if approve else "",
         },
@@ -304,8 +306,21 @@ def facts(state: State) -> dict[str, Any]:
         "mlflow_operator": {
             "present": state.mlflow_operator is not None,
             "deleting": is_deleting(state.mlflow_operator),
+            **_mlflow_operator_version(state, platform_version, name_of(csv) or release.get("name") or ""),
             "releases": {item.get("name", ""): item.get("version", "") for item in (components.get(KEY) or {}).get("releases") or []},
         },
         "release": {"name": release.get("name") or "", "version": released or ""},
         "other_problems": broken_others(dsc or {}),
     }
+
+
+def _mlflow_operator_version(state: State, platform_version: str, platform: str) -> dict[str, str | None]:
+    """Return {image, version, version_source} of MLflow's operator: what its Deployment declares, else the version of the platform, which ships it."""
+    deployment = state.mlflow_deployment
+    if not deployment:
+        return {"image": None, "version": None, "version_source": f"no Deployment {MLFLOW_OPERATOR_DEPLOYMENT}"}
+    image = deployment["spec"]["template"]["spec"]["containers"][0].get("image")
+    declared = declared_version(deployment, image)
+    if not declared["version"] and platform_version:
+        declared = {"version": platform_version, "source": f"{platform}, which ships it"}
+    return {"image": image, "version": declared["version"], "version_source": declared["source"]}

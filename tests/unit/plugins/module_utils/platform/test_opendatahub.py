@@ -207,7 +207,14 @@ def test_what_roles_ask():
         "install_plan": "",
     }
     assert seen["dsc"] == {"name": "default-dsc", "owned": False, "management_state": "Managed"}
-    assert seen["mlflow_operator"] == {"present": True, "deleting": False, "releases": {"platform": "3.5.0", "MLflow": "v3.14.0"}}
+    assert seen["mlflow_operator"] == {
+        "present": True,
+        "deleting": False,
+        "image": "quay.io/opendatahub/mlflow-operator:odh-stable",
+        "version": "3.5.0",
+        "version_source": f"{CSV}, which ships it",
+        "releases": {"platform": "3.5.0", "MLflow": "v3.14.0"},
+    }
     assert seen["release"] == {"name": "Open Data Hub", "version": "3.5.0"}
     assert seen["applications_namespace"] == "opendatahub"
 
@@ -237,3 +244,25 @@ def test_what_roles_ask_of_nothing():
 def test_which_plan_is_ours_to_approve(found, approves):
     seen = bare(operator=replace(NONE, subscription=found, install_plan=plan(CSV)))
     assert opendatahub.facts(seen)["operator"]["install_plan"] == approves
+
+
+NOT_DECLARED = "not declared: no label app.kubernetes.io/version, not installed by OLM, image tag odh-stable"
+
+
+def labelled_operator(labels):
+    return {**available("mlflow-operator-controller-manager"), "metadata": {"labels": labels}}
+
+
+@pytest.mark.parametrize(
+    ("parts", "version", "source"),
+    [
+        pytest.param({}, "3.5.0", "opendatahub-operator.v3.5.0, which ships it", id="platform"),
+        pytest.param({"mlflow_deployment": labelled_operator({"app.kubernetes.io/version": "1.2"})}, "1.2", "label app.kubernetes.io/version", id="own"),
+        pytest.param({"operator": OperatorState()}, "3.5.0", "Open Data Hub, which ships it", id="without-olm"),
+        pytest.param({"operator": OperatorState(), "dscs": [], "dscis": []}, None, NOT_DECLARED, id="nowhere"),
+        pytest.param({"mlflow_deployment": None}, None, "no Deployment mlflow-operator-controller-manager", id="no-operator"),
+    ],
+)
+def test_the_version_of_mlflows_operator_is_the_one_declared(parts, version, source):
+    found = opendatahub.facts(state(**parts))["mlflow_operator"]
+    assert (found["version"], found["version_source"]) == (version, source)
