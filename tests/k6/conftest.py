@@ -21,6 +21,13 @@ def k6(request) -> str:
     return executable("k6-new", "PERFSCALE_K6_NEW")
 
 
+@pytest.fixture(params=["old", "of pod", "new"], scope="session")
+def each_k6(request) -> str:
+    """Return the path of k6: those of `k6`, and the version of the pod's image."""
+    variables = {"old": ("k6", "PERFSCALE_K6"), "of pod": ("k6-of-pod", "PERFSCALE_K6_OF_POD"), "new": ("k6-new", "PERFSCALE_K6_NEW")}
+    return executable(*variables[request.param])
+
+
 @pytest.fixture(scope="session")
 def any_k6() -> str:
     """Return the path of a k6, where the version makes no difference."""

@@ -50,3 +50,10 @@ def test_every_address_of_the_repository_is_that_of_galaxy() -> None:
 
 def test_documentation_pages_link_to_the_repository() -> None:
     assert ADDRESS.endswith(f"/{load_yaml(ROOT / 'docs' / 'docsite' / 'links.yml')['edit_on_github']['repository']}")
+
+
+def test_the_tests_run_the_k6_of_the_images() -> None:
+    variables = {"k6_runner": "k6_runner_pod_image", "publish": "publish_pod_image"}
+    images = {load_yaml(ROOT / "roles" / role / "defaults" / "main.yml")[name] for role, name in variables.items()}
+    [tested] = re.findall(r'^K6_OF_POD = "([\d.]+)"$', (ROOT / "tests" / "run.py").read_text(encoding="utf-8"), re.MULTILINE)
+    assert images == {f"docker.io/grafana/k6:{tested}"}
