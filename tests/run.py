@@ -33,10 +33,10 @@ K6_OF_POD = "1.8.1"
 VERSITYGW = "1.8.0"
 # What the operator of Open Data Hub ships.
 MLFLOW_OF_OPERATOR = "3.14.0"
+PYTEST = (sys.executable, "-m", "pytest")
 # The tests of a file run in one worker, since they share servers (tests/conftest.py).
 COMPUTING = ("repository", "unit")
 COMPUTING_SIDE_BY_SIDE = ("-n", str(min(4, os.cpu_count() or 1)))
-PYTEST = (sys.executable, "-m", "pytest")
 COVERAGE = ("--cov=plugins/module_utils", "--cov-report=term", "--cov-fail-under=90")
 # Low enough not to disturb a measurement, high enough to end when the others do.
 LOW_PRIORITY = ("nice", "-n", "10")
