@@ -45,7 +45,7 @@ def time_text(stamp: float | None) -> str:
 
 
 def flat(document: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    """Return a nested dictionary as (dotted key, text) pairs; the dictionaries of a list are numbered from 1."""
+    """Return a nested dictionary as (dotted key, text) pairs; the dictionaries of a list are numbered from 1, and what is not known is a dash."""
     rows: list[tuple[str, str]] = []
     for key, value in document.items():
         if isinstance(value, dict) and value:
@@ -53,5 +53,6 @@ def flat(document: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
         elif isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
             rows += [row for position, item in enumerate(value, 1) for row in flat(item, f"{prefix}{key}.{position}.")]
         else:
-            rows.append((f"{prefix}{key}", ", ".join(map(str, value)) if isinstance(value, list) else str(value)))
+            text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+            rows.append((f"{prefix}{key}", NONE if value is None else text))
     return rows

@@ -52,7 +52,7 @@ def test_texts():
     assert percent(0) == "0 %"
     assert time_text(None) == "–"
     assert time_text(1795475000) == "2026-11-23 23:03:20 UTC"
-    assert flat({"a": {"b": 1, "c": [1, 2]}, "d": {}}) == [("a.b", "1"), ("a.c", "1, 2"), ("d", "{}")]
+    assert flat({"a": {"b": 1, "c": [1, 2]}, "d": {}, "e": None}) == [("a.b", "1"), ("a.c", "1, 2"), ("d", "{}"), ("e", "–")]
 
 
 def test_levels_and_loads(tmp_path):
