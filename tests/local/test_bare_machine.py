@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from .conftest import ONE_CELL
-from .suite import ANSIBLE_PLAYBOOK, ROOT, Suite, check_from_an_empty_place
+from .suite import ANSIBLE_PLAYBOOK, PLANNED, ROOT, Suite, check_from_an_empty_place
 
 HIDDEN = {"apt-get", "dpkg-deb", "prometheus", "process-exporter", "prometheus-process-exporter"}
 HOMES = {"HOME", "USER", "LOGNAME"}
@@ -95,7 +95,7 @@ def test_the_run_passes(bare):
 
 
 def test_check_mode_from_an_empty_place(bare):
-    check_from_an_empty_place(bare[0], "perfscale.mlflow.full_suite")
+    assert PLANNED in check_from_an_empty_place(bare[0], "perfscale.mlflow.full_suite")
 
 
 def test_the_sampler_measures(bare):

@@ -11,7 +11,7 @@ import gzip
 import pytest
 
 from .conftest import ONE_CELL
-from .suite import Suite, check_from_an_empty_place
+from .suite import PLANNED, Suite, check_from_an_empty_place
 
 
 @pytest.fixture(name="postgres", scope="module")
@@ -129,7 +129,11 @@ def test_a_run_cannot_go_on_with_other_tenants(open_profile):
 
 
 def test_check_mode_from_an_empty_place(tmp_path):
-    check_from_an_empty_place(Suite(tmp_path), "full_suite")
+    assert PLANNED in check_from_an_empty_place(Suite(tmp_path), "full_suite")
+
+
+def test_check_mode_of_a_deployment_from_an_empty_place(tmp_path):
+    assert PLANNED not in check_from_an_empty_place(Suite(tmp_path), "deploy")
 
 
 def test_a_second_suite_at_the_same_time_is_neither_harmed_nor_confused(smoke, suite_in):
