@@ -20,7 +20,7 @@ UNNAMED = 54321
 MINIMAL = {"PATH": os.environ["PATH"]}
 
 
-def make_exports(**environment: str) -> list[str]:
+def exported_variables(**environment: str) -> list[str]:
     """Return LC_ALL and HOME as a recipe of the Makefile sees them."""
     show = 'show:;@echo "$$LC_ALL"; echo "$$HOME"'
     shown = subprocess.run(
@@ -32,16 +32,16 @@ def make_exports(**environment: str) -> list[str]:
 
 @pytest.mark.parametrize(("given", "seen"), [({"LC_ALL": "C"}, "C.UTF-8"), ({}, "C.UTF-8"), ({"LC_ALL": "C.UTF-8"}, "C.UTF-8")], ids=str)
 def test_make_sets_a_locale_that_ansible_takes(given: dict[str, str], seen: str, tmp_path: Path) -> None:
-    assert make_exports(HOME=str(tmp_path), **given)[0] == seen
+    assert exported_variables(HOME=str(tmp_path), **given)[0] == seen
 
 
 @pytest.mark.parametrize("given", [{}, {"HOME": "/"}, {"HOME": ""}, {"HOME": "/nowhere"}], ids=str)
 def test_make_gives_a_home_where_there_is_none(given: dict[str, str]) -> None:
-    assert make_exports(**given)[1] == f"{ROOT}/.perfscale/home"
+    assert exported_variables(**given)[1] == f"{ROOT}/.perfscale/home"
 
 
 def test_a_home_that_is_there_stays(tmp_path: Path) -> None:
-    assert make_exports(HOME=str(tmp_path))[1] == str(tmp_path)
+    assert exported_variables(HOME=str(tmp_path))[1] == str(tmp_path)
 
 
 @pytest.mark.parametrize("home", [{}, {"HOME": "/"}], ids=str)
