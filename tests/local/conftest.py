@@ -7,9 +7,15 @@ from __future__ import annotations
 
 import pytest
 
-from .suite import Suite
+from .suite import ROOT, Suite
 
-ONE_CELL = {"test_matrix_tenants": 1, "test_matrix_concurrency": 10, "test_matrix_warmup": "2s", "test_matrix_duration": "30s"}
+ONE_CELL = {
+    "test_matrix_tenants": 1,
+    "test_matrix_concurrency": 10,
+    "test_matrix_warmup": "2s",
+    "test_matrix_duration": "15s",
+    "test_matrix_validity_file": str(ROOT / "tests/local/validity.yml"),
+}
 SMOKE = {"run_id": "smoke"}
 
 

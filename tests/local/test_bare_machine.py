@@ -82,7 +82,7 @@ def fixture_bare(tmp_path_factory):
     suite = Installed(tmp_path_factory.mktemp("bare"))
     suite.install()
     suite.lay_bare()
-    variables = {**ONE_CELL, "run_id": "bare", "data_set_experiments_per_tenant": 0}
+    variables = {**ONE_CELL, "run_id": "bare", "test_matrix_duration": "30s", "data_set_experiments_per_tenant": 0}
     yield suite, suite.play("perfscale.mlflow.full_suite", variables, "-e", "report_formats=csv,html,markdown")
     assert suite.play("perfscale.mlflow.teardown").returncode == 0
     assert not suite.processes()
@@ -111,7 +111,7 @@ def test_browsing_reads_what_training_creates_in_an_empty_data_set(bare):
     cell = bare[0].cell("t1-c10-r1")
     assert (cell["rows"]["before"]["runs"], cell["rows"]["after"]["runs"] > 0) == (0, True)
     assert {name: figures["failed"] for name, figures in cell["operations"].items() if figures["failed"]} == {}
-    assert {name: figures["n"] for name, figures in cell["operations"].items() if figures["n"] < 5} == {}
+    assert [name for name, figures in cell["operations"].items() if not figures["n"]] == []
     assert cell["verdict"]["status"] == "valid"
 
 

@@ -12,7 +12,9 @@ import psutil
 import pytest
 
 from .conftest import ONE_CELL
+from .suite import ROOT
 
+DEFAULT_RULES = ROOT / "files/validity/default.yml"
 TWO_CELLS = {**ONE_CELL, "test_matrix_concurrency": "8,10"}
 
 
@@ -82,10 +84,11 @@ def test_a_killed_mlflow_invalidates_the_cell_with_the_reason(stack):
 
 
 def test_allow_partial_turns_the_exit_code_and_not_the_verdict(stack):
-    allowed = stack.play("full_suite", {**ONE_CELL, "test_matrix_duration": "3s", "run_id": "partial", "allow_partial": True})
+    partial = {**ONE_CELL, "test_matrix_duration": "3s", "test_matrix_validity_file": str(DEFAULT_RULES), "run_id": "partial"}
+    allowed = stack.play("full_suite", {**partial, "allow_partial": True})
     assert allowed.returncode == 0
     assert "operation_samples" in reasons(stack.cell("t1-c10-r1", "partial"))
-    rejected = stack.play("full_suite", {**ONE_CELL, "test_matrix_duration": "3s", "run_id": "partial"})
+    rejected = stack.play("full_suite", partial)
     assert rejected.returncode != 0
 
 

@@ -41,10 +41,10 @@ def test_nothing_outside_is_reachable():
 
 
 def test_a_run_needs_no_network(suite):
-    """Every stage does its work. The verdict on the numbers is about the speed of this machine, and other tests are about that."""
     finished = suite.play("full_suite", {**ONE_CELL, "run_id": "offline"})
+    assert finished.returncode == 0
     cell = suite.cell("t1-c10-r1", "offline")
-    assert cell["verdict"]["status"] in ("valid", "invalid"), finished.stdout
+    assert cell["verdict"]["status"] == "valid"
     assert cell["total"]["n"] > cell["total"]["failed"] == 0
     assert cell["resources"]["mlflow"]["status"] == "ok"
     assert (suite.results / "offline" / "report" / "index.html").exists()
