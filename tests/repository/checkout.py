@@ -32,7 +32,7 @@ def environment(**changes: str) -> dict[str, str]:
     return {**os.environ, "PATH": f"{TOOLS}{os.pathsep}{os.environ.get('PATH', os.defpath)}", **changes}
 
 
-def run(*argv: str | Path, cwd: Path, env: dict[str, str] | None = None, timeout_s: float = 120.0) -> subprocess.CompletedProcess[str]:
+def run(*argv: str | Path, cwd: Path, env: dict[str, str] | None = None, timeout_s: float = 600.0) -> subprocess.CompletedProcess[str]:
     """Run a command to its end and return it with its output; raise TimeoutExpired after timeout_s seconds."""
     return subprocess.run([str(arg) for arg in argv], cwd=cwd, env=env or environment(), capture_output=True, text=True, timeout=timeout_s, check=False)
 

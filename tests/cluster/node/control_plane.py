@@ -83,6 +83,8 @@ def api_server(places: layout.Layout, binaries: Path) -> Program:
             f"--proxy-client-key-file={pki / 'front-proxy-client.key'}",
             f"--audit-policy-file={places.config / 'audit-policy.json'}",
             f"--audit-log-path={places.audit_log}",
+            # Megabytes. Tests read the log as one file, whose default of 100 a slow machine exceeds.
+            "--audit-log-maxsize=1000",
         ],
         f"https://{layout.ADDRESS}:{layout.API_PORT}/readyz",
     )
