@@ -164,7 +164,8 @@ def apply(cluster: Cluster, manifest: dict) -> None:
     namespace = manifest["metadata"].get("namespace")
     plural = manifest["kind"].lower() + ("es" if manifest["kind"].endswith("ss") else "s")
     path = f"{base}/{f'namespaces/{namespace}/' if namespace else ''}{plural}/{manifest['metadata']['name']}"
-    cluster.request("PATCH", path, manifest, {"fieldManager": "perfscale-node", "force": "true"}, "application/apply-patch+yaml")
+    query = {"fieldManager": "perfscale-node", "force": "true"}
+    cluster.request("PATCH", path, manifest, query=query, content_type="application/apply-patch+yaml")
 
 
 def node_state(cluster: Cluster) -> str:
