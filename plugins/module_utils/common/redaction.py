@@ -12,12 +12,13 @@ from typing import Any
 MASK = "***"
 # A URL in a text. Quotes, brackets and a backslash (of JSON) end it.
 _URL = re.compile(r"\b([A-Za-z][A-Za-z0-9+.-]{1,30}:(?:/|\\/){2})([^\s\"'<>\\]+)")
-# User information of a text that was meant as a URL, as its name says, and is none: without a scheme, or with a blank in the password.
+# User information of a text that was meant as a URL, as its name says, and is none: without a scheme, or with a blank in the password. Each part is
+# bounded, so that the time grows with the length of a text and not with its square.
 _MEANT = re.compile(
-    r"""(\b(?:[\w.-]*[_.-])?ur[li]["']?\s*[:=]\s*["']?)  # the name: url, mlflow_url, uri
-    (?!\w[\w+.-]*://[^\s"']*(?:["'\n]|$))                # _URL finds it
-    (?:\w+:?/*)?[^\s"':@]*:                              # scheme or not, user
-    (?!\d*(?:[\s/,;)]|$))[^"'\n]*@                       # password, no port""",
+    r"""(\b(?:[\w.-]{0,60}[_.-])?ur[li]["']?\s*[:=]\s*["']?)  # the name: url, mlflow_url, uri
+    (?!\w[\w+.-]{0,30}://[^\s"']{0,4096}(?:["'\n]|$))         # _URL finds it
+    (?:\w{1,30}:?/{0,9})?[^\s"':@]{0,256}:                    # scheme or not, user
+    (?!\d{0,9}(?:[\s/,;)]|$))[^"'\n]{0,4096}@                 # password, no port""",
     re.IGNORECASE | re.VERBOSE,
 )
 # Names of parameters whose value gives access, as OAuth, AWS, Google, Azure and libpq have them.

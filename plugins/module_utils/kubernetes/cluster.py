@@ -61,7 +61,9 @@ class Cluster:
         return headers
 
     def request(self, method: str, path: str, body: Any = None, **options: Any) -> dict[str, Any]:
-        """Return the decoded response of one request; options as for `_send`.
+        """Return the decoded response of one request.
+
+        Options are `query`, `content_type` and `accept` (JSON), `timeout_s` of one attempt (30 seconds) and the number of `attempts`.
 
         429, 5xx and lost connections are retried (common.http_client.RetryPolicy); so are pods whose namespace has no service account yet. A creation
         whose response was lost then fails with reason AlreadyExists, which is for the caller to interpret. Raises ClusterError.
