@@ -20,6 +20,9 @@ description:
   - The result is also written as C(k6_result.json) in O(dest). Without the raw file the stored result is returned,
     so that a run that was interrupted afterwards can be resumed.
   - The result of a killed k6 is marked as partial, with the reason.
+requirements:
+  - numpy
+  - scipy
 attributes:
   check_mode:
     description: The module is skipped in check mode, since its result needs the files that it writes.
@@ -137,9 +140,10 @@ files:
       sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
 """
 
+from importlib.util import find_spec
 from pathlib import Path
 
-from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations import OPERATIONS
@@ -178,6 +182,9 @@ def attempt_of(params: dict) -> Attempt:
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(argument_spec=argument_spec(), required_together=[("window_start", "window_end")])
+    library = next((name for name in ("numpy", "scipy") if find_spec(name) is None), None)
+    if library:
+        module.fail_json(msg=missing_required_lib(library))
     try:
         built = build_result(attempt_of(module.params))
     except (K6ResultError, FileWriteError) as error:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError, explain, file_digest, read_sealed, write_sealed
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6 import blocks, journeys, log, outages, samples
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6 import blocks, intervals, journeys, log, outages, samples
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.exit_codes import is_complete, meaning
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations import OPERATIONS, undersampled
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import K6ResultError, Raw, read_raw
@@ -104,7 +104,7 @@ def _build(attempt: Attempt, path: Path) -> dict[str, Any]:
         "window": {"start": window.start_ms / 1000, "end": window.end_ms / 1000, "planned_end": planned.end_ms / 1000},
         "partial": bool(reasons),
         "partial_reason": "; ".join(reasons) or None,
-        **_measured(attempt, raw, window, pools),
+        **_measured(attempt, raw, order, window, pools),
         "outage_s": outages.longest_outage_s(raw, order, window),
         "tenant_outage": outages.tenant_outage(raw, order, window),
         "samples": {"rows": written.rows, "bytes": written.bytes, "bytes_per_row": round(written.bytes / written.rows, 2)},
@@ -121,16 +121,21 @@ def _remove(path: Path) -> None:
         raise FileWriteError(explain(path, error)) from error
 
 
-def _measured(attempt: Attempt, raw: Raw, window: Window, pools: blocks.Pools) -> dict[str, Any]:
+def _measured(attempt: Attempt, raw: Raw, order: list[int], window: Window, pools: blocks.Pools) -> dict[str, Any]:
     by_journey = journeys.journey_blocks(raw, window)
-    return {
-        "operations": blocks.operation_blocks(pools, attempt.operations, window.seconds),
+    operations = blocks.operation_blocks(pools, attempt.operations, window.seconds)
+    measured = {
+        "operations": operations,
         "total": blocks.block(pools, window.seconds),
         "categories": blocks.category_blocks(pools, window.seconds),
         "journeys": by_journey,
-        "mix": journeys.mix(by_journey, pools, window),
-        "generator": journeys.generator(raw, window, attempt.exit_code),
     }
+    found = intervals.interval_blocks(raw, order, window, list(operations))
+    measured["total"]["ci95"] = found["total"]
+    for group in ("operations", "categories", "journeys"):
+        for name, block in measured[group].items():
+            block["ci95"] = found[group][name]
+    return {**measured, "mix": journeys.mix(by_journey, pools, window), "generator": journeys.generator(raw, window, attempt.exit_code)}
 
 
 def partial_reasons(raw: Raw, window: Window, exit_code: int | None, has_summary: bool) -> list[str]:

@@ -22,7 +22,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.record.integrity 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.verdict import evaluate_objectives
 
 # The packages that affect a figure or a file; the rest of the environment follows from requirements.txt.
-PACKAGES = ("ansible-core", "jinja2", "jsonschema", "k6", "kubernetes", "matplotlib", "numpy", "pandas", "psutil", "urllib3")
+PACKAGES = ("ansible-core", "jinja2", "jsonschema", "k6", "kubernetes", "matplotlib", "numpy", "pandas", "psutil", "scipy", "urllib3")
 
 
 # Hidden, so it is never published.

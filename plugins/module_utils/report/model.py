@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 STATISTICS = ("mean", "p50", "p90", "p95", "p99", "max")
+INTERVALS = ("rate_per_s", "goodput_per_s", "mean", "p50", "p95", "ok_mean", "ok_p50", "ok_p95")
+"""The numbers that have a confidence interval: columns `<name>_low` and `<name>_high`."""
 # Column: the group of a component's resources that has the number.
 _GROUPED = {
     "limits_cpu_cores": "limits", "limits_memory_bytes": "limits", "network_receive_bytes_per_s_mean": "network",
@@ -169,7 +171,7 @@ def _block(block: dict[str, Any]) -> dict[str, Any]:
     """Return the columns of one block of requests; an absent block gives missing values."""
     n, failed = block.get("n"), block.get("failed")
     ratio = block.get("failed_ratio")
-    every, ok = block.get("latency_ms") or {}, block.get("latency_ok_ms") or {}
+    every, ok, ci95 = block.get("latency_ms") or {}, block.get("latency_ok_ms") or {}, block.get("ci95") or {}
     return {
         "n": n,
         "ok": block.get("ok"),
@@ -179,10 +181,18 @@ def _block(block: dict[str, Any]) -> dict[str, Any]:
         "goodput_per_s": block.get("goodput_per_s"),
         **{name: every.get(name) for name in STATISTICS},
         **{f"ok_{name}": ok.get(name) for name in STATISTICS},
+        **_bounds(ci95),
         "low_n": tuple(block.get("low_n", ())),
         "suppressed": dict(block.get("suppressed", {})),
         "failed_by": dict(block.get("failed_by", {})),
     }
+
+
+def _bounds(ci95: dict[str, Any]) -> dict[str, float | None]:
+    """Return the bounds of every interval; without failures those of the successful requests are those of all."""
+    is_alike = "ok_mean" not in ci95
+    found = {name: ci95.get(name.removeprefix("ok_") if is_alike else name) or (None, None) for name in INTERVALS}
+    return {f"{name}_{side}": pair[index] for name, pair in found.items() for index, side in enumerate(("low", "high"))}
 
 
 def _generator(record: dict[str, Any]) -> dict[str, Any]:
@@ -199,7 +209,7 @@ def _frame(rows: list[dict[str, Any]], columns: list[str] | None = None) -> Data
     """Return a frame whose counts are whole numbers or missing, and whose measures are floats, even where nothing is known."""
     frame = pd.DataFrame(rows, columns=columns)
     numbers = {*STATISTICS, *(f"ok_{name}" for name in STATISTICS), *RESOURCE_NUMBERS, *(f"generator_{name}" for name in GENERATOR_NUMBERS)}
-    numbers |= {"error_ratio", "rate_per_s", "goodput_per_s", "rate", "window_s"}
+    numbers |= {f"{name}_{side}" for name in INTERVALS for side in ("low", "high")} | {"error_ratio", "rate_per_s", "goodput_per_s", "rate", "window_s"}
     for name in frame.columns:
         if name in _COUNTS:
             frame[name] = frame[name].astype("Int64")

@@ -39,8 +39,8 @@ def cell_rows(model: Model) -> list[dict[str, Any]]:
     return [
         {
             "values": [
-                row.cell_id, str(row.tenants), row.load.text, WORDS[row.verdict], count(row.n), count(row.failed), number(row.goodput_per_s),
-                marked(row, "p50"), marked(row, "p95"), marked(row, "p99"), number(row.cpu_cores_mean), number(row.memory_bytes_mean / _MIB),
+                row.cell_id, str(row.tenants), row.load.text, WORDS[row.verdict], count(row.n), count(row.failed), with_interval(row, "goodput_per_s"),
+                with_interval(row, "p50"), with_interval(row, "p95"), marked(row, "p99"), number(row.cpu_cores_mean), number(row.memory_bytes_mean / _MIB),
             ],
             "verdict": row.verdict, "run_id": row.run_id, "cell_id": row.cell_id, "group": row.group, "reasons": row.reasons, "warnings": row.warnings,
         }
@@ -52,8 +52,8 @@ def operation_rows(operations: DataFrame) -> list[list[str]]:
     """Return the rows of one cell's operations in the order of OPERATION_COLUMNS: over all outcomes where known, else over passed requests."""
     return [
         [
-            row.operation, row.category, count(row.n), count(row.failed), number(row.goodput_per_s),
-            *(marked(row, name, fall_back=True) for name in ("mean", "p50", "p90", "p95", "p99", "max")),
+            row.operation, row.category, count(row.n), count(row.failed), with_interval(row, "goodput_per_s"),
+            *(with_interval(row, name, fall_back=True) for name in ("mean", "p50", "p90", "p95", "p99", "max")),
         ]
         for row in operations.itertuples()
     ]
@@ -78,6 +78,13 @@ def resource_table(resources: DataFrame) -> tuple[list[str], list[list[str]]]:
 def _ends(values: Iterable[float]) -> str:
     """Return one number, or a range where its ends differ."""
     return " to ".join(dict.fromkeys(number(value) for value in values))
+
+
+def with_interval(row: Any, name: str, fall_back: bool = False) -> str:
+    """Return a number with its mark, and the larger half of its 95 % interval within the window where it has one."""
+    value, low, high = (getattr(row, column, math.nan) for column in (name, f"{name}_low", f"{name}_high"))
+    text = number(value) if name.endswith("_per_s") else marked(row, name, fall_back)
+    return text if math.isnan(low) else f"{text} ± {number(max(high - value, value - low))}"
 
 
 def marked(row: Any, statistic: str, fall_back: bool = False) -> str:

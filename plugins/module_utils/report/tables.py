@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.untrusted_text import csv_cell
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations import CATEGORIES
-from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import RESOURCE_NUMBERS, STATISTICS, Model
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import INTERVALS, RESOURCE_NUMBERS, STATISTICS, Model
 
 try:
     import pandas as pd
@@ -118,8 +118,9 @@ def _tidy_operations(model: Model) -> DataFrame:
     frame = pd.concat([model.operations, pooled, total], ignore_index=True)
     frame = frame.assign(low_n=frame["low_n"].map(" ".join), failed_by=frame["failed_by"].map(_pairs))
     figures = ["n", "ok", "failed", "error_ratio", "rate_per_s", "goodput_per_s", *STATISTICS, *(f"ok_{name}" for name in STATISTICS)]
-    names = {name: f"{name}_ms" for name in [*STATISTICS, *(f"ok_{name}" for name in STATISTICS)]}
-    columns = ["tenants", "concurrency", "operation", "category", *figures, "low_n", "failed_by", *IDENTITY]
+    bounds = [f"{name}_{side}" for name in INTERVALS for side in ("low", "high")]
+    names = {name: f"{name}_ms" for name in [*STATISTICS, *(f"ok_{name}" for name in STATISTICS), *bounds] if "_per_s" not in name}
+    columns = ["tenants", "concurrency", "operation", "category", *figures, *bounds, "low_n", "failed_by", *IDENTITY]
     return _sorted(frame)[columns].rename(columns=names)
 
 
