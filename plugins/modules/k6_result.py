@@ -14,7 +14,7 @@ author:
   - perfscale.mlflow contributors (@perfscale)
 description:
   - Reads the raw CSV output, the summary and the log of one k6 attempt.
-  - Writes C(samples.csv.gz), one row per request, and C(tenants.csv), one row per tenant, and returns counts, rates and
+  - Writes C(samples.csv.gz), one row per request, C(tenants.csv), one row per tenant, and C(timeline.csv), one row per second, and returns counts, rates and
     latencies of the measured window in the form of C(cell.json).
   - The samples are read back and compared with the raw file before the raw file is removed.
   - The result is also written as C(k6_result.json) in O(dest). Without the raw file the stored result is returned,
@@ -36,7 +36,7 @@ options:
     type: path
     required: true
   dest:
-    description: Directory for C(samples.csv.gz) and C(tenants.csv). It is created when missing.
+    description: Directory for C(samples.csv.gz), C(tenants.csv) and C(timeline.csv). It is created when missing.
     type: path
     required: true
   operations:
@@ -118,6 +118,9 @@ result:
       type: dict
     generator:
       description: Maximum number of virtual users, dropped journeys, iterations and scheduling delay of the generator, inside the window.
+      type: dict
+    steadiness:
+      description: Where the warm-up ended, and the change of P95 and throughput over the window.
       type: dict
     samples:
       description: Rows and bytes of the samples.

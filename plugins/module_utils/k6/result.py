@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError, explain, file_digest, read_sealed, write_sealed
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6 import blocks, intervals, journeys, log, outages, samples
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6 import blocks, intervals, journeys, log, outages, samples, timeline
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.exit_codes import is_complete, meaning
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations import OPERATIONS, undersampled
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import K6ResultError, Raw, read_raw
@@ -24,6 +24,7 @@ DEFAULT_TIMEOUT_S = 60.0
 """The request timeout of k6 when a script sets none."""
 SAMPLES_NAME = "samples.csv.gz"
 TENANTS_NAME = "tenants.csv"
+TIMELINE_NAME = "timeline.csv"
 RESULT_NAME = "k6_result.json"
 # k6 flushes its CSV output and reports `vus` once per second; one second for each.
 _SILENCE_MS = 2000
@@ -100,6 +101,8 @@ def _build(attempt: Attempt, path: Path) -> dict[str, Any]:
     by_tenant = blocks.tenant_blocks(pools, window.seconds)
     written = samples.write_samples(attempt.dest / SAMPLES_NAME, raw, order, planned)
     samples.write_tenants(attempt.dest / TENANTS_NAME, by_tenant)
+    by_second = timeline.timeline_of(raw, window)
+    timeline.write_timeline(attempt.dest / TIMELINE_NAME, by_second)
     result = {
         "window": {"start": window.start_ms / 1000, "end": window.end_ms / 1000, "planned_end": planned.end_ms / 1000},
         "partial": bool(reasons),
@@ -107,11 +110,12 @@ def _build(attempt: Attempt, path: Path) -> dict[str, Any]:
         **_measured(attempt, raw, order, window, pools),
         "outage_s": outages.longest_outage_s(raw, order, window),
         "tenant_outage": outages.tenant_outage(raw, order, window),
+        "steadiness": timeline.steadiness(by_second),
         "samples": {"rows": written.rows, "bytes": written.bytes, "bytes_per_row": round(written.bytes / written.rows, 2)},
     }
     result["undersampled"] = undersampled(result["operations"], attempt.operations)
     result["warnings"] = warnings + _warnings(attempt, raw, summary, result)
-    return {"result": result, "files": {name: file_digest(attempt.dest / name) for name in (SAMPLES_NAME, TENANTS_NAME)}}
+    return {"result": result, "files": {name: file_digest(attempt.dest / name) for name in (SAMPLES_NAME, TENANTS_NAME, TIMELINE_NAME)}}
 
 
 def _remove(path: Path) -> None:

@@ -101,7 +101,7 @@ def measured_record(planned: dict[str, Any], factors: dict[str, Any], parts: dic
         "id": planned["id"],
         "spec": spec_of(planned, factors),
         "window": {key: result["window"][key] for key in ("start", "end")},
-        **{key: result[key] for key in ("operations", "total", "outage_s", "tenant_outage", "categories", "journeys", "mix") if key in result},
+        **{key: result[key] for key in ("operations", "total", "outage_s", "tenant_outage", "steadiness", "categories", "journeys", "mix") if key in result},
         "generator": generator_of(result["generator"], parts.get("exit", {}), resources.get("k6_benchmark", {}), target.get("cores"), target.get("node")),
         "controller": parts.get("controller") or {"cpu_cores_mean": None},
         "clock_offset_s": parts.get("clock_offset_s"),

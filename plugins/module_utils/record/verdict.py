@@ -28,6 +28,8 @@ def findings(record: dict[str, Any]) -> Iterator[Finding]:
     if missing:
         more = f" and {len(missing) - MISSING_NAMED} more" if len(missing) > MISSING_NAMED else ""
         yield "tenants_missing", ", ".join(missing[:MISSING_NAMED]) + more, len(missing)
+    for change in record.get("steadiness", {}).get("findings", []):
+        yield "not_steady", change, 1
     for disturbance in record.get("notes", {}).get("disturbances", []):
         yield "disturbances", disturbance, 1
     yield "foreign_workspaces", "", len(record.get("notes", {}).get("foreign_workspaces", []))

@@ -54,7 +54,7 @@ def test_every_number_follows_from_the_samples(attempt_directory):
     assert result["window"]["end"] - result["window"]["start"] == pytest.approx(1.2)
     assert all(journey["started"] for journey in result["journeys"].values())
     assert result["undersampled"] == list(OPERATIONS)
-    assert built["files"] == {name: file_digest(attempt_directory / "kept" / name) for name in ("samples.csv.gz", "tenants.csv")}
+    assert built["files"] == {name: file_digest(attempt_directory / "kept" / name) for name in ("samples.csv.gz", "tenants.csv", "timeline.csv")}
     json.dumps(built, allow_nan=False)
 
 
