@@ -23,6 +23,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.report.panels imp
     mark_empty,
     tenant_axis,
 )
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.points import least_spread, noise_by_metric, points_of
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.views import ordered_operations, outcomes_text, shown_latency
 
 try:
@@ -98,7 +99,8 @@ def response_times_p95_heatmap(model: Model) -> Figure:
     top, bottom = 0.5 + 0.42 * len(model.tenants), 0.26 * len(operations)
     figure, axes = style.create_figure(
         style.Frame(1, 1, top + bottom + 1.0, left=1.75, top=1.15 + style.group_room(groups, _POOLED_IN / len(groups))), "Response time: where it is spent",
-        f"P95 in milliseconds (lower is better, darker is slower). Above: all requests of a cell pooled. Below: each operation. {outcomes_text(model)}",
+        "P95 in milliseconds (lower is better, darker is slower; ~ few samples). Above: all requests of a cell pooled. Below: each operation. "
+        f"{outcomes_text(model)}",
     )
     grid = axes[0].get_subplotspec()
     if grid is None:
@@ -107,7 +109,8 @@ def response_times_p95_heatmap(model: Model) -> Figure:
     outer = grid.subgridspec(2, 1, height_ratios=(top, bottom), hspace=0.85 / ((top + bottom) / 2))
     seen = Seen()
     x, y = load_axis(model), tenant_axis(model)
-    _pooled(figure, outer[0].subgridspec(1, len(groups), wspace=0.12), model, x, y, seen)
+    spread = least_spread(noise_by_metric(points_of(model))["p95"])
+    _pooled(figure, outer[0].subgridspec(1, len(groups), wspace=0.12), model, (x, y), spread, seen)
     frame = shown_latency(model)
     # One column per tenants, load and group, written as in the bar charts.
     columns = list(dict.fromkeys(_cell_order(model)))
@@ -116,7 +119,7 @@ def response_times_p95_heatmap(model: Model) -> Figure:
     ax = figure.add_subplot(outer[1])
     draw_heat_map(
         ax, frame, "shown", slot_axis, Axis("operation", operations, operations, ""), style.LESS_IS_BETTER,
-        limits_of([frame], "shown"), seen, font=8 if len(columns) <= 16 else 6, log=True,
+        limits_of([frame], "shown", spread=spread), seen, font=8 if len(columns) <= 16 else 6, log=True, low_n="p95",
     )
     ax.set_title("Each operation, by cell", pad=18 if len(groups) > 1 else None)
     _name_columns(ax, columns, len(groups) > 1)
@@ -125,13 +128,14 @@ def response_times_p95_heatmap(model: Model) -> Figure:
     return figure
 
 
-def _pooled(figure: Figure, grid: GridSpecBase, model: Model, x: Axis, y: Axis, seen: Seen) -> None:
-    limits = limits_of([model.cells], "p95")
+def _pooled(figure: Figure, grid: GridSpecBase, model: Model, axes: tuple[Axis, Axis], spread: float, seen: Seen) -> None:
+    limits = limits_of([model.cells], "p95", spread=spread)
+    x, y = axes
     for i, group in enumerate(model.groups):
         ax = figure.add_subplot(grid[0, i])
         rows = model.cells[model.cells["group"] == group]
         ax.set_title(style.with_group("All requests pooled", group, _POOLED_IN / len(model.groups)))
-        draw_heat_map(ax, rows, "p95", x, y, style.LESS_IS_BETTER, limits, seen, log=True)
+        draw_heat_map(ax, rows, "p95", x, y, style.LESS_IS_BETTER, limits, seen, log=True, low_n="p95")
         ax.set_xlabel(x.label)
         if i == 0:
             ax.set_ylabel(y.label)

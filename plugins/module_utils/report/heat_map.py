@@ -33,25 +33,26 @@ _SMALL = 8
 
 def draw_heat_map(
     ax: Axes, frame: DataFrame, column: str, x: Axis, y: Axis, palette: str, limits: tuple[float, float], seen: Seen,
-    write: Callable[[float], str] = number, font: float = 10.5, log: bool = False,
+    write: Callable[[float], str] = number, font: float = 10.5, log: bool = False, low_n: str = "",
 ) -> Axes:
     """Colour and write the median of the repeats of every cell; with several repeats their range stands below.
 
     A cell without a value is grey and dotted with its verdict, one that is not valid is hatched; a combination that was
-    never planned stays white.
+    never planned stays white. `low_n` names the statistic whose few samples give a value a tilde.
     """
     scale, colours = _scale(limits, log), mpl.colormaps[palette]
     faces = np.zeros((len(y.levels), len(x.levels), 4))
-    for (column_level, row_level), rows in bucketed(frame, (x.column, y.column), (column, "verdict")).items():
+    for (column_level, row_level), rows in bucketed(frame, (x.column, y.column), (column, "verdict", "low_n")).items():
         i, j = x.place(column_level), y.place(row_level)
-        valid = [value for value, verdict in rows if verdict in VALID_STATUSES and not math.isnan(value)]
-        values = valid or [value for value, _verdict in rows if not math.isnan(value)]
+        valid = [value for value, verdict, _low in rows if verdict in VALID_STATUSES and not math.isnan(value)]
+        values = valid or [value for value, _verdict, _low in rows if not math.isnan(value)]
         if not values:
             _absent(ax, i, j, rows[-1][1], font, seen)
             continue
         middle = statistics.median(values)
         faces[j, i] = colours(0.06 + 0.86 * scale(middle))
-        text = write(middle) + (_range(write(min(values)), write(max(values))) if font > _SMALL else "")
+        few = low_n and any(low_n in low or f"ok_{low_n}" in low for _value, _verdict, low in rows)
+        text = write(middle) + ("~" if few else "") + (_range(write(min(values)), write(max(values))) if font > _SMALL else "")
         if valid:
             ax.text(i, j, text, ha="center", va="center", fontsize=font, color="white" if _luminance(faces[j, i]) < 0.5 else style.INK)
         else:
@@ -76,12 +77,19 @@ def draw_verdicts(ax: Axes, frame: DataFrame, x: Axis, y: Axis) -> Axes:
     return _frame(ax, x, y)
 
 
-def limits_of(frames: Sequence[DataFrame], column: str, from_zero: bool = False) -> tuple[float, float]:
-    """Return the range of the values over several frames, so that panels share one scale."""
+def limits_of(frames: Sequence[DataFrame], column: str, from_zero: bool = False, spread: float = 1.0) -> tuple[float, float]:
+    """Return the range of the values over several frames, so that panels share one scale.
+
+    Its ends have at least the ratio `spread`, so that values which differ by noise only have similar colours.
+    """
     values = [value for frame in frames for value in frame[column].dropna()]
     if not values:
         return 0.0, 1.0
-    return (0.0 if from_zero else min(values)), max(values)
+    low, high = min(values), max(values)
+    if from_zero:
+        return 0.0, high
+    missing = math.sqrt(max(1.0, spread * low / high)) if low > 0 else 1.0
+    return low / missing, high * missing
 
 
 def _range(low: str, high: str) -> str:

