@@ -33,12 +33,14 @@ def output(finished):
 @pytest.mark.parametrize(
     ("variables", "env", "sentence"),
     [
-        pytest.param({"test_matrix_preset": "huge"}, {}, "Preset huge: is unknown. Allowed: seed, smoke", id="preset"),
+        pytest.param({"test_matrix_preset": "huge"}, {}, "Preset huge: is unknown. Allowed: publish, seed, smoke", id="preset"),
         pytest.param({"test_matrix_file": "none.yml"}, {}, "Matrix file none.yml: does not exist.", id="matrix-file"),
         pytest.param({"test_matrix_file": "/etc/passwd"}, {}, "Matrix file /etc/passwd: ", id="matrix-of-another-kind"),
         pytest.param({"test_matrix_slo_file": "/nowhere.yml"}, {}, "Objectives file /nowhere.yml: not readable", id="objectives-file"),
         pytest.param({"test_matrix_validity_file": "/nowhere.yml"}, {}, "Validity file /nowhere.yml: not readable", id="validity-file"),
         pytest.param({"test_matrix_concurrency": 0}, {}, "Axis concurrency: 0 is not allowed.", id="concurrency-zero"),
+        pytest.param({"test_matrix_repeats": 0}, {}, "Setting repeats: 0 is not allowed. Give one whole number from 1 up.", id="repeats-zero"),
+        pytest.param({"test_matrix_repeats": 50, "test_matrix_duration": "1000h"}, {}, "MiB free, the run may need", id="repeats-beyond-the-disk"),
         pytest.param({"test_matrix_concurrency": "many"}, {}, "is not allowed. Give whole numbers from 1 up", id="concurrency-text"),
         pytest.param({}, {"TEST_DURATION": "ten"}, "is not a duration. Write seconds or a number with a unit", id="duration"),
         pytest.param({}, {"DB_BACKEND": "oracle"}, "Database oracle: unknown.", id="database"),

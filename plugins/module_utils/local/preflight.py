@@ -52,7 +52,8 @@ def directory_problems(path: str, wanted_bytes: int) -> list[str]:
     free = shutil.disk_usage(existing).free
     if free < wanted_bytes:
         return [
-            f"Results directory {path}: {free // 2**20} MiB free, the run may need {wanted_bytes // 2**20} MiB. Free space, or choose another results_dir."
+            f"Results directory {path}: {free // 2**20} MiB free, the run may need {wanted_bytes // 2**20} MiB. "
+            "Free space, choose another results_dir, or plan fewer repeats or shorter windows."
         ]
     return []
 

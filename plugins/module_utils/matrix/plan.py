@@ -10,7 +10,7 @@ import json
 import random
 from typing import Any
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.axes import settings_of
+from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.axes import MatrixError, settings_of
 from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.duration import format_duration
 
 # Bytes on disk: k6's raw CSV and one stored sample of a request, and the most requests of one virtual user in a second
@@ -19,6 +19,8 @@ RAW_BYTES_PER_REQUEST = 2400
 SAMPLE_BYTES_PER_REQUEST = 15
 REQUESTS_PER_USER_SECOND = 30
 REQUESTS_PER_JOURNEY = 58
+# More cells than anybody measures; their plan would fill the memory.
+CELLS_MAX = 10_000
 # Seconds of prefill for one run, prompt or value of a tenant: measured with the default data set (3.6 s per tenant on two busy cores).
 PREFILL_S_PER_ITEM = 0.008
 
@@ -27,17 +29,22 @@ def expand(matrix: dict[str, Any], overrides: dict[str, Any] | None = None, cont
     """Return the plan of a matrix: {schema_version, name, digest, settings, cells, estimate}.
 
     `context` has the other values that distinguish two runs (data set shape, target); it is part of the digest.
-    Tenant levels ascend, because the data of earlier levels stays; within a level the order is declared or shuffled by the seed.
+    Tenant levels ascend, because the data of earlier levels stays. Within a level the repeats are blocks: each visits every point once, in declared
+    order or shuffled by the seed, so that whatever drifts over hours meets all points alike.
     Raises MatrixError (a ValueError) with every problem of the matrix.
     """
     settings = settings_of(matrix, overrides)
     settings["context"] = context or {}
+    planned = settings["repeats"] * len(settings["tenants"]) * (len(settings["concurrency"]) + len(settings["rate"]))
+    if planned > CELLS_MAX:
+        raise MatrixError([f"Matrix {settings['name']}: {planned} cells are too many, at most {CELLS_MAX} are allowed. Give fewer values or repeats."])
     cells: list[dict[str, Any]] = []
     for tenants in sorted(settings["tenants"]):
-        level = _level(settings, tenants)
-        if settings["order"] == "shuffled":
-            random.Random(f"{settings['seed']}-{tenants}").shuffle(level)
-        cells += level
+        for repeat in range(1, settings["repeats"] + 1):
+            block = _block(settings, tenants, repeat)
+            if settings["order"] == "shuffled":
+                random.Random(f"{settings['seed']}-{tenants}-{repeat}").shuffle(block)
+            cells += block
     for index, cell in enumerate(cells, start=1):
         cell["index"] = index
     return {
@@ -88,14 +95,10 @@ def differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> l
     return found
 
 
-def _level(settings: dict[str, Any], tenants: int) -> list[dict[str, Any]]:
-    """Return the cells of one tenant count, repeat by repeat, so that repeats are spread over the level's time."""
-    level = []
-    for repeat in range(1, settings["repeats"] + 1):
-        for profile in settings["profile"]:
-            axis = "concurrency" if profile == "closed" else "rate"
-            level += [_cell(settings, tenants, profile, value, repeat) for value in settings[axis]]
-    return level
+def _block(settings: dict[str, Any], tenants: int, repeat: int) -> list[dict[str, Any]]:
+    """Return the cells of one tenant count and repeat in declared order."""
+    axes = {"closed": "concurrency", "open": "rate"}
+    return [_cell(settings, tenants, profile, value, repeat) for profile in settings["profile"] for value in settings[axes[profile]]]
 
 
 def _cell(settings: dict[str, Any], tenants: int, profile: str, value: float, repeat: int) -> dict[str, Any]:

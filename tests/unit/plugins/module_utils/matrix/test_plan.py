@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import yaml
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.axes import MatrixError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.plan import differences, expand, summary
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.shape import DEFAULTS
 
@@ -47,6 +49,45 @@ def test_the_seed_decides_the_shuffled_order():
     assert first == again
     assert first != other
     assert sorted(first) == sorted(other)
+
+
+def test_each_repeat_visits_every_point_of_a_level_once():
+    plan = expand(SMOKE, {"order": "shuffled", "tenants": 1, "concurrency": "1,2,3,4,5", "repeats": 3})
+    blocks = [plan["cells"][start : start + 5] for start in (0, 5, 10)]
+    assert [{(cell["repeat"], cell["concurrency"]) for cell in block} for block in blocks] == [
+        {(repeat, users) for users in (1, 2, 3, 4, 5)} for repeat in (1, 2, 3)
+    ]
+
+
+def test_each_repeat_is_shuffled_by_itself():
+    plan = expand(SMOKE, {"order": "shuffled", "tenants": 1, "concurrency": "1,2,3,4,5,6,7,8", "repeats": 2})
+    users = [cell["concurrency"] for cell in plan["cells"]]
+    assert users[:8] != users[8:]
+
+
+def test_more_cells_than_can_be_measured_are_rejected_before_they_are_planned():
+    with pytest.raises(MatrixError, match="Matrix smoke: 4000000 cells are too many, at most 10000 are allowed"):
+        expand(SMOKE, {"repeats": 1_000_000})
+
+
+@pytest.mark.parametrize("repeats", [0, -1, "0", "two", 1.5])
+def test_repeats_are_whole_numbers_from_one_up(repeats):
+    with pytest.raises(MatrixError, match=r"Setting repeats: .* is not allowed\. Give one whole number from 1 up\."):
+        expand(SMOKE, {"repeats": repeats})
+
+
+def test_the_preset_publish_ends_within_half_an_hour():
+    plan = expand(yaml.safe_load((MATRICES / "publish.yml").read_text(encoding="utf-8")), context={"data_set": DEFAULTS})
+    # Between two loads a cell needs at most 15 s here, the graceful stop included.
+    assert plan["estimate"]["load_s"] + 15 * len(plan["cells"]) + 60 <= 1800
+
+
+def test_the_preset_publish_repeats_every_point_three_times_in_shuffled_order():
+    matrix = yaml.safe_load((MATRICES / "publish.yml").read_text(encoding="utf-8"))
+    declared, shuffled = ids(expand(matrix, {"order": "declared"})), ids(expand(matrix))
+    assert len(shuffled) == 12
+    assert declared != shuffled
+    assert sorted(declared) == sorted(shuffled)
 
 
 def test_repeats_draw_differently():
