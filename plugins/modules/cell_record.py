@@ -73,7 +73,7 @@ options:
     default: false
   parts:
     description: What the stages measured (result, resources, exit, generator, controller, rows_before, bytes_before, notes, timings,
-        unreachable_s, lease, disturbances, cluster_database).
+        state_reset, start_state, unreachable_s, lease, disturbances, cluster_database).
     type: dict
     default: {}
   database:
@@ -136,7 +136,13 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files impo
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.redaction import redact_text
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow import database_rows
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors import MlflowError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.cell import assess_failure, begin_run, write_failed, write_measured
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.cell import (
+    assess_failure,
+    begin_run,
+    start_state_of,
+    write_failed,
+    write_measured,
+)
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.run import PlanMismatchError, Run, RunLockedError, controller_fingerprint, outcome_of
 
 try:
@@ -156,7 +162,9 @@ def summary_of(record: dict[str, Any]) -> dict[str, Any]:
 def with_rows(parts: dict[str, Any], database: dict[str, Any]) -> dict[str, Any]:
     """Return the parts with the rows of the tables before and after; a database that cannot be read costs its rows, not the measurement."""
     notes, problems = parts.get("notes", {}), []
-    found = {"before": {"rows": parts.get("rows_before"), "bytes": parts.get("bytes_before")}, "after": {"rows": None, "bytes": None}}
+    # The rows of a load that is attached to were counted when its start state was restored.
+    rows_before = (parts.get("start_state") or {}).get("rows") or parts.get("rows_before")
+    found = {"before": {"rows": rows_before, "bytes": parts.get("bytes_before")}, "after": {"rows": None, "bytes": None}}
     try:
         found["after"] = {"rows": database_rows.count_rows(database), "bytes": database_rows.count_bytes(database)}
     except MlflowError as error:
@@ -167,7 +175,7 @@ def with_rows(parts: dict[str, Any], database: dict[str, Any]) -> dict[str, Any]
     if problems:
         notes = {**notes, "warnings": [*notes.get("warnings", []), *dict.fromkeys(problems)]}
     rows, size = ({when: values[key] for when, values in found.items()} for key in ("rows", "bytes"))
-    return {**parts, "rows": rows, "database_bytes": None if None in size.values() else size, "notes": notes}
+    return {**parts, "start_state": start_state_of(parts, database), "rows": rows, "database_bytes": None if None in size.values() else size, "notes": notes}
 
 
 def write(params: dict[str, Any]) -> dict[str, Any]:

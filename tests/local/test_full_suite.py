@@ -100,6 +100,14 @@ def test_the_rows_of_our_database_are_counted(smoke):
     assert cell["notes"]["disturbances"] == []
 
 
+@pytest.mark.parametrize("cell_id", CELLS)
+def test_every_cell_starts_from_the_baseline_of_its_level(smoke, cell_id):
+    cell = smoke[0].cell(cell_id)
+    assert (cell["start_state"]["state_reset"], cell["start_state"]["status"]) == ("cell", "restored")
+    assert cell["start_state"]["baseline"]["tenants"] == cell["spec"]["tenants"]
+    assert {table: count for table, count in cell["rows"]["before"].items() if count} == cell["start_state"]["baseline"]["rows"]
+
+
 def test_the_report_is_whole(smoke):
     report = smoke[0].results / "latest" / "report"
     named = [f"chart_{name}.png" for name in CHARTS] + [f"report_{name}.csv" for name in TABLES] + ["index.html", "summary.md", "verdict.json"]

@@ -120,15 +120,23 @@ def usable_attempt(load: Load, is_running: Callable[[dict[str, Any]], bool]) -> 
     A running attempt of the same plan is attached to; `is_running` decides by its state. A finished one is used when it is not recorded yet (the
     controller was lost meanwhile) and its window is complete, whether its output is still raw or was repacked before the raw one was removed.
     """
-    state = read_state(load.directory)
-    if not state or state["plan_digest"] != load.plan_digest or state["attempt"] in recorded_attempts(load.directory):
-        return None
-    if is_running(state):
+    state = unrecorded_attempt(load.directory, load.plan_digest)
+    if state is None or is_running(state):
         return state
-    attempt = Path(state["directory"])
+    return state if load.is_finished_reusable and is_whole(Path(state["directory"])) else None
+
+
+def unrecorded_attempt(directory: Path, plan_digest: str) -> dict[str, Any] | None:
+    """Return the state of the latest attempt of a plan, or None when there is none, or the cell's record has it already."""
+    state = read_state(directory)
+    is_of_plan = bool(state) and state["plan_digest"] == plan_digest
+    return state if is_of_plan and state["attempt"] not in recorded_attempts(directory) else None
+
+
+def is_whole(attempt: Path) -> bool:
+    """Return whether the load of an attempt ended well and left its samples."""
     record = read_exit(attempt)
-    is_usable = load.is_finished_reusable and has_samples(attempt) and record is not None and is_complete(record["exit_code"])
-    return state if is_usable else None
+    return has_samples(attempt) and record is not None and is_complete(record["exit_code"])
 
 
 def stop_all(backend: Backend, directory: Path) -> bool:

@@ -12,9 +12,10 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.duration i
 
 PROFILES = ("closed", "open")
 ORDERS = ("declared", "shuffled")
+STATE_RESETS = ("cell", "level", "never")
 DISTRIBUTIONS = ("uniform", "zipf")
 AXES = ("tenants", "concurrency", "rate", "profile")
-OVERRIDES = (*AXES, "repeats", "duration", "warmup", "order", "seed")
+OVERRIDES = (*AXES, "repeats", "duration", "warmup", "order", "seed", "state_reset")
 KEYS = {"schema_version", "name", "description", "axes", "repeats", "duration", "warmup", "order", "seed", "load"}
 LOAD_DEFAULTS = {
     "training_share": 0.2,
@@ -63,6 +64,7 @@ def settings_of(matrix: dict[str, Any], overrides: dict[str, Any] | None = None)
     axes.update({key: given[key] for key in AXES if key in given})
 
     settings: dict[str, Any] = {"name": matrix.get("name", "custom")}
+    problems += _contradictions(given)
     settings["profile"] = [str(name) for name in as_list(axes.get("profile", "closed"))]
     problems += [f"Profile {name}: is unknown. Allowed: {', '.join(PROFILES)}." for name in settings["profile"] if name not in PROFILES]
     settings["tenants"] = _numbers(axes.get("tenants"), "tenants", int, 1, problems)
@@ -74,12 +76,26 @@ def settings_of(matrix: dict[str, Any], overrides: dict[str, Any] | None = None)
     settings["order"] = str(given.get("order", matrix.get("order", "declared")))
     if settings["order"] not in ORDERS:
         problems.append(f"Order {settings['order']}: is unknown. Allowed: {', '.join(ORDERS)}.")
+    settings["state_reset"] = str(given.get("state_reset", "never"))
+    if settings["state_reset"] not in STATE_RESETS:
+        problems.append(f"State reset {settings['state_reset']}: is unknown. Allowed: {', '.join(STATE_RESETS)}.")
     settings["duration_s"] = _seconds(given.get("duration", matrix.get("duration")), "duration", 1, problems)
     settings["warmup_s"] = _seconds(given.get("warmup", matrix.get("warmup", 0)), "warmup", 0, problems)
     settings["load"] = _load(matrix.get("load", {}), problems)
     if problems:
         raise MatrixError(problems)
     return settings
+
+
+def _contradictions(given: dict[str, Any]) -> list[str]:
+    """Return a sentence for each axis of a user that the profile of the same user leaves without effect."""
+    profiles = as_list(given.get("profile", []))
+    axes = {"concurrency": "closed", "rate": "open"}
+    return [
+        f"Axis {axis}: has no effect with the profile {', '.join(map(str, profiles))}. Leave it out, or add the profile {profile}."
+        for axis, profile in axes.items()
+        if axis in given and profiles and profile not in profiles
+    ]
 
 
 def _implied_profile(given: dict[str, Any]) -> dict[str, Any]:

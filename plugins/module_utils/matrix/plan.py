@@ -29,8 +29,8 @@ def expand(matrix: dict[str, Any], overrides: dict[str, Any] | None = None, cont
     """Return the plan of a matrix: {schema_version, name, digest, settings, cells, estimate}.
 
     `context` has the other values that distinguish two runs (data set shape, target); it is part of the digest.
-    Tenant levels ascend, because the data of earlier levels stays. Within a level the repeats are blocks: each visits every point once, in declared
-    order or shuffled by the seed, so that whatever drifts over hours meets all points alike.
+    Repeats are blocks: each visits every point once, in declared order or shuffled by the seed, so that whatever drifts over hours meets all points
+    alike. Where every cell starts from restored data, a shuffled block has all tenant levels. Without, the data of earlier levels stays, so levels ascend.
     Raises MatrixError (a ValueError) with every problem of the matrix.
     """
     settings = settings_of(matrix, overrides)
@@ -38,13 +38,7 @@ def expand(matrix: dict[str, Any], overrides: dict[str, Any] | None = None, cont
     planned = settings["repeats"] * len(settings["tenants"]) * (len(settings["concurrency"]) + len(settings["rate"]))
     if planned > CELLS_MAX:
         raise MatrixError([f"Matrix {settings['name']}: {planned} cells are too many, at most {CELLS_MAX} are allowed. Give fewer values or repeats."])
-    cells: list[dict[str, Any]] = []
-    for tenants in sorted(settings["tenants"]):
-        for repeat in range(1, settings["repeats"] + 1):
-            block = _block(settings, tenants, repeat)
-            if settings["order"] == "shuffled":
-                random.Random(f"{settings['seed']}-{tenants}-{repeat}").shuffle(block)
-            cells += block
+    cells = [cell for block in _blocks(settings) for cell in block]
     for index, cell in enumerate(cells, start=1):
         cell["index"] = index
     return {
@@ -95,7 +89,24 @@ def differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> l
     return found
 
 
-def _block(settings: dict[str, Any], tenants: int, repeat: int) -> list[dict[str, Any]]:
+def _blocks(settings: dict[str, Any]) -> list[list[dict[str, Any]]]:
+    """Return the cells in the order of the plan, in blocks of one repeat."""
+    repeats = range(1, settings["repeats"] + 1)
+    levels = settings["tenants"] if settings["state_reset"] != "never" else sorted(settings["tenants"])
+    if settings["order"] == "declared":
+        return [_points(settings, tenants, repeat) for tenants in levels for repeat in repeats]
+    if settings["state_reset"] != "cell":
+        return [_shuffled(_points(settings, tenants, repeat), f"{settings['seed']}-{tenants}-{repeat}") for tenants in levels for repeat in repeats]
+    return [
+        _shuffled([cell for tenants in levels for cell in _points(settings, tenants, repeat)], f"{settings['seed']}-{repeat}") for repeat in repeats
+    ]
+
+
+def _shuffled(cells: list[dict[str, Any]], seed: str) -> list[dict[str, Any]]:
+    return random.Random(seed).sample(cells, len(cells))
+
+
+def _points(settings: dict[str, Any], tenants: int, repeat: int) -> list[dict[str, Any]]:
     """Return the cells of one tenant count and repeat in declared order."""
     axes = {"closed": "concurrency", "open": "rate"}
     return [_cell(settings, tenants, profile, value, repeat) for profile in settings["profile"] for value in settings[axes[profile]]]

@@ -76,20 +76,22 @@ def postgres_rows(dsn_file: str) -> dict[str, int]:
         return _rows(connection, "SELECT tablename FROM pg_tables WHERE schemaname = ANY (current_schemas(false))")
 
 
-@contextmanager
-def _connection(dsn_file: str) -> Iterator[Any]:
-    """Connect to PostgreSQL for reading.
-
-    The file holds a libpq connection string or a URL; a SQLAlchemy driver in its scheme is dropped. Raises MlflowError.
-    """
+def connection_string(dsn_file: str) -> str:
+    """Return the connection string in a file as libpq takes it: a SQLAlchemy driver in the scheme of a URL is dropped. Raises MlflowError."""
     try:
         dsn = Path(dsn_file).read_text(encoding="utf-8").strip()
     except OSError as error:
         raise MlflowError(f"DSN file {dsn_file}: cannot be read ({error.strerror}). Correct the path or its permissions.") from error
     scheme, separator, rest = dsn.partition("://")
-    dsn = scheme.partition("+")[0] + separator + rest if separator else dsn
+    return scheme.partition("+")[0] + separator + rest if separator else dsn
+
+
+@contextmanager
+def _connection(dsn_file: str) -> Iterator[Any]:
+    """Connect to PostgreSQL for reading, with the connection string in a file. Raises MlflowError."""
+    dsn = connection_string(dsn_file)
     try:
-        with _without_libpq_variables(), psycopg.connect(dsn, connect_timeout=10, options=f"-c statement_timeout={_TIMEOUT_S}s") as connection:
+        with without_libpq_variables(), psycopg.connect(dsn, connect_timeout=10, options=f"-c statement_timeout={_TIMEOUT_S}s") as connection:
             connection.read_only = True
             yield connection
     except psycopg.Error as error:
@@ -98,7 +100,7 @@ def _connection(dsn_file: str) -> Iterator[Any]:
 
 
 @contextmanager
-def _without_libpq_variables() -> Iterator[None]:
+def without_libpq_variables() -> Iterator[None]:
     """Leave out PGSERVICE, PGOPTIONS, PGSSLMODE and so on, which a user has set for other connections."""
     others = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("PG")}
     try:

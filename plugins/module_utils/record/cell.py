@@ -89,11 +89,27 @@ def filled_tables(rows: dict[str, dict[str, int]] | None) -> dict[str, dict[str,
     return {when: {table: counts.get(table, 0) for table in named} for when, counts in rows.items()}
 
 
+def start_state_of(parts: dict[str, Any], database: dict[str, Any]) -> dict[str, Any]:
+    """Return the record's start_state: what the cell started from, or why nothing was restored for it.
+
+    `parts`: state_reset of the plan, and start_state as the module baseline returned it, empty where it was not called. `database`: of target.json.
+    """
+    found = parts.get("start_state") or {}
+    if not found:
+        cause = "state_reset is never" if database.get("baselines_dir") else "this database cannot be restored (only those of the local stack can)"
+        found = {"status": "never", "reason": f"The cell started with the rows that earlier cells left, because {cause}."}
+    baseline = found.get("baseline")
+    if baseline:
+        baseline = {**baseline, "rows": {table: count for table, count in (baseline["rows"] or {}).items() if count}}
+    keys = ("status", "reason", "seconds", "removed_runs")
+    return {"state_reset": parts.get("state_reset") or "never", **{key: found.get(key) for key in keys}, "baseline": baseline}
+
+
 def measured_record(planned: dict[str, Any], factors: dict[str, Any], parts: dict[str, Any]) -> dict[str, Any]:
     """Return the record of a measured cell without attempts, verdict and files.
 
     `parts`: result (of k6_result), resources, exit (of the generator process), generator (of target.json), controller, rows, notes, timings,
-    and of a cluster unreachable_s, lease and disturbances (see disturbances_of).
+    start_state (see start_state_of), and of a cluster unreachable_s, lease and disturbances (see disturbances_of).
     """
     result, resources = parts["result"], parts["resources"]
     target = parts.get("generator", {})
@@ -108,6 +124,7 @@ def measured_record(planned: dict[str, Any], factors: dict[str, Any], parts: dic
         "resources": resources,
         "rows": filled_tables(parts.get("rows")),
         "database_bytes": parts.get("database_bytes"),
+        "start_state": parts.get("start_state"),
         "timings": timings_of(parts.get("timings", {}), parts.get("exit", {})),
         "notes": {**parts.get("notes", {}), "partial": result.get("partial_reason", "the window has no end") if result.get("partial") else None},
     }

@@ -32,6 +32,7 @@ def findings(record: dict[str, Any]) -> Iterator[Finding]:
         yield "not_steady", change, 1
     for disturbance in record.get("notes", {}).get("disturbances", []):
         yield "disturbances", disturbance, 1
+    yield from _start_findings(record)
     yield "foreign_workspaces", "", len(record.get("notes", {}).get("foreign_workspaces", []))
     if record.get("notes", {}).get("tls_verify") is False:
         yield "tls_not_verified", "", 1
@@ -52,6 +53,22 @@ def _sample_findings(record: dict[str, Any]) -> Iterator[Finding]:
         yield "outage_share", "", record["outage_s"] / window_s
     if record.get("tenant_outage") and window_s > 0:
         yield "tenant_outage_share", record["tenant_outage"]["tenant"], record["tenant_outage"]["outage_s"] / window_s
+
+
+def _start_findings(record: dict[str, Any]) -> Iterator[Finding]:
+    start = record.get("start_state") or {}
+    baseline = start.get("baseline")
+    if start and not baseline:
+        yield "state_not_reset", start["reason"].rstrip("."), 1
+    if not baseline or start["status"] == "continued":
+        return
+    if record["rows"] is None:
+        yield "start_differs", "rows could not be counted", 1
+        return
+    before, expected = record["rows"]["before"], baseline["rows"]
+    for table in sorted(set(before) | set(expected)):
+        if before.get(table, 0) != expected.get(table, 0):
+            yield "start_differs", f"{table} {before.get(table, 0)} instead of {expected.get(table, 0)} rows", 1
 
 
 def _resource_findings(record: dict[str, Any]) -> Iterator[Finding]:

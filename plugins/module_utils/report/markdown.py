@@ -12,7 +12,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.common.untrusted_
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.findings import key_findings
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.inputs import ReportedRun
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import Model
-from ansible_collections.perfscale.mlflow.plugins.module_utils.report.overview import CELL_COLUMNS, cell_rows
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.overview import CELL_COLUMNS, cell_rows, start_text
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.points import POINT_COLUMNS, noise_sentence, point_rows, points_of
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.text import NONE, number, time_text
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.verdict import Verdict
@@ -31,6 +31,7 @@ def summary_markdown(model: Model, verdict: Verdict, files: Sequence[str]) -> st
         status = markdown(str(run.document.get("status", "unknown"))) if run.is_evaluated else "results of the legacy suite"
         lines.append(f"- Run {markdown_code(run.run_id)}: {status}{started}")
         lines += [f"  - Measured: {markdown(target)}" for target in _targets(model, run)]
+        lines += [f"  - {markdown(start)}" for start in filter(None, [start_text(model, run.run_id)])]
     points = points_of(model)
     noise = noise_sentence(points)
     lines += ["", markdown(noise)] if noise else []

@@ -159,7 +159,7 @@ def _verdict(cell: Cell) -> dict[str, Any]:
     disturbed = bool((cell.record.get("notes") or {}).get("disturbances"))
     factors = cell.record["spec"].get("factors", {})
     sentences = {key: list(verdict.get(key, [])) for key in ("reasons", "warnings")}
-    return {"is_disturbed": disturbed, "factors": factors, **sentences, "path": cell.path}
+    return {"is_disturbed": disturbed, "factors": factors, "start_state": cell.record.get("start_state") or {}, **sentences, "path": cell.path}
 
 
 def _window_s(record: dict[str, Any]) -> float | None:

@@ -48,6 +48,16 @@ def cell_rows(model: Model) -> list[dict[str, Any]]:
     ]
 
 
+def start_text(model: Model, run_id: str) -> str:
+    """Return before how many cells of a run the state after prefill was restored and why not before others; empty where no record has it."""
+    states = [state for state in model.cells[model.cells["run_id"] == run_id]["start_state"] if state]
+    if not states:
+        return ""
+    reasons = dict.fromkeys(state["reason"] for state in states if state["reason"])
+    restored = sum(1 for state in states if state["baseline"] and state["status"] != "continued")
+    return " ".join([f"The state after prefill was restored before {restored} of {len(states)} measured cells.", *reasons])
+
+
 def operation_rows(operations: DataFrame) -> list[list[str]]:
     """Return the rows of one cell's operations in the order of OPERATION_COLUMNS: over all outcomes where known, else over passed requests."""
     return [

@@ -35,7 +35,8 @@ def page_html(model: Model, verdict: Verdict, pictures: dict[str, bytes], files:
     resource_columns, resources = overview.resource_table(model.resources)
     measured = points.points_of(model)
     page: str = _template(environment, templates).render(
-        verdict=verdict, runs=[_run(run) for run in model.runs], findings=key_findings(model), warnings=model.warnings,
+        verdict=verdict, runs=[{**_run(run), "start": overview.start_text(model, run.run_id)} for run in model.runs],
+        findings=key_findings(model), warnings=model.warnings,
         noise=points.noise_sentence(measured), point_columns=points.POINT_COLUMNS, points=points.point_rows(measured),
         cell_columns=overview.CELL_COLUMNS, cells=overview.cell_rows(model), several_runs=len(model.runs) > 1, grouped=len(model.groups) > 1,
         operation_columns=overview.OPERATION_COLUMNS, operations=_operations(model), outcomes=outcomes_text(model), goodput=goodput_text(model),

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 METRICS = {"goodput_per_s": "throughput", "mean": "mean latency", "p50": "P50", "p95": "P95"}
 UNTESTED = (
     f"Fewer than {REPEATS_NEEDED} repeats of every cell: no difference between cells is tested, and each may be chance. "
-    f"Measure with test_matrix_repeats={REPEATS_NEEDED} or the preset publish, or report the run together with one of playbooks/noise_floor.yml (report_sources)."
+    f"Measure with test_matrix_repeats={REPEATS_NEEDED} or the preset publish, or report the run "
+    "together with one of playbooks/noise_floor.yml (report_sources)."
 )
 POINT_COLUMNS = ("point", "tenants", "load", "repeats", "successful/s", "mean ms", "P50 ms", "P95 ms")
 # An interval of a P95 from fewer requests per repeat may be too narrow.

@@ -127,6 +127,26 @@ def test_a_database_that_cannot_be_read_costs_its_rows_and_no_more(tmp_path):
     assert "rows cannot be counted" in parts["notes"]["warnings"][1]
 
 
+@pytest.mark.parametrize(
+    ("database", "cause"),
+    [
+        pytest.param({"kind": "unknown"}, "this database cannot be restored", id="not-ours"),
+        pytest.param({"kind": "unknown", "baselines_dir": "/b"}, "state_reset is never", id="not-wanted"),
+    ],
+)
+def test_a_cell_before_which_nothing_was_restored_has_the_reason(database, cause):
+    start = with_rows({"state_reset": "never", "start_state": {}}, database)["start_state"]
+    assert (start["status"], start["baseline"]) == ("never", None)
+    assert cause in start["reason"]
+
+
+def test_rows_counted_when_the_state_was_restored_come_first():
+    start = {"status": "attached", "reason": None, "rows": {"runs": 1}, "baseline": {"name": "t1", "rows": {"runs": 1, "spans": 0}}}
+    parts = with_rows({"rows_before": {"runs": 7}, "state_reset": "cell", "start_state": start}, {"kind": "unknown"})
+    assert parts["rows"]["before"] == {"runs": 1}
+    assert parts["start_state"]["baseline"] == {"name": "t1", "rows": {"runs": 1}}
+
+
 def test_a_file_in_place_of_the_results_directory_is_one_sentence(record, tmp_path):
     (tmp_path / "run-1").write_text("", encoding="utf-8")
     answer = record("begin", plan=PLAN)

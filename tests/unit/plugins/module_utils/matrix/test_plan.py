@@ -38,7 +38,20 @@ def test_open_cells_have_a_rate_in_their_id():
     assert plan["cells"][0]["concurrency"] is None
 
 
-def test_tenants_ascend_in_every_order():
+def test_restored_cells_come_in_blocks_over_all_levels():
+    plan = expand(SMOKE, {"order": "shuffled", "state_reset": "cell", "tenants": "1,2,3", "concurrency": "1,2", "repeats": 2})
+    points = {(tenants, users) for tenants in (1, 2, 3) for users in (1, 2)}
+    assert [{(cell["tenants"], cell["concurrency"]) for cell in plan["cells"][start : start + 6]} for start in (0, 6)] == [points, points]
+    assert sorted(levels := [cell["tenants"] for cell in plan["cells"][:6]]) != levels
+
+
+@pytest.mark.parametrize(("state_reset", "levels"), [("cell", [5, 1]), ("level", [5, 1]), ("never", [1, 5])])
+def test_levels_come_in_declared_order_where_they_are_restored(state_reset, levels):
+    plan = expand(SMOKE, {"tenants": "5,1", "concurrency": 5, "state_reset": state_reset})
+    assert [cell["tenants"] for cell in plan["cells"]] == levels
+
+
+def test_tenants_ascend_in_every_order_where_nothing_is_restored():
     plan = expand(SMOKE, {"order": "shuffled", "tenants": "5,1", "concurrency": "1,2,3,4,5,6", "repeats": 2})
     assert [cell["tenants"] for cell in plan["cells"]] == [1] * 12 + [5] * 12
 

@@ -17,6 +17,10 @@ ROOT = Path(__file__).resolve().parents[5]
 OUTAGE = {"tenant": "tenant-3", "without_success_s": 14.0, "failed": 9, "tenants": 1}
 
 
+START = {"status": "restored", "reason": None, "baseline": {"rows": {"runs": 30, "tags": 120}}}
+ROWS = {"before": {"runs": 30, "tags": 120}, "after": {"runs": 33, "tags": 123}}
+
+
 def change(parts, path, value):
     """Set a value deep in the parts; the path is dotted."""
     *above, last = path.split(".")
@@ -67,6 +71,29 @@ def test_verdict(plan, parts, rules, path, value, status, sentence):
     assert verdict["status"] == status
     assert sentence in " ".join(verdict["reasons"] + verdict["warnings"])
     assert bool(verdict["reasons"]) == (status == "invalid")
+
+
+@pytest.mark.parametrize(
+    ("start", "rows", "status", "sentence"),
+    [
+        pytest.param(START, ROWS, "valid", "", id="equal"),
+        pytest.param(START, {**ROWS, "before": {"runs": 31, "tags": 120}}, "invalid", "start_differs: runs 31 instead of 30 rows.", id="a-row-more"),
+        pytest.param(START, {**ROWS, "before": {"runs": 30}}, "invalid", "start_differs: tags 0 instead of 120 rows.", id="a-table-less"),
+        pytest.param(START, {**ROWS, "before": None}, "invalid", "start_differs: rows could not be counted.", id="uncounted"),
+        pytest.param({**START, "status": "continued"}, {**ROWS, "before": {"runs": 31}}, "valid", "", id="continued-level"),
+        pytest.param({"status": "never", "reason": "Why.", "baseline": None}, ROWS, "valid", "", id="never"),
+    ],
+)
+def test_a_start_that_differs_from_the_baseline(plan, parts, rules, start, rows, status, sentence):
+    verdict = evaluate_rules(measured_record(plan["cells"][0], {}, {**parts, "start_state": start, "rows": rows}), rules)
+    assert verdict["status"] == status
+    assert sentence in " ".join(verdict["reasons"])
+
+
+def test_cells_that_are_published_warn_that_nothing_was_restored(plan, parts, rules):
+    start = {"status": "never", "reason": "Nothing can be restored here.", "baseline": None}
+    verdict = evaluate_rules(measured_record(plan["cells"][0], {}, {**parts, "start_state": start}), rules, preset="publish")
+    assert any(warning.startswith("state_not_reset: Nothing can be restored here. ") for warning in verdict["warnings"])
 
 
 def test_rules_may_be_narrowed_and_ignored(plan, parts):

@@ -228,3 +228,22 @@ def test_texts_of_others_are_shown_and_never_rendered(tmp_path):
 
 def test_markdown_tables_hold_markdown():
     assert table(["a"], [["x"], ["`y`"]]) == ["| a |", "| --- |", "| x |", "| `y` |"]
+
+
+def test_the_report_says_from_what_the_cells_started(tmp_path):
+    directory = write_run(tmp_path / "run", tenants=(1,), concurrency=(5, 10))
+    reason = "The cell started with the rows that earlier cells left, because state_reset is never."
+    baseline = {
+        "name": "t1", "tenants": 1, "data_set_digest": "5f6a59d7ec68", "prefix": "tenant-", "mlflow_version": "3.17.2", "schema_revision": "dc11669786a5",
+        "database_kind": "sqlite", "rows": {"runs": 30},
+    }  # fmt: skip
+    states = {
+        "t1-c5-r1": {"state_reset": "cell", "status": "restored", "reason": None, "baseline": baseline},
+        "t1-c10-r1": {"state_reset": "cell", "status": "never", "reason": reason, "baseline": None},
+    }
+    for cell, state in states.items():
+        edit_record(directory / "cells" / cell / "cell.json", start_state=state)
+    create_report([directory], tmp_path / "out", FORMATS, SCHEMAS, TEMPLATES)
+    sentence = f"The state after prefill was restored before 1 of 2 measured cells. {reason}"
+    assert sentence in " ".join(Page((tmp_path / "out" / "index.html").read_text()).text)
+    assert sentence in (tmp_path / "out" / "summary.md").read_text()

@@ -1,0 +1,145 @@
+# Copyright: (c) 2026, perfscale.mlflow contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Baselines of a real MLflow on SQLite and PostgreSQL, which keeps running while its state is restored."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.baseline import Baselines, DataSet, StartState, check_health
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.client import MlflowClient
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.database_copies import PostgresCopies, copies_of
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.database_rows import connection_string, count_rows
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors import MlflowError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.workspaces import PATH
+from fakes.local_stacks import Stack
+
+API = "/api/2.0/mlflow"
+DATA_SET = DataSet("5f6a59d7ec68", "tenant-")
+
+
+class Server:
+    """A running stack with a client of its MLflow."""
+
+    def __init__(self, target: dict[str, Any]) -> None:
+        self.database = target["database"]
+        self.client = MlflowClient(target["mlflow"]["url"])
+        self.baselines = Baselines(self.database, target["mlflow"]["version"], DATA_SET)
+
+    def create_tenant(self, number: int) -> None:
+        self.client.json("POST", PATH, body={"name": f"tenant-{number}"})
+
+    def create_experiment(self, tenant: str, name: str) -> str:
+        return self.client.json("POST", f"{API}/experiments/create", workspace=tenant, body={"name": name})["experiment_id"]
+
+    def create_run(self, tenant: str, experiment: str) -> str:
+        """Create a run with one artifact and return its id."""
+        run = self.client.json("POST", f"{API}/runs/create", workspace=tenant, body={"experiment_id": experiment})["run"]["info"]["run_id"]
+        address = f"{self.client.url}/api/2.0/mlflow-artifacts/artifacts/{experiment}/{run}/artifacts/model.json"
+        with urllib.request.urlopen(urllib.request.Request(address, b"{}", {"X-MLFLOW-WORKSPACE": tenant}, method="PUT"), timeout=30) as response:
+            assert response.status == 200
+        return run
+
+    def run_status(self, tenant: str, run: str) -> int:
+        return self.client.request("GET", f"{API}/runs/get", workspace=tenant, query={"run_id": run}).status
+
+    def artifacts(self, tenant: str, run: str) -> list[str]:
+        found = self.client.json("GET", f"{API}/artifacts/list", workspace=tenant, query={"run_id": run})
+        return [file["path"] for file in found.get("files", [])]
+
+    def run_directory(self, run: str) -> Path | None:
+        return next(Path(self.database["artifacts_dir"]).rglob(run), None)
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    stack = Stack(tmp_path_factory.mktemp(request.param))
+    try:
+        yield Server(stack.deploy(local_stack_db_backend=request.param, metrics_profile="none"))
+    finally:
+        assert stack.play("teardown", teardown_data=True).returncode == 0
+
+
+@pytest.fixture(scope="module")
+def filled(server: Server) -> dict[str, Any]:
+    """Keep the initial state and one tenant with a run; return the start state of that level's first cell."""
+    server.baselines.save_initial()
+    server.create_tenant(1)
+    run = server.create_run("tenant-1", server.create_experiment("tenant-1", "first"))
+    return {**StartState(server.baselines, server.database).saved("run/t1-c1-r1", 1), "run": run}
+
+
+def test_the_first_cell_of_a_level_starts_from_its_baseline(server: Server, filled: dict[str, Any]) -> None:
+    assert count_rows(server.database) == filled["rows"] == filled["baseline"]["rows"]
+    assert server.artifacts("tenant-1", filled["run"]) == ["model.json"]
+
+
+def test_what_a_load_leaves_is_gone_after_the_restoration_and_mlflow_serves(server: Server, filled: dict[str, Any]) -> None:
+    experiment = server.create_experiment("tenant-1", "of the load")
+    left = server.create_run("tenant-1", experiment)
+    assert count_rows(server.database) != filled["baseline"]["rows"]
+    found = StartState(server.baselines, server.database).restored("run/t1-c2-r1", 1, "cell")
+    assert (found["status"], found["removed_runs"]) == ("restored", 1)
+    check_health(server.client, DATA_SET, 1)
+    assert count_rows(server.database) == filled["baseline"]["rows"]
+    assert server.run_status("tenant-1", left) == 404
+    assert server.run_directory(left) is None
+    assert server.artifacts("tenant-1", filled["run"]) == ["model.json"]
+    # Ids are counted on from the baseline, so the loads of two cells create the same ones.
+    assert server.create_experiment("tenant-1", "of the load") == experiment
+
+
+def test_levels_are_restored_in_any_order(server: Server, filled: dict[str, Any]) -> None:
+    states = StartState(server.baselines, server.database)
+    assert states.restored("run/t2-c1-r1", 2, "cell")["tenants"] == 1
+    server.create_tenant(2)
+    second = server.create_run("tenant-2", server.create_experiment("tenant-2", "second"))
+    states.saved("run/t2-c1-r1", 2)
+    for level, status in ((1, 404), (2, 200)):
+        assert states.restored(f"run/t{level}-c1-r2", level, "cell")["tenants"] == level
+        check_health(server.client, DATA_SET, level)
+        assert server.run_status("tenant-2", second) == status
+    assert server.artifacts("tenant-2", second) == ["model.json"]
+
+
+def test_a_restoration_that_fails_leaves_the_whole_state_before_it(server: Server, filled: dict[str, Any]) -> None:
+    before = count_rows(server.database)
+    with pytest.raises(MlflowError, match="from copy absent failed"):
+        copies_of(server.database).restore("absent")
+    assert count_rows(server.database) == before
+    assert server.run_status("tenant-1", filled["run"]) == 200
+
+
+def test_what_a_killed_restoration_left_is_cleared_by_the_next(server: Server, filled: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    copies = copies_of(server.database)
+    if not isinstance(copies, PostgresCopies):
+        pytest.skip("SQLite's own journal rolls back (tests/unit: test_a_lock_that_is_never_released_ends_with_the_rows_as_they_were)")
+
+    def die(*_arguments: Any) -> None:
+        raise KeyboardInterrupt
+
+    # Killed between the complete copy and the swap.
+    with monkeypatch.context() as patch, suppress(KeyboardInterrupt):
+        patch.setattr(PostgresCopies, "_exclusively", die)
+        copies.restore(filled["baseline"]["name"])
+    assert server.run_status("tenant-1", filled["run"]) == 200
+    with psycopg.connect(psycopg.conninfo.make_conninfo(connection_string(server.database["dsn_file"]), dbname="postgres")) as connection:
+        names = "SELECT datname FROM pg_database WHERE datname IN ('mlflow_restoring', 'mlflow_replaced')"
+        assert connection.execute(names).fetchall() == [("mlflow_restoring",)]
+        copies.restore(filled["baseline"]["name"])
+        assert connection.execute(names).fetchall() == []
+    assert count_rows(server.database) == filled["baseline"]["rows"]
+
+
+def test_a_description_holds_the_revision_of_the_schema(server: Server, filled: dict[str, Any]) -> None:
+    described = json.loads((Path(server.database["baselines_dir"]) / f"{filled['baseline']['name']}.json").read_text())
+    assert described["schema_revision"] == copies_of(server.database).query("SELECT version_num FROM alembic_version")[0][0]
