@@ -4,7 +4,7 @@
 """Print the CPU cost of k6 per request with raw samples, as a multiple of bare GETs, and its memory.
 
 The workload runs with the environment that the collection sets for k6, the bare GETs with k6's defaults. Both run at the
-same time, so that whatever else the machine does slows both alike, each against its own fake MLflow on loopback that takes
+same time, so that whatever else the machine does slows both alike, each against its own simulated MLflow on loopback that takes
 a few milliseconds per response, so that both send about as many requests. Each figure is the median of its rounds.
 Goals: ratio at most 1.8; less than 90 MB at 40,000 requests.
 """
@@ -19,8 +19,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.attempt import k6_command
-from fakes.fake_mlflow_k6 import fake_mlflow
 from fakes.k6_configs import load_config
+from fakes.simulated_mlflow import simulated_url
 from programs.k6 import LOAD, executable, run_k6
 
 USERS = 10
@@ -50,7 +50,8 @@ def workload(k6: str, url: str, directory: Path, seconds: float) -> tuple[float,
 def ratios(k6: str, directory: Path, pairs: int, seconds: float) -> list[float]:
     """Return the cost of the workload over that of bare GETs, one per pair."""
     found = []
-    with fake_mlflow(delay_ms=DELAY_MS) as one, fake_mlflow(delay_ms=DELAY_MS) as other, ThreadPoolExecutor(2) as both:
+    latency = {"*": {"constant": DELAY_MS}}
+    with simulated_url(latency=latency) as one, simulated_url(latency=latency) as other, ThreadPoolExecutor(2) as both:
         for pair in range(1, pairs + 1):
             base = both.submit(bare, k6, one, directory / "bare", seconds)
             cost, requests, _memory = both.submit(workload, k6, other, directory / "workload", seconds).result()
@@ -62,7 +63,7 @@ def ratios(k6: str, directory: Path, pairs: int, seconds: float) -> list[float]:
 def memory_at(k6: str, directory: Path, rounds: int) -> tuple[float, int]:
     """Return the median of the peak memory in bytes, and the fewest requests of a round: at least REQUESTS, unless the machine is very slow."""
     seconds, found = 4.0, []
-    with fake_mlflow() as url:
+    with simulated_url() as url:
         for _attempt in range(2 * rounds):
             _cost, requests, memory = workload(k6, url, directory, seconds)
             if requests >= REQUESTS:

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The load from a real pod: run, attached to, used after the fact, and what happens when something of it is lost. MLflow is a fake on the node."""
+"""The load from a real pod: run, attached to, used after the fact, and what happens when something of it is lost. MLflow is simulated on the node."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.generator import 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.backend import Load
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.result import Attempt, build_result
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
-from fakes.fake_mlflow_k6 import fake_mlflow
 from fakes.k6_configs import load_config
+from fakes.simulated_mlflow import simulated_url
 from generator.detour import detour
 from generator.pods import CELL, NAME, Generator, until
 from node import faults, layout
@@ -40,8 +40,8 @@ def generator(cluster, namespace, images, tmp_path) -> Generator:
 
 @pytest.fixture
 def mlflow(node):
-    """URL of a fake MLflow that pods can reach."""
-    with fake_mlflow(host=layout.ADDRESS) as url:
+    """URL of a simulated MLflow that pods can reach."""
+    with simulated_url(host=layout.ADDRESS) as url:
         yield url
 
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How VUs behave towards a server that is down, fails, or responds at once (a fake)."""
+"""How VUs behave towards a server that is down, fails, or responds at once (a simulated one)."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from fakes.fake_mlflow_k6 import fake_mlflow
 from fakes.k6_configs import load_config, prefill_config
+from fakes.simulated_mlflow import failing, simulated_url
 from programs.k6 import LOAD, PREFILL, run_k6
 
 VUS = 20
@@ -53,7 +53,7 @@ def test_vus_think_when_the_server_is_down(k6, closed_port, tmp_path):
 def test_vus_think_when_the_token_is_wrong(k6, tmp_path):
     token = tmp_path / "token"
     token.write_text("canary-token\n")
-    with fake_mlflow(fail=401) as url:
+    with simulated_url(faults=[failing(401)]) as url:
         config_url = {"url": url, "token_file": str(token), "tls_verify": True}
         config = load_config(url, mlflow=config_url, profile={"kind": "closed", "concurrency": VUS}, warmup_s=0, window_s=WINDOW_S)
         ended = run_k6(k6, LOAD, tmp_path / "run", config=config, samples=True)
@@ -74,7 +74,7 @@ def fixture_tokens(tmp_path):
 
 
 def test_each_tenant_carries_its_own_token(k6, tokens, tmp_path):
-    with fake_mlflow(tokens=tokens) as url:
+    with simulated_url(tokens=json.loads(tokens.read_text())) as url:
         config = load_config(url, mlflow={"url": url, "token_file": None, "token_map_file": str(tokens), "tls_verify": True})
         ended = run_k6(k6, LOAD, tmp_path / "run", config=config, samples=True)
     requests = rows_of(ended, "http_req_duration")
@@ -84,7 +84,7 @@ def test_each_tenant_carries_its_own_token(k6, tokens, tmp_path):
 
 
 def test_prefill_carries_the_token_of_each_tenant(any_k6, tokens, tmp_path):
-    with fake_mlflow(tokens=tokens) as url:
+    with simulated_url(tokens=json.loads(tokens.read_text())) as url:
         mlflow = {"url": url, "token_file": None, "token_map_file": str(tokens), "tls_verify": True}
         ended = run_k6(any_k6, PREFILL, tmp_path / "run", config=prefill_config(url, mlflow=mlflow, tenants={"prefix": "tenant-", "numbers": [3, 1]}))
     assert ended.code == 0, ended.log
@@ -94,7 +94,7 @@ def test_prefill_carries_the_token_of_each_tenant(any_k6, tokens, tmp_path):
 def test_the_token_of_a_run_by_hand_may_lie_in_a_file(any_k6, tmp_path):
     (tmp_path / "token").write_text("canary-token\n")
     (tmp_path / "tokens.json").write_text('{"tenant-1": "canary-token"}')
-    with fake_mlflow(tokens=tmp_path / "tokens.json") as url:
+    with simulated_url(tokens=json.loads((tmp_path / "tokens.json").read_text())) as url:
         env = {"MLFLOW_URL": url, "MLFLOW_TOKEN_FILE": str(tmp_path / "token"), "CONCURRENCY": "2", "DURATION": "2s"}
         ended = run_k6(any_k6, LOAD, tmp_path / "run", env=env, samples=True)
     assert ended.code == 0, ended.log
@@ -105,7 +105,7 @@ def test_user_and_password_are_an_alternative(any_k6, tmp_path):
     """As MLflow's own basic authentication wants them; they are nowhere in what k6 writes."""
     (tmp_path / "login").write_text("admin:canary-password\n")
     (tmp_path / "tokens.json").write_text(json.dumps({f"tenant-{number}": "admin:canary-password" for number in (1, 2, 3)}))
-    with fake_mlflow(tokens=tmp_path / "tokens.json") as url:
+    with simulated_url(tokens=json.loads((tmp_path / "tokens.json").read_text())) as url:
         config = load_config(url, mlflow={"url": url, "token_file": str(tmp_path / "login"), "tls_verify": True})
         ended = run_k6(any_k6, LOAD, tmp_path / "run", config=config, samples=True)
     assert {row["status"] for row in rows_of(ended, "http_req_duration")} == {"200"}
@@ -114,7 +114,7 @@ def test_user_and_password_are_an_alternative(any_k6, tmp_path):
 
 @pytest.mark.parametrize("script", [LOAD, PREFILL], ids=["load", "prefill"])
 def test_a_run_by_hand_without_its_tenants_says_what_to_run_first(k6, tmp_path, script):
-    with fake_mlflow() as url:
+    with simulated_url() as url:
         ended = run_k6(k6, script, tmp_path, env={"MLFLOW_URL": f"{url}/", "TENANT_COUNT": "15", "DURATION": "20s"}, samples=True, timeout=30)
     # An exception in an asynchronous setup has another code than one in a plain one.
     assert ended.code in (107, 255), ended.log
@@ -129,20 +129,20 @@ def test_a_run_by_hand_without_a_server_ends_at_once(any_k6, closed_port, tmp_pa
 
 
 def test_errors_cause_no_storm_of_requests(any_k6, tmp_path):
-    with fake_mlflow(fail=503) as url:
+    with simulated_url(faults=[failing(503)]) as url:
         _ended, requests = load_of_failures(url, tmp_path, any_k6)
     assert {row["status"] for row in requests} == {"503"}
 
 
 def test_a_redirect_is_a_failure(any_k6, tmp_path):
-    with fake_mlflow(fail=302) as url:
+    with simulated_url(faults=[failing(302)]) as url:
         ended, requests = load_of_failures(url, tmp_path, any_k6)
     assert {(row["status"], row["expected_response"]) for row in requests} == {("302", "false")}
     assert ended.json("summary.json")["data"]["metrics"]["http_req_failed"]["values"]["rate"] == 1
 
 
 def test_journey_goes_on_where_it_can(any_k6, tmp_path):
-    with fake_mlflow(fail=500, path="registered-models/create") as url:
+    with simulated_url(faults=[failing(500, operations=["create_prompt"])]) as url:
         config = load_config(url, profile={"kind": "closed", "concurrency": 1}, training_share=1, think_time_s=0.1, warmup_s=0)
         ended = run_k6(any_k6, LOAD, tmp_path, config=config, samples=True)
     names = Counter(row["name"] for row in rows_of(ended, "http_req_duration"))
@@ -166,7 +166,7 @@ def open_journeys(k6, directory, **changes):
         "profile": {"kind": "open", "rate": 5, "users_max": 20},
         "tenants": {"prefix": "tenant-", "count": 50, "choice": {"distribution": "uniform"}},
     }
-    with fake_mlflow() as url:
+    with simulated_url() as url:
         ended = run_k6(k6, LOAD, directory, config=load_config(url, **(shape | changes)), samples=True)
     assert ended.code == 0, ended.log
     return ended
@@ -190,7 +190,7 @@ def test_open_profile_starts_journeys_at_its_rate(any_k6, tmp_path):
 
 
 def test_journeys_have_the_legacy_number_of_requests(any_k6, tmp_path):
-    with fake_mlflow() as url:
+    with simulated_url() as url:
         config = load_config(url, profile={"kind": "closed", "concurrency": 2}, training_share=0.5, think_time_s=0.5, warmup_s=0)
         ended = run_k6(any_k6, LOAD, tmp_path, config=config, samples=True)
     names = Counter(row["name"] for row in rows_of(ended, "http_req_duration"))

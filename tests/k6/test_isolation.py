@@ -10,16 +10,14 @@ import os
 import shutil
 import subprocess
 import time
-from collections import Counter
 from pathlib import Path
-from urllib.request import ProxyHandler, build_opener
 
 import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.attempt import k6_command, read_exit
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.process import DetachedProcess
-from fakes.fake_mlflow_k6 import fake_mlflow
 from fakes.k6_configs import load_config
+from fakes.simulated_mlflow import simulated_mlflow, simulated_url
 from programs.k6 import LOAD, SCRIPTS
 
 # The limit lets seven through, else three VUs send more than a hundred.
@@ -63,7 +61,7 @@ def wait_for(record) -> None:
 
 
 def test_a_process_takes_its_settings_from_the_run_alone(slow_machine, k6):
-    with fake_mlflow() as url:
+    with simulated_url() as url:
         configure(slow_machine, url)
         DetachedProcess("k6", str(slow_machine), k6_command(k6, str(LOAD), slow_machine, None)).start(may_end=True)
         wait_for(lambda: read_exit(slow_machine))
@@ -89,7 +87,7 @@ def run_as_in_a_pod(k6: str, directory: Path, url: str, proxy: str | None = None
 
 
 def test_a_pod_takes_its_settings_from_the_run_alone(slow_machine, any_k6):
-    with fake_mlflow() as url:
+    with simulated_url() as url:
         assert run_as_in_a_pod(any_k6, slow_machine, url) == 0, (slow_machine / "k6.log").read_text()
     assert requests_in(slow_machine) > UNLIMITED
 
@@ -102,24 +100,18 @@ def fixture_attempt(tmp_path):
     return directory
 
 
-def requests_at(url: str) -> Counter[str]:
-    """Return how many requests of each kind a fake server got; this question goes to it directly."""
-    with build_opener(ProxyHandler({})).open(f"{url}/counts") as response:
-        return Counter(json.load(response))
-
-
 @pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy"])
 def test_a_pod_goes_through_the_configured_proxy_alone(name, attempt, any_k6, monkeypatch):
-    """The fake server is the proxy, and nobody knows the name of the server behind it; the proxy of the environment does not exist."""
+    """The simulation is the proxy, and nobody knows the name of the server behind it; the proxy of the environment does not exist."""
     monkeypatch.setenv(name, "http://127.0.0.1:1")
     monkeypatch.setenv("NO_PROXY", "*")
-    with fake_mlflow() as proxy:
-        assert run_as_in_a_pod(any_k6, attempt, "http://mlflow.invalid", proxy) == 0, (attempt / "k6.log").read_text()
-        assert requests_at(proxy).total() >= requests_in(attempt) > UNLIMITED
+    with simulated_mlflow() as proxy:
+        assert run_as_in_a_pod(any_k6, attempt, "http://mlflow.invalid", proxy.url) == 0, (attempt / "k6.log").read_text()
+    assert len(proxy.served) >= requests_in(attempt) > UNLIMITED
 
 
 def test_a_pod_uses_no_proxy_that_is_not_configured(attempt, any_k6, monkeypatch):
-    with fake_mlflow() as proxy:
-        monkeypatch.setenv("HTTP_PROXY", proxy)
+    with simulated_mlflow() as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
         run_as_in_a_pod(any_k6, attempt, "http://mlflow.invalid")
-        assert requests_at(proxy).total() == 0
+    assert proxy.served == []

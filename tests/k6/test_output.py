@@ -12,8 +12,8 @@ import pytest
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.log import last_error, window_line
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import K6ResultError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.result import Attempt, build_result
-from fakes.fake_mlflow_k6 import fake_mlflow
 from fakes.k6_configs import load_config
+from fakes.simulated_mlflow import failing, simulated_url
 from programs.k6 import LOAD, run_k6
 
 WINDOW_S = 3
@@ -21,9 +21,9 @@ WINDOW_S = 3
 
 @pytest.fixture(name="ended", scope="module")
 def fixture_ended(each_k6, tmp_path_factory):
-    """A short load at a fake server that fails every fifth request of one operation."""
+    """A short load at a simulation that fails every fifth request of one operation."""
     directory = tmp_path_factory.mktemp("output")
-    with fake_mlflow(fail=503, every=5, path="runs/search") as url:
+    with simulated_url(faults=[failing(503, operations=["search_runs"], every=5)]) as url:
         config = load_config(url, window_s=WINDOW_S, think_time_s=0.05, profile={"kind": "closed", "concurrency": 10}, training_share=0.5)
         return run_k6(each_k6, LOAD, directory, config=config, samples=True)
 

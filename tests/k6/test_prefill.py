@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from fakes.fake_mlflow_k6 import fake_mlflow
 from fakes.k6_configs import prefill_config
+from fakes.simulated_mlflow import failing, simulated_url
 from programs.k6 import PREFILL, run_k6
 from programs.mlflow import API
 
@@ -101,14 +101,14 @@ def test_what_is_missing_is_added(k6, filled, tmp_path):
 
 
 def test_at_most_220_writes_per_tenant(any_k6, tmp_path):
-    with fake_mlflow() as url:
+    with simulated_url() as url:
         ended, summary = prefill(any_k6, url, tmp_path, data_set=DEFAULT_SHAPE, tenants={"prefix": "tenant-", "numbers": [1, 7]})
     assert ended.code == 0, ended.log
     assert {number: record["writes"] for number, record in summary["tenants"].items()} == {"1": 220, "7": 220}
 
 
 def test_responses_of_a_busy_server_are_retried(k6, tmp_path):
-    with fake_mlflow(fail=429, every=9, retry_after=1) as url:
+    with simulated_url(faults=[failing(429, every=9, retry_after=1)]) as url:
         ended, summary = prefill(k6, url, tmp_path)
     assert ended.code == 0, ended.log
     assert summary["status"] == "complete"
@@ -117,7 +117,7 @@ def test_responses_of_a_busy_server_are_retried(k6, tmp_path):
 
 
 def test_failed_items_are_named(k6, tmp_path):
-    with fake_mlflow(fail=400, path="model-versions/create") as url:
+    with simulated_url(faults=[failing(400, operations=["create_prompt_version"])]) as url:
         ended, summary = prefill(k6, url, tmp_path)
     assert ended.code == THRESHOLD_CROSSED
     assert summary["status"] == "failed"
@@ -136,7 +136,7 @@ def test_missing_workspace_fails_its_tenant_alone(any_k6, filled, tmp_path):
 
 
 def test_wrong_token_ends_it_at_once(any_k6, tmp_path):
-    with fake_mlflow(fail=401) as url:
+    with simulated_url(faults=[failing(401)]) as url:
         ended, summary = prefill(any_k6, url, tmp_path, data_set=DEFAULT_SHAPE)
     assert ended.code == THRESHOLD_CROSSED
     assert summary["requests"] <= 8
@@ -145,7 +145,7 @@ def test_wrong_token_ends_it_at_once(any_k6, tmp_path):
 
 
 def test_time_limit_ends_it(any_k6, tmp_path):
-    with fake_mlflow(fail=503, path="experiments/create") as url:
+    with simulated_url(faults=[failing(503, operations=["create_experiment"])]) as url:
         ended, summary = prefill(any_k6, url, tmp_path, max_duration_s=2)
     assert ended.code == THRESHOLD_CROSSED
     assert summary["seconds"] < 8
