@@ -122,8 +122,16 @@ result:
     steadiness:
       description: Where the warm-up ended, and the change of P95 and throughput over the window.
       type: dict
+    wrong_answers:
+      description: Requests of the window with a successful status whose answer MLflow cannot have given, C(seen), C(by_kind) and C(estimated).
+      type: dict
+    silent_repeats:
+      description: By operation the requests of the window that k6's HTTP client sent a second time.
+      type: dict
     samples:
-      description: Rows and bytes of the samples.
+      description:
+        - Rows and bytes of the samples.
+        - C(lost), how many requests that k6 counted have no row (null without its summary), and C(unreadable), how many rows cannot be read.
       type: dict
     undersampled:
       description: Required operations with fewer than five samples in the window.

@@ -2,8 +2,8 @@
 /** Tests of files/k6/lib and files/k6/prefill, run inside k6 itself: `k6 run tests/k6/lib.test.js`; every check must pass. */
 import { check } from 'k6';
 import { createClock, planWindow } from '../../files/k6/lib/clock.js';
-import { failureReason, isSuccess, selectedValue, tenantHeaders } from '../../files/k6/lib/client.js';
-import { OPERATIONS } from '../../files/k6/lib/operations.js';
+import { failureReason, isSuccess, readAnswer, tenantHeaders } from '../../files/k6/lib/client.js';
+import { OPERATIONS, createRun, fetchArtifact, getRun, logArtifact, logMetric, searchRuns } from '../../files/k6/lib/operations.js';
 import { scenariosOf, trainersOf } from '../../files/k6/lib/profiles.js';
 import { createChooser, createRandom, pick } from '../../files/k6/lib/random.js';
 import { loadSettings, parseDuration, prefillSettings } from '../../files/k6/lib/settings.js';
@@ -155,15 +155,52 @@ function testFileSettings() {
 }
 
 function testResponses() {
-  equals('only the status counts', [200, 204, 299, 302, 199, 400, 500, 0].map((status) => isSuccess({ status })),
+  equals('successful statuses', [200, 204, 299, 302, 199, 400, 500, 0].map((status) => isSuccess({ status })),
     [true, true, true, false, false, false, false, false]);
-  equals('nothing selected', selectedValue({ json: noFile }, {}), true);
-  equals('not JSON', selectedValue({ json: noFile }, { select: 'x' }), null);
-  equals('absent part', [selectedValue({ json: () => undefined }, { select: 'x', fallback: [] }), selectedValue({ json: () => undefined }, { select: 'x' })], [[], null]);
   equals('reason', failureReason({ status: 503, body: 'busy' }), 'HTTP 503: busy');
   equals('no token, no header', tenantHeaders(null, 't').json.Authorization, undefined);
   equals('token', tenantHeaders('s', 't').binary.Authorization, 'Bearer s');
   equals('user and password', tenantHeaders('Jörg:a:b', 't').json.Authorization, 'Basic SsO2cmc6YTpi');
+}
+
+/** A response as k6 gives it: a path of the body is its value, and nothing when the body is no JSON. */
+function responseOf(body, type = 'application/json') {
+  let parsed;
+  try {
+    parsed = JSON.parse(body);
+  } catch (error) {
+    parsed = undefined;
+  }
+  const at = (path) => path.split('.').reduce((value, key) => (value === undefined ? undefined : value[key]), parsed);
+  const json = (path) => (path === '@keys' ? parsed && Object.keys(parsed) : at(path));
+  return { status: 200, body, json, headers: type ? { 'Content-Type': type } : {} };
+}
+
+/** The kind of a wrong answer, or what was read. */
+function kindOf(operation, isRead, ...response) {
+  try {
+    return readAnswer(responseOf(...response), operation, isRead);
+  } catch (wrong) {
+    return wrong.kind;
+  }
+}
+
+function testAnswers() {
+  const page = '<html>Sign in</html>';
+  const operations = [createRun('1', 1), searchRuns('1', 1), getRun('1'), logMetric('1', 'k', 1, 1, 0), logArtifact('1', '1', 'a.json', ''), fetchArtifact('1', '1', 'a.json')];
+  equals('a web page is no answer', operations.map((operation) => kindOf(operation, false, page, 'text/html; charset=utf-8')), operations.map(() => 'type'));
+  equals('neither is one that claims to be JSON', operations.map((operation) => kindOf(operation, true, page)), operations.map(() => 'body'));
+  equals('half of JSON', operations.map((operation) => kindOf(operation, true, '{"run": {"info"')), operations.map(() => 'body'));
+  equals('an empty object', operations.map((operation) => kindOf(operation, true, '{}')), ['part', [], 'part', true, true, true]);
+  equals('a discarded body is not read', kindOf(getRun('1'), false, null), true);
+  equals('what is selected', kindOf(createRun('1', 1), true, '{"run": {"info": {"run_id": "7"}}}'), { run_id: '7' });
+  equals('what an answer has', kindOf(getRun('1'), true, '{"run": {"info": {"run_id": "7"}}}'), true);
+  equals('JSON by another name', kindOf(getRun('1'), false, null, 'application/json; charset=utf-8'), true);
+  equals('JSON without a type', kindOf(getRun('1'), false, null, ''), 'type');
+  equals('an upload is answered with nothing', kindOf(logArtifact('1', '1', 'a.json', ''), true, '', ''), true);
+  equals('a JSON file is sent as text', kindOf(fetchArtifact('1', '1', 'a.json'), true, '[]', 'text/plain'), true);
+  equals('other files are not parsed', kindOf(fetchArtifact('1', '1', 'a.png'), true, 'PNG', 'image/png'), true);
+  equals('a file may be a web page', kindOf(fetchArtifact('1', '1', 'a.html'), true, page, 'text/html'), true);
 }
 
 function testRetries() {
@@ -180,19 +217,23 @@ function testSummaries() {
     'http_req_failed{name:create_run}': { values: { passes: 1, fails: 2 } },
     'http_req_duration{name:create_run,expected_response:true}': { values: { avg: 5 } },
     'http_req_failed{name:get_run}': { values: { passes: 1, fails: 0 } },
+    'http_req_failed{name:log_metric}': { values: { passes: 1, fails: 9 } },
+    'http_req_duration{name:log_metric,expected_response:true}': { values: { avg: 5 } },
+    'wrong_answers{name:log_metric}': { values: { count: 2 } },
   };
   const summary = withOperations({ state: { testRunDurationMs: 2000 }, metrics }).metrics;
   equals('metrics of an operation', [summary.create_run_passed.values, summary.create_run_failed.values, summary.create_run_response_time.values.avg],
     [{ count: 2, rate: 1 }, { count: 1, rate: 0.5 }, 5]);
   equals('none successful: no latency', summary.get_run_response_time, undefined);
-  equals('never seen: zero', summary.log_metric_failed.values.count, 0);
+  equals('never seen: zero', summary.log_parameter_failed.values.count, 0);
+  equals('wrong answers failed', [summary.log_metric_passed.values.count, summary.log_metric_failed.values.count], [7, 3]);
   equals('two counters per operation', Object.keys(summary).filter((name) => /_(passed|failed)$/.test(name)).length, 2 * OPERATIONS.length);
   const interrupted = prefillSummary(null, prefillSettings(MANUAL, noFile))['./prefill_summary.json'];
   equals('interrupted prefill', JSON.parse(interrupted).status, 'failed');
 }
 
 export default function selfTest() {
-  [testDurations, testRandom, testClock, testProfiles, testManualSettings, testInvalidSettings, testFileSettings, testResponses, testRetries,
+  [testDurations, testRandom, testClock, testProfiles, testManualSettings, testInvalidSettings, testFileSettings, testResponses, testAnswers, testRetries,
     testSummaries].forEach((test) => test());
 }
 

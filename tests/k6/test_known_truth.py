@@ -5,11 +5,16 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 
 import pytest
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations import BODILESS, OPERATIONS, READ, READ_SHARE
+from fakes.simulated_mlflow import fault
 from programs.measurement import measure
+
+JSON_OPERATIONS = [name for name in OPERATIONS if name not in ("log_artifact", "fetch_artifact")]
 
 LATENCY = {
     "*": {"lognormal": [20, 0.5]},
@@ -29,3 +34,79 @@ def fixture_healthy(any_k6, tmp_path_factory):
 def test_each_request_is_counted(healthy):
     served = Counter((request.operation, request.tenant, request.status) for request in healthy.served)
     assert Counter((row["operation"], row["tenant"], int(row["status"])) for row in healthy.samples) == served
+
+
+@pytest.fixture(name="lying", scope="module")
+def fixture_lying(any_k6, tmp_path_factory):
+    """A gateway that shows its login page for two of six seconds, and a server that sends half of every tenth response otherwise."""
+    faults = [fault("login_page", between=[2, 4]), fault("half_json", every=10, operations=JSON_OPERATIONS)]
+    shape = {"profile": {"kind": "closed", "concurrency": 20}, "training_share": 0.5, "think_time_s": 0.1, "warmup_s": 0, "window_s": 6}
+    return measure(any_k6, tmp_path_factory.mktemp("lying"), {"latency": {"*": {"constant": 20}}, "faults": faults}, **shape)
+
+
+def failures_of(measurement, error_code):
+    return Counter((row["operation"], row["tenant"]) for row in measurement.samples if row["error_code"] == error_code)
+
+
+def served_with(measurement, kind):
+    return Counter((request.operation, request.tenant) for request in measurement.served if request.fault == kind)
+
+
+def test_each_login_page_is_a_failed_request(lying):
+    pages = served_with(lying, "login_page")
+    assert pages.total() > 20
+    assert failures_of(lying, "answer_type") == pages
+
+
+def test_each_half_response_that_a_journey_reads_is_a_failed_request(lying):
+    halves = {key: count for key, count in served_with(lying, "half_json").items() if key[0] in READ}
+    assert {key: count for key, count in failures_of(lying, "answer_body").items() if key[0] in READ} == halves
+
+
+def test_of_other_half_responses_a_share_is_seen(lying):
+    seen = sum(count for (operation, _tenant), count in failures_of(lying, "answer_body").items() if operation not in READ)
+    halves = sum(count for (operation, _tenant), count in served_with(lying, "half_json").items() if operation not in READ)
+    # Drawn from a seed, but which requests there are depends on the machine: 1 of 20, within four standard deviations.
+    assert abs(seen - halves * READ_SHARE) <= 4 * math.sqrt(halves * READ_SHARE) + 1
+
+
+def test_a_login_page_is_an_outage(lying):
+    assert lying.result["outage_s"] == pytest.approx(2, abs=0.5)
+
+
+def test_the_causes_are_counted(lying):
+    assert lying.result["total"]["failed_by"] == {"answer": lying.result["total"]["failed"]}
+
+
+def test_journeys_with_wrong_answers_are_not_complete(lying):
+    journeys = lying.result["journeys"].values()
+    assert sum(journey["failed"] for journey in journeys) >= 20
+
+
+def test_the_summary_of_k6_counts_them_too(lying):
+    metrics = lying.k6.json("summary.json")["data"]["metrics"]
+    failed = sum(metrics[f"{operation}_failed"]["values"]["count"] for operation in OPERATIONS)
+    assert failed == sum(1 for row in lying.samples if row["error_code"])
+
+
+def test_the_log_names_what_was_wrong(lying):
+    assert "answer with content type text/html; charset=utf-8, expected JSON" in lying.k6.log
+
+
+@pytest.fixture(name="resetting", scope="module")
+def fixture_resetting(any_k6, tmp_path_factory):
+    """A server that ends the connection of one in ten requests without a body instead of responding."""
+    shape = {"profile": {"kind": "closed", "concurrency": 10}, "training_share": 0.2, "think_time_s": 0.1, "warmup_s": 0, "window_s": 8}
+    programmed = {"latency": {"*": {"constant": 30}}, "faults": [fault("reset", share=0.1, operations=sorted(BODILESS))]}
+    return measure(any_k6, tmp_path_factory.mktemp("resetting"), programmed, **shape)
+
+
+def test_each_reset_is_a_failed_request_or_a_silent_repeat(resetting):
+    resets = Counter(request.operation for request in resetting.served if request.fault == "reset")
+    failed = Counter(row["operation"] for row in resetting.samples if row["status"] == "0")
+    assert resets.total() > 20
+    assert failed + Counter(resetting.result["silent_repeats"]) == resets
+
+
+def test_no_row_is_lost(resetting):
+    assert resetting.result["samples"]["lost"] == 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from fakes.k6_configs import prefill_config
-from fakes.simulated_mlflow import failing, simulated_url
+from fakes.simulated_mlflow import failing, fault, simulated_url
 from programs.k6 import PREFILL, run_k6
 from programs.mlflow import API
 
@@ -150,3 +150,18 @@ def test_time_limit_ends_it(any_k6, tmp_path):
     assert ended.code == THRESHOLD_CROSSED
     assert summary["seconds"] < 8
     assert "max_duration_s" in str(summary["tenants"])
+
+
+def test_a_login_page_ends_it_with_its_reason(any_k6, tmp_path):
+    with simulated_url(faults=[fault("login_page")]) as url:
+        ended, summary = prefill(any_k6, url, tmp_path, data_set=DEFAULT_SHAPE)
+    assert ended.code == THRESHOLD_CROSSED
+    assert summary["requests"] <= 8
+    assert "search_experiments: answer with content type text/html" in summary["tenants"]["1"]["failed"][0]["reason"]
+
+
+def test_half_responses_are_requested_again(any_k6, tmp_path):
+    with simulated_url(faults=[fault("half_json", every=9)]) as url:
+        ended, summary = prefill(any_k6, url, tmp_path)
+    assert ended.code == 0, ended.log
+    assert summary["retries"] > 0

@@ -33,7 +33,7 @@ export function headersFor(operation, headers) {
 const SUCCESS = { min: 200, max: 299 };
 http.setResponseCallback(http.expectedStatuses(SUCCESS));
 
-/** True for a successful response; only the status counts, the body may be empty. */
+/** True for a response with a successful status; whether it can be one of the operation says readAnswer. */
 export const isSuccess = ({ status }) => status >= SUCCESS.min && status <= SUCCESS.max;
 
 /** The reason of a failed response, in a few words. */
@@ -44,18 +44,57 @@ export function failureReason(response) {
 }
 
 /**
- * The part of a response that the caller needs.
+ * Thrown for a response with a successful status that cannot be one of the operation: a gateway's login page, half a response.
+ * `kind` is type (content type), body (no valid JSON) or part (what the operation returns is missing).
+ */
+export class WrongAnswer {
+  constructor(kind, details) {
+    this.kind = kind;
+    this.details = details;
+  }
+}
+
+const WEB_PAGE = /^text\/html/i;
+const JSON_TYPE = /^application\/([\w.-]+\+)?json/i;
+const PAGE_FILE = /\.html?$/i;
+
+/** True when the content type may be one of the operation. MLflow sends a JSON file as text, and an upload's response without a type since 3.16. */
+function isExpectedType(type, { content, path }) {
+  if (type === 'application/json') return true;
+  if (content === 'file') return !WEB_PAGE.test(type) || PAGE_FILE.test(path);
+  return content === 'nothing' && !type ? true : JSON_TYPE.test(type);
+}
+
+/** True when the body of a response is JSON, as that of each response but a file's and that of an upload, which may be empty. */
+function hasJson(response, { content, path }) {
+  if (content === 'file') return path.endsWith('.json');
+  return content === 'json' || Boolean(response.body);
+}
+
+const isAbsent = (value) => value === undefined || value === null;
+/** What each valid JSON document has. Parsing all of a long body would cost k6 fifty times as much as the whole request. */
+const KEYS = '@keys';
+
+/**
+ * Judge a response with a successful status, and return the part of it that the caller needs.
  * @param {object} response k6's response
  * @param {object} operation see operations.js
- * @returns the selected value; true when the operation selects nothing; null when the response does not contain it
+ * @param {boolean} isRead whether the body was read, although the operation selects nothing of it
+ * @returns the selected value; true when the operation selects nothing
+ * @throws {WrongAnswer}
  */
-export function selectedValue(response, operation) {
-  if (!operation.select) return true;
-  try {
-    return response.json(operation.select) ?? operation.fallback ?? null;
-  } catch (error) {
-    return null;
+export function readAnswer(response, operation, isRead) {
+  const type = response.headers['Content-Type'];
+  if (!isExpectedType(type, operation)) {
+    throw new WrongAnswer('type', `answer with content type ${type || 'missing'}, expected ${operation.content === 'file' ? 'a file' : 'JSON'}`);
   }
+  if (!operation.select && !(isRead && hasJson(response, operation))) return true;
+  const path = operation.select || operation.part || KEYS;
+  const value = response.json(path);
+  // k6 returns nothing of invalid JSON.
+  if (isAbsent(value) && isAbsent(response.json(KEYS))) throw new WrongAnswer('body', 'answer that is no complete JSON');
+  if (isAbsent(value) && !operation.fallback) throw new WrongAnswer('part', `answer without ${path}`);
+  return operation.select ? value ?? operation.fallback : true;
 }
 
 /**
@@ -78,12 +117,13 @@ export function sendToServer(mlflow, operation, timeout) {
  */
 export function createClient(mlflow) {
   const headers = tenantHeaders(mlflow.tokens ? null : mlflow.token, '');
-  const prepared = {};
+  const discarding = {};
+  const reading = {};
 
-  function paramsOf(operation) {
+  function prepare(operation, isRead) {
     const params = { tags: { name: operation.name }, headers: headersFor(operation, headers) };
-    if (operation.select) params.responseType = 'text';
-    prepared[operation.name] = params;
+    if (isRead) params.responseType = 'text';
+    (isRead ? reading : discarding)[operation.name] = params;
     return params;
   }
 
@@ -100,10 +140,11 @@ export function createClient(mlflow) {
      * Send one request.
      * @param {object} operation see operations.js
      * @param {number} timeout milliseconds
+     * @param {boolean} isRead whether the body of the response is read, or discarded
      * @returns k6's response
      */
-    send(operation, timeout) {
-      const params = prepared[operation.name] || paramsOf(operation);
+    send(operation, timeout, isRead) {
+      const params = (isRead ? reading : discarding)[operation.name] || prepare(operation, isRead);
       params.timeout = timeout;
       return request(operation.method, mlflow.url + operation.path, operation.body, params);
     },

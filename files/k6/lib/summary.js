@@ -5,6 +5,8 @@ import { OPERATIONS } from './operations.js';
 /** k6 computes metrics of a tag value only where a threshold uses them; these always hold. */
 const durationOf = (operation) => `http_req_duration{name:${operation},expected_response:true}`;
 const failuresOf = (operation) => `http_req_failed{name:${operation}}`;
+const wrongAnswersOf = (operation) => `wrong_answers{name:${operation}}`;
+const countOf = (metric) => (metric ? metric.values.count : 0);
 
 /** Thresholds that make k6 compute each operation's metrics; they never fail. */
 export function operationThresholds() {
@@ -12,6 +14,7 @@ export function operationThresholds() {
   for (const operation of OPERATIONS) {
     thresholds[durationOf(operation)] = ['max>=0'];
     thresholds[failuresOf(operation)] = ['rate>=0'];
+    thresholds[wrongAnswersOf(operation)] = ['count>=0'];
   }
   return thresholds;
 }
@@ -20,13 +23,14 @@ function counter(count, seconds) {
   return { type: 'counter', contains: 'default', values: { count, rate: count / seconds } };
 }
 
-/** `<op>_response_time` (successful requests; absent when there was none), `<op>_passed` and `<op>_failed`. */
+/** `<op>_response_time` (requests with a successful status; absent when there was none), `<op>_passed` and `<op>_failed`. */
 function metricsOf(operation, metrics, seconds) {
   const failures = metrics[failuresOf(operation)];
   const { passes: failed, fails: passed } = failures ? failures.values : { passes: 0, fails: 0 };
+  const wrong = countOf(metrics[wrongAnswersOf(operation)]);
   const named = {
-    [`${operation}_passed`]: counter(passed, seconds),
-    [`${operation}_failed`]: counter(failed, seconds),
+    [`${operation}_passed`]: counter(passed - wrong, seconds),
+    [`${operation}_failed`]: counter(failed + wrong, seconds),
   };
   if (passed > 0) {
     const { values } = metrics[durationOf(operation)];
@@ -60,8 +64,8 @@ export function loadSummary(data, settings, now = new Date()) {
     timestamp: now.toISOString(),
   };
   const path = `${settings.out_dir}/${settings.summary_file}`;
-  const requests = data.metrics.http_reqs ? data.metrics.http_reqs.values.count : 0;
-  const failed = data.metrics.http_req_failed ? data.metrics.http_req_failed.values.passes : 0;
+  const requests = countOf(data.metrics.http_reqs);
+  const failed = (data.metrics.http_req_failed ? data.metrics.http_req_failed.values.passes : 0) + countOf(data.metrics.wrong_answers);
   return {
     [path]: JSON.stringify(content, null, 2),
     stdout: `${requests} requests, ${failed} failed. Summary: ${path}\n`,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The names of tenants, and whether they exist. The playbooks create and count them before a load; a run by hand checks them itself. */
-import { failureReason, isSuccess, selectedValue, sendToServer } from './client.js';
+import { failureReason, isSuccess, readAnswer, sendToServer } from './client.js';
 import { listWorkspaces } from './operations.js';
 
 const NAMED = 3;
@@ -22,8 +22,14 @@ export function assertTenantsExist(settings) {
   const { url } = settings.mlflow;
   const request = { ...listWorkspaces(), name: 'setup', select: 'workspaces.#.name', fallback: [] };
   const response = sendToServer(settings.mlflow, request, TIMEOUT_MS);
-  if (!isSuccess(response)) throw `MLflow ${url}: workspaces not listed (${failureReason(response)}). Check MLFLOW_URL and MLFLOW_TOKEN, and that workspaces are enabled.`;
-  const existing = new Set(selectedValue(response, request));
+  const notListed = (why) => `MLflow ${url}: workspaces not listed (${why}). Check MLFLOW_URL and MLFLOW_TOKEN, and that workspaces are enabled.`;
+  if (!isSuccess(response)) throw notListed(failureReason(response));
+  let existing;
+  try {
+    existing = new Set(readAnswer(response, request, true));
+  } catch (reason) {
+    throw notListed(reason.details || String(reason));
+  }
   const absent = names.filter((name) => !existing.has(name));
   if (absent.length === 0) return;
   const more = absent.length > NAMED ? ` and ${absent.length - NAMED} more` : '';

@@ -194,8 +194,8 @@ progress() {
   last=$(($(size_of "$1") / block))
   put block "$last"
   [ "$last" -gt "$2" ] || return 0
-  put counts "$(dd if="$1" bs=$block skip="$2" count=$((last - $2)) 2>/dev/null | grep -F http_req_failed, |
-    awk -F, '{ n++; if ($3 > 0) f++ } END { print n + 0, f + 0 }')"
+  put counts "$(dd if="$1" bs=$block skip="$2" count=$((last - $2)) 2>/dev/null | grep -e http_req_failed, -e wrong_answers, |
+    awk -F, '/wrong_answers,/ { f++; next } { n++; if ($3 > 0) f++ } END { print n + 0, f + 0 }')"
 }
 
 # stop DIRECTORY SECONDS: stops the load. k6 writes its summary on SIGTERM, so it gets SECONDS before it is killed.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The client of a prefill: retries with back-off, counts its requests, and throws the reason of a final failure. */
 import http from 'k6/http';
-import { failureReason, headersFor, isSuccess, selectedValue, tenantHeaders } from '../lib/client.js';
+import { WrongAnswer, failureReason, headersFor, isSuccess, readAnswer, tenantHeaders } from '../lib/client.js';
 import { tokenOf } from '../lib/tokens.js';
 
 const ATTEMPTS = 6;
@@ -10,8 +10,9 @@ const LONGEST_DELAY_S = 8;
 const LONGEST_RETRY_AFTER_S = 30;
 const READS = /^(search_|list_|get_|fetch_)/;
 
-/** True when a retry may succeed: no response, too many requests, or a server error. */
-export const isRetryable = (response) => response.status === 0 || response.status === 429 || response.status >= 500;
+/** True when a retry may succeed: no response or half of one, too many requests, or a server error. */
+export const isRetryable = (response, wrong = null) => response.status === 0 || response.status === 429 || response.status >= 500
+  || (wrong !== null && wrong.kind === 'body');
 
 /**
  * The delay before a retry: doubling, half of it random so that clients spread; Retry-After (whole seconds, RFC 9110)
@@ -72,9 +73,16 @@ export function createRetryingClient(settings, tenant, counts, limits) {
     async send(request, findCreated = async () => null) {
       for (let attempt = 1; ; attempt += 1) {
         const response = await once(request);
-        const value = isSuccess(response) ? selectedValue(response, request) : null;
-        if (value !== null) return value;
-        const retryable = isRetryable(response);
+        let wrong = null;
+        if (isSuccess(response)) {
+          try {
+            return readAnswer(response, request, true);
+          } catch (reason) {
+            if (!(reason instanceof WrongAnswer)) throw reason;
+            wrong = reason;
+          }
+        }
+        const retryable = isRetryable(response, wrong);
         if (retryable && attempt < ATTEMPTS) {
           counts.retries += 1;
           await wait(retryDelay(response, attempt, limits.random));
@@ -84,8 +92,9 @@ export function createRetryingClient(settings, tenant, counts, limits) {
           if (found !== null) return found;
         }
         if (!retryable || attempt >= ATTEMPTS) {
-          const reason = isSuccess(response) ? 'value missing in the response' : failureReason(response);
-          throw new RequestError(`${request.name}: ${reason}`, response.status === 0 || response.status === 401);
+          // A login page in place of a response is what a gateway sends without a session.
+          const isFatal = response.status === 0 || response.status === 401 || (wrong !== null && wrong.kind === 'type');
+          throw new RequestError(`${request.name}: ${wrong ? wrong.details : failureReason(response)}`, isFatal);
         }
       }
     },

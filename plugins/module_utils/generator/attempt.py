@@ -42,7 +42,7 @@ def k6_command(binary: str, script: str, directory: PurePath, ca_file: str | Non
         # k6 holds the samples of one interval in memory before it writes them: a tenth of its default saves about 20 MB at 5,000 requests/s, at no CPU cost.
         "K6_CSV_SAVE_INTERVAL": "100ms",
         # Collecting garbage less often makes up for the CPU time that the samples cost k6. Both together stay below 90 MB (tests/benchmarks/k6_cpu.py).
-        "GOGC": "150",
+        "GOGC": "200",
         **proxy_variables(proxy),
     }
     if ca_file:

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Any
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations import CATEGORIES
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import PRECISION, TIMEOUT, Kind, Raw
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations import CATEGORIES, READ, READ_SHARE
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import PRECISION, TIMEOUT, WRONG_ANSWER, Kind, Raw
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.window import Window
 from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.quantiles import summarize
 
@@ -88,13 +88,31 @@ def tenant_blocks(pools: Pools, seconds: float) -> dict[str, dict[str, Any]]:
     return {tenant: block(grouped[tenant], seconds) for tenant in sorted(grouped, key=_natural)}
 
 
+def wrong_answers(pools: Pools) -> dict[str, Any]:
+    """Return {seen, by_kind, estimated}: requests whose response cannot be one of the operation.
+
+    The content type of every response is judged, bodies only where a journey reads them and of a share READ_SHARE of the others. So each
+    wrong body among the latter stands for 1 / READ_SHARE of them in the estimate.
+    """
+    by_kind: Counter[str] = Counter()
+    estimated = 0.0
+    for kind, latencies in pools.items():
+        if kind.error_code.startswith(WRONG_ANSWER):
+            name = kind.error_code.removeprefix(WRONG_ANSWER)
+            by_kind[name] += len(latencies)
+            estimated += len(latencies) / (1 if name == "type" or kind.operation in READ else READ_SHARE)
+    return {"seen": by_kind.total(), "by_kind": dict(sorted(by_kind.items())), "estimated": round(estimated)}
+
+
 def failure(status: int, error_code: str) -> str | None:
     """Name the cause of a failed request, or None for a successful one.
 
-    status is 0 when there was no response; error_code is k6's, empty for a success. A request with a good status
-    and an error code did not receive its body and has failed. So has a redirected request, for example to a login page.
-    Causes: http_<status>, timeout, connection, dns, tls, other.
+    status is 0 when there was no response; error_code is k6's, or that of a wrong answer, empty for a success. A request with a good status
+    and an error code did not receive its body, or one that cannot be MLflow's, and has failed. So has a redirected request.
+    Causes: answer, http_<status>, timeout, connection, dns, tls, other.
     """
+    if error_code.startswith(WRONG_ANSWER):
+        return "answer"
     if 200 <= status < 300:
         return None if not error_code else _transport(error_code)
     return f"http_{status}" if status else _transport(error_code)

@@ -23,6 +23,11 @@ CATEGORIES = {
     "search": ("search_runs", "search_experiments", "search_prompts"),
     "write": TRAINING,
 }
+BODILESS = frozenset({"list_workspaces", "search_prompts", "get_experiment", "get_run", "list_artifacts", "fetch_artifact"})
+"""Operations whose requests have no body (GET), which k6's HTTP client may repeat."""
+READ = frozenset({"create_experiment", "create_run", "search_experiments", "search_runs", "list_artifacts"})
+"""Operations whose responses the journeys read; of the others a seeded share is read (READ_EVERY in files/k6/lib/virtual_user.js)."""
+READ_SHARE = 1 / 20
 REQUIRED_SAMPLES = 5
 
 

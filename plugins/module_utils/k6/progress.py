@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from typing import NamedTuple
 
-# k6 writes one such row per request; its value is 1 for a failed one.
-_REQUEST = re.compile(rb"\nhttp_req_failed,[^,\n]*,([01])")
+# k6 writes one row http_req_failed per request, whose value is 1 for a failed one, and the load script one for each wrong answer.
+_REQUEST = re.compile(rb"\nhttp_req_failed,[^,\n]*,([01])|\n(wrong_answers),")
 _BLOCK = 1 << 22
 
 
@@ -39,9 +40,10 @@ def read_progress(path: str | os.PathLike[str], offset: int = 0) -> Progress:
             rest = b""
             while block := raw.read(_BLOCK):
                 lines, newline, partial = (rest + block).rpartition(b"\n")
-                values = _REQUEST.findall(lines)
-                requests += len(values)
-                failures += values.count(b"1")
+                values = Counter(_REQUEST.findall(lines))
+                wrong = values.pop((b"", b"wrong_answers"), 0)
+                requests += values.total()
+                failures += values[b"1", b""] + wrong
                 offset += len(lines)
                 rest = newline + partial
             return Progress(requests, failures, offset + rest.startswith(b"\n"))

@@ -8,6 +8,13 @@ row per metric value; the stamp is the end of the request in the unit of K6_CSV_
 one request are neighbours: http_req_waiting follows its http_req_duration. Keys inside extra_tags and metadata come
 in any order. A killed k6 leaves an unfinished last line, which is never used.
 
+The load script writes a row wrong_answers for a request with a successful status whose response cannot be one of the operation; its metadata has
+the kind of wrong answer, and the request's duration in milliseconds, which identifies it among those of the same operation, tenant and journey.
+
+The HTTP client of k6 (Go's net/http, `shouldRetryRequest`) silently repeats a request without a body when a kept-alive connection ends before the
+response. k6's tracer (lib/netext/httpext/tracer.go) then still counts from the first connection: the first attempt and the new connection are in
+http_req_sending, and http_req_blocked is the time of the new connection, where that of a kept one is a few microseconds.
+
 Error codes: https://grafana.com/docs/k6/latest/javascript-api/error-codes/ (1050 request timeout, 1100-1199 DNS,
 1200-1299 TCP, 1300-1399 TLS, 1400-1599 the HTTP status itself).
 """
@@ -25,17 +32,29 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations import BODILESS
+
 _BLOCK = 1 << 22
 _DURATION = b"\nhttp_req_duration,"
 _WAITING = b"\nhttp_req_waiting,"
-_OTHERS = re.compile(rb"\n(journey_duration|heartbeat_lateness|vus|dropped_iterations|iterations),([^\n]*)")
+_SENDING = b"\nhttp_req_sending,"
+_BLOCKED = b"\nhttp_req_blocked,"
+_OTHERS = re.compile(rb"\n(journey_duration|heartbeat_lateness|vus|dropped_iterations|iterations|wrong_answers),([^\n]*)")
 _MILLISECONDS_PER_UNIT = {10: 1000.0, 13: 1.0, 16: 1e-3, 19: 1e-6}
-ROWS = ("metric_name,", "http_req_duration,", "http_req_waiting,", "journey_duration,", "heartbeat_lateness,", "vus,", "iterations,")
-"""What marks the lines that are read here (dropped_iterations among them): a file with only these gives the same result at a third of the bytes."""
+ROWS = (
+    *("metric_name,", "http_req_duration,", "http_req_blocked,", "http_req_sending,", "http_req_waiting,"),
+    *("journey_duration,", "heartbeat_lateness,", "vus,", "iterations,", "wrong_answers,"),
+)
+"""What marks the lines that are read here (dropped_iterations among them): a file with only these gives the same result at half of the bytes."""
 PRECISION = 100
 """Latencies are stored in whole hundredths of a millisecond."""
 UNKNOWN = -1
+REPEAT_MS = 1.0
+"""Sending a request without a body takes some hundredths of a millisecond; an attempt that cost less than this changes no latency."""
+_NEW_CONNECTION_MS = 0.03
 TIMEOUT = "1050"
+WRONG_ANSWER = "answer_"
+"""Begins the error code of a request whose response cannot be one of the operation; the kind follows: type, body or part."""
 _DIAL_TIMEOUT = "1211"
 _DIAL_LIMIT_MS = 30000.0
 """How long k6 tries to open a connection (the dialer of its js/runner.go)."""
@@ -47,7 +66,7 @@ class K6ResultError(Exception):
 
 
 class Kind(NamedTuple):
-    """Properties that requests share: status 0 means no response, error_code is empty for a success."""
+    """Properties that requests share: status 0 means no response; error_code is k6's or begins with WRONG_ANSWER, and empty for a success."""
 
     operation: str
     journey: str
@@ -63,6 +82,17 @@ class Journey(NamedTuple):
     duration_ms: float
     name: str
     outcome: str
+
+
+class WrongAnswer(NamedTuple):
+    """A request whose response cannot be one of the operation: when that was recorded (epoch ms), its duration (1/100 ms), what it was, and how it failed."""
+
+    time_ms: float
+    duration: int
+    operation: str
+    journey: str
+    tenant: str
+    kind: str
 
 
 class Row(NamedTuple):
@@ -82,6 +112,8 @@ class Raw:
     waitings: array[int] = field(default_factory=lambda: array("q"))
     kinds: array[int] = field(default_factory=lambda: array("l"))
     kind_table: list[Kind] = field(default_factory=list)
+    repeated: list[int] = field(default_factory=list)
+    """The requests, by their index, that the HTTP client of k6 silently sent twice."""
     journeys: list[Journey] = field(default_factory=list)
     heartbeats: list[Row] = field(default_factory=list)
     users: list[Row] = field(default_factory=list)
@@ -89,6 +121,9 @@ class Raw:
     iterations: list[Row] = field(default_factory=list)
     duration_rows: int = 0
     unreadable: int = 0
+    wrong_answers: int = 0
+    unmatched_answers: int = 0
+    """Wrong answers whose request has no readable row."""
     is_truncated: bool = False
     last_ms: float = 0.0
 
@@ -111,12 +146,14 @@ class _Reader:
         self.tags: list[str] = []
         self.kind_numbers: dict[Kind, int] = {}
         self.known: dict[bytes, int] = {}
+        self.wrong_answers: list[WrongAnswer] = []
         self.others: dict[bytes, Callable[[bytes, bytes, bytes], None]] = {
             b"journey_duration": lambda *row: self.raw.journeys.append(self.journey(*row)),
             b"heartbeat_lateness": lambda *row: self.raw.heartbeats.append(self.row(*row)),
             b"vus": lambda *row: self.raw.users.append(self.row(*row)),
             b"dropped_iterations": lambda *row: self.raw.dropped.append(self.row(*row)),
             b"iterations": lambda *row: self.raw.iterations.append(self.row(*row)),
+            b"wrong_answers": lambda *row: self.wrong_answers.append(self.wrong_answer(*row)),
         }
 
     def read(self) -> Raw:
@@ -130,6 +167,8 @@ class _Reader:
         if self.invalid_stamp and not self.raw.last_ms:
             shown = self.invalid_stamp.decode("utf-8", "replace")
             raise K6ResultError(f"Raw samples {self.path}: time stamp {shown!r} is not an epoch time. Set K6_CSV_TIME_FORMAT=unix_milli for k6.")
+        if self.wrong_answers:
+            self.mark_wrong_answers()
         return self.raw
 
     def blocks(self) -> Iterator[bytes]:
@@ -175,6 +214,8 @@ class _Reader:
                 at = block.find(_WAITING, end, following if following >= 0 else len(block))
                 if at >= 0:
                     self.waiting(stamp, number, block[at + len(_WAITING):block.index(b"\n", at + 1)])
+                    if self.raw.waitings[-1] != UNKNOWN and self.raw.durations[-1] - self.raw.waitings[-1] >= REPEAT_MS * PRECISION:
+                        self.repeat(number, block[end:at + 1])
             at = following
 
     def request(self, stamp: bytes, value: bytes, rest: bytes) -> int:
@@ -199,6 +240,15 @@ class _Reader:
         except _BROKEN:
             pass
 
+    def repeat(self, number: int, rows: bytes) -> None:
+        """Note that the last request was sent twice, if the rows between its duration and its waiting time show it."""
+        try:
+            sending, blocked = (_amount(rows.partition(name)[2].split(b",", 2)[1]) for name in (_SENDING, _BLOCKED))
+        except (*_BROKEN, IndexError):
+            return
+        if self.raw.kind_table[number].operation in BODILESS and sending >= max(REPEAT_MS, blocked) and blocked >= _NEW_CONNECTION_MS:
+            self.raw.repeated.append(len(self.raw.starts) - 1)
+
     def other_rows(self, block: bytes) -> None:
         for match in _OTHERS.finditer(block):
             try:
@@ -211,6 +261,30 @@ class _Reader:
         duration = _amount(value)
         return Journey(self.time(stamp) - duration, duration, tags.get("journey", ""), tags.get("outcome", ""))
 
+    def wrong_answer(self, stamp: bytes, _value: bytes, rest: bytes) -> WrongAnswer:
+        tags = self.parse(rest)
+        duration = round(_amount(tags["duration_ms"].encode()) * PRECISION)
+        return WrongAnswer(self.time(stamp), duration, tags["name"], tags.get("journey", ""), tags.get("tenant", ""), tags["answer"])
+
+    def mark_wrong_answers(self) -> None:
+        """Give each wrong answer's request its error code: of the requests alike, the one that ended closest to the row about it."""
+        raw = self.raw
+        alike: dict[tuple[int, str, str, str], list[int]] = {(one.duration, one.operation, one.journey, one.tenant): [] for one in self.wrong_answers}
+        for i, (duration, number) in enumerate(zip(raw.durations, raw.kinds, strict=True)):
+            kind = raw.kind_table[number]
+            if (found := alike.get((duration, kind.operation, kind.journey, kind.tenant))) is not None and not kind.error_code:
+                found.append(i)
+        raw.wrong_answers = len(self.wrong_answers)
+        for wrong in self.wrong_answers:
+            candidates = alike[wrong.duration, wrong.operation, wrong.journey, wrong.tenant]
+            if not candidates:
+                raw.unmatched_answers += 1
+                continue
+            started = wrong.time_ms - wrong.duration / PRECISION
+            _distance, i = min((abs(raw.starts[i] - started), i) for i in candidates)
+            candidates.remove(i)
+            raw.kinds[i] = self.number_of(raw.kind_table[raw.kinds[i]]._replace(error_code=f"{WRONG_ANSWER}{wrong.kind}"))
+
     def row(self, stamp: bytes, value: bytes, rest: bytes) -> Row:
         return Row(self.time(stamp), _amount(value), self.parse(rest).get("scenario", ""))
 
@@ -219,10 +293,13 @@ class _Reader:
         if number is None:
             tags = self.parse(rest)
             kind = Kind(tags["name"], tags.get("journey", ""), tags.get("tenant", ""), int(tags["status"]), tags.get("error_code", ""))
-            number = self.kind_numbers.setdefault(kind, len(self.kind_numbers))
-            if number == len(self.raw.kind_table):
-                self.raw.kind_table.append(kind)
-            self.known[rest] = number
+            number = self.known[rest] = self.number_of(kind)
+        return number
+
+    def number_of(self, kind: Kind) -> int:
+        number = self.kind_numbers.setdefault(kind, len(self.kind_numbers))
+        if number == len(self.raw.kind_table):
+            self.raw.kind_table.append(kind)
         return number
 
     def parse(self, rest: bytes) -> dict[str, str]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -111,11 +112,26 @@ def _build(attempt: Attempt, path: Path) -> dict[str, Any]:
         "outage_s": outages.longest_outage_s(raw, order, window),
         "tenant_outage": outages.tenant_outage(raw, order, window),
         "steadiness": timeline.steadiness(by_second),
-        "samples": {"rows": written.rows, "bytes": written.bytes, "bytes_per_row": round(written.bytes / written.rows, 2)},
+        "silent_repeats": silent_repeats(raw, window),
+        "samples": {
+            "rows": written.rows, "bytes": written.bytes, "bytes_per_row": round(written.bytes / written.rows, 2),
+            "lost": lost_rows(raw, summary), "unreadable": raw.unreadable,
+        },
     }
     result["undersampled"] = undersampled(result["operations"], attempt.operations)
-    result["warnings"] = warnings + _warnings(attempt, raw, summary, result)
+    result["warnings"] = warnings + _warnings(attempt, raw, result)
     return {"result": result, "files": {name: file_digest(attempt.dest / name) for name in (SAMPLES_NAME, TENANTS_NAME, TIMELINE_NAME)}}
+
+
+def silent_repeats(raw: Raw, window: Window) -> dict[str, int]:
+    """Count by operation the requests of the window that the HTTP client of k6 silently sent twice."""
+    return dict(sorted(Counter(raw.kind_table[raw.kinds[i]].operation for i in raw.repeated if window.phase(raw.starts[i]) == "window").items()))
+
+
+def lost_rows(raw: Raw, summary: Summary | None) -> int | None:
+    """Return how many requests that k6 counted have no row in the raw output; None without its summary."""
+    counted = summary.metrics.get("http_reqs", {}).get("count") if summary else None
+    return None if counted is None else max(0, round(counted) - raw.duration_rows)
 
 
 def _remove(path: Path) -> None:
@@ -132,6 +148,7 @@ def _measured(attempt: Attempt, raw: Raw, order: list[int], window: Window, pool
         "operations": operations,
         "total": blocks.block(pools, window.seconds),
         "categories": blocks.category_blocks(pools, window.seconds),
+        "wrong_answers": blocks.wrong_answers(pools),
         "journeys": by_journey,
     }
     found = intervals.interval_blocks(raw, order, window, list(operations))
@@ -184,15 +201,10 @@ def _unreadable(raw: Raw) -> str:
     return f", but {raw.unreadable} unreadable rows" if raw.unreadable else ""
 
 
-def _warnings(attempt: Attempt, raw: Raw, summary: Summary | None, result: dict[str, Any]) -> list[str]:
+def _warnings(attempt: Attempt, raw: Raw, result: dict[str, Any]) -> list[str]:
     warnings = []
-    if raw.unreadable:
-        warnings.append(f"Raw samples: {raw.unreadable} of {raw.duration_rows} request rows are unreadable and not counted.")
-    counted = summary.metrics.get("http_reqs", {}).get("count") if summary else None
-    if counted is not None and counted != raw.duration_rows:
-        warnings.append(f"Raw samples: {raw.duration_rows} requests, but k6 counted {counted:g}. Rows were lost before they reached the disk.")
-    if result["undersampled"]:
-        warnings.append(f"Operations {', '.join(result['undersampled'])}: fewer than 5 samples in the window. Make the window longer or the load higher.")
+    if raw.unmatched_answers:
+        warnings.append(f"Raw samples: {raw.unmatched_answers} of {raw.wrong_answers} wrong answers have no request row, so they count as successes.")
     additional = [name for name in result["operations"] if name not in attempt.operations]
     if additional:
         warnings.append(f"Operations {', '.join(additional)}: sampled, but not among the required ones. They are part of the total.")

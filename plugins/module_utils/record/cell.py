@@ -19,6 +19,8 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.record.verdict im
 
 # What lies beside the files of the accepted attempt and belongs to the cell, not to an attempt.
 UNLISTED = ("cell.json", "state.json")
+# What k6_result measured, and the record has as it is.
+MEASURED = ("operations", "total", "outage_s", "tenant_outage", "steadiness", "wrong_answers", "silent_repeats", "samples", "categories", "journeys", "mix")
 COVERAGE_MIN = 0.5
 # A failed attempt that ended earlier before the next one began belongs to another execution.
 RETRY_S = 900.0
@@ -117,7 +119,7 @@ def measured_record(planned: dict[str, Any], factors: dict[str, Any], parts: dic
         "id": planned["id"],
         "spec": spec_of(planned, factors),
         "window": {key: result["window"][key] for key in ("start", "end")},
-        **{key: result[key] for key in ("operations", "total", "outage_s", "tenant_outage", "steadiness", "categories", "journeys", "mix") if key in result},
+        **{key: result[key] for key in MEASURED if key in result},
         "generator": generator_of(result["generator"], parts.get("exit", {}), resources.get("k6_benchmark", {}), target.get("cores"), target.get("node")),
         "controller": parts.get("controller") or {"cpu_cores_mean": None},
         "clock_offset_s": parts.get("clock_offset_s"),

@@ -43,16 +43,29 @@ def _sample_findings(record: dict[str, Any]) -> Iterator[Finding]:
         yield "partial_samples", str(record["notes"]["partial"]), 1
     for name, block in record["operations"].items():
         yield "operation_samples", name, block["n"]
+    samples = record.get("samples", {})
+    if samples.get("lost") is not None:
+        missing = samples["lost"] + samples["unreadable"]
+        yield "lost_sample_share", "", missing / (samples["rows"] + missing)
+    for name, count in record.get("silent_repeats", {}).items():
+        yield "silent_repeats", name, count
     total = record["total"]
     if total["n"]:
         yield "error_ratio", "", total["failed"] / total["n"]
         unreachable = sum(count for cause, count in total["failed_by"].items() if cause in ("connection", "dns"))
         yield "connection_error_ratio", "", unreachable / total["n"]
+        if record.get("wrong_answers"):
+            yield "wrong_answer_share", _kinds(record["wrong_answers"]["by_kind"]), record["wrong_answers"]["estimated"] / total["n"]
     window_s = record["window"]["end"] - record["window"]["start"]
     if "outage_s" in record and window_s > 0:
         yield "outage_share", "", record["outage_s"] / window_s
     if record.get("tenant_outage") and window_s > 0:
         yield "tenant_outage_share", record["tenant_outage"]["tenant"], record["tenant_outage"]["outage_s"] / window_s
+
+
+def _kinds(by_kind: dict[str, int]) -> str:
+    """Return the kinds of wrong answers with their numbers, such as `(type 200, body 3)`."""
+    return f"({', '.join(f'{kind} {count}' for kind, count in by_kind.items())})"
 
 
 def _start_findings(record: dict[str, Any]) -> Iterator[Finding]:
@@ -98,7 +111,7 @@ def _generator_findings(record: dict[str, Any]) -> Iterator[Finding]:
 
 
 def evaluate_rules(record: dict[str, Any], rules: list[dict[str, Any]], preset: str = "") -> dict[str, Any]:
-    """Return the verdict {status: valid|invalid, reasons, warnings} of a measured cell."""
+    """Return the verdict {status: valid|invalid, reasons, warnings} of a measured cell; the warnings of its stages (notes.warnings) are among them."""
     fitting = [rule for rule in rules if _applies(rule, record["spec"]["profile"], preset)]
     broken: dict[int, list[tuple[str, float]]] = {}
     for name, subject, value in findings(record):
@@ -108,7 +121,9 @@ def evaluate_rules(record: dict[str, Any], rules: list[dict[str, Any]], preset: 
     sentences: dict[str, list[str]] = {"invalid": [], "warn": [], "ignore": []}
     for index, subjects in broken.items():
         sentences[fitting[index]["effect"]].append(_sentence(fitting[index], subjects))
-    return {"status": "invalid" if sentences["invalid"] else "valid", "reasons": sentences["invalid"], "warnings": sentences["warn"]}
+    # What a stage of the cell warned about is a sentence already.
+    warnings = list(dict.fromkeys([*sentences["warn"], *record.get("notes", {}).get("warnings", [])]))
+    return {"status": "invalid" if sentences["invalid"] else "valid", "reasons": sentences["invalid"], "warnings": warnings}
 
 
 def _applies(rule: dict[str, Any], profile: str, preset: str) -> bool:

@@ -14,6 +14,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.blocks import 
     operation_blocks,
     pools_of,
     tenant_blocks,
+    wrong_answers,
 )
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import Kind, read_raw
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.samples import sorted_requests
@@ -101,3 +102,18 @@ def test_only_requests_that_started_in_the_window_count(tmp_path):
 )
 def test_failure(status, code, cause):
     assert failure(status, code) == cause
+
+
+def test_wrong_answers_are_estimated_from_those_that_were_read():
+    wrong = {
+        GOOD: [100] * 50,
+        GOOD._replace(error_code="answer_type"): [100] * 3,
+        GOOD._replace(error_code="answer_body"): [100],
+        GOOD._replace(operation="create_run", error_code="answer_part"): [100] * 2,
+    }
+    assert wrong_answers(wrong) == {"seen": 6, "by_kind": {"body": 1, "part": 2, "type": 3}, "estimated": 3 + 20 + 2}
+
+
+def test_a_wrong_answer_is_a_failure_of_its_own_cause():
+    result = block({GOOD: [100] * 8, GOOD._replace(error_code="answer_body"): [200] * 2}, 1)
+    assert (result["ok"], result["failed_by"]) == (8, {"answer": 2})

@@ -54,3 +54,9 @@ def test_missing_file_counts_as_empty(tmp_path):
 def test_empty_file_counts_as_empty(tmp_path):
     (tmp_path / "raw.csv").touch()
     assert read_progress(tmp_path / "raw.csv") == Progress(0, 0, 0)
+
+
+def test_wrong_answers_are_failures(tmp_path):
+    rows = b"http_req_failed,1800000000000,0.000000,,get_run\n" * 3 + b"wrong_answers,1800000000000,1.000000,,get_run\n"
+    seen = read_progress_of(tmp_path, b"metric_name\n" + rows)
+    assert (seen.requests, seen.failures) == (3, 1)

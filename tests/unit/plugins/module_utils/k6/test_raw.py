@@ -12,7 +12,7 @@ import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6 import raw as raw_module
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import UNKNOWN, K6ResultError, Kind, read_raw, unmeasured_wait_ms
-from fakes.k6_raw_rows import HEADER, journey, request, value
+from fakes.k6_raw_rows import HEADER, journey, request, value, wrong_answer
 
 END = 1_800_000_000_000
 TIMEOUT_MS = 60_000.0
@@ -182,3 +182,48 @@ def test_missing_and_unreadable_files(tmp_path):
 )
 def test_unmeasured_wait(code, timeout_ms, charged):
     assert unmeasured_wait_ms(code, timeout_ms) == charged
+
+
+def test_a_wrong_answer_fails_its_request(tmp_path):
+    raw = read(tmp_path, HEADER + request(END, 5.0) + request(END, 6.0) + wrong_answer(END + 1, 6.0, "body"))
+    assert [raw.kind_table[number].error_code for number in raw.kinds] == ["", "answer_body"]
+    assert (raw.wrong_answers, raw.unmatched_answers) == (1, 0)
+
+
+def test_of_equal_requests_the_one_that_ended_then_has_the_wrong_answer(tmp_path):
+    raw = read(tmp_path, HEADER + "".join(request(END + at, 5.0) for at in (0, 400, 900)) + wrong_answer(END + 401, 5.0))
+    assert [raw.kind_table[number].error_code for number in raw.kinds] == ["", "answer_type", ""]
+
+
+def test_two_wrong_answers_alike_fail_two_requests(tmp_path):
+    raw = read(tmp_path, HEADER + request(END, 5.0) * 2 + wrong_answer(END, 5.0) * 2)
+    assert [raw.kind_table[number].error_code for number in raw.kinds] == ["answer_type"] * 2
+
+
+@pytest.mark.parametrize("other", [{"duration": 6.0}, {"operation": "get_experiment"}, {"tenant": "tenant-2"}, {"status": 500, "error_code": "1500"}])
+def test_a_wrong_answer_without_its_request_is_counted(tmp_path, other):
+    raw = read(tmp_path, HEADER + request(END, **{"duration": 5.0, **other}) + wrong_answer(END, 5.0))
+    assert (raw.wrong_answers, raw.unmatched_answers) == (1, 1)
+
+
+def test_a_damaged_row_of_a_wrong_answer_is_not_used(tmp_path):
+    raw = read(tmp_path, HEADER + request(END, 5.0) + wrong_answer(END, 5.0).replace("5.000000&", "x&"))
+    assert raw.wrong_answers == 0
+
+
+@pytest.mark.parametrize(
+    ("rows", "repeated"),
+    [
+        pytest.param({"duration": 105.0, "waiting": 50.0, "blocked": 0.2, "sending": 54.8}, [1], id="repeated"),
+        pytest.param({"duration": 105.0, "waiting": 50.0, "blocked": 0.003, "sending": 0.04}, [], id="long-body"),
+        pytest.param({"duration": 105.0, "waiting": 50.0, "blocked": 0.003, "sending": 54.8}, [], id="written-late"),
+        pytest.param({"duration": 105.0, "waiting": 50.0, "blocked": 80.0, "sending": 54.8}, [], id="first-connection"),
+        pytest.param({"duration": 105.0, "waiting": 50.0, "blocked": 0.2, "sending": 54.8, "operation": "log_artifact"}, [], id="upload"),
+        pytest.param({"duration": 50.9, "waiting": 50.0, "blocked": 0.2, "sending": 0.8}, [], id="cost-nothing"),
+        pytest.param({"duration": 105.0, "waiting": None, "blocked": 0.2, "sending": 54.8}, [], id="no-waiting-row"),
+        pytest.param({"duration": 105.0, "waiting": 50.0, "blocked": None, "sending": 54.8}, [], id="no-blocked-row"),
+    ],
+)
+def test_requests_that_k6_sent_twice_are_noted(tmp_path, rows, repeated):
+    raw = read(tmp_path, HEADER + request() + request(**rows) + request())
+    assert raw.repeated == repeated

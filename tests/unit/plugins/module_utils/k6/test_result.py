@@ -17,7 +17,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.k6 import result 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations import OPERATIONS
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import K6ResultError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.result import Attempt, build_result
-from fakes.k6_raw_rows import HEADER, value
+from fakes.k6_raw_rows import HEADER, value, wrong_answer
 
 
 def build(directory, **known):
@@ -200,13 +200,28 @@ def test_no_requests_are_explained_by_exit_code_and_log(directory, captured, con
     )
 
 
-def test_problems_of_the_samples_are_warnings(directory):
-    text = (directory / "raw.csv").read_text().replace("get_run,browsing", "other,browsing", 9)
-    (directory / "raw.csv").write_text(text + "http_req_duration,1,2\n")
-    warnings = " ".join(build(directory)["result"]["warnings"])
-    assert "1 of 65 request rows are unreadable" in warnings
-    assert "65 requests, but k6 counted 64" in warnings
-    assert "fewer than 5 samples" in warnings
+def test_unreadable_rows_are_counted(directory):
+    (directory / "raw.csv").write_text((directory / "raw.csv").read_text() + "http_req_duration,1,2\n")
+    samples = build(directory)["result"]["samples"]
+    assert (samples["rows"], samples["unreadable"]) == (64, 1)
+
+
+def test_rows_that_were_lost_are_counted(directory):
+    rows = (directory / "raw.csv").read_text().splitlines(keepends=True)
+    durations = [number for number, row in enumerate(rows) if row.startswith("http_req_duration,")]
+    (directory / "raw.csv").write_text("".join(row for number, row in enumerate(rows) if number not in durations[::5]))
+    assert build(directory)["result"]["samples"]["lost"] == len(durations[::5])
+
+
+def test_without_a_summary_the_lost_rows_are_unknown(directory):
+    next(directory.glob("summary*.json")).unlink()
+    assert build(directory)["result"]["samples"]["lost"] is None
+
+
+def test_a_wrong_answer_without_its_row_is_a_warning(directory):
+    raw = directory / "raw.csv"
+    raw.write_text(raw.read_text() + wrong_answer(1_800_000_000_000, 123.0))
+    assert any("1 of 1 wrong answers have no request row" in warning for warning in build(directory)["result"]["warnings"])
 
 
 def test_an_additional_operation_is_listed_and_named(directory):
