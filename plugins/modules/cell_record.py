@@ -87,7 +87,7 @@ options:
     elements: dict
     default: []
   objectives:
-    description: The objectives to evaluate with O(phase=finish).
+    description: The objectives, which O(phase=finish) evaluates; with O(phase=measured) they tell of which operations few samples matter.
     type: list
     elements: dict
     default: []
@@ -189,7 +189,7 @@ def write(params: dict[str, Any]) -> dict[str, Any]:
         fingerprint = {**params["fingerprint"], **controller_fingerprint(params["scripts_directory"])}
         return begin_run(run, params["plan"], params["config"], fingerprint)
     if params["phase"] == "measured":
-        return summary_of(write_measured(run, cell, factors, with_rows(params["parts"], params["database"]), attempt, params["rules"]))
+        return summary_of(write_measured(run, cell, factors, with_rows(params["parts"], params["database"]), attempt, params["rules"], params["objectives"]))
     if params["phase"] == "failed":
         failure = assess_failure(run.cell_directory(cell["id"]), attempt or {}, params["cell_begun"], params["is_retryable"])
         record = write_failed(run, cell, factors, redact_text(params["reason"]), failure.attempt, params["parts"].get("notes", {}))

@@ -92,7 +92,7 @@ function testProfiles() {
   const open = scenariosOf(load({ RATE: '0.7' }));
   equals('open, fractional rate', [open.training.rate, open.browsing.rate, open.training.timeUnit], [140, 560, '1000s']);
   equals('open, VUs', open.training.maxVUs + open.browsing.maxVUs, 200);
-  passes('open, preallocated', open.training.preAllocatedVUs >= 1 && open.browsing.preAllocatedVUs <= open.browsing.maxVUs);
+  equals('open, preallocated', [open.training.preAllocatedVUs, open.browsing.preAllocatedVUs], [open.training.maxVUs, open.browsing.maxVUs]);
 }
 
 function testManualSettings() {

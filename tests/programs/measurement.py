@@ -7,14 +7,29 @@ from __future__ import annotations
 
 import csv
 import gzip
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.schema import check
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.result import Attempt, build_result
+from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.plan import expand
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.cell import measured_record
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.verdict import evaluate_rules
 from fakes.k6_configs import load_config
+from fakes.record_parts import record_parts
 from fakes.simulated_mlflow import Served, simulated_mlflow
-from programs.k6 import LOAD, FinishedK6, run_k6
+from programs.k6 import LOAD, ROOT, FinishedK6, run_k6
+
+# What the record of a cell has beside what was measured.
+WRITTEN = {
+    "schema_version": 2, "checksum": "0" * 64, "files": {"samples.csv.gz": {"sha256": "0" * 64, "bytes": 1}},
+    "verdict": {"status": "valid", "reasons": [], "warnings": []},
+    "attempts": [{"n": 1, "started": 1.0, "ended": 2.0, "outcome": "valid", "reason": ""}],
+}  # fmt: skip
 
 
 @dataclass
@@ -30,6 +45,15 @@ class Measurement:
     def window(self) -> list[dict[str, str]]:
         """The samples of the window."""
         return [row for row in self.samples if row["phase"] == "window"]
+
+
+def verdict_of(measurement: Measurement, parts: dict[str, Any] | None = None, **planned: Any) -> dict[str, Any]:
+    """Return the verdict of the default rules about a cell with that result; its other `parts` and the rest of the plan are invented."""
+    cell = {**expand(yaml.safe_load((ROOT / "files/matrices/smoke.yml").read_text(encoding="utf-8")))["cells"][0], **planned}
+    rules = yaml.safe_load((ROOT / "files/validity/default.yml").read_text(encoding="utf-8"))["rules"]
+    record = measured_record(cell, {}, {**record_parts(), "result": measurement.result, **(parts or {})})
+    check(json.loads(json.dumps({**WRITTEN, **record})), "cell", ROOT / "files/schemas")
+    return evaluate_rules(record, rules)
 
 
 def measure(k6: str, directory: Path, programmed: dict[str, Any], **config: Any) -> Measurement:

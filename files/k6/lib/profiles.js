@@ -3,8 +3,6 @@
 
 /** k6 accepts integers per time unit: rates are exact to a thousandth of a journey per second. */
 const RATE_UNIT_S = 1000;
-/** Expected seconds of one journey in the open profile, for the number of preallocated VUs. */
-const EXPECTED_JOURNEY_S = 10;
 
 const seconds = (value) => `${Math.round(value * 1000)}ms`;
 
@@ -42,7 +40,8 @@ function open(settings, common) {
       executor: 'constant-arrival-rate',
       rate: perUnit,
       timeUnit: `${RATE_UNIT_S}s`,
-      preAllocatedVUs: Math.min(maxVUs, Math.ceil(rate * part * EXPECTED_JOURNEY_S)),
+      // All of them, since k6 drops arrivals while it creates a VU.
+      preAllocatedVUs: maxVUs,
       maxVUs,
       exec: name,
       ...common,

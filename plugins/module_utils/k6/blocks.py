@@ -9,6 +9,7 @@ from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import chain
+from statistics import median
 from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations import CATEGORIES, READ, READ_SHARE
@@ -86,6 +87,24 @@ def tenant_blocks(pools: Pools, seconds: float) -> dict[str, dict[str, Any]]:
     for kind, latencies in pools.items():
         grouped[kind.tenant][kind] = latencies
     return {tenant: block(grouped[tenant], seconds) for tenant in sorted(grouped, key=_natural)}
+
+
+def slow_tenants(by_tenant: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return {judged, worst_p95, slowest} from the blocks of the tenants that have a P95 (at least 20 requests).
+
+    worst_p95 {tenant, n, p95_ms} has the highest P95; slowest {tenant, n, p50_ms, ratio} the highest P50, with the ratio to the median of the tenants'
+    P50. None where there is no such tenant, for `slowest` fewer than three: the median of two says nothing about either.
+    """
+    judged = {tenant: (block["n"], block["latency_ms"]["p50"], block["latency_ms"]["p95"]) for tenant, block in by_tenant.items() if block["latency_ms"]["p95"]}
+    found: dict[str, Any] = {"judged": len(judged), "worst_p95": None, "slowest": None}
+    if judged:
+        tenant = max(judged, key=lambda tenant: judged[tenant][2])
+        found["worst_p95"] = {"tenant": tenant, "n": judged[tenant][0], "p95_ms": judged[tenant][2]}
+    if len(judged) >= 3:
+        tenant = max(judged, key=lambda tenant: judged[tenant][1])
+        usual = median(p50 for _n, p50, _p95 in judged.values())
+        found["slowest"] = {"tenant": tenant, "n": judged[tenant][0], "p50_ms": judged[tenant][1], "ratio": round(judged[tenant][1] / usual, 3)}
+    return found
 
 
 def wrong_answers(pools: Pools) -> dict[str, Any]:

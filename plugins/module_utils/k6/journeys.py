@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from statistics import median
 from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.blocks import Pools
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations import JOURNEYS
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import Raw, Row
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.window import Window
-from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.quantiles import summarize
+from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.quantiles import MEDIAN_MINIMUM, summarize
 
 HEARTBEAT = "heartbeat"
 
@@ -64,7 +65,7 @@ def generator(raw: Raw, window: Window, exit_code: int | None) -> dict[str, Any]
     vus_max: most virtual users active at once (the heartbeat's included); dropped: journeys that found no free virtual user;
     iterations: those of the load, without the heartbeat; lateness_ms: the scheduling delay of the heartbeat.
     """
-    delay = summarize(sorted(row.value for row in _inside(raw.heartbeats, window)), (99,))
+    delay = summarize(sorted(row.value for row in _inside(raw.heartbeats, window)), (95, 99))
     dropped = dropped_by_scenario(raw, window)
     users = [int(row.value) for row in _inside(raw.users, window)]
     return {
@@ -73,10 +74,37 @@ def generator(raw: Raw, window: Window, exit_code: int | None) -> dict[str, Any]
         "dropped_by_scenario": dropped,
         "iterations": int(sum(row.value for row in _inside(raw.iterations, window) if row.scenario != HEARTBEAT)),
         "heartbeats": len(_inside(raw.heartbeats, window)),
+        "lateness_ms_p95": delay["values"]["p95"],
         "lateness_ms_p99": delay["values"]["p99"],
         "lateness_ms_max": delay["values"]["max"],
         "exit_code": exit_code,
     }
+
+
+def congestion(raw: Raw, order: list[int], window: Window) -> float | None:
+    """Return how many times longer requests of the window took after the first journey was dropped than at the begin of the load; None if unknown.
+
+    It tells a server at its limit, whose requests take longer the more virtual users wait for it, from a limit of virtual users that is too low for
+    the duration of a journey: then requests take as long as before. The begin is the first quarter of the time until the first drop; the ratio is
+    that of the median latencies of each operation with at least 5 requests in both, weighted by requests. `order` sorts the requests by start.
+    """
+    first_drop = min((row.time_ms for row in raw.dropped if row.scenario != HEARTBEAT), default=None)
+    if first_drop is None or not order:
+        return None
+    begin_end = raw.starts[order[0]] + (first_drop - raw.starts[order[0]]) / 4
+    early: dict[str, list[int]] = {}
+    late: dict[str, list[int]] = {}
+    for i in order:
+        start, operation = raw.starts[i], raw.kind_table[raw.kinds[i]].operation
+        if start < begin_end:
+            early.setdefault(operation, []).append(raw.durations[i])
+        elif start >= first_drop and window.phase(start) == "window":
+            late.setdefault(operation, []).append(raw.durations[i])
+    both = [name for name in late if min(len(late[name]), len(early.get(name, []))) >= MEDIAN_MINIMUM]
+    weight = sum(len(late[name]) for name in both)
+    if not weight:
+        return None
+    return round(sum(len(late[name]) * median(late[name]) / max(median(early[name]), 1) for name in both) / weight, 3)
 
 
 def dropped_by_scenario(raw: Raw, window: Window) -> dict[str, int]:

@@ -15,12 +15,15 @@ from typing import Any, NamedTuple
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError, explain, file_digest, read_sealed, write_atomic
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.integrity import SPEC_KEYS, write_record
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.run import Run
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.verdict import evaluate_rules
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.verdict import evaluate_rules, offered_load
 
 # What lies beside the files of the accepted attempt and belongs to the cell, not to an attempt.
 UNLISTED = ("cell.json", "state.json")
 # What k6_result measured, and the record has as it is.
-MEASURED = ("operations", "total", "outage_s", "tenant_outage", "steadiness", "wrong_answers", "silent_repeats", "samples", "categories", "journeys", "mix")
+MEASURED = (
+    *("operations", "total", "categories", "journeys", "mix", "tenants", "samples"),
+    *("outage_s", "tenant_outage", "steadiness", "wrong_answers", "silent_repeats", "stall_s", "time_weighted_ms"),
+)
 COVERAGE_MIN = 0.5
 # A failed attempt that ended earlier before the next one began belongs to another execution.
 RETRY_S = 900.0
@@ -49,6 +52,7 @@ def generator_of(measured: dict[str, Any], exited: dict[str, Any], resource: dic
         "memory_bytes_max": resource.get("memory_bytes_peak") if is_measured else exited.get("max_rss_bytes"),
         "vus_max": measured["vus_max"],
         "dropped": measured["dropped"],
+        "lateness_ms_p95": measured.get("lateness_ms_p95"),
         "lateness_ms_p99": measured["lateness_ms_p99"],
         "exit_code": exited.get("exit_code"),
         "node": node,
@@ -115,7 +119,7 @@ def measured_record(planned: dict[str, Any], factors: dict[str, Any], parts: dic
     """
     result, resources = parts["result"], parts["resources"]
     target = parts.get("generator", {})
-    return {
+    record = {
         "id": planned["id"],
         "spec": spec_of(planned, factors),
         "window": {key: result["window"][key] for key in ("start", "end")},
@@ -130,12 +134,14 @@ def measured_record(planned: dict[str, Any], factors: dict[str, Any], parts: dic
         "timings": timings_of(parts.get("timings", {}), parts.get("exit", {})),
         "notes": {**parts.get("notes", {}), "partial": result.get("partial_reason", "the window has no end") if result.get("partial") else None},
     }
+    return {**record, "offered": offered_load(record, result.get("congestion"))}
 
 
 def write_measured(
-    run: Run, planned: dict[str, Any], factors: dict[str, Any], parts: dict[str, Any], attempt: dict[str, Any], rules: list[dict[str, Any]]
-) -> dict[str, Any]:
-    """Set the verdict of a measured cell, write its record, and return it.
+    run: Run, planned: dict[str, Any], factors: dict[str, Any], parts: dict[str, Any], attempt: dict[str, Any], rules: list[dict[str, Any]],
+    objectives: list[dict[str, Any]] | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Set the verdict of a measured cell by the rules, write its record, and return it.
 
     The attempt's files are linked to the cell before cell.json is written, and removed from the attempt only when run.json lists the cell: killed
     at any point, the run finds either the attempt or the cell complete. Raises FileWriteError, and ValueError for numbers against the schema.
@@ -143,7 +149,7 @@ def write_measured(
     record = measured_record(planned, factors, parts)
     earlier = [entry for entry in _previous(run.cell_directory(planned["id"])) if entry["n"] != attempt["n"]]
     record["notes"]["disturbances"] = disturbances_of(parts, earlier, attempt.get("started"))
-    record["verdict"] = evaluate_rules(record, rules, preset=run.load()["plan"]["name"])
+    record["verdict"] = evaluate_rules(record, rules, preset=run.load()["plan"]["name"], objectives=objectives or [])
     directory = run.cell_directory(planned["id"])
     record["attempts"] = history(directory, attempt, record["verdict"])
     record["files"] = accept_attempt(directory, attempt["n"])

@@ -5,21 +5,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Collection, Iterator
 from typing import Any
 
 Finding = tuple[str, str, float]
 """Name of the finding, what it is about ('' for the cell), and its value."""
 MISSING_NAMED = 5
 METRICS = ("mean_ms", "p50_ms", "p90_ms", "p95_ms", "p99_ms", "max_ms", "error_ratio", "goodput_per_s", "rate_per_s")
+CELL_METRICS = ("stall_s", "worst_tenant_p95_ms")
+# A timer of k6 and the clock of a script are exact to a millisecond each.
+TIMER_MS = 2.0
+# An HTTP date, from which the offset of a clock is known, has whole seconds.
+DATE_S = 1.5
+# What explains dropped journeys: a generator that got too little processor time, and a server whose requests take longer the more users wait.
+STARVED_DELAY_SHARE = 0.1
+STARVED_CPU_SHARE = 0.8
+CONGESTED = 1.5
 
 
-def findings(record: dict[str, Any]) -> Iterator[Finding]:
-    """Yield every finding about a measured cell, harmless or not; the rules decide.
+def findings(record: dict[str, Any], judged: Collection[str] = ()) -> Iterator[Finding]:
+    """Yield every finding about a measured cell, harmless or not; the rules decide. `judged` are the operations that an objective is about.
 
     Ratios are between 0 and 1, the scheduling delay is in milliseconds.
     """
+    for name, block in record["operations"].items():
+        if name in judged:
+            yield "operation_samples", name, block["n"]
     yield from _sample_findings(record)
+    yield from _window_findings(record)
     yield from _resource_findings(record)
     yield from _generator_findings(record)
     for name, journey in record["journeys"].items():
@@ -41,8 +55,6 @@ def findings(record: dict[str, Any]) -> Iterator[Finding]:
 def _sample_findings(record: dict[str, Any]) -> Iterator[Finding]:
     if record.get("notes", {}).get("partial"):
         yield "partial_samples", str(record["notes"]["partial"]), 1
-    for name, block in record["operations"].items():
-        yield "operation_samples", name, block["n"]
     samples = record.get("samples", {})
     if samples.get("lost") is not None:
         missing = samples["lost"] + samples["unreadable"]
@@ -56,11 +68,84 @@ def _sample_findings(record: dict[str, Any]) -> Iterator[Finding]:
         yield "connection_error_ratio", "", unreachable / total["n"]
         if record.get("wrong_answers"):
             yield "wrong_answer_share", _kinds(record["wrong_answers"]["by_kind"]), record["wrong_answers"]["estimated"] / total["n"]
+    slowest = (record.get("tenants") or {}).get("slowest")
+    if slowest:
+        yield "slow_tenant_ratio", slowest["tenant"], slowest["ratio"]
+    drift = mix_drift(record)
+    if drift is not None:
+        yield "mix_drift", "", drift
+    offered = record.get("offered")
+    if offered:
+        yield "dropped_share", f"limited by {offered['limited_by']}" if offered["limited_by"] else "", offered["dropped_share"]
+
+
+def _window_findings(record: dict[str, Any]) -> Iterator[Finding]:
+    """Yield what lasted for a share of the window."""
     window_s = record["window"]["end"] - record["window"]["start"]
-    if "outage_s" in record and window_s > 0:
+    if window_s <= 0:
+        return
+    if "outage_s" in record:
         yield "outage_share", "", record["outage_s"] / window_s
-    if record.get("tenant_outage") and window_s > 0:
+    if record.get("tenant_outage"):
         yield "tenant_outage_share", record["tenant_outage"]["tenant"], record["tenant_outage"]["outage_s"] / window_s
+    if "stall_s" in record:
+        yield "stall_share", "", record["stall_s"] / window_s
+    offset = record.get("clock_offset_s")
+    if offset is not None:
+        yield "clock_skew_share", "", max(0.0, abs(offset) - DATE_S) / window_s
+
+
+def mix_drift(record: dict[str, Any]) -> float | None:
+    """Return by how much the share of training among the journeys started differs from the declared one, beyond chance; None where it is unknown.
+
+    Chance is three standard deviations of a share of that many independent journeys.
+    """
+    declared, actual = record["spec"].get("training_share"), record["mix"].get("training_share_journeys")
+    started = sum(journey["started"] for journey in record["journeys"].values())
+    if declared is None or actual is None or not started:
+        return None
+    return max(0.0, float(abs(actual - declared) - 3 * math.sqrt(declared * (1 - declared) / started)))
+
+
+def delay_share(record: dict[str, Any]) -> float | None:
+    """Return the P95 of the generator's scheduling delay as a share of the P95 of latency, 0 up to TIMER_MS; None where either is unknown.
+
+    It is relative, because the same delay is nothing beside a second and everything beside a millisecond, and because a starved generator measures
+    its own waiting as latency.
+    """
+    delay: float | None = record["generator"].get("lateness_ms_p95")
+    latency: float | None = record["total"]["latency_ms"]["p95"]
+    if delay is None or not latency:
+        return None
+    return 0.0 if delay <= TIMER_MS else delay / latency
+
+
+def offered_load(record: dict[str, Any], congestion: float | None) -> dict[str, Any] | None:
+    """Return {rate_per_s, started_per_s, dropped_share, limited_by} of an open load, None of a closed one.
+
+    limited_by names what explains dropped journeys: generator, server, users_max; `congestion` is how many times longer requests took after the first
+    drop than before, which tells the latter two apart.
+    """
+    if record["spec"]["profile"] != "open":
+        return None
+    seconds = record["window"]["end"] - record["window"]["start"]
+    started, dropped = (sum(journey[key] for journey in record["journeys"].values()) for key in ("started", "dropped"))
+    limited_by = None
+    if dropped:
+        is_starved = (delay_share(record) or 0) > STARVED_DELAY_SHARE or (record["generator"]["cpu_share"] or 0) > STARVED_CPU_SHARE
+        limited_by = "generator" if is_starved else _limit(congestion)
+    return {
+        "rate_per_s": record["spec"]["rate"],
+        "started_per_s": round(started / seconds, 6) if seconds > 0 else None,
+        "dropped_share": round(dropped / (started + dropped), 6) if started + dropped else 0.0,
+        "limited_by": limited_by,
+    }
+
+
+def _limit(congestion: float | None) -> str:
+    if congestion is None:
+        return "users_max or server"
+    return "server" if congestion > CONGESTED else "users_max"
 
 
 def _kinds(by_kind: dict[str, int]) -> str:
@@ -90,6 +175,8 @@ def _resource_findings(record: dict[str, Any]) -> Iterator[Finding]:
             yield "resources_missing", name, 1
         if resource.get("coverage") is not None:
             yield "resource_coverage", name, resource["coverage"]
+        if resource.get("throttled_ratio") is not None:
+            yield "throttled_ratio", name, resource["throttled_ratio"]
     mlflow = record["resources"].get("mlflow", {})
     # A container that was restarted, or a pod that was replaced; either may be unknown.
     known = [mlflow[key] for key in ("restarts", "instances_started") if mlflow.get(key) is not None]
@@ -104,17 +191,21 @@ def _generator_findings(record: dict[str, Any]) -> Iterator[Finding]:
         "generator_cpu_share": generator["cpu_share"],
         "generator_memory_share": generator.get("memory_share"),
         "generator_lateness_p99_ms": generator["lateness_ms_p99"],
+        "generator_delay_share": delay_share(record),
     }
     for name, value in named.items():
         if value is not None:
             yield name, "", value
 
 
-def evaluate_rules(record: dict[str, Any], rules: list[dict[str, Any]], preset: str = "") -> dict[str, Any]:
-    """Return the verdict {status: valid|invalid, reasons, warnings} of a measured cell; the warnings of its stages (notes.warnings) are among them."""
+def evaluate_rules(record: dict[str, Any], rules: list[dict[str, Any]], preset: str = "", objectives: Collection[dict[str, Any]] = ()) -> dict[str, Any]:
+    """Return the verdict {status: valid|invalid, reasons, warnings} of a measured cell; the warnings of its stages (notes.warnings) are among them.
+
+    Few samples of an operation matter only if one of the `objectives` selects it; elsewhere its numbers are marked.
+    """
     fitting = [rule for rule in rules if _applies(rule, record["spec"]["profile"], preset)]
     broken: dict[int, list[tuple[str, float]]] = {}
-    for name, subject, value in findings(record):
+    for name, subject, value in findings(record, {objective["select"] for objective in objectives}):
         index = next((n for n, rule in enumerate(fitting) if _is_about(rule, name, subject) and _is_broken(rule, value)), None)
         if index is not None:
             broken.setdefault(index, []).append((subject, value))
@@ -181,9 +272,19 @@ def _measured_value(objective: dict[str, Any], cell: dict[str, Any]) -> float | 
     if select in cell["journeys"] and metric in ("mean_ms", "p50_ms", "p95_ms", "max_ms"):
         value = cell["journeys"][select]["duration_ms"].get(metric.removesuffix("_ms"))
         return value
+    if select == "total" and metric in CELL_METRICS:
+        worst = (cell.get("tenants") or {}).get("worst_p95") or {}
+        value = cell.get("stall_s") if metric == "stall_s" else worst.get("p95_ms")
+        return value
+    if select in cell["resources"] and metric == "cpu_cores":
+        value = cell["resources"][select].get("cpu_cores_mean")
+        return value
     if select not in blocks or metric not in METRICS:
         allowed = ", ".join([*blocks, *cell["journeys"]])
-        raise ValueError(f"Objective {objective['name']}: {select}.{metric} is not measured. Select one of {allowed} and a metric of {', '.join(METRICS)}.")
+        raise ValueError(
+            f"Objective {objective['name']}: {select}.{metric} is not measured. Select one of {allowed} and a metric of {', '.join(METRICS)}; "
+            f"total and {' or '.join(CELL_METRICS)}; or a component ({', '.join(cell['resources']) or 'none was measured'}) and cpu_cores."
+        )
     block = blocks[select]
     if metric == "error_ratio":
         value = block["failed"] / block["n"] if block["n"] else None

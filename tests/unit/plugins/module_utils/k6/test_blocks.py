@@ -13,6 +13,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.blocks import 
     failure,
     operation_blocks,
     pools_of,
+    slow_tenants,
     tenant_blocks,
     wrong_answers,
 )
@@ -117,3 +118,22 @@ def test_wrong_answers_are_estimated_from_those_that_were_read():
 def test_a_wrong_answer_is_a_failure_of_its_own_cause():
     result = block({GOOD: [100] * 8, GOOD._replace(error_code="answer_body"): [200] * 2}, 1)
     assert (result["ok"], result["failed_by"]) == (8, {"answer": 2})
+
+
+def tenants_with(latencies):
+    return tenant_blocks({GOOD._replace(tenant=tenant): values for tenant, values in latencies.items()}, 10)
+
+
+def test_the_slowest_tenant_is_named_with_its_ratio():
+    found = slow_tenants(tenants_with({"tenant-1": [100] * 40, "tenant-2": [110] * 40, "tenant-3": [1000] * 30, "tenant-4": [9000] * 19}))
+    assert found == {
+        "judged": 3,
+        "worst_p95": {"tenant": "tenant-3", "n": 30, "p95_ms": 10.0},
+        "slowest": {"tenant": "tenant-3", "n": 30, "p50_ms": 10.0, "ratio": 9.091},
+    }
+
+
+@pytest.mark.parametrize(("tenants", "judged"), [({"tenant-1": [100] * 40, "tenant-2": [900] * 40}, 2), ({"tenant-1": [100] * 5}, 0)])
+def test_few_tenants_are_not_compared(tenants, judged):
+    found = slow_tenants(tenants_with(tenants))
+    assert (found["judged"], found["slowest"]) == (judged, None)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.journeys import generator, journey_blocks, mix
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.journeys import congestion, generator, journey_blocks, mix
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import Journey, Kind, Raw, Row
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.window import Window
 
@@ -66,6 +66,7 @@ def test_generator_inside_the_window(raw):
         "dropped_by_scenario": {"browsing": 3, "heartbeat": 1},
         "iterations": 2,
         "heartbeats": 101,
+        "lateness_ms_p95": 95,
         "lateness_ms_p99": 99,
         "lateness_ms_max": 100,
         "exit_code": 0,
@@ -75,3 +76,36 @@ def test_generator_inside_the_window(raw):
 def test_silent_generator_has_no_numbers():
     silent = generator(Raw(), WINDOW, None)
     assert (silent["vus_max"], silent["lateness_ms_p99"], silent["exit_code"], silent["dropped"]) == (None, None, None, 0)
+
+
+def loaded(latencies, drop_s=4.0):
+    """Return a load of 20 requests per second, whose latency (ms) at a second of the load is given, and the first journey dropped at `drop_s`."""
+    raw = Raw(kind_table=[Kind("get_run", "browsing", "tenant-1", 200, "")], dropped=[Row(drop_s * 1000, 1, "browsing")])
+    for n in range(200):
+        raw.starts.append(n * 50)
+        raw.durations.append(round(latencies(n / 20) * 100))
+        raw.kinds.append(0)
+    return raw, list(range(200))
+
+
+@pytest.mark.parametrize(
+    ("latencies", "ratio"),
+    [
+        pytest.param(lambda _second: 50, 1.0, id="unlimited-server"),
+        pytest.param(lambda second: 50 + 100 * min(second, 4), 4.6, id="server-at-its-limit"),
+    ],
+)
+def test_congestion_tells_a_slow_server_from_few_users(latencies, ratio):
+    raw, order = loaded(latencies)
+    assert congestion(raw, order, Window(2000, 10_000)) == pytest.approx(ratio, rel=0.1)
+
+
+def test_congestion_is_unknown_when_journeys_are_dropped_at_once():
+    raw, order = loaded(lambda _second: 50, drop_s=0.2)
+    assert congestion(raw, order, Window(2000, 10_000)) is None
+
+
+def test_congestion_is_unknown_when_nothing_is_dropped():
+    raw, order = loaded(lambda _second: 50)
+    raw.dropped.clear()
+    assert congestion(raw, order, Window(2000, 10_000)) is None

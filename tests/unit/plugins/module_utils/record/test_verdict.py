@@ -14,6 +14,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.record.cell impor
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.verdict import evaluate_objectives, evaluate_rules
 
 ROOT = Path(__file__).resolve().parents[5]
+SLOWEST = {"tenant": "tenant-3", "n": 40, "p50_ms": 250.0}
 OUTAGE = {"tenant": "tenant-3", "without_success_s": 14.0, "failed": 9, "tenants": 1}
 
 
@@ -34,7 +35,20 @@ def change(parts, path, value):
     [
         pytest.param("exit.exit_code", 107, "invalid", "generator_exit_code: 107; allowed is at most 0.", id="k6-exit-code"),
         pytest.param("result.partial", True, "invalid", "partial_samples", id="partial"),
-        pytest.param("result.operations.get_run.n", 4, "invalid", "get_run 4; allowed is at least 5.", id="few-samples"),
+        pytest.param("result.operations.get_run.n", 4, "valid", "", id="few-samples-of-an-operation-that-no-objective-selects"),
+        pytest.param("result.stall_s", 5.0, "invalid", "stall_share: 0.25; allowed is at most 0.2.", id="long-stall"),
+        pytest.param("result.stall_s", 2.0, "valid", "stall_share: 0.1; allowed is at most 0.05.", id="stall-warns"),
+        pytest.param("result.stall_s", 0.4, "valid", "", id="no-stall"),
+        pytest.param("result.tenants", {"judged": 5, "worst_p95": None, "slowest": {**SLOWEST, "ratio": 8.9}}, "valid", "tenant-3 8.9; allowed", id="slow"),
+        pytest.param("result.tenants", {"judged": 5, "worst_p95": None, "slowest": {**SLOWEST, "ratio": 2.9}}, "valid", "", id="no-slow-tenant"),
+        pytest.param("clock_offset_s", -60.0, "invalid", "clock_skew_share: 2.925; allowed is at most 0.2.", id="clocks-a-minute-apart"),
+        pytest.param("clock_offset_s", 3.0, "valid", "clock_skew_share: 0.075; allowed is at most 0.05.", id="clocks-apart-warns"),
+        pytest.param("clock_offset_s", 1.4, "valid", "", id="clocks-as-exact-as-a-date"),
+        pytest.param("resources.k6_benchmark.throttled_ratio", 0.1, "invalid", "throttled_ratio: k6_benchmark 0.1; allowed", id="throttled-generator"),
+        pytest.param("resources.mlflow.throttled_ratio", 0.6, "valid", "throttled_ratio: mlflow 0.6; allowed", id="throttled-server-warns"),
+        pytest.param("result.generator.lateness_ms_p95", 10.0, "valid", "generator_delay_share: 0.4; allowed is at most 0.1.", id="starved-generator-warns"),
+        pytest.param("result.generator.lateness_ms_p95", 2.0, "valid", "", id="delay-of-a-timer"),
+        pytest.param("result.mix", {"training_share_journeys": 1.0}, "valid", "", id="mix-drift-within-chance"),
         pytest.param("result.total.failed", 15, "invalid", "error_ratio: 0.75", id="most-requests-failed"),
         pytest.param("result.total.failed", 1, "valid", "error_ratio: 0.05", id="some-requests-failed-warns"),
         pytest.param("result.outage_s", 5.0, "invalid", "outage_share: 0.25; allowed is at most 0.2.", id="outage"),
@@ -109,6 +123,59 @@ def test_cells_that_are_published_warn_that_nothing_was_restored(plan, parts, ru
     assert any(warning.startswith("state_not_reset: Nothing can be restored here. ") for warning in verdict["warnings"])
 
 
+def test_few_samples_of_an_operation_that_an_objective_selects_are_invalid(plan, parts, rules):
+    parts["result"]["operations"] = {name: {**parts["result"]["operations"]["get_run"], "n": 4} for name in ("create_run", "get_run")}
+    verdict = evaluate_rules(measured_record(plan["cells"][0], {}, parts), rules, objectives=[{"name": "o", "select": "get_run"}])
+    assert verdict["reasons"][0].startswith("operation_samples: get_run 4; allowed is at least 5.")
+
+
+def test_a_starved_generator_is_invalid_in_the_preset_publish(plan, parts, rules):
+    parts["result"]["generator"]["lateness_ms_p95"] = 10.0
+    assert evaluate_rules(measured_record(plan["cells"][0], {}, parts), rules, "publish")["status"] == "invalid"
+
+
+@pytest.mark.parametrize(
+    ("profile", "share", "started", "sentences"),
+    [
+        pytest.param("closed", 0.5, 400, ["mix_drift: 0.24; allowed is at most 0.2."], id="closed"),
+        pytest.param("closed", 0.4, 400, [], id="closed-within-its-limit"),
+        pytest.param("open", 0.4, 400, ["mix_drift: 0.14; allowed is at most 0.05."], id="open"),
+        pytest.param("open", 0.5, 16, [], id="open-within-chance"),
+    ],
+)
+def test_mix_drift_is_judged_beyond_chance(plan, parts, rules, profile, share, started, sentences):
+    parts["result"]["mix"] = {"training_share_journeys": share}
+    parts["result"]["journeys"]["training"]["started"] = started
+    record = measured_record({**plan["cells"][0], "training_share": 0.2}, {}, parts)
+    record["spec"]["profile"] = profile
+    warnings = evaluate_rules(record, rules)["warnings"]
+    assert [warning[: len(sentence)] for warning, sentence in zip(warnings, sentences, strict=True)] == sentences
+
+
+@pytest.mark.parametrize(
+    ("changes", "limited_by"),
+    [
+        pytest.param({}, "users_max or server", id="unknown"),
+        pytest.param({"congestion": 1.1}, "users_max", id="requests-take-as-long-as-before"),
+        pytest.param({"congestion": 2.4}, "server", id="requests-take-longer"),
+        pytest.param({"congestion": 2.4, "generator.lateness_ms_p95": 10.0}, "generator", id="late-generator"),
+    ],
+)
+def test_dropped_journeys_name_their_culprit(plan, parts, rules, changes, limited_by):
+    for path, value in changes.items():
+        change(parts, f"result.{path}", value)
+    parts["result"]["journeys"]["training"].update(started=30, dropped=10)
+    record = measured_record({**plan["cells"][0], "profile": "open", "rate": 2.0, "concurrency": None}, {}, parts)
+    assert record["offered"] == {"rate_per_s": 2.0, "started_per_s": 1.5, "dropped_share": 0.25, "limited_by": limited_by}
+    assert any(f"dropped_share: limited by {limited_by} 0.25; allowed is at most 0.01." in reason for reason in evaluate_rules(record, rules)["reasons"])
+
+
+def test_a_few_dropped_journeys_warn(plan, parts, rules):
+    parts["result"]["journeys"]["training"].update(started=995, dropped=5)
+    record = measured_record({**plan["cells"][0], "profile": "open", "rate": 50.0, "concurrency": None}, {}, parts)
+    assert "dropped_share: limited by users_max or server 0.005" in " ".join(evaluate_rules(record, rules)["warnings"])
+
+
 def test_rules_may_be_narrowed_and_ignored(plan, parts):
     parts["result"]["journeys"]["training"]["dropped"] = 3
     record = measured_record(plan["cells"][0], {}, parts)
@@ -127,12 +194,24 @@ def test_rules_may_be_narrowed_and_ignored(plan, parts):
         pytest.param({"select": "total", "metric": "p99_ms", "max": 20}, "unknown", None, id="unknown-is-not-met"),
         pytest.param({"select": "total", "metric": "goodput_per_s", "min": 0.5}, "met", 1.0, id="minimum"),
         pytest.param({"select": "training", "metric": "p50_ms", "max": 800}, "missed", 900.0, id="journey"),
+        pytest.param({"select": "total", "metric": "max_ms", "max": 20}, "missed", 30.0, id="maximum"),
+        pytest.param({"select": "total", "metric": "stall_s", "max": 1}, "missed", 2.5, id="stall"),
+        pytest.param({"select": "total", "metric": "worst_tenant_p95_ms", "max": 100}, "missed", 301.0, id="worst-tenant"),
+        pytest.param({"select": "mlflow", "metric": "cpu_cores", "max": 2}, "met", 1.0, id="cpu"),
     ],
 )
 def test_objectives(plan, parts, objective, status, value):
+    parts["result"].update(stall_s=2.5, tenants={"judged": 2, "worst_p95": {"tenant": "tenant-3", "n": 40, "p95_ms": 301.0}, "slowest": None})
     record = measured_record(plan["cells"][0], {}, parts)
     [result] = evaluate_objectives([{"name": "o", **objective}], record)
     assert (result["status"], result["value"]) == (status, value)
+
+
+@pytest.mark.parametrize(("select", "metric"), [("total", "worst_tenant_p95_ms"), ("total", "stall_s"), ("postgresql", "cpu_cores")])
+def test_an_objective_about_what_was_not_measured_is_unknown(plan, parts, select, metric):
+    parts["resources"]["postgresql"] = {"status": "missing"}
+    record = measured_record(plan["cells"][0], {}, parts)
+    assert evaluate_objectives([{"name": "o", "select": select, "metric": metric, "max": 1}], record)[0]["status"] == "unknown"
 
 
 def test_the_documented_limit_is_the_written_one(plan, parts):
