@@ -162,8 +162,9 @@ def summary_of(record: dict[str, Any]) -> dict[str, Any]:
 def with_rows(parts: dict[str, Any], database: dict[str, Any]) -> dict[str, Any]:
     """Return the parts with the rows of the tables before and after; a database that cannot be read costs its rows, not the measurement."""
     notes, problems = parts.get("notes", {}), []
-    # The rows of a load that is attached to were counted when its start state was restored.
-    rows_before = (parts.get("start_state") or {}).get("rows") or parts.get("rows_before")
+    start = parts.get("start_state") or {}
+    # What was counted now says nothing about the start of a load that an earlier execution began.
+    rows_before = start.get("rows") if start.get("status") == "attached" else parts.get("rows_before")
     found = {"before": {"rows": rows_before, "bytes": parts.get("bytes_before")}, "after": {"rows": None, "bytes": None}}
     try:
         found["after"] = {"rows": database_rows.count_rows(database), "bytes": database_rows.count_bytes(database)}

@@ -140,10 +140,11 @@ def test_a_cell_before_which_nothing_was_restored_has_the_reason(database, cause
     assert cause in start["reason"]
 
 
-def test_rows_counted_when_the_state_was_restored_come_first():
-    start = {"status": "attached", "reason": None, "rows": {"runs": 1}, "baseline": {"name": "t1", "rows": {"runs": 1, "spans": 0}}}
+@pytest.mark.parametrize(("status", "runs"), [("restored", 7), ("continued", 7), ("attached", 1)])
+def test_rows_before_are_those_of_verification_unless_the_load_had_begun(status, runs):
+    start = {"status": status, "reason": None, "rows": {"runs": 1}, "baseline": {"name": "t1", "rows": {"runs": 1, "spans": 0}}}
     parts = with_rows({"rows_before": {"runs": 7}, "state_reset": "cell", "start_state": start}, {"kind": "unknown"})
-    assert parts["rows"]["before"] == {"runs": 1}
+    assert parts["rows"]["before"] == {"runs": runs}
     assert parts["start_state"]["baseline"] == {"name": "t1", "rows": {"runs": 1}}
 
 
