@@ -18,6 +18,10 @@ options:
     description: A plan, as P(perfscale.mlflow.expand_matrix#filter) returns it.
     type: dict
     required: true
+  clones:
+    description: Whether one tenant is filled through REST and the others are clones of it.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""

@@ -68,10 +68,11 @@ options:
   depth:
     description:
       - V(digest) counts in 20 tenants chosen by O(seed), or in all when there are no more.
+      - V(sample) reads all details in those 20, as V(full) does, and sees whether every tenant is listed.
       - V(counts) counts in every tenant by searching.
       - V(full) also reads prompt versions and lists the artifacts of each run in 20 tenants chosen by O(seed), and downloads one artifact.
     type: str
-    choices: [digest, counts, full]
+    choices: [digest, sample, counts, full]
     default: counts
   seed:
     description:

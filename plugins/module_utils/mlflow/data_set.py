@@ -36,7 +36,7 @@ _PROMPTS = f"tags.`{TAG_PROMPT}` = 'true'"
 
 SAMPLE = 20
 SHOWN = 8
-DEPTHS = ("digest", "counts", "full")
+DEPTHS = ("digest", "sample", "counts", "full")
 
 
 def sampled(numbers: list[int], seed: int, size: int = SAMPLE) -> list[int]:
@@ -66,16 +66,19 @@ def inspect(
 ) -> dict[str, Any]:
     """Return how far the tenants hold the data set of `shape`.
 
-    Depth `digest` counts in a sample of 20 tenants; `counts` in all; `full` also reads all details of a sample of 20.
+    Depth `digest` counts in a sample of 20 tenants, `sample` reads all their details too and looks whether every tenant is listed; `counts` counts in
+    all; `full` also reads all details of a sample of 20.
     Returns {digest, shape, checked, complete[], missing[], partial[], incomplete_numbers[], shortfalls[], counts{},
     list_workspaces[], foreign_workspaces[], surplus_runs, verified, message}: names, except
     the numbers; counts are sums over the checked tenants. Raises MlflowError.
     """
     digest = shape_digest(shape)
     visible = sorted(list_workspaces(client))
-    deep = set(sampled(numbers, seed)) if depth == "full" else set()
-    chosen = sampled(numbers, seed) if depth == "digest" else numbers
     present = set(visible)
+    sample = sampled(numbers, seed)
+    deep = set(sample) if depth in ("sample", "full") else set()
+    unlisted = [number for number in numbers if f"{prefix}{number}" not in present] if depth == "sample" else []
+    chosen = sorted({*sample, *unlisted}) if depth in ("digest", "sample") else numbers
 
     def read(number: int) -> dict[str, int]:
         name = f"{prefix}{number}"

@@ -135,3 +135,4 @@ def test_a_plan_is_summarized_in_one_line():
 def test_a_long_plan_is_summarized_in_hours_and_gigabytes():
     plan = expand(yaml.safe_load((MATRICES / "seed.yml").read_text(encoding="utf-8")), context={"data_set": DEFAULTS})
     assert summary(plan) == "Plan seed: 16 cells, 2 h 48 min of load, about 26 min 40 s of prefill, at most 2.4 GB on disk."
+    assert ", about 53 s of prefill, " in summary(plan, clones=True)

@@ -137,6 +137,20 @@ def test_a_level_that_is_not_kept_yet_starts_from_the_one_below(start_state):
     assert start_state.restored("run/t5-c5-r1", 5, "cell")["tenants"] == 1
 
 
+def test_a_prefill_that_was_interrupted_is_not_thrown_away(start_state, database):
+    assert start_state.restored("run/t5-c5-r1", 5, "cell")["tenants"] == 0
+    database.add_run(1)
+    assert start_state.restored("run/t5-c5-r1", 5, "cell")["tenants"] == 0
+    assert database.runs() == 1
+
+
+def test_the_prefill_of_another_cell_begins_from_the_baseline(start_state, database):
+    start_state.restored("run/t5-c5-r1", 5, "cell")
+    database.add_run(1)
+    start_state.restored("run/t9-c5-r1", 9, "cell")
+    assert database.runs() == 0
+
+
 def test_a_level_is_restored_once(start_state, database):
     start_state.saved("run/t1-c5-r1", 1)
     database.add_run(1)

@@ -21,7 +21,7 @@ def tenants():
     return FakeTenants(["t-1", "t-2"])
 
 
-@pytest.mark.parametrize("depth", ["digest", "counts", "full"])
+@pytest.mark.parametrize("depth", ["digest", "sample", "counts", "full"])
 def test_whole_tenants_are_complete(tenants, depth):
     found = check(tenants, depth)
     assert found["complete"] == ["t-1", "t-2"]
@@ -160,3 +160,15 @@ def test_runs_without_an_item_are_distinguished_by_their_id(tenant):
     for run in tenant.tenants["t-1"]["runs"]:
         run["data"]["tags"] = []
     assert TenantReader(tenant, "t-1", tenant.digest).counts()["runs"] == 4
+
+
+def test_depth_sample_reads_details(tenants):
+    tenants.tenants["t-2"]["files"]["1-run-1"].pop(0)
+    assert check(tenants, "sample")["shortfalls"] == [{"tenant": "t-2", "what": "artifacts", "expected": 8, "found": 7}]
+
+
+def test_depth_sample_sees_whether_every_tenant_is_listed():
+    names = [f"t-{number}" for number in range(1, 31)]
+    found = check(FakeTenants([name for name in names if name != "t-30"]), "sample", range(1, 31))
+    assert found["shortfalls"] == [{"tenant": "t-30", "what": "workspace", "expected": 1, "found": 0}]
+    assert 20 <= found["checked"] <= 21

@@ -1,11 +1,12 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Baselines of a real MLflow on SQLite and PostgreSQL, which keeps running while its state is restored."""
+"""Baselines and clones in a real MLflow on SQLite and PostgreSQL, which keeps running while both work inside its database."""
 
 from __future__ import annotations
 
 import json
+import re
 import urllib.request
 from collections.abc import Iterator
 from contextlib import suppress
@@ -17,20 +18,28 @@ import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.baseline import Baselines, DataSet, StartState, check_health
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.client import MlflowClient
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.clone import counts_by_tenant
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.data_set import inspect
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.database_copies import PostgresCopies, copies_of
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.database_rows import connection_string, count_rows
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors import MlflowError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.shape import check_shape
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.tracking_schema import open_database
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.workspaces import PATH
 from fakes.local_stacks import Stack
 
 API = "/api/2.0/mlflow"
+CLONE = Path(__file__).with_name("clone.yml")
+SHAPE = check_shape({"experiments_per_tenant": 2, "runs_per_experiment": 2, "prompts_per_experiment": 1})
+CLONES = [f"clone-{number}" for number in range(1, 5)]
 DATA_SET = DataSet("5f6a59d7ec68", "tenant-")
 
 
 class Server:
     """A running stack with a client of its MLflow."""
 
-    def __init__(self, target: dict[str, Any]) -> None:
+    def __init__(self, stack: Stack, target: dict[str, Any]) -> None:
+        self.stack = stack
         self.database = target["database"]
         self.client = MlflowClient(target["mlflow"]["url"])
         self.baselines = Baselines(self.database, target["mlflow"]["version"], DATA_SET)
@@ -56,6 +65,19 @@ class Server:
         found = self.client.json("GET", f"{API}/artifacts/list", workspace=tenant, query={"run_id": run})
         return [file["path"] for file in found.get("files", [])]
 
+    def runs(self, tenant: str) -> list[dict[str, Any]]:
+        """Return the runs of the data set in a tenant."""
+        found = self.client.json("POST", f"{API}/experiments/search", workspace=tenant, body={"filter": "name LIKE 'prefill-%'", "max_results": 100})
+        ids = [experiment["experiment_id"] for experiment in found["experiments"]]
+        return self.client.json("POST", f"{API}/runs/search", workspace=tenant, body={"experiment_ids": ids})["runs"]
+
+    def clone(self, tenants: int) -> str:
+        """Fill tenants with the playbook and return its output."""
+        run = self.stack.directory / "results" / "run"
+        done = self.stack.play(CLONE, clone_target_file=str(run / "target.json"), clone_run_dir=str(run), clone_tenants=tenants)
+        assert done.returncode == 0
+        return done.stdout
+
     def run_directory(self, run: str) -> Path | None:
         return next(Path(self.database["artifacts_dir"]).rglob(run), None)
 
@@ -64,7 +86,7 @@ class Server:
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     stack = Stack(tmp_path_factory.mktemp(request.param))
     try:
-        yield Server(stack.deploy(local_stack_db_backend=request.param, metrics_profile="none"))
+        yield Server(stack, stack.deploy(local_stack_db_backend=request.param, metrics_profile="none"))
     finally:
         assert stack.play("teardown", teardown_data=True).returncode == 0
 
@@ -143,3 +165,61 @@ def test_what_a_killed_restoration_left_is_cleared_by_the_next(server: Server, f
 def test_a_description_holds_the_revision_of_the_schema(server: Server, filled: dict[str, Any]) -> None:
     described = json.loads((Path(server.database["baselines_dir"]) / f"{filled['baseline']['name']}.json").read_text())
     assert described["schema_revision"] == copies_of(server.database).query("SELECT version_num FROM alembic_version")[0][0]
+
+
+@pytest.fixture(scope="module")
+def cloned(server: Server, filled: dict[str, Any]) -> str:
+    """Fill four tenants, three of them with clones; return the output of the playbook."""
+    return server.clone(len(CLONES))
+
+
+def test_one_tenant_is_filled_through_rest_and_all_are_complete(server: Server, cloned: str) -> None:
+    assert "complete in 4 checked tenants" in cloned
+    filled_by_k6 = json.loads(next((server.stack.directory / "results" / "run" / "prefill").rglob("prefill_summary.json")).read_text())["tenants"]
+    assert list(filled_by_k6) == ["1"]
+    found = inspect(server.client, "clone-", [1, 2, 3, 4], SHAPE, "full")
+    assert found["shortfalls"] == []
+
+
+def test_clones_have_as_many_rows_as_their_source(server: Server, cloned: str) -> None:
+    with open_database(server.database) as database:
+        counts = counts_by_tenant(database)
+    assert [counts[name] for name in CLONES] == [counts["clone-1"]] * 4
+
+
+def test_clones_have_ids_and_paths_of_their_own(server: Server, cloned: str) -> None:
+    runs = {run["info"]["run_id"]: (name, run["info"]) for name in CLONES for run in server.runs(name)}
+    assert len(runs) == 16
+    for run, (name, info) in runs.items():
+        assert info["artifact_uri"].endswith(f"/workspaces/{name}/{info['experiment_id']}/{run}/artifacts")
+    assert len({info["experiment_id"] for _name, info in runs.values()}) == 8
+
+
+def test_prompts_of_clones_name_their_own_experiments(server: Server, cloned: str) -> None:
+    for name in CLONES:
+        versions = server.client.json("GET", f"{API}/model-versions/search", workspace=name, query={"filter": "tags.`mlflow.prompt.is_prompt` = 'true'"})
+        tags = [tag["value"] for version in versions["model_versions"] for tag in version["tags"] if tag["key"] == "mlflow.prompt.experiment_ids"]
+        experiments = {run["info"]["experiment_id"] for run in server.runs(name)}
+        assert {number for tag in tags for number in re.findall(r"\d+", tag)} == experiments
+
+
+def test_artifacts_of_clones_are_those_of_the_source(server: Server, cloned: str) -> None:
+    contents = []
+    for name in CLONES:
+        run = min(server.runs(name), key=lambda found: (found["info"]["start_time"], found["info"]["experiment_id"]))["info"]
+        path = f"/api/2.0/mlflow-artifacts/artifacts/{run['experiment_id']}/{run['run_id']}/artifacts/artifact_1.json"
+        contents.append(server.client.request("GET", path, workspace=name).data)
+    assert len(contents[0]) > 1000
+    assert set(contents) == {contents[0]}
+
+
+def test_what_comes_after_clones_has_new_ids(server: Server, cloned: str) -> None:
+    experiments = {run["info"]["experiment_id"] for name in CLONES for run in server.runs(name)}
+    assert server.create_experiment("clone-4", "after") not in experiments
+
+
+def test_a_tenant_with_more_than_the_data_set_is_not_multiplied(server: Server, cloned: str) -> None:
+    server.create_run("clone-2", server.runs("clone-2")[0]["info"]["experiment_id"])
+    output = " ".join(server.clone(5).split())
+    assert "Prefill through REST: Tenant clone-2: holds something else than exactly the data set" in output
+    assert "complete in 5 checked tenants" in output
