@@ -58,3 +58,4 @@ def test_every_operation_succeeds(server, tmp_path):
     statuses = Counter((row["name"], row["status"]) for row in ended.rows() if row["metric_name"] == "http_req_duration")
     assert {name for name, _status in statuses} == set(OPERATIONS)
     assert {status for _name, status in statuses} == {"200"}, statuses
+    assert [row["metadata"] for row in ended.rows() if row["metric_name"] == "wrong_answers"] == []
