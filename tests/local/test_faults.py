@@ -10,6 +10,7 @@ import signal
 
 import psutil
 import pytest
+import yaml
 
 from .conftest import ONE_CELL
 from .suite import ROOT
@@ -84,11 +85,15 @@ def test_a_killed_mlflow_invalidates_the_cell_with_the_reason(stack):
 
 
 def test_allow_partial_turns_the_exit_code_and_not_the_verdict(stack):
-    partial = {**ONE_CELL, "test_matrix_duration": "3s", "test_matrix_validity_file": str(DEFAULT_RULES), "run_id": "partial"}
-    allowed = stack.play("full_suite", {**partial, "allow_partial": True})
+    objective = {"name": "experiments are created", "select": "create_experiment", "metric": "error_ratio", "max": 0.01, "severity": "warning"}
+    objectives = stack.directory / "objectives.yml"
+    objectives.write_text(yaml.safe_dump({"schema_version": 1, "objectives": [objective]}), encoding="utf-8")
+    files = {"test_matrix_validity_file": str(DEFAULT_RULES), "test_matrix_slo_file": str(objectives)}
+    short = {**ONE_CELL, "test_matrix_duration": "3s", **files, "run_id": "partial"}
+    allowed = stack.play("full_suite", {**short, "allow_partial": True})
     assert allowed.returncode == 0
-    assert "operation_samples" in reasons(stack.cell("t1-c10-r1", "partial"))
-    rejected = stack.play("full_suite", partial)
+    assert "operation_samples: create_experiment" in reasons(stack.cell("t1-c10-r1", "partial"))
+    rejected = stack.play("full_suite", short)
     assert rejected.returncode != 0
 
 
