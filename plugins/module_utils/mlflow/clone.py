@@ -164,7 +164,7 @@ class Copy:
         """Return the new ids of a column: its own, or those of the column that it refers to."""
         if (table.name, column) in self._ids:
             return self._ids[table.name, column]
-        for key in table.foreign_keys:
+        for key in table.references:
             if column in key.columns and key.parent in self._tables:
                 parent = key.parent_columns[key.columns.index(column)]
                 return self._ids_of(self._tables[key.parent], parent)
@@ -197,9 +197,9 @@ def _tenant_tables(tables: Mapping[str, Table]) -> dict[str, Table]:
             name: table
             for name, table in tables.items()
             if name not in found
-            and any(key.parent in found for key in table.foreign_keys)
+            and any(key.parent in found for key in table.references)
             # A parent that will still be added comes first.
-            and not any(_leads_to(tables, key.parent, found) and key.parent not in found and key.parent != name for key in table.foreign_keys)
+            and not any(_leads_to(tables, key.parent, found) and key.parent not in found and key.parent != name for key in table.references)
         }
         if not added:
             return found
@@ -210,12 +210,12 @@ def _leads_to(tables: Mapping[str, Table], name: str, found: Mapping[str, Table]
     """Return whether foreign keys lead from a table to one of the found ones."""
     if name in found:
         return True
-    return name not in seen and name in tables and any(_leads_to(tables, key.parent, found, seen | {name}) for key in tables[name].foreign_keys)
+    return name not in seen and name in tables and any(_leads_to(tables, key.parent, found, seen | {name}) for key in tables[name].references)
 
 
 def _parent(table: Table, tables: Mapping[str, Table]) -> Any:
     """Return the foreign key by which a table's rows belong to a tenant."""
-    return next(key for key in table.foreign_keys if key.parent in tables)
+    return next(key for key in table.references if key.parent in tables)
 
 
 def _path_to_root(table: Table, tables: Mapping[str, Table]) -> tuple[str, str]:
@@ -255,7 +255,7 @@ def _check_text(tables: Mapping[str, Table], rows: Mapping[str, Rows], source: s
     """Raise NotCloneableError if text of another column holds the id of a run or a path of the tenant, which a clone would not change."""
     runs = set(_column(tables["runs"], rows["runs"], "run_uuid"))
     for name, table in tables.items():
-        keys = {column for key in table.foreign_keys for column in key.columns} | set(table.primary_key)
+        keys = {column for key in table.references for column in key.columns} | set(table.primary_key)
         texts = [index for index, column in enumerate(table.columns) if (name, column) not in PATHS and column not in keys]
         for row in rows[name]:
             for index in texts:

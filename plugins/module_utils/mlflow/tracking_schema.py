@@ -24,7 +24,7 @@ _TIMEOUT_S = 300
 
 
 @dataclass(frozen=True)
-class ForeignKey:
+class Reference:
     """A foreign key: columns, and the columns of the parent table that they refer to."""
 
     columns: tuple[str, ...]
@@ -39,7 +39,7 @@ class Table:
     name: str
     columns: tuple[str, ...]
     primary_key: tuple[str, ...]
-    foreign_keys: tuple[ForeignKey, ...]
+    references: tuple[Reference, ...]
 
 
 class TrackingDatabase(Protocol):
@@ -112,9 +112,9 @@ class _Sqlite:
         keys: dict[int, list[tuple[Any, ...]]] = {}
         for row in self.query(f"PRAGMA foreign_key_list({quoted(name)})"):
             keys.setdefault(row[0], []).append(row)
-        foreign = [ForeignKey(tuple(row[3] for row in rows), rows[0][2], tuple(row[4] or row[3] for row in rows)) for rows in keys.values()]
+        references = [Reference(tuple(row[3] for row in rows), rows[0][2], tuple(row[4] or row[3] for row in rows)) for rows in keys.values()]
         primary = sorted((row for row in columns if row[5]), key=lambda row: row[5])
-        return Table(name, tuple(row[1] for row in columns), tuple(row[1] for row in primary), tuple(sorted(foreign, key=lambda key: key.columns)))
+        return Table(name, tuple(row[1] for row in columns), tuple(row[1] for row in primary), tuple(sorted(references, key=lambda key: key.columns)))
 
     def query(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         return self._connection.execute(statement, values).fetchall()
@@ -150,7 +150,7 @@ class _Postgres:
             f"WHERE c.contype IN ('p', 'f') AND s.nspname = {schema}"
         )
         for kind, table, parent, own, theirs in self.query(keys):
-            found[table][kind].append(ForeignKey(tuple(own), parent or "", tuple(theirs)))
+            found[table][kind].append(Reference(tuple(own), parent or "", tuple(theirs)))
         return {
             name: Table(name, tuple(parts["columns"]), parts["p"][0].columns if parts["p"] else (), tuple(sorted(parts["f"], key=lambda key: key.columns)))
             for name, parts in sorted(found.items())

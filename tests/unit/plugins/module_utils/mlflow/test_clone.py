@@ -106,10 +106,10 @@ def test_files_are_links_of_those_of_the_source(fake, multiply):
 
 
 def test_files_are_copied_where_there_are_no_links(fake, multiply, monkeypatch):
-    def refuse(*_arguments):
+    def reject(*_arguments):
         raise OSError(95, "Operation not supported")
 
-    monkeypatch.setattr(os, "link", refuse)
+    monkeypatch.setattr(os, "link", reject)
     multiply()
     run, experiment, _uri = run_of(fake, "t-2")
     file = fake.artifacts / FILES.format(tenant="t-2", experiment=experiment, run=run)
