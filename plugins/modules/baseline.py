@@ -8,7 +8,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: baseline
-version_added: 0.3.0
+version_added: 0.2.0
 short_description: Save the state of a managed MLflow after prefill, and restore it before cells
 author:
   - perfscale.mlflow contributors (@perfscale)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: data_set_clone
-version_added: 0.3.0
+version_added: 0.2.0
 short_description: Multiply the data set of one tenant inside a managed MLflow
 author:
   - perfscale.mlflow contributors (@perfscale)
