@@ -122,6 +122,21 @@ result:
     steadiness:
       description: Where the warm-up ended, and the change of P95 and throughput over the window.
       type: dict
+    stall_s:
+      description: Seconds of the longest stretch of the window in which requests were in flight and none ended.
+      type: float
+    time_weighted_ms:
+      description: P50, P95 and P99 of what a request that arrives at a random instant of the window would have taken.
+      type: dict
+    tenants:
+      description: The tenants with the highest P95 and the highest P50.
+      type: dict
+    congestion:
+      description: How many times longer requests took after the first dropped journey than at the begin of the load, null if unknown.
+      type: float
+    machine:
+      description: What the machine of the generator and the generator itself used in the window, null where it is unknown.
+      type: dict
     wrong_answers:
       description: Requests of the window with a successful status whose answer MLflow cannot have given, C(seen), C(by_kind) and C(estimated).
       type: dict

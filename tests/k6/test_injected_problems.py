@@ -5,10 +5,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
+import signal
+import time
+
 import pytest
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.attempt import k6_command, read_exit
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.machine import MACHINE_NAME
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.result import Attempt, build_result
+from ansible_collections.perfscale.mlflow.plugins.module_utils.local.process import DetachedProcess
 from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.quantiles import quantile
-from programs.measurement import measure, verdict_of
+from fakes.k6_configs import load_config
+from fakes.simulated_mlflow import simulated_url
+from programs.k6 import LOAD
+from programs.measurement import Measurement, measure, verdict_of
 
 STALL_S = 5
 
@@ -81,3 +94,34 @@ def test_too_few_virtual_users_for_the_rate_are_named(any_k6, tmp_path):
     verdict = verdict_of(open_load(any_k6, tmp_path, {"latency": {"*": {"constant": 100}}}, 12), **OPEN)
     assert sentences(verdict, "dropped_share: limited by users_max ")
     assert verdict["status"] == "invalid"
+
+
+@pytest.fixture(name="starved", scope="module")
+def fixture_starved(any_k6, tmp_path_factory):
+    """A k6 that is stopped for 40 of every 100 ms, as a machine does that has too few processors; the numbers of its load."""
+    directory = tmp_path_factory.mktemp("starved")
+    with simulated_url(latency={"*": {"constant": 50}}) as url:
+        config = load_config(url, profile={"kind": "closed", "concurrency": 5}, think_time_s=0.1, warmup_s=1, window_s=8, out_dir=str(directory))
+        (directory / "load_config.json").write_text(json.dumps(config))
+        process = DetachedProcess("k6", str(directory), k6_command(any_k6, str(LOAD), directory, None), machine_file=directory / MACHINE_NAME)
+        process.start(may_end=True)
+        pid = process.describe()["pid"]
+        while process.running():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
+                time.sleep(0.04)
+                os.kill(pid, signal.SIGCONT)
+            time.sleep(0.06)
+        process.stop()
+    result = build_result(Attempt(directory=directory, dest=directory, exit_code=read_exit(directory)["exit_code"]))["result"]
+    return Measurement(None, result, [], [])
+
+
+def test_a_starved_generator_is_named(starved):
+    assert sentences(verdict_of(starved), "generator_delay_share: ")
+
+
+def test_what_the_machine_used_is_noted_beside_a_load(starved):
+    machine = starved.result["machine"]
+    assert machine["cores"] == os.sysconf("SC_NPROCESSORS_ONLN")
+    assert 0 < machine["generator_cores"] <= machine["used_cores"] + 0.1

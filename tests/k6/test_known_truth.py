@@ -7,33 +7,69 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from itertools import chain
 
 import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations import BODILESS, OPERATIONS, READ, READ_SHARE
+from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.quantiles import quantile
 from fakes.simulated_mlflow import fault
 from programs.measurement import measure
 
 JSON_OPERATIONS = [name for name in OPERATIONS if name not in ("log_artifact", "fetch_artifact")]
 
+# Long enough that what a busy test machine adds to a request is little beside it.
 LATENCY = {
-    "*": {"lognormal": [20, 0.5]},
-    "create_run": {"constant": 40},
-    "search_runs": {"bimodal": [15, 90, 0.2]},
-    "search_prompts": {"pareto": [20, 2.5]},
+    "*": {"lognormal": [100, 0.5]},
+    "create_run": {"constant": 200},
+    "search_runs": {"bimodal": [80, 400, 0.2]},
+    "search_prompts": {"pareto": [100, 2.5]},
 }
 
 
 @pytest.fixture(name="healthy", scope="module")
 def fixture_healthy(any_k6, tmp_path_factory):
     """Ten VUs of both journeys on a server whose latencies are programmed by operation."""
-    shape = {"profile": {"kind": "closed", "concurrency": 10}, "training_share": 0.5, "think_time_s": 0.1, "warmup_s": 1, "window_s": 12}
+    shape = {"profile": {"kind": "closed", "concurrency": 10}, "training_share": 0.5, "think_time_s": 0.1, "warmup_s": 2, "window_s": 15}
     return measure(any_k6, tmp_path_factory.mktemp("healthy"), {"latency": LATENCY}, **shape)
 
 
 def test_each_request_is_counted(healthy):
     served = Counter((request.operation, request.tenant, request.status) for request in healthy.served)
     assert Counter((row["operation"], row["tenant"], int(row["status"])) for row in healthy.samples) == served
+
+
+def durations_of(measurement):
+    """Return what the server logged about the requests of the window, in milliseconds by operation."""
+    window = measurement.result["window"]
+    by_operation = {}
+    for request in measurement.served:
+        if window["start"] * 1000 <= request.start_ms < window["end"] * 1000:
+            by_operation.setdefault(request.operation, []).append(request.duration_ms)
+    return by_operation
+
+
+def test_the_requests_of_the_window_are_those_that_started_in_it(healthy):
+    # A request that the server read a moment after the window's edge was sent before it.
+    assert abs(healthy.result["total"]["n"] - sum(map(len, durations_of(healthy).values()))) <= 2
+
+
+@pytest.mark.parametrize("percent", [50, 95, 99])
+def test_percentiles_are_those_of_the_log(healthy, percent):
+    logged = quantile(sorted(chain.from_iterable(durations_of(healthy).values())), percent)
+    assert healthy.result["total"]["latency_ms"][f"p{percent}"] == pytest.approx(logged, rel=0.03, abs=1)
+
+
+@pytest.mark.parametrize("operation", ["get_run", "search_runs", "log_parameter"])
+def test_medians_of_operations_are_those_of_the_log(healthy, operation):
+    logged = quantile(sorted(durations_of(healthy)[operation]), 50)
+    assert healthy.result["operations"][operation]["latency_ms"]["p50"] == pytest.approx(logged, rel=0.03, abs=1)
+
+
+def test_rates_are_those_of_the_log(healthy):
+    window = healthy.result["window"]
+    logged = sum(map(len, durations_of(healthy).values())) / (window["end"] - window["start"])
+    assert healthy.result["total"]["rate_per_s"] == pytest.approx(logged, rel=0.03)
 
 
 @pytest.fixture(name="lying", scope="module")

@@ -36,7 +36,7 @@ WRITTEN = {
 class Measurement:
     """What a load left: the finished k6, the result of k6_result, the rows of samples.csv.gz, and what the simulated server served."""
 
-    k6: FinishedK6
+    k6: FinishedK6 | None
     result: dict[str, Any]
     samples: list[dict[str, str]]
     served: list[Served]

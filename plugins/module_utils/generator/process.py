@@ -24,6 +24,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.attempt
     write_state,
 )
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.backend import Failure, Load, Status
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.machine import MACHINE_NAME
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.progress import read_progress
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.process import DetachedProcess
 
@@ -52,7 +53,7 @@ class ProcessBackend:
         load.check(config)
         write_json(directory / "load_config.json", config)
         command = k6_command(load.generator["binary"], str(Path(load.scripts_dir) / load.script_name), directory, load.ca_file)
-        process = DetachedProcess("k6", str(directory), command)
+        process = DetachedProcess("k6", str(directory), command, machine_file=directory / MACHINE_NAME)
         # A k6 that ends immediately, for example with a broken script, is an attempt too: its exit code and log contain the reason.
         process.start(may_end=True)
         described = process.describe()

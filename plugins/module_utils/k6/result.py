@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError, explain, file_digest, read_sealed, write_sealed
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6 import blocks, intervals, journeys, log, outages, samples, stalls, timeline
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6 import blocks, intervals, journeys, log, machine, outages, samples, stalls, timeline
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.exit_codes import is_complete, meaning
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations import OPERATIONS, undersampled
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import K6ResultError, Raw, read_raw
@@ -116,6 +116,7 @@ def _build(attempt: Attempt, path: Path) -> dict[str, Any]:
         "time_weighted_ms": stalls.time_weighted_ms(raw, order, window),
         "tenants": blocks.slow_tenants(by_tenant),
         "congestion": journeys.congestion(raw, order, window),
+        "machine": machine.machine_use(attempt.directory / machine.MACHINE_NAME, window, sum(map(len, pools.values()))),
         "silent_repeats": silent_repeats(raw, window),
         "samples": {
             "rows": written.rows, "bytes": written.bytes, "bytes_per_row": round(written.bytes / written.rows, 2),

@@ -45,10 +45,19 @@ class ProcessError(Exception):
 class DetachedProcess:
     """One named process with its handle, log and exit record in a state directory.
 
-    `command` has argv, env, chdir and user; `{port}` in argv and env becomes the chosen port when `free_port` is set.
+    `command` has argv, env, chdir and user; `{port}` in argv and env becomes the chosen port when `free_port` is set. With `machine_file` its watcher
+    notes there each second what the machine and the process use (watcher.MACHINE_COLUMNS).
     """
 
-    def __init__(self, name: str, state_dir: str, command: dict[str, Any] | None = None, log_file: str | None = None, free_port: bool = False):
+    def __init__(
+        self,
+        name: str,
+        state_dir: str,
+        command: dict[str, Any] | None = None,
+        log_file: str | None = None,
+        free_port: bool = False,
+        machine_file: Path | None = None,
+    ) -> None:
         self.name = name
         self.directory = Path(os.path.abspath(state_dir))
         self.command = command or {}
@@ -56,6 +65,7 @@ class DetachedProcess:
         self.handle_file = self.directory / f"{name}.json"
         self.exit_file = self.directory / f"{name}.exit.json"
         self.free_port = free_port
+        self.machine_file = machine_file
 
     def handle(self) -> dict[str, Any] | None:
         """Return the recorded handle, or None."""
@@ -200,6 +210,7 @@ class DetachedProcess:
             "log_file": str(self.log_file),
             "handle_file": str(self.handle_file),
             "exit_file": str(self.exit_file),
+            "machine_file": str(self.machine_file) if self.machine_file else None,
             "handle": {"name": self.name, "argv": argv, "port": port, "command": self.command},
         }
 

@@ -14,9 +14,13 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from typing import Any
 
+# How often the use of the machine is noted.
+MACHINE_INTERVAL_S = 1.0
+MACHINE_COLUMNS = ("time", "cores", "machine_cpu_s", "own_cpu_s", "own_wait_s")
 # How long members of the process's group may take to end after their leader has ended.
 GROUP_LIMIT_S = 10.0
 
@@ -57,6 +61,48 @@ def write_json(path: str, document: dict[str, Any]) -> None:
         json.dump(document, stream, indent=2)
         stream.write("\n")
     os.replace(temporary, path)
+
+
+def machine_line(pid: int) -> str:
+    """Return one line of MACHINE_COLUMNS: epoch seconds, processors, and the CPU seconds that the machine and a process have used so far.
+
+    own_wait_s is how long its threads were ready to run and had no processor (/proc/<pid>/task/<tid>/schedstat), empty where the kernel does not say.
+    Stolen time counts as used. Raises OSError when the process is gone.
+    """
+    ticks = os.sysconf("SC_CLK_TCK")
+    with open("/proc/stat", "rb") as stream:
+        user, nice, system, _idle, _waiting, interrupts, soft_interrupts, stolen = map(int, stream.readline().split()[1:9])
+    own = stat_fields(pid)
+    machine_s = (user + nice + system + interrupts + soft_interrupts + stolen) / ticks
+    own_s = (int(own[11]) + int(own[12])) / ticks
+    return f"{time.time():.3f},{os.sysconf('SC_NPROCESSORS_ONLN')},{machine_s:.2f},{own_s:.2f},{wait_of(pid)}\n"
+
+
+def wait_of(pid: int) -> str:
+    """Return the seconds for which the threads of a process waited for a processor, empty where the kernel does not say."""
+    waited = []
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        try:
+            with open(f"/proc/{pid}/task/{thread}/schedstat", "rb") as stream:
+                waited.append(int(stream.read().split()[1]))
+        except (OSError, IndexError, ValueError):
+            continue
+    return f"{sum(waited) / 1e9:.3f}" if waited else ""
+
+
+def note_machine(pid: int, path: str, ended: threading.Event) -> None:
+    """Write a line about the machine and the process each second until it has ended. A line that cannot be had or written ends the notes, nothing else."""
+    try:
+        with open(path, "w", encoding="utf-8", buffering=1) as stream:
+            stream.write(",".join(MACHINE_COLUMNS) + "\n")
+            while True:
+                is_last = ended.is_set()
+                stream.write(machine_line(pid))
+                if is_last:
+                    return
+                ended.wait(MACHINE_INTERVAL_S)
+    except (OSError, ValueError, IndexError):
+        return
 
 
 def end_group(group: int, limit_s: float = GROUP_LIMIT_S) -> None:
@@ -114,8 +160,15 @@ def supervise(spec: dict[str, Any]) -> None:
     with open(os.devnull, "r+b") as nothing:
         for descriptor in (0, 1, 2):
             os.dup2(nothing.fileno(), descriptor)
+    is_ended = threading.Event()
+    notes = threading.Thread(target=note_machine, args=(child.pid, spec["machine_file"], is_ended), daemon=True) if spec.get("machine_file") else None
+    if notes:
+        notes.start()
     os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
     ended = time.time()
+    is_ended.set()
+    if notes:
+        notes.join(MACHINE_INTERVAL_S)
     end_group(child.pid)
     _pid, status, usage = os.wait4(child.pid, 0)
     write_json(

@@ -21,7 +21,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.record.verdict im
 UNLISTED = ("cell.json", "state.json")
 # What k6_result measured, and the record has as it is.
 MEASURED = (
-    *("operations", "total", "categories", "journeys", "mix", "tenants", "samples"),
+    *("operations", "total", "categories", "journeys", "mix", "tenants", "samples", "machine"),
     *("outage_s", "tenant_outage", "steadiness", "wrong_answers", "silent_repeats", "stall_s", "time_weighted_ms"),
 )
 COVERAGE_MIN = 0.5

@@ -14,6 +14,7 @@ Finding = tuple[str, str, float]
 MISSING_NAMED = 5
 METRICS = ("mean_ms", "p50_ms", "p90_ms", "p95_ms", "p99_ms", "max_ms", "error_ratio", "goodput_per_s", "rate_per_s")
 CELL_METRICS = ("stall_s", "worst_tenant_p95_ms")
+GENERATOR = "k6_benchmark"
 # A timer of k6 and the clock of a script are exact to a millisecond each.
 TIMER_MS = 2.0
 # An HTTP date, from which the offset of a clock is known, has whole seconds.
@@ -120,6 +121,23 @@ def delay_share(record: dict[str, Any]) -> float | None:
     return 0.0 if delay <= TIMER_MS else delay / latency
 
 
+def wait_share(record: dict[str, Any]) -> float | None:
+    """Return how long k6's threads waited for a processor per request, as a share of the mean latency; None where either is unknown."""
+    waited: float | None = (record.get("machine") or {}).get("generator_wait_ms")
+    latency: float | None = record["total"]["latency_ms"]["mean"]
+    return None if waited is None or not latency else waited / latency
+
+
+def others_cpu_share(record: dict[str, Any]) -> float | None:
+    """Return the share of the machine's processors that neither k6 nor a measured component used; None unless the CPU of each component is known."""
+    machine = record.get("machine")
+    components = [resource for name, resource in record["resources"].items() if name != GENERATOR]
+    if not machine or not components or any(resource.get("cpu_cores_mean") is None for resource in components):
+        return None
+    ours = machine["generator_cores"] + sum(resource["cpu_cores_mean"] for resource in components)
+    return float(max(0.0, machine["used_cores"] - ours) / machine["cores"])
+
+
 def offered_load(record: dict[str, Any], congestion: float | None) -> dict[str, Any] | None:
     """Return {rate_per_s, started_per_s, dropped_share, limited_by} of an open load, None of a closed one.
 
@@ -192,6 +210,8 @@ def _generator_findings(record: dict[str, Any]) -> Iterator[Finding]:
         "generator_memory_share": generator.get("memory_share"),
         "generator_lateness_p99_ms": generator["lateness_ms_p99"],
         "generator_delay_share": delay_share(record),
+        "generator_wait_share": wait_share(record),
+        "others_cpu_share": others_cpu_share(record),
     }
     for name, value in named.items():
         if value is not None:

@@ -100,7 +100,7 @@ def build_model(inputs: ReportInputs) -> Model:
     cells: list[dict[str, Any]] = []
     for cell, identity in zip(inputs.cells, identities, strict=True):
         record = cell.record
-        cells.append({**identity, **_verdict(cell), **_block(record.get("total") or {}), **_generator(record), "window_s": _window_s(record)})
+        cells.append({**identity, **_verdict(cell), **_block(record.get("total") or {}), **_generator(record), **_window(record)})
         blocks = record.get("operations") or {}
         operations += [
             {**identity, "operation": name, "category": CATEGORY_OF.get(name, "other"), **_block(blocks.get(name) or {})}
@@ -162,9 +162,14 @@ def _verdict(cell: Cell) -> dict[str, Any]:
     return {"is_disturbed": disturbed, "factors": factors, "start_state": cell.record.get("start_state") or {}, **sentences, "path": cell.path}
 
 
-def _window_s(record: dict[str, Any]) -> float | None:
+def _window(record: dict[str, Any]) -> dict[str, Any]:
+    """Return what lasted how long in the window, and the latency that is weighted by time."""
     window = record.get("window")
-    return window["end"] - window["start"] if window else None
+    return {
+        "window_s": window["end"] - window["start"] if window else None,
+        "stall_s": record.get("stall_s"),
+        "time_weighted_p95": (record.get("time_weighted_ms") or {}).get("p95"),
+    }
 
 
 def _block(block: dict[str, Any]) -> dict[str, Any]:
@@ -210,6 +215,7 @@ def _frame(rows: list[dict[str, Any]], columns: list[str] | None = None) -> Data
     frame = pd.DataFrame(rows, columns=columns)
     numbers = {*STATISTICS, *(f"ok_{name}" for name in STATISTICS), *RESOURCE_NUMBERS, *(f"generator_{name}" for name in GENERATOR_NUMBERS)}
     numbers |= {f"{name}_{side}" for name in INTERVALS for side in ("low", "high")} | {"error_ratio", "rate_per_s", "goodput_per_s", "rate", "window_s"}
+    numbers |= {"stall_s", "time_weighted_p95"}
     for name in frame.columns:
         if name in _COUNTS:
             frame[name] = frame[name].astype("Int64")

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 CELL_COLUMNS = (
-    "cell", "tenants", "load", "verdict", "requests", "failed", "successful/s", "P50 ms", "P95 ms", "P99 ms", "MLflow CPU cores", "MLflow memory MiB",
-)
+    "cell", "tenants", "load", "verdict", "requests", "failed", "successful/s", "P50 ms", "P95 ms", "P99 ms",
+    "max ms", "P95 by time ms", "stall s", "MLflow CPU cores", "MLflow memory MiB",
+)  # fmt: skip
 OPERATION_COLUMNS = ("operation", "category", "requests", "failed", "successful/s", "mean ms", "P50 ms", "P90 ms", "P95 ms", "P99 ms", "max ms")
 _MIB = 1024**2
 _RESOURCE_COLUMNS = ("cell", "component", "status", "CPU mean cores", "CPU peak cores", "memory mean MiB", "memory peak MiB", "coverage %", "restarts")
@@ -39,8 +40,9 @@ def cell_rows(model: Model) -> list[dict[str, Any]]:
     return [
         {
             "values": [
-                row.cell_id, str(row.tenants), row.load.text, WORDS[row.verdict], count(row.n), count(row.failed), with_interval(row, "goodput_per_s"),
-                with_interval(row, "p50"), with_interval(row, "p95"), marked(row, "p99"), number(row.cpu_cores_mean), number(row.memory_bytes_mean / _MIB),
+                row.cell_id, str(row.tenants), row.load.text, WORDS[row.verdict], count(row.n), count(row.failed),
+                with_interval(row, "goodput_per_s"), with_interval(row, "p50"), with_interval(row, "p95"), marked(row, "p99"), marked(row, "max"),
+                number(row.time_weighted_p95), number(row.stall_s), number(row.cpu_cores_mean), number(row.memory_bytes_mean / _MIB),
             ],
             "verdict": row.verdict, "run_id": row.run_id, "cell_id": row.cell_id, "group": row.group, "reasons": row.reasons, "warnings": row.warnings,
         }

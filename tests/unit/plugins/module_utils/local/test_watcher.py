@@ -72,6 +72,22 @@ def test_cpu_time_and_memory_are_those_of_the_process(tmp_path: Path) -> None:
     assert ended["max_rss_bytes"] > 60_000_000
 
 
+def test_the_use_of_the_machine_is_noted(tmp_path: Path) -> None:
+    machine = tmp_path / "machine.csv"
+    watcher.supervise({**spec(tmp_path, sys.executable, "-c", "import time\nwhile time.process_time() < 0.3: pass"), "machine_file": str(machine)})
+    lines = machine.read_text().splitlines()
+    first, last = (dict(zip(lines[0].split(","), map(float, line.split(",")), strict=True)) for line in (lines[1], lines[-1]))
+    assert tuple(first) == watcher.MACHINE_COLUMNS
+    assert last["own_cpu_s"] - first["own_cpu_s"] >= 0.2
+    assert last["machine_cpu_s"] - first["machine_cpu_s"] >= 0.2
+    assert last["time"] > first["time"]
+
+
+def test_notes_that_cannot_be_written_end_nothing_else(tmp_path: Path) -> None:
+    watcher.supervise({**spec(tmp_path, "sh", "-c", "exit 3"), "machine_file": str(tmp_path / "absent" / "machine.csv")})
+    assert json.loads((tmp_path / "x.exit.json").read_text())["exit_code"] == 3
+
+
 def test_a_program_that_is_not_there_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     watcher.supervise(spec(tmp_path, str(tmp_path / "nothing")))
     assert "No such file" in json.loads(capsys.readouterr().out)["error"]

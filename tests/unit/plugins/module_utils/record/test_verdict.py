@@ -14,6 +14,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.record.cell impor
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.verdict import evaluate_objectives, evaluate_rules
 
 ROOT = Path(__file__).resolve().parents[5]
+MACHINE = {"cores": 2, "used_cores": 1.2, "generator_cores": 0.1, "generator_wait_ms": 0.5}
 SLOWEST = {"tenant": "tenant-3", "n": 40, "p50_ms": 250.0}
 OUTAGE = {"tenant": "tenant-3", "without_success_s": 14.0, "failed": 9, "tenants": 1}
 
@@ -48,6 +49,10 @@ def change(parts, path, value):
         pytest.param("resources.mlflow.throttled_ratio", 0.6, "valid", "throttled_ratio: mlflow 0.6; allowed", id="throttled-server-warns"),
         pytest.param("result.generator.lateness_ms_p95", 10.0, "valid", "generator_delay_share: 0.4; allowed is at most 0.1.", id="starved-generator-warns"),
         pytest.param("result.generator.lateness_ms_p95", 2.0, "valid", "", id="delay-of-a-timer"),
+        pytest.param("result.machine", {**MACHINE, "used_cores": 1.7}, "valid", "others_cpu_share: 0.3; allowed is at most 0.15.", id="busy-machine-warns"),
+        pytest.param("result.machine", MACHINE, "valid", "", id="machine-of-its-own"),
+        pytest.param("result.machine", {**MACHINE, "generator_wait_ms": 6.0}, "valid", "generator_wait_share: 0.5; allowed", id="waiting-warns"),
+        pytest.param("result.machine", {**MACHINE, "generator_wait_ms": None}, "valid", "", id="wait-unknown"),
         pytest.param("result.mix", {"training_share_journeys": 1.0}, "valid", "", id="mix-drift-within-chance"),
         pytest.param("result.total.failed", 15, "invalid", "error_ratio: 0.75", id="most-requests-failed"),
         pytest.param("result.total.failed", 1, "valid", "error_ratio: 0.05", id="some-requests-failed-warns"),
@@ -129,8 +134,16 @@ def test_few_samples_of_an_operation_that_an_objective_selects_are_invalid(plan,
     assert verdict["reasons"][0].startswith("operation_samples: get_run 4; allowed is at least 5.")
 
 
-def test_a_starved_generator_is_invalid_in_the_preset_publish(plan, parts, rules):
-    parts["result"]["generator"]["lateness_ms_p95"] = 10.0
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("result.generator.lateness_ms_p95", 10.0),
+        ("result.machine", {**MACHINE, "used_cores": 1.7}),
+        ("result.machine", {**MACHINE, "generator_wait_ms": 6.0}),
+    ],
+)
+def test_a_busy_machine_is_invalid_in_the_preset_publish(plan, parts, rules, path, value):
+    change(parts, path, value)
     assert evaluate_rules(measured_record(plan["cells"][0], {}, parts), rules, "publish")["status"] == "invalid"
 
 
@@ -174,6 +187,14 @@ def test_a_few_dropped_journeys_warn(plan, parts, rules):
     parts["result"]["journeys"]["training"].update(started=995, dropped=5)
     record = measured_record({**plan["cells"][0], "profile": "open", "rate": 50.0, "concurrency": None}, {}, parts)
     assert "dropped_share: limited by users_max or server 0.005" in " ".join(evaluate_rules(record, rules)["warnings"])
+
+
+@pytest.mark.parametrize("resources", [{}, {"mlflow": {"status": "not_requested"}}, {"mlflow": {"status": "missing", "cpu_cores_mean": None}}])
+def test_what_others_used_is_unknown_without_the_cpu_of_each_component(plan, parts, rules, resources):
+    parts["result"]["machine"] = {**MACHINE, "used_cores": 1.9}
+    parts["resources"] = resources
+    verdict = evaluate_rules(measured_record(plan["cells"][0], {}, parts), rules)
+    assert "others_cpu_share" not in " ".join(verdict["reasons"] + verdict["warnings"])
 
 
 def test_rules_may_be_narrowed_and_ignored(plan, parts):
