@@ -134,6 +134,7 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.redaction import redact_text
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import K6ResultError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow import database_rows
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors import MlflowError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.cell import (
@@ -238,7 +239,7 @@ def main() -> None:
         module.exit_json(changed=True, record={})
     try:
         record = write(module.params)
-    except (FileWriteError, RunLockedError, MlflowError, PlanMismatchError, ValueError) as error:
+    except (FileWriteError, K6ResultError, RunLockedError, MlflowError, PlanMismatchError, ValueError) as error:
         module.fail_json(msg=str(error))
     for warning in record.get("warnings", []):
         module.warn(warning)

@@ -59,6 +59,8 @@ def write_run(
             objectives += _objectives(record)
         _write(directory / "cells" / plan["id"] / "cell.json", record)
     _write(directory / "run.json", _run(directory.name, planned, entries, objectives, backend))
+    if repeats > 1:
+        _write(directory / "points.json", {"schema_version": 2, "points": _points(directory, planned, verdicts)})
     return directory
 
 
@@ -150,6 +152,28 @@ def _pooled(operations: dict[str, dict[str, Any]], names: Iterable[str]) -> dict
     n = sum(block["n"] for block in blocks)
     middle = sum(block["n"] * (block["latency_ms"]["mean"] or 0) for block in blocks) / n
     return _block(n, sum(block["failed"] for block in blocks), middle * 0.85, 0.6)
+
+
+def _points(directory: Path, planned: list[dict[str, Any]], verdicts: dict[str, str]) -> list[dict[str, Any]]:
+    """Return the points with the numbers of the first valid repeat as those of the pooled samples; invented like the rest."""
+    points: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for plan in planned:
+        if verdicts.get(plan["id"], "valid") == "valid":
+            record = read_sealed(directory / "cells" / plan["id"] / "cell.json")
+            points.setdefault(tuple(plan[key] for key in ("tenants", "concurrency", "rate", "profile")), []).append(record)
+    return [
+        {
+            **dict(zip(("tenants", "concurrency", "rate", "profile"), key, strict=True)),
+            "cells": {record["id"]: record["checksum"] for record in records},
+            "total": _pooled_numbers(records[0]["total"]),
+            "operations": {name: _pooled_numbers(block) for name, block in records[0]["operations"].items()},
+        }
+        for key, records in points.items() if len(records) > 1
+    ]
+
+
+def _pooled_numbers(block: dict[str, Any]) -> dict[str, Any]:
+    return {key: block[key] for key in ("n", "latency_ms", "low_n", "suppressed")}
 
 
 def _resource(name: str, reached: float, metrics: str, tenants: int, chance: random.Random) -> dict[str, Any]:

@@ -21,7 +21,7 @@ ADDRESS = re.compile(r"https://github\.com/perfscale/mlflow/(?:blob|tree)/main/(
 # Of the template for READMEs of certified collections (docs.ansible.com/projects/partner-certification-requirements).
 CERTIFIED = ["Description", "Requirements", "Installation", "Use Cases", "Testing", "Contributing", "Support"]
 CERTIFIED += ["Release Notes and Roadmap", "Related Information", "License Information"]
-RECORDS = ("cell", "run", "target", "state", "plan", "publication_manifest")
+RECORDS = ("cell", "run", "target", "state", "plan", "points", "publication_manifest")
 
 each_document = pytest.mark.parametrize("path", [pytest.param(path, id=relative(path)) for path in DOCUMENTS])
 

@@ -23,7 +23,6 @@ RAW_NAMES = ("raw.csv", "raw.csv.gz")
 LOG_NAME = "k6.log"
 DEFAULT_TIMEOUT_S = 60.0
 """The request timeout of k6 when a script sets none."""
-SAMPLES_NAME = "samples.csv.gz"
 TENANTS_NAME = "tenants.csv"
 TIMELINE_NAME = "timeline.csv"
 RESULT_NAME = "k6_result.json"
@@ -100,7 +99,7 @@ def _build(attempt: Attempt, path: Path) -> dict[str, Any]:
     order = samples.sorted_requests(raw)
     pools = blocks.pools_of(raw, order, window)
     by_tenant = blocks.tenant_blocks(pools, window.seconds)
-    written = samples.write_samples(attempt.dest / SAMPLES_NAME, raw, order, planned)
+    written = samples.write_samples(attempt.dest / samples.SAMPLES_NAME, raw, order, planned)
     samples.write_tenants(attempt.dest / TENANTS_NAME, by_tenant)
     by_second = timeline.timeline_of(raw, window)
     timeline.write_timeline(attempt.dest / TIMELINE_NAME, by_second)
@@ -125,7 +124,7 @@ def _build(attempt: Attempt, path: Path) -> dict[str, Any]:
     }
     result["undersampled"] = undersampled(result["operations"], attempt.operations)
     result["warnings"] = warnings + _warnings(attempt, raw, result)
-    return {"result": result, "files": {name: file_digest(attempt.dest / name) for name in (SAMPLES_NAME, TENANTS_NAME, TIMELINE_NAME)}}
+    return {"result": result, "files": {name: file_digest(attempt.dest / name) for name in (samples.SAMPLES_NAME, TENANTS_NAME, TIMELINE_NAME)}}
 
 
 def silent_repeats(raw: Raw, window: Window) -> dict[str, int]:

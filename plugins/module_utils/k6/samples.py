@@ -9,6 +9,7 @@ import csv
 import gzip
 import io
 import zlib
+from array import array
 from bisect import bisect_left
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files impo
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import PRECISION, UNKNOWN, K6ResultError, Raw
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.window import PHASES, Window
 
+SAMPLES_NAME = "samples.csv.gz"
 COLUMNS = ("start_ms", "operation", "journey", "tenant", "status", "error_code", "duration_ms", "waiting_ms", "phase", "shard")
 TENANT_COLUMNS = ("tenant", "n", "ok", "failed", "rate_per_s", "p50_ms", "p95_ms", "max_ms")
 _ROWS_PER_BLOCK = 8192
@@ -91,6 +93,23 @@ def _read_back(path: Path) -> tuple[int, int]:
     except (OSError, EOFError, zlib.error) as error:
         raise K6ResultError(f"Samples {path}: cannot be read back ({error}). Check the disk; the raw file stays.") from error
     return rows, crc
+
+
+def read_window(directory: Path) -> dict[str, array[int]]:
+    """Return the durations (1/100 ms) of the requests of the window by operation, from the samples in a directory. Raises K6ResultError."""
+    path = directory / SAMPLES_NAME
+    found: dict[str, array[int]] = {}
+    operation, duration, phase = (COLUMNS.index(name) for name in ("operation", "duration_ms", "phase"))
+    try:
+        with gzip.open(path, "rt", encoding="utf-8") as lines:
+            next(lines)
+            for line in lines:
+                fields = line.split(",")
+                if fields[phase] == "window":
+                    found.setdefault(fields[operation], array("q")).append(round(float(fields[duration]) * PRECISION))
+    except (OSError, EOFError, zlib.error, ValueError, IndexError, StopIteration) as error:
+        raise K6ResultError(f"Samples {path}: cannot be read ({error}). Measure the cell again with the same run_id.") from error
+    return found
 
 
 def write_tenants(path: Path, by_tenant: dict[str, dict[str, Any]]) -> None:

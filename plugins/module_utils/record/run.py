@@ -19,6 +19,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.common.schema imp
 from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.plan import differences
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record import latest
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.integrity import Evidence, examine, read_cell, read_record, write_record
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.points import write_points
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.verdict import evaluate_objectives
 
 # The packages that affect a figure or a file; the rest of the environment follows from requirements.txt.
@@ -143,7 +144,7 @@ class Run:
         return document
 
     def finish(self, objectives: list[dict[str, Any]], abort_reason: str | None = None) -> dict[str, Any]:
-        """Close run.json: status, objectives, end. Return the outcome (see `outcome_of`)."""
+        """Close run.json: status, objectives, end; pool the repeats in points.json. Return the outcome (see `outcome_of`)."""
         evidence = self.examine()
         document = evidence.document
         document["objectives"] = [
@@ -155,6 +156,7 @@ class Run:
         planned, recorded = len(document["plan"]["cells"]), len(document["cells"])
         document.update({"status": "complete" if planned == recorded else "incomplete", "ended": time.time(), "abort_reason": abort_reason})
         self.save(document)
+        write_points(self.directory, evidence.records, self.schema_dir)
         self.release_lock()
         return outcome_of(evidence)
 

@@ -45,7 +45,7 @@ def _throughput(points: Sequence[Point], noise: Noise | None, where: str) -> lis
     if not ranked:
         return []
     best, last = ranked[0], ranked[-1]
-    p95 = f" at a P95 of {best.text('p95')} ms" if best.values["p95"] else ""
+    p95 = f" at a P95 of {best.text('p95')} ms" if not math.isnan(best.reported("p95")) else ""
     if len(ranked) == 1:
         return [f"Throughput{where}: {best.text('goodput_per_s')} successful requests per second at {best.name}{p95}."]
     if noise is None:

@@ -37,6 +37,8 @@ class ReportedRun:
     path: str
     document: dict[str, Any]
     is_evaluated: bool = True
+    points: list[dict[str, Any]] = field(default_factory=list)
+    """Of points.json: the pooled percentiles of the points whose cells are those that were read."""
 
 
 @dataclass

@@ -33,7 +33,9 @@ RESOURCE_NUMBERS = (
     "coverage", "restarts", "oom_kills", "throttled_ratio", "instance_count_last", "instance_count_min", "instance_count_max", "instances_started", *_GROUPED,
 )
 GENERATOR_NUMBERS = ("cpu_share", "lateness_ms_p99", "dropped", "vus_max", "memory_bytes_max")
-_COUNTS = ("n", "ok", "failed", "tenants", "concurrency", "repeat")
+JOURNEY_COUNTS = ("started", "completed", "interrupted", "failed", "dropped")
+DURATIONS = ("mean", "p50", "p95", "max")
+_COUNTS = ("n", "ok", *JOURNEY_COUNTS, "tenants", "concurrency", "repeat")
 # The order in which factors are named; the load profile is an axis of its own.
 _FIRST_FACTORS = ("db_backend", "replicas", "workers", "target", "token_mode", "mlflow_version", "k6_version")
 _NO_FACTOR = ("profile", "data_set_digest")
@@ -56,7 +58,7 @@ class Load:
 
 @dataclass
 class Model:
-    """Frames with one row per cell; per cell and operation (or category); per cell and component.
+    """Frames with one row per cell; per cell and operation (or category); per cell and component; per cell and journey.
 
     Latencies are milliseconds: `<statistic>` over all outcomes, `ok_<statistic>` over successful requests; rates are per
     second, memory is bytes, CPU is cores, ratios lie between 0 and 1. What is not known is NaN, never 0.
@@ -66,6 +68,7 @@ class Model:
     operations: DataFrame
     categories: DataFrame
     resources: DataFrame
+    journeys: DataFrame
     runs: list[ReportedRun]
     warnings: list[str]
 
@@ -97,6 +100,7 @@ def build_model(inputs: ReportInputs) -> Model:
     operations: list[dict[str, Any]] = []
     categories: list[dict[str, Any]] = []
     resources: list[dict[str, Any]] = []
+    journeys: list[dict[str, Any]] = []
     cells: list[dict[str, Any]] = []
     for cell, identity in zip(inputs.cells, identities, strict=True):
         record = cell.record
@@ -108,10 +112,11 @@ def build_model(inputs: ReportInputs) -> Model:
         ]
         pooled = record.get("categories") or {}
         categories += [{**identity, "category": name, **_block(pooled.get(name) or {})} for name in CATEGORIES]
+        journeys += [{**identity, "journey": name, **_journey(values)} for name, values in (record.get("journeys") or {}).items()]
         resources += [{**identity, "component": name, **_resource(values)} for name, values in (record.get("resources") or {}).items()]
     return Model(
         _frame(cells), _frame(operations), _frame(categories), _frame(resources, [*identities[0], "component", "status", "source", *RESOURCE_NUMBERS]),
-        inputs.runs, inputs.warnings,
+        _frame(journeys, [*identities[0], "journey", *_journey({})]), inputs.runs, inputs.warnings,
     )
 
 
@@ -198,6 +203,13 @@ def _bounds(ci95: dict[str, Any]) -> dict[str, float | None]:
     is_alike = "ok_mean" not in ci95
     found = {name: ci95.get(name.removeprefix("ok_") if is_alike else name) or (None, None) for name in INTERVALS}
     return {f"{name}_{side}": pair[index] for name, pair in found.items() for index, side in enumerate(("low", "high"))}
+
+
+def _journey(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the columns of one journey; durations are milliseconds and cover the completed ones, whose number is `n`."""
+    durations, ci95 = values.get("duration_ms") or {}, values.get("ci95") or {}
+    bounds = {f"{name}_{side}": (ci95.get(name) or (None, None))[index] for name in DURATIONS[:3] for index, side in enumerate(("low", "high"))}
+    return {**{name: values.get(name) for name in JOURNEY_COUNTS}, "n": values.get("completed"), **{name: durations.get(name) for name in DURATIONS}, **bounds}
 
 
 def _generator(record: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import Model
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import DURATIONS, JOURNEY_COUNTS, Model
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.text import count, number
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.views import MLFLOW, WORDS, component_frame
 
@@ -21,6 +21,7 @@ CELL_COLUMNS = (
     "max ms", "P95 by time ms", "stall s", "MLflow CPU cores", "MLflow memory MiB",
 )  # fmt: skip
 OPERATION_COLUMNS = ("operation", "category", "requests", "failed", "successful/s", "mean ms", "P50 ms", "P90 ms", "P95 ms", "P99 ms", "max ms")
+JOURNEY_COLUMNS = ("cell", "journey", "started", "completed", "interrupted", "failed", "dropped", "mean s", "P50 s", "P95 s", "max s")
 _MIB = 1024**2
 _RESOURCE_COLUMNS = ("cell", "component", "status", "CPU mean cores", "CPU peak cores", "memory mean MiB", "memory peak MiB", "coverage %", "restarts")
 # Figures that only some environments measure: heading, and (column, factor) of its number or of both ends of its range.
@@ -71,6 +72,15 @@ def operation_rows(operations: DataFrame) -> list[list[str]]:
     ]
 
 
+def journey_rows(journeys: DataFrame) -> list[list[str]]:
+    """Return the rows of JOURNEY_COLUMNS: durations in seconds with their intervals within the window, where the window is long enough for one."""
+    seconds = journeys.assign(**{name: journeys[name] / 1000 for name in journeys.columns if name.startswith(("mean", "p50", "p95", "max"))})
+    return [
+        [row.cell_id, row.journey, *(count(getattr(row, name)) for name in JOURNEY_COUNTS), *(with_interval(row, name) for name in DURATIONS)]
+        for row in seconds.itertuples()
+    ]
+
+
 def resource_table(resources: DataFrame) -> tuple[list[str], list[list[str]]]:
     """Return headings and rows of the resources; columns that no component of these cells has are left out."""
     # Only where pods are distinguished is their number more than the constant number of a server's processes.
@@ -105,4 +115,4 @@ def marked(row: Any, statistic: str, fall_back: bool = False) -> str:
     names: tuple[str, ...] = (statistic,)
     if fall_back and math.isnan(value) and math.isnan(row.mean):
         value, names = getattr(row, f"ok_{statistic}"), (f"ok_{statistic}", statistic)
-    return number(value) + (" ~" if not math.isnan(value) and any(name in row.low_n for name in names) else "")
+    return number(value) + (" ~" if not math.isnan(value) and any(name in getattr(row, "low_n", ()) for name in names) else "")

@@ -40,6 +40,7 @@ def page_html(model: Model, verdict: Verdict, pictures: dict[str, bytes], files:
         noise=points.noise_sentence(measured), point_columns=points.POINT_COLUMNS, points=points.point_rows(measured),
         cell_columns=overview.CELL_COLUMNS, cells=overview.cell_rows(model), several_runs=len(model.runs) > 1, grouped=len(model.groups) > 1,
         operation_columns=overview.OPERATION_COLUMNS, operations=_operations(model), outcomes=outcomes_text(model), goodput=goodput_text(model),
+        journey_columns=overview.JOURNEY_COLUMNS, journeys=overview.journey_rows(model.journeys),
         resource_columns=resource_columns, resources=resources, sections=_sections(pictures), files=files,
     )
     return page

@@ -46,6 +46,8 @@ class Point:
     load: Load
     values: dict[str, list[float]]
     requests: list[float]
+    pooled: dict[str, float]
+    """Mean and percentiles over the pooled samples of the repeats, as far as they are known."""
 
     @property
     def name(self) -> str:
@@ -57,33 +59,62 @@ class Point:
         return len(self.requests)
 
     def mean(self, metric: str) -> float:
-        """Return the geometric mean of the repeats, NaN without any."""
+        """Return the geometric mean of the repeats, NaN without any: what differences are tested with."""
         return geometric_mean(self.values[metric]) if self.values[metric] else math.nan
 
+    def reported(self, metric: str) -> float:
+        """Return the number of the pooled samples of the repeats, a rate as their mean; NaN where it is not known."""
+        if self.repeats == 1 or metric.endswith("_per_s"):
+            return self.mean(metric)
+        return self.pooled.get(metric, math.nan)
+
+    def interval(self, metric: str) -> tuple[float, float] | None:
+        """Return the interval between repeats, around the reported number where that is known; None below three repeats."""
+        reported = self.reported(metric)
+        return interval_between(self.values[metric], None if math.isnan(reported) else reported)
+
     def text(self, metric: str) -> str:
-        """Return the mean with the larger half of its interval between repeats, and a tilde where few requests make that too narrow."""
-        values = self.values[metric]
-        interval = interval_between(values)
+        """Return the reported number with the larger half of its interval between repeats, and a tilde where few requests make that too narrow.
+
+        Without pooled samples it is the interval alone.
+        """
+        reported, interval = self.reported(metric), self.interval(metric)
         if interval is None:
-            return number(self.mean(metric))
-        few = metric == "p95" and min(self.requests) < _REQUESTS_FOR_P95
-        return f"{number(self.mean(metric))} ± {number(interval[1] - self.mean(metric))}{' ~' if few else ''}"
+            return number(reported)
+        few = " ~" if metric == "p95" and min(self.requests) < _REQUESTS_FOR_P95 else ""
+        if math.isnan(reported):
+            return f"{number(interval[0])} to {number(interval[1])}{few}"
+        return f"{number(reported)} ± {number(interval[1] - reported)}{few}"
 
 
-def points_of(model: Model, frame: DataFrame | None = None, metrics: Sequence[str] = tuple(METRICS)) -> list[Point]:
+def points_of(model: Model, frame: DataFrame | None = None, metrics: Sequence[str] = tuple(METRICS), operation: str = "") -> list[Point]:
     """Return the points of the cells that are valid (or not evaluated) and undisturbed, in the order of tenants and load.
 
-    `frame` has other numbers of the same cells, such as those of one operation.
+    `frame` has other numbers of the same cells, such as those of one operation; its name adds the numbers of the pooled samples.
     """
+    known = _pooled(model, operation if frame is not None else None)
     disturbed = set(_keys_of(model.cells[model.cells["is_disturbed"]]))
     rows = model.cells if frame is None else frame
     usable = rows[rows["verdict"].isin(VALID_STATUSES) & rows["n"].notna()]
     usable = usable.loc[[key not in disturbed for key in _keys_of(usable)]]
     points = []
-    for (group, tenants, load), found in bucketed(usable, _KEYS, ("n", *metrics)).items():
-        values = {metric: [row[place] for row in found if not math.isnan(row[place])] for place, metric in enumerate(metrics, start=1)}
-        points.append(Point(group, int(tenants), load, values, [row[0] for row in found]))
+    for (group, tenants, load), found in bucketed(usable, _KEYS, ("run_id", "cell_id", "n", *metrics)).items():
+        values = {metric: [row[place] for row in found if not math.isnan(row[place])] for place, metric in enumerate(metrics, start=3)}
+        pooled = known.get(frozenset((row[0], row[1]) for row in found), {})
+        points.append(Point(group, int(tenants), load, values, [row[2] for row in found], pooled))
     return sorted(points, key=lambda point: (point.group, point.tenants, point.load))
+
+
+def _pooled(model: Model, operation: str | None) -> dict[frozenset[tuple[str, str]], dict[str, float]]:
+    """Return the numbers of pooled samples of an operation (None: all requests) by the cells of their point."""
+    found = {}
+    for run in model.runs:
+        for point in run.points:
+            block = point["total"] if operation is None else point["operations"].get(operation)
+            if block:
+                numbers = {name: value for name, value in block["latency_ms"].items() if value is not None}
+                found[frozenset((run.run_id, cell) for cell in point["cells"])] = numbers
+    return found
 
 
 def _keys_of(frame: DataFrame) -> list[tuple[Any, Any]]:

@@ -13,6 +13,7 @@ from typing import Any
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import CHECKSUM
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.untrusted_text import printable, printable_parts
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.integrity import read_cell, read_record, unsealed_warning
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.points import POINTS_NAME
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.inputs import (
     MISSING,
     VERDICT_FILE,
@@ -102,12 +103,26 @@ def read_run_folder(folder: Path, inputs: ReportInputs, schema_dir: Path | str) 
             status = "failed" if name in unreadable else MISSING
             reason = unreadable.get(name, "No record: the run ended before this cell, or is still running.")
             records[name] = missing_record(cell, status, reason, factors)
+    run.points = _points(folder, inputs, records, schema_dir)
     cells = [Cell(run_id, records[name], str(folder / "cells" / name)) for name in dict.fromkeys([*planned, *records])]
     if cells:
         inputs.runs.append(run)
         inputs.cells.extend(cells)
     else:
         inputs.warnings.append(f"Run {folder}: no cells. It is left out.")
+
+
+def _points(folder: Path, inputs: ReportInputs, records: Mapping[str, Mapping[str, Any]], schema_dir: Path | str) -> list[dict[str, Any]]:
+    """Return the points of points.json, without those of cells that were measured again since."""
+    path = folder / POINTS_NAME
+    if not path.exists():
+        return []
+    try:
+        points = read_record(path, "points", schema_dir)["points"]
+    except ValueError as error:
+        inputs.warnings.append(str(error))
+        return []
+    return [point for point in points if all(records.get(name, {}).get(CHECKSUM) == checksum for name, checksum in point["cells"].items())]
 
 
 def _run_document(folder: Path, inputs: ReportInputs, schema_dir: Path | str) -> dict[str, Any]:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.untrusted_text import csv_cell
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations import CATEGORIES
-from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import INTERVALS, RESOURCE_NUMBERS, STATISTICS, Model
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import DURATIONS, INTERVALS, JOURNEY_COUNTS, RESOURCE_NUMBERS, STATISTICS, Model
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.points import METRICS, noise_by_metric, noise_by_operation, points_of
-from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.repeats import Noise, interval_between, noise_of
+from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.repeats import Noise, noise_of
 
 try:
     import pandas as pd
@@ -47,6 +47,7 @@ def all_tables(model: Model) -> dict[str, DataFrame]:
         "report_points.csv": points_table(model),
         "report_noise.csv": noise_table(model),
         "report_operations.csv": _tidy_operations(model),
+        "report_journeys.csv": _tidy_journeys(model),
         "report_resources.csv": _tidy_resources(model),
         "report_missing.csv": missing_table(model),
     }
@@ -155,23 +156,31 @@ def _tidy_operations(model: Model) -> DataFrame:
     return _sorted(frame)[columns].rename(columns=names)
 
 
+def _tidy_journeys(model: Model) -> DataFrame:
+    measures = [*DURATIONS, *(f"{name}_{side}" for name in DURATIONS[:3] for side in ("low", "high"))]
+    columns = ["tenants", "concurrency", "journey", *JOURNEY_COUNTS, *measures, *IDENTITY]
+    return _sorted(model.journeys)[columns].rename(columns={name: f"{name}_ms" for name in measures})
+
+
 def _tidy_resources(model: Model) -> DataFrame:
     return _sorted(model.resources)[["tenants", "concurrency", "component", "status", *RESOURCE_NUMBERS, *IDENTITY]]
 
 
 def points_table(model: Model) -> DataFrame:
-    """Return one row per point and number: the geometric mean of its repeats and the interval between them, empty below three."""
-    frames = {"total": model.cells, **dict(list(model.operations.groupby("operation", sort=False)))}
+    """Return one row per point and number, that of the pooled samples of its repeats, with the interval between them, empty below three."""
+    frames = {"total": (model.cells, tuple(METRICS))}
+    frames |= {name: (rows, tuple(METRICS)) for name, rows in model.operations.groupby("operation", sort=False)}
+    frames |= {f"journey {name}": (rows, DURATIONS[:3]) for name, rows in model.journeys.groupby("journey", sort=False)}
     rows = [
-        (point.tenants, point.load.profile, point.load.value, point.group, what, metric, len(values), int(sum(point.requests)), point.mean(metric),
-         *(interval_between(values) or (None, None)))
-        for what, frame in frames.items()
-        for point in points_of(model, frame)
+        (point.tenants, point.load.profile, point.load.value, point.group, what, metric, len(values), int(sum(point.requests)),
+         point.reported(metric), *(point.interval(metric) or (None, None)))
+        for what, (frame, metrics) in frames.items()
+        for point in points_of(model, None if what == "total" else frame, metrics, operation=what)
         for metric, values in point.values.items()
         if values
     ]
-    columns = ["tenants", "profile", "load", "factors", "operation", "number", "repeats", "n", "mean", "low", "high"]
-    return pd.DataFrame(rows, columns=columns).astype({"mean": float, "low": float, "high": float})
+    columns = ["tenants", "profile", "load", "factors", "operation", "number", "repeats", "n", "value", "low", "high"]
+    return pd.DataFrame(rows, columns=columns).astype({"value": float, "low": float, "high": float})
 
 
 def noise_table(model: Model) -> DataFrame:

@@ -102,9 +102,31 @@ def test_points_have_intervals_between_three_repeats(tmp_path):
     points = tables["report_points.csv"]
     row = points[(points["operation"] == "total") & (points["number"] == "p95")].iloc[0]
     values = tables["report_operations.csv"].query("operation == 'total' and concurrency == 5")["p95_ms"]
-    assert row["mean"] == pytest.approx(values.prod() ** (1 / 3))
-    assert row["low"] < row["mean"] < row["high"]
+    assert row["value"] == values.iloc[0]
+    assert row["low"] < row["value"] < row["high"]
     assert set(points["repeats"]) == {3}
+
+
+def test_a_point_whose_cells_changed_has_no_pooled_percentile(tmp_path):
+    directory = write_run(tmp_path / "run", tenants=(1,), concurrency=(5,), repeats=3)
+    edit_record(directory / "cells" / "t1-c5-r2" / "cell.json", notes={"note": "measured again"})
+    points = tables_of(directory)["report_points.csv"]
+    row = points[(points["operation"] == "total") & (points["number"] == "p95")].iloc[0]
+    assert pd.isna(row["value"])
+    assert row["low"] < row["high"]
+
+
+def test_journeys_have_their_outcomes_durations_and_intervals(tmp_path):
+    directory = write_run(tmp_path / "run", tenants=(1,), concurrency=(5,), repeats=3)
+    path = directory / "cells" / "t1-c5-r1" / "cell.json"
+    journeys = read_sealed(path)["journeys"]
+    journeys["training"]["ci95"] = {"method": "batches_within_window", "mean": [2500.0, 2700.0], "p50": None, "p95": None, "suppressed": {}}
+    edit_record(path, journeys=journeys)
+    tables = tables_of(directory)
+    row = tables["report_journeys.csv"].query("journey == 'training' and repeat == 1").iloc[0]
+    assert (row["completed"], row["mean_ms"], row["mean_low_ms"], row["mean_high_ms"]) == (58, 2600, 2500, 2700)
+    points = tables["report_points.csv"]
+    assert set(points[points["operation"] == "journey training"]["number"]) == {"mean", "p50", "p95"}
 
 
 def test_points_of_two_repeats_have_none(tmp_path):
