@@ -100,10 +100,10 @@ def test_an_old_folder_with_nothing_usable_is_rejected(suite, tmp_path):
 
 @pytest.fixture(name="small_disk")
 def fixture_small_disk(tmp_path):
-    """A file system of 1 MiB of this test's own."""
+    """A file system of 400 KiB of this test's own."""
     mount = tmp_path / "small"
     mount.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(mount)], check=False, capture_output=True)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", str(mount)], check=False, capture_output=True)
     if os.geteuid() != 0 or mounted.returncode != 0:
         pytest.skip("only root may mount the small file system")
     yield mount
