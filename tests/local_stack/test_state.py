@@ -9,8 +9,9 @@ import json
 import re
 import urllib.request
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import psycopg
@@ -151,7 +152,7 @@ def test_what_a_killed_restoration_left_is_cleared_by_the_next(server: Server, f
 
     # Killed between the complete copy and the swap.
     with monkeypatch.context() as patch, suppress(KeyboardInterrupt):
-        patch.setattr(PostgresCopies, "_exclusively", die)
+        patch.setattr(PostgresCopies, "_alone", die)
         copies.restore(filled["baseline"]["name"])
     assert server.run_status("tenant-1", filled["run"]) == 200
     with psycopg.connect(psycopg.conninfo.make_conninfo(connection_string(server.database["dsn_file"]), dbname="postgres")) as connection:
@@ -160,6 +161,42 @@ def test_what_a_killed_restoration_left_is_cleared_by_the_next(server: Server, f
         copies.restore(filled["baseline"]["name"])
         assert connection.execute(names).fetchall() == []
     assert count_rows(server.database) == filled["baseline"]["rows"]
+
+
+@contextmanager
+def sessions_that_come(database: dict[str, Any]) -> Iterator[list[Any]]:
+    """Open a session every 20 ms and keep it, as a pool does; return the sessions."""
+    is_done, sessions = Event(), []
+
+    def connect() -> None:
+        while not is_done.wait(0.02):
+            # A session that comes while the database is renamed waits, and is ended or finds no database.
+            with suppress(psycopg.Error):
+                sessions.append(psycopg.connect(connection_string(database["dsn_file"])))
+
+    thread = Thread(target=connect)
+    thread.start()
+    try:
+        yield sessions
+    finally:
+        is_done.set()
+        thread.join()
+        for session in sessions:
+            session.close()
+
+
+def test_a_database_whose_sessions_come_again_at_once_is_saved_and_restored(server: Server, filled: dict[str, Any]) -> None:
+    copies = copies_of(server.database)
+    if not isinstance(copies, PostgresCopies):
+        pytest.skip("SQLite has no sessions: a copy waits for locks (tests/unit: test_a_copy_is_restored_under_an_open_connection)")
+    rows = count_rows(server.database)
+    with sessions_that_come(server.database) as sessions:
+        copies.save("busy")
+        copies.restore("busy")
+    assert len(sessions) > 2
+    assert count_rows(server.database) == rows
+    assert server.run_status("tenant-1", filled["run"]) == 200
+    copies.delete("busy")
 
 
 def test_a_description_holds_the_revision_of_the_schema(server: Server, filled: dict[str, Any]) -> None:

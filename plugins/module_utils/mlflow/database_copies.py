@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -26,8 +27,8 @@ except ImportError:  # only PostgreSQL needs it; the module reports it
 
 # A copy of 1 GB takes less, also on a machine that is busy with other work (seconds).
 LIMIT_S = 300.0
-# How often a database is taken from under sessions that MLflow opens again at once.
-_ATTEMPTS = 5
+# How often the sessions of a database are ended that a statement needs for itself (seconds).
+_INTERVAL_S = 0.05
 # SQLITE_DONE, which Python names from 3.11 on.
 _DONE = 101
 _REMEDY = "See that the database runs and that its disk has space, then run the same again."
@@ -160,7 +161,8 @@ class PostgresCopies:
         partial = f"partial_{name}"
         with self._server(what) as server:
             self._drop(server, partial)
-            self._exclusively(server, self._live, lambda: _create(server, partial, self._live))
+            with self._alone(what):
+                _create(server, partial, self._live)
             self._drop(server, self.PREFIX + name)
             server.execute(_sql("ALTER DATABASE {} RENAME TO {}", partial, self.PREFIX + name))
 
@@ -171,17 +173,14 @@ class PostgresCopies:
         MLflow tests each pooled connection before it uses it (pool_pre_ping) and connects again.
         """
         incoming, outgoing = f"{self._live}_restoring", f"{self._live}_replaced"
-        with self._server(f"restoration of {self._live} from copy {name}") as server:
+        what = f"restoration of {self._live} from copy {name}"
+        with self._server(what) as server:
             self._drop(server, incoming)
             self._drop(server, outgoing)
             _create(server, incoming, self.PREFIX + name)
-
-            def swap() -> None:
-                with server.transaction():
-                    server.execute(_sql("ALTER DATABASE {} RENAME TO {}", self._live, outgoing))
-                    server.execute(_sql("ALTER DATABASE {} RENAME TO {}", incoming, self._live))
-
-            self._exclusively(server, self._live, swap)
+            with self._alone(what), server.transaction():
+                server.execute(_sql("ALTER DATABASE {} RENAME TO {}", self._live, outgoing))
+                server.execute(_sql("ALTER DATABASE {} RENAME TO {}", incoming, self._live))
             self._drop(server, outgoing)
 
     def delete(self, name: str) -> None:
@@ -207,17 +206,33 @@ class PostgresCopies:
         except psycopg.Error as error:
             raise MlflowError(f"Database: {what} failed ({' '.join(str(error).split())}). {_REMEDY}") from error
 
-    @staticmethod
-    def _exclusively(server: Any, database: str, action: Any) -> None:
-        """End the sessions of a database and act at once; again when a session came in between. Raises psycopg.Error."""
-        for attempt in range(1, _ATTEMPTS + 1):
-            server.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()", [database])
+    @contextmanager
+    def _alone(self, what: str) -> Iterator[None]:
+        """End all sessions of the live database, and those that come, until the context ends.
+
+        A statement that needs a database for itself locks new sessions out and then waits five seconds for the last one to end. MLflow's pool keeps its
+        sessions, and a scrape of its metrics opens one each second, so ending them once before that statement is not enough.
+        """
+        is_done = Event()
+        problems: list[MlflowError] = []
+
+        def end_sessions() -> None:
             try:
-                action()
-                return
-            except psycopg.errors.ObjectInUse:
-                if attempt == _ATTEMPTS:
-                    raise
+                with self._server(what) as server:
+                    while not is_done.wait(_INTERVAL_S):
+                        server.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [self._live])
+            except MlflowError as error:
+                problems.append(error)
+
+        ending = Thread(target=end_sessions, daemon=True)
+        ending.start()
+        try:
+            yield
+        finally:
+            is_done.set()
+            ending.join()
+        if problems:
+            raise problems[0]
 
     @staticmethod
     def _drop(server: Any, database: str) -> None:
