@@ -17,7 +17,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.common.proxies im
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.schema import check
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.backend import ERRORS
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.exit_codes import is_complete
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.result import has_samples
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.samples import has_samples
 
 if TYPE_CHECKING:
     from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.backend import Backend, Load

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError, explain, file_digest, read_sealed, write_sealed
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError, explain, file_digest, write_sealed
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6 import blocks, intervals, journeys, log, machine, outages, samples, stalls, timeline
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.exit_codes import is_complete, meaning
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations import OPERATIONS, undersampled
@@ -19,13 +19,11 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import K6R
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.summary import Summary, SummaryError, read_summary
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.window import Window, find_window
 
-RAW_NAMES = ("raw.csv", "raw.csv.gz")
 LOG_NAME = "k6.log"
 DEFAULT_TIMEOUT_S = 60.0
 """The request timeout of k6 when a script sets none."""
 TENANTS_NAME = "tenants.csv"
 TIMELINE_NAME = "timeline.csv"
-RESULT_NAME = "k6_result.json"
 # k6 flushes its CSV output and reports `vus` once per second; one second for each.
 _SILENCE_MS = 2000
 
@@ -47,11 +45,6 @@ class Attempt:
     remove_raw: bool = False
 
 
-def raw_file(directory: Path) -> Path:
-    """Return the raw file of an attempt directory, the plain one when it is missing."""
-    return next((directory / name for name in RAW_NAMES if (directory / name).is_file()), directory / RAW_NAMES[0])
-
-
 def build_result(attempt: Attempt) -> dict[str, Any]:
     """Repack the samples of an attempt and return {result, files, changed}.
 
@@ -59,30 +52,15 @@ def build_result(attempt: Attempt) -> dict[str, Any]:
     them; a second call then returns that result. Raises K6ResultError or FileWriteError (one sentence each); the raw
     file then stays.
     """
-    path = raw_file(attempt.directory)
-    stored = stored_result(attempt.dest)
+    path = samples.raw_file(attempt.directory)
+    stored = samples.stored_result(attempt.dest)
     if stored and not path.exists():
         return {**stored, "changed": False}
     built = _build(attempt, path)
-    write_sealed(attempt.dest / RESULT_NAME, built)
+    write_sealed(attempt.dest / samples.RESULT_NAME, built)
     if attempt.remove_raw:
         _remove(path)
     return {**built, "changed": attempt.remove_raw or built != stored}
-
-
-def stored_result(dest: Path) -> dict[str, Any] | None:
-    """Return {result, files} of an earlier call, or None unless its files are there unchanged."""
-    try:
-        stored = read_sealed(dest / RESULT_NAME)
-        is_unchanged = all(file_digest(dest / name) == known for name, known in stored["files"].items())
-        return {"result": stored["result"], "files": stored["files"]} if is_unchanged else None
-    except (ValueError, OSError, LookupError, TypeError, AttributeError):
-        return None
-
-
-def has_samples(directory: Path) -> bool:
-    """Return whether an attempt's directory has the samples of its load, raw or repacked."""
-    return raw_file(directory).is_file() or stored_result(directory) is not None
 
 
 def _build(attempt: Attempt, path: Path) -> dict[str, Any]:

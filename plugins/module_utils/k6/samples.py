@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The permanent files of an attempt: samples.csv.gz, one row per request and verified by reading it back, and tenants.csv."""
+"""The files of an attempt: which are there, and the permanent ones, samples.csv.gz (a row per request, verified by reading it back) and tenants.csv."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import write_atomic, write_text
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import file_digest, read_sealed, write_atomic, write_text
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import PRECISION, UNKNOWN, K6ResultError, Raw
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.window import PHASES, Window
 
+RAW_NAMES = ("raw.csv", "raw.csv.gz")
+RESULT_NAME = "k6_result.json"
 SAMPLES_NAME = "samples.csv.gz"
 COLUMNS = ("start_ms", "operation", "journey", "tenant", "status", "error_code", "duration_ms", "waiting_ms", "phase", "shard")
 TENANT_COLUMNS = ("tenant", "n", "ok", "failed", "rate_per_s", "p50_ms", "p95_ms", "max_ms")
@@ -33,6 +35,26 @@ class VerifiedFile(NamedTuple):
 
     rows: int
     bytes: int
+
+
+def raw_file(directory: Path) -> Path:
+    """Return the raw file of an attempt directory, the plain one when it is missing."""
+    return next((directory / name for name in RAW_NAMES if (directory / name).is_file()), directory / RAW_NAMES[0])
+
+
+def stored_result(dest: Path) -> dict[str, Any] | None:
+    """Return {result, files} of an earlier call, or None unless its files are there unchanged."""
+    try:
+        stored = read_sealed(dest / RESULT_NAME)
+        is_unchanged = all(file_digest(dest / name) == known for name, known in stored["files"].items())
+        return {"result": stored["result"], "files": stored["files"]} if is_unchanged else None
+    except (ValueError, OSError, LookupError, TypeError, AttributeError):
+        return None
+
+
+def has_samples(directory: Path) -> bool:
+    """Return whether an attempt's directory has the samples of its load, raw or repacked."""
+    return raw_file(directory).is_file() or stored_result(directory) is not None
 
 
 def sorted_requests(raw: Raw) -> list[int]:
