@@ -153,10 +153,10 @@ def run(params):
     return found["status"] == "restored", found
 
 
-def main():
+def main(create_module=AnsibleModule):
     """Run the module."""
     levels = ["tenants", "cell_directory"]
-    module = AnsibleModule(argument_spec=argument_spec(), required_if=[("state", "restored", levels), ("state", "saved", levels)], supports_check_mode=True)
+    module = create_module(argument_spec=argument_spec(), required_if=[("state", "restored", levels), ("state", "saved", levels)], supports_check_mode=True)
     if module.params["database"].get("dsn_file") and database_rows.psycopg is None:
         module.fail_json(msg=missing_required_lib("psycopg"), exception=database_rows.PSYCOPG_ERROR)
     if module.check_mode:

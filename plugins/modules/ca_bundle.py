@@ -123,9 +123,9 @@ def run(options, cluster, check_mode):
     return {"changed": text != before, "bundle": found}
 
 
-def main():
+def main(create_module=AnsibleModule):
     """Run the module."""
-    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    module = create_module(argument_spec=argument_spec(), supports_check_mode=True)
     if MISSING:
         module.fail_json(msg=missing_required_lib(LIBRARIES), exception=MISSING)
     try:

@@ -201,8 +201,8 @@ def write(params: dict[str, Any]) -> dict[str, Any]:
     return run.finish(params["objectives"], params["reason"] and redact_text(params["reason"]))
 
 
-def main() -> None:
-    module = AnsibleModule(
+def main(create_module: type[AnsibleModule] = AnsibleModule) -> None:
+    module = create_module(
         argument_spec={
             "phase": {"type": "str", "required": True, "choices": ["compare", "begin", "measured", "failed", "finish", "outcome"]},
             "run_directory": {"type": "path", "required": True},

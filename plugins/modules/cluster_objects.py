@@ -276,9 +276,9 @@ def run(options, cluster, check_mode):
     return {"changed": bool(done["changed"]), "objects": done}
 
 
-def main():
+def main(create_module=AnsibleModule):
     """Run the module."""
-    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    module = create_module(argument_spec=argument_spec(), supports_check_mode=True)
     for library, error in ((LIBRARIES, MISSING), ("PyYAML", manifests.YAML_ERROR)):
         if error:
             module.fail_json(msg=missing_required_lib(library), exception=error)

@@ -273,9 +273,9 @@ def run(options):
     return {"changed": False, "problems": problems, "checks": count(options) if facts else 0, "facts": facts}
 
 
-def main():
+def main(create_module=AnsibleModule):
     """Run the module."""
-    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    module = create_module(argument_spec=argument_spec(), supports_check_mode=True)
     if CORE_ERROR:
         module.fail_json(msg=CORE_MISSING, exception=CORE_ERROR)
     for library, error in ((LIBRARIES, MISSING), ("packaging", preflight.PACKAGING_ERROR), ("PyYAML", manifests.YAML_ERROR)):

@@ -99,9 +99,9 @@ def run(params, is_dry):
         return {**NOTHING, "reason": str(error)}
 
 
-def main():
+def main(create_module=AnsibleModule):
     """Run the module."""
-    module = AnsibleModule(
+    module = create_module(
         argument_spec={
             "state": {"type": "str", "choices": ["planned", "cloned"], "default": "cloned"},
             "database": {"type": "dict", "required": True},

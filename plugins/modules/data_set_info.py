@@ -227,9 +227,9 @@ def run(options):
     return {"changed": False, "data_set": {**found, "rows": database_rows.count_rows(database), "bytes": database_rows.count_bytes(database)}}
 
 
-def main():
+def main(create_module=AnsibleModule):
     """Run the module."""
-    module = AnsibleModule(
+    module = create_module(
         argument_spec=argument_spec(),
         mutually_exclusive=[("numbers", "count")],
         required_one_of=[("numbers", "count")],

@@ -230,9 +230,9 @@ def run(params, check_mode):
     return {**present(cluster, settings, scripts(params["scripts"]), secrets, check_mode), "stays": []}
 
 
-def main():
+def main(create_module=AnsibleModule):
     """Run the module."""
-    module = AnsibleModule(argument_spec=argument_spec(), required_if=[("state", "present", ["scripts", "image"])], supports_check_mode=True)
+    module = create_module(argument_spec=argument_spec(), required_if=[("state", "present", ["scripts", "image"])], supports_check_mode=True)
     if MISSING:
         module.fail_json(msg=missing_required_lib(LIBRARIES), exception=MISSING)
     try:

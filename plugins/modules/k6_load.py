@@ -185,9 +185,9 @@ def run(params):
     return {"changed": not attempt["attached"], "attempt": attempt, "fetched": {}}
 
 
-def main():
+def main(create_module=AnsibleModule):
     """Run the module."""
-    module = AnsibleModule(
+    module = create_module(
         argument_spec=argument_spec(),
         required_if=[("state", "started", ["scripts", "schema_directory"])],
         supports_check_mode=True,

@@ -205,9 +205,9 @@ def attempt_of(params: dict) -> Attempt:
     )
 
 
-def main() -> None:
+def main(create_module: type[AnsibleModule] = AnsibleModule) -> None:
     """Run the module."""
-    module = AnsibleModule(argument_spec=argument_spec(), required_together=[("window_start", "window_end")])
+    module = create_module(argument_spec=argument_spec(), required_together=[("window_start", "window_end")])
     library = next((name for name in ("numpy", "scipy") if find_spec(name) is None), None)
     if library:
         module.fail_json(msg=missing_required_lib(library))

@@ -68,9 +68,9 @@ except ImportError:
     PSUTIL_ERROR = traceback.format_exc()
 
 
-def main():
+def main(create_module=AnsibleModule):
     """Run the module."""
-    module = AnsibleModule(
+    module = create_module(
         argument_spec={
             "state_dir": {"type": "path", "required": True},
             "state": {"type": "str", "choices": ["held", "released"], "default": "held"},

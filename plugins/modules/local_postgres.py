@@ -70,9 +70,9 @@ def apply(cluster, params, dry):
     return cluster.ensure(params["version"])
 
 
-def main():
+def main(create_module=AnsibleModule):
     """Run the module."""
-    module = AnsibleModule(
+    module = create_module(
         argument_spec={
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "state_dir": {"type": "path", "required": True},

@@ -195,9 +195,9 @@ def predict(process, state):
     return {"started": not process.current(), "restarted": True, "stopped": process.running()}[state]
 
 
-def main():
+def main(create_module=AnsibleModule):
     """Run the module."""
-    module = AnsibleModule(
+    module = create_module(
         argument_spec=argument_spec(),
         supports_check_mode=True,
         required_if=[("state", "started", ["argv"]), ("state", "restarted", ["argv"])],

@@ -63,9 +63,9 @@ except ImportError:
     PSUTIL_ERROR = traceback.format_exc()
 
 
-def main():
+def main(create_module=AnsibleModule):
     """Run the module."""
-    module = AnsibleModule(
+    module = create_module(
         argument_spec={
             "names": {"type": "list", "elements": "str", "required": True},
             "state_dir": {"type": "path", "required": True},

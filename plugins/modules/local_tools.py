@@ -110,9 +110,9 @@ def settings_of(params):
     )
 
 
-def main():
+def main(create_module=AnsibleModule):
     """Run the module."""
-    module = AnsibleModule(
+    module = create_module(
         argument_spec={
             "names": {"type": "list", "elements": "str", "choices": [*ENSURE, *MONITORS], "required": True},
             "cache_dir": {"type": "path"},

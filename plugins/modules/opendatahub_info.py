@@ -246,9 +246,9 @@ def failure(expect, outcome, seen):
     return f"Open Data Hub, {expect}: not ready after {outcome.seconds:.0f} s, still waiting for {missing}.{last} {remedy}"
 
 
-def main():
+def main(create_module=AnsibleModule):
     """Run the module."""
-    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    module = create_module(argument_spec=argument_spec(), supports_check_mode=True)
     if MISSING:
         module.fail_json(msg=missing_required_lib(LIBRARIES), exception=MISSING)
     try:

@@ -224,9 +224,9 @@ def count(params):
     return len(params["packages"]) + sum(map(bool, asked)) + (len({"k6", *programs["names"]}) if programs else 0)
 
 
-def main():
+def main(create_module=AnsibleModule):
     """Run the module."""
-    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    module = create_module(argument_spec=argument_spec(), supports_check_mode=True)
     problems, facts = find_problems(module.params)
     for warning in window_warnings(**module.params["window"]) if module.params["window"] else []:
         module.warn(warning)

@@ -129,9 +129,9 @@ def write_files(params, found, filled, window):
     return [params[option] for option in wanted]
 
 
-def main():
+def main(create_module=AnsibleModule):
     """Run the module."""
-    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    module = create_module(argument_spec=argument_spec(), supports_check_mode=True)
     params = module.params
     found, files, warnings = [], [], []
     filled = {component: blank("missing") for component in params["components"]}

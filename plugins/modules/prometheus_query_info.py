@@ -301,8 +301,8 @@ def write_files(params, found, request):
     return written
 
 
-def main():
-    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+def main(create_module=AnsibleModule):
+    module = create_module(argument_spec=argument_spec(), supports_check_mode=True)
     params = module.params
     if URLLIB3_ERROR:
         module.fail_json(msg=missing_required_lib("urllib3"), exception=URLLIB3_ERROR)

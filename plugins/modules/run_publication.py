@@ -152,9 +152,9 @@ def run(params, check_mode=False):
             sink.close(for_good=params["state"] == "released")
 
 
-def main():
+def main(create_module=AnsibleModule):
     """Run the module."""
-    module = AnsibleModule(argument_spec=argument_spec(), required_if=[("state", "published", ["run_directory"])], supports_check_mode=True)
+    module = create_module(argument_spec=argument_spec(), required_if=[("state", "published", ["run_directory"])], supports_check_mode=True)
     if MISSING:
         module.fail_json(msg=missing_required_lib(LIBRARY), exception=MISSING)
     if error := secret_forms.library_error():

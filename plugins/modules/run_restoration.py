@@ -103,9 +103,9 @@ def run(params, check_mode=False):
     return {"changed": found["restored"] > 0, "restoration": found}
 
 
-def main():
+def main(create_module=AnsibleModule):
     """Run the module."""
-    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    module = create_module(argument_spec=argument_spec(), supports_check_mode=True)
     if MISSING:
         module.fail_json(msg=missing_required_lib(LIBRARY), exception=MISSING)
     try:

@@ -89,9 +89,9 @@ def argument_spec():
     return {"run_directory": {"type": "path", "required": True}, "schema_directory": {"type": "path", "required": True}}
 
 
-def main():
+def main(create_module=AnsibleModule):
     """Run the module."""
-    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    module = create_module(argument_spec=argument_spec(), supports_check_mode=True)
     if MISSING:
         module.fail_json(msg=missing_required_lib(LIBRARY), exception=MISSING)
     try:

@@ -193,9 +193,9 @@ def run(options):
     return {"changed": kept < len(tokens), "token": {**token_facts(tokens), "kept": kept, "file": options["dest"]}}
 
 
-def main():
+def main(create_module=AnsibleModule):
     """Run the module."""
-    module = AnsibleModule(
+    module = create_module(
         argument_spec=argument_spec(),
         mutually_exclusive=[("namespace", "tenants"), ("secret", "tenants")],
         required_one_of=[("namespace", "tenants")],

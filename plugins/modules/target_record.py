@@ -85,8 +85,8 @@ def without_user_information(document: dict[str, Any]) -> None:
         raise ValueError(f"Field {field} of target.json: user information in its URL. Give user and password in a file, and the URL without them.")
 
 
-def main() -> None:
-    module = AnsibleModule(
+def main(create_module: type[AnsibleModule] = AnsibleModule) -> None:
+    module = create_module(
         argument_spec={
             "path": {"type": "path", "required": True},
             "part": {"type": "dict", "required": True},

@@ -105,9 +105,9 @@ def run(options, cluster, check_mode):
     return {"changed": found.pop("changed"), "tls": found}
 
 
-def main():
+def main(create_module=AnsibleModule):
     """Run the module."""
-    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    module = create_module(argument_spec=argument_spec(), supports_check_mode=True)
     for library, error in ((LIBRARIES, MISSING), ("cryptography", certificates.CRYPTOGRAPHY_ERROR)):
         if error:
             module.fail_json(msg=missing_required_lib(library), exception=error)

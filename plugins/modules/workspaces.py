@@ -177,9 +177,9 @@ def run(options, check_mode):
     return {"changed": bool(found["created"]), "workspaces": found}
 
 
-def main():
+def main(create_module=AnsibleModule):
     """Run the module."""
-    module = AnsibleModule(
+    module = create_module(
         argument_spec=argument_spec(),
         mutually_exclusive=[("names", "count")],
         required_one_of=[("names", "count")],
