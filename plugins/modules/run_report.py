@@ -130,8 +130,8 @@ def missing_library(formats: list[str]) -> str | None:
     return next((name for name in needed if find_spec(name) is None), None)
 
 
-def main() -> None:
-    module = AnsibleModule(
+def main(create_module: type[AnsibleModule] = AnsibleModule) -> None:
+    module = create_module(
         argument_spec={
             "sources": {"type": "list", "elements": "path", "required": True},
             "output_dir": {"type": "path", "required": True},

@@ -11,6 +11,7 @@ Wherever this is not possible (see `ModuleAction`), the module stays an ordinary
 
 from __future__ import annotations
 
+import gc
 import io
 import json
 import sys
@@ -83,6 +84,10 @@ class ModuleAction(OrdinaryAction):
     """
 
     module: ModuleType
+
+    def __init_subclass__(cls) -> None:
+        """Keep what has been imported out of garbage collections, which in a process of a task would visit, and so copy, all of it (see gc.freeze)."""
+        gc.freeze()
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the result of the module."""

@@ -24,7 +24,7 @@ INCLUDE_TASKS = ("ansible.builtin.include_tasks", "ansible.builtin.import_tasks"
 INCLUDE_ROLE = ("ansible.builtin.include_role", "ansible.builtin.import_role")
 
 # Conditions that are false for a cell whose tenants are filled, by the situation. Every other one counts as true.
-NEVER = {"__test_cell_fills", "report_background_limit_s | int == 0"}
+NEVER = {"__test_cell_fills"}
 SITUATIONS = {
     "here": NEVER | {"__test_cell_target.generator.kind != 'process'", "__workspaces_are_namespaces", "__monitoring_account | length > 0", "common_has_sinks"},
     "in a cluster": NEVER | {"not (publish_defer_failure | bool)"},
