@@ -64,9 +64,7 @@ class TaskModule:
         result["invocation"] = {"module_args": self.params}
         if self._warnings:
             result["warnings"] = list(dict.fromkeys(self._warnings))
-        # A secret such as "1" or "True" must not change what says how the task ended.
-        kept = {key: value for key, value in result.items() if value is None or isinstance(value, bool)}
-        raise ModuleEnd(as_json({**remove_values(result, self._secrets), **kept}))
+        raise ModuleEnd(as_json(remove_values(result, self._secrets)))
 
     def fail_json(self, msg: str, exception: str | None = None, **result: Any) -> NoReturn:
         """End the module with an error; Ansible shows `exception`, a traceback, where tracebacks of errors are enabled."""
