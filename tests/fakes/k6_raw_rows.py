@@ -10,13 +10,13 @@ HEADER = "metric_name,timestamp,metric_value,error_code,name,scenario,status,ext
 
 def request(
     end_ms=1_800_000_000_000, duration=5.0, waiting=4.5, operation="get_run", tenant="tenant-1", journey="browsing", status=200, error_code="",
-    blocked=0.003, sending=0.04,
+    blocked=0.003, connecting=0.0, sending=0.04,
 ):  # fmt: skip
     """Return the rows of one request that are read; waiting None leaves its row out."""
     tags = f"{error_code},{operation},{journey},{status},,tenant={tenant}&journey={journey}"
     rows = {
-        "http_reqs": 1, "http_req_duration": duration, "http_req_blocked": blocked, "http_req_sending": sending, "http_req_waiting": waiting,
-        "http_req_failed": int(not 200 <= status < 400),
+        "http_reqs": 1, "http_req_duration": duration, "http_req_blocked": blocked, "http_req_connecting": connecting, "http_req_sending": sending,
+        "http_req_waiting": waiting, "http_req_failed": int(not 200 <= status < 400),
     }  # fmt: skip
     return "".join(f"{name},{end_ms},{value:.6f},{tags}\n" for name, value in rows.items() if value is not None)
 

@@ -60,15 +60,15 @@ def _sample_findings(record: dict[str, Any]) -> Iterator[Finding]:
     if samples.get("lost") is not None:
         missing = samples["lost"] + samples["unreadable"]
         yield "lost_sample_share", "", missing / (samples["rows"] + missing)
-    for name, count in record.get("silent_repeats", {}).items():
-        yield "silent_repeats", name, count
     total = record["total"]
     if total["n"]:
+        repeats = record.get("silent_repeats", {})
+        yield "silent_repeat_share", _counted(repeats), sum(repeats.values()) / total["n"]
         yield "error_ratio", "", total["failed"] / total["n"]
         unreachable = sum(count for cause, count in total["failed_by"].items() if cause in ("connection", "dns"))
         yield "connection_error_ratio", "", unreachable / total["n"]
         if record.get("wrong_answers"):
-            yield "wrong_answer_share", _kinds(record["wrong_answers"]["by_kind"]), record["wrong_answers"]["estimated"] / total["n"]
+            yield "wrong_answer_share", _counted(record["wrong_answers"]["by_kind"]), record["wrong_answers"]["estimated"] / total["n"]
     slowest = (record.get("tenants") or {}).get("slowest")
     if slowest:
         yield "slow_tenant_ratio", slowest["tenant"], slowest["ratio"]
@@ -166,9 +166,9 @@ def _limit(congestion: float | None) -> str:
     return "server" if congestion > CONGESTED else "users_max"
 
 
-def _kinds(by_kind: dict[str, int]) -> str:
-    """Return the kinds of wrong answers with their numbers, such as `(type 200, body 3)`."""
-    return f"({', '.join(f'{kind} {count}' for kind, count in by_kind.items())})"
+def _counted(numbers: dict[str, int]) -> str:
+    """Return what was counted with its numbers, such as `(type 200, body 3)`."""
+    return f"({', '.join(f'{name} {count}' for name, count in numbers.items())})"
 
 
 def _start_findings(record: dict[str, Any]) -> Iterator[Finding]:
