@@ -76,9 +76,9 @@ class ShortWindowError(Exception):
     """The window is too short for the interval; the text is the reason."""
 
 
-def student_t(degrees: float) -> float:
-    """Return the factor of a two-sided 95 % interval with so many degrees of freedom."""
-    return float(special.stdtrit(degrees, (1 + LEVEL) / 2))
+def student_t(degrees: float, level: float = LEVEL) -> float:
+    """Return the factor of a two-sided interval with so many degrees of freedom, of 95 % unless another level is given."""
+    return float(special.stdtrit(degrees, (1 + level) / 2))
 
 
 def autocorrelation_time(series: Series) -> float:

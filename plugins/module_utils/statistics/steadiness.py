@@ -27,6 +27,7 @@ _THRESHOLD = 3.2
 _BIAS_SHARE = 0.25
 _DECAYS = 24
 _CORRELATION_MAX = 0.8
+_SIGNIFICANCE = 0.99
 
 
 @dataclass(frozen=True)
@@ -36,11 +37,8 @@ class Trend:
     change: float
     low: float
     high: float
-
-    @property
-    def is_significant(self) -> bool:
-        """Whether the interval excludes no change."""
-        return self.low > 0 or self.high < 0
+    is_significant: bool
+    """Whether its 99 % interval excludes no change: every cell has two trends, and one of ten steady cells would have one at 95 %."""
 
 
 def transient_end(series: Series) -> int:
@@ -85,7 +83,9 @@ def trend(series: Series) -> Trend:
     effective = max(3.0, n * (1 - correlation) / (1 + correlation))
     error = float(np.sqrt((residuals @ residuals) / (effective - 2) / (time @ time)))
     half = student_t(effective - 2) * error
-    return Trend(*(float(np.expm1((n - 1) * rate)) for rate in (slope, slope - half, slope + half)))
+    is_significant = abs(slope) > student_t(effective - 2, _SIGNIFICANCE) * error
+    change, low, high = (float(np.expm1((n - 1) * rate)) for rate in (slope, slope - half, slope + half))
+    return Trend(change, low, high, is_significant)
 
 
 def _largest_step(series: Series, limit: int) -> tuple[int, float]:

@@ -64,10 +64,10 @@ def test_no_transient_can_be_found(series):
 
 
 @pytest.mark.parametrize("correlation", [0, 0.5])
-def test_a_trend_is_found_as_often_as_promised(correlation):
+def test_a_trend_is_rarely_found_in_a_steady_series(correlation):
     chance = np.random.default_rng(5)
     found = sum(trend(np.exp(0.1 * autocorrelated(30, correlation, chance))).is_significant for _series in range(1000))
-    assert found / 1000 <= 0.08
+    assert found / 1000 <= 0.03
 
 
 def test_a_drift_of_one_percent_per_second_is_found_with_its_size():
