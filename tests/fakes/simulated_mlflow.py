@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A simulated MLflow whose behaviour is programmed, and which logs what it served: the known truth of tests and benchmarks.
 
-It responds to every request of prefill and journeys with what a healthy MLflow might answer, and has no state. Programmed are, all optional:
+It responds to every request of prefill and journeys with what a healthy MLflow might answer, and keeps nothing unless asked to. Programmed are, all optional:
 
   latency       {operation or "*": distribution}, what serving a request takes: {"constant": ms}, {"lognormal": [median ms, sigma]},
                 {"bimodal": [ms, ms, share of the second]}, {"pareto": [least ms, shape]}
@@ -14,6 +14,7 @@ It responds to every request of prefill and journeys with what a healthy MLflow 
   slow_tenants  {tenant: factor}
   drift_per_s   how much longer serving takes with every second, as a share: after t seconds 1 + t * drift_per_s times
   tokens        {workspace: token or user:password}; any other login gets a 401
+  store         true: workspaces and data sets are kept (simulated_store), so that a whole run can be made
   seed          of all random numbers
 
 Times are in seconds since the first request. A process of its own, since the CPU of k6 is measured beside it.
@@ -37,11 +38,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from fakes.mlflow_answers import JSON_TYPE, LOGIN_PAGE, Answer, answer_to
+from fakes.simulated_store import Store
 
 FAULTS = ("status", "login_page", "half_json", "empty_object", "reset")
 _END_LIMIT_S = 20
@@ -162,6 +164,7 @@ class Shared:
     """What all connections share."""
 
     behaviour: Behaviour
+    store: Store | None
     served: list[Served] = field(default_factory=list)
     begun: float | None = None
 
@@ -192,18 +195,21 @@ class Connection(asyncio.Protocol):
         size = end + 4 + int(headers.get("content-length", 0))
         if len(self._buffer) < size:
             return False
-        self._buffer = self._buffer[size:]
+        body, self._buffer = self._buffer[end + 4:size], self._buffer[size:]
         method, target = request.split(" ", 2)[:2]
         # A client that was given this server as its proxy sends the whole URL.
-        self._respond(method, urlsplit(target).path if target.startswith("http:") else target.split("?", 1)[0], headers)
+        parts = urlsplit(target)
+        self._respond(method, parts.path, parts.query, headers, body)
         return True
 
-    def _respond(self, method: str, path: str, headers: dict[str, str]) -> None:
+    def _respond(self, method: str, path: str, query: str, headers: dict[str, str], body: bytes) -> None:
         shared, start_ms, now = self._shared, time.time() * 1000, self._loop.time()
         shared.begun = now if shared.begun is None else shared.begun
         at = now - shared.begun
         tenant = headers.get("x-mlflow-workspace", "")
         operation, answer = answer_to(method, path)
+        if shared.store:
+            answer = shared.store.answer(method, path, dict(parse_qsl(query)), body, tenant) or answer
         if shared.behaviour.has_wrong_token(tenant, headers.get("authorization", "")):
             self._write(Served(start_ms, 0, operation, tenant, 401, "token"), Answer(JSON_TYPE, b"{}"), "")
             return
@@ -229,7 +235,7 @@ class Connection(asyncio.Protocol):
 async def serve(programmed: dict[str, Any]) -> None:
     """Serve on a free port, print it, and write the log when standard input ends."""
     loop = asyncio.get_running_loop()
-    shared = Shared(Behaviour(programmed))
+    shared = Shared(Behaviour(programmed), Store() if programmed.get("store") else None)
     server = await loop.create_server(lambda: Connection(shared), programmed["host"], 0)
     print(server.sockets[0].getsockname()[1], flush=True)
     await loop.run_in_executor(None, sys.stdin.read)
