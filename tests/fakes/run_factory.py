@@ -107,6 +107,8 @@ def _record(plan: dict[str, Any], status: str, backend: str, metrics: str, error
     duration = {"mean": 2600.0, "p50": 2500.0, "p95": 4000.0, "max": 5100.0}
     record["journeys"] = {name: {"started": 60, "completed": 58, "interrupted": 2, "dropped": 0, "duration_ms": duration} for name in ("training", "browsing")}
     record["stall_s"] = 0.25
+    if plan["rate"]:
+        record["offered"] = {"rate_per_s": plan["rate"], "started_per_s": 0.9 * plan["rate"], "dropped_share": 0.1, "limited_by": "server"}
     record["time_weighted_ms"] = {f"p{percent}": 1.1 * (record["total"]["latency_ms"][f"p{percent}"] or 1.0) for percent in (50, 95, 99)}
     record["generator"] = {
         "cpu_cores_mean": reached / 300, "cpu_share": 0.97 if status == "invalid" else reached / 600, "memory_bytes_max": 8.1e7, "vus_max": 12,

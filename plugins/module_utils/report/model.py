@@ -168,12 +168,13 @@ def _verdict(cell: Cell) -> dict[str, Any]:
 
 
 def _window(record: dict[str, Any]) -> dict[str, Any]:
-    """Return what lasted how long in the window, and the latency that is weighted by time."""
+    """Return what lasted how long in the window, the latency that is weighted by time, and the journeys started per second of an open load."""
     window = record.get("window")
     return {
         "window_s": window["end"] - window["start"] if window else None,
         "stall_s": record.get("stall_s"),
         "time_weighted_p95": (record.get("time_weighted_ms") or {}).get("p95"),
+        "started_per_s": (record.get("offered") or {}).get("started_per_s"),
     }
 
 
@@ -227,7 +228,7 @@ def _frame(rows: list[dict[str, Any]], columns: list[str] | None = None) -> Data
     frame = pd.DataFrame(rows, columns=columns)
     numbers = {*STATISTICS, *(f"ok_{name}" for name in STATISTICS), *RESOURCE_NUMBERS, *(f"generator_{name}" for name in GENERATOR_NUMBERS)}
     numbers |= {f"{name}_{side}" for name in INTERVALS for side in ("low", "high")} | {"error_ratio", "rate_per_s", "goodput_per_s", "rate", "window_s"}
-    numbers |= {"stall_s", "time_weighted_p95"}
+    numbers |= {"stall_s", "time_weighted_p95", "started_per_s"}
     for name in frame.columns:
         if name in _COUNTS:
             frame[name] = frame[name].astype("Int64")

@@ -41,7 +41,7 @@ def cell_rows(model: Model) -> list[dict[str, Any]]:
     return [
         {
             "values": [
-                row.cell_id, str(row.tenants), row.load.text, WORDS[row.verdict], count(row.n), count(row.failed),
+                row.cell_id, str(row.tenants), _load_text(row), WORDS[row.verdict], count(row.n), count(row.failed),
                 with_interval(row, "goodput_per_s"), with_interval(row, "p50"), with_interval(row, "p95"), marked(row, "p99"), marked(row, "max"),
                 number(row.time_weighted_p95), number(row.stall_s), number(row.cpu_cores_mean), number(row.memory_bytes_mean / _MIB),
             ],
@@ -49,6 +49,11 @@ def cell_rows(model: Model) -> list[dict[str, Any]]:
         }
         for row in frame.itertuples()
     ]
+
+
+def _load_text(row: Any) -> str:
+    """Return the declared load, and beside that of an open profile what was achieved."""
+    return str(row.load.text) + ("" if math.isnan(row.started_per_s) else f", {number(row.started_per_s)} started")
 
 
 def start_text(model: Model, run_id: str) -> str:

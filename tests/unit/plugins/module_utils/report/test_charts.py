@@ -13,11 +13,14 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from pandas import DataFrame
 from PIL import Image
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report import bars, chart_resources, charts, heat_map, panels, style
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.inputs import ReportError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import build_model
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.points import least_spread
+from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.repeats import Noise
 from fakes.legacy_folder import write_legacy_folder
 from fakes.report_sources import read_sources
 from fakes.run_factory import write_run
@@ -210,6 +213,26 @@ def test_heat_map_writes_medians_and_ranges_and_hatches_what_is_not_valid(ax, tm
     assert sum("–" in text for text in texts) == 2
     assert seen.marks == {"hatched", "absent"}
     assert {patch.get_hatch() for patch in ax.patches} == {style.HATCH, style.HATCH_ABSENT}
+
+
+def test_few_samples_have_a_tilde_in_a_heat_map(ax, tmp_path):
+    model = model_of(write_run(tmp_path / "run"))
+    model.cells["low_n"] = [("p95",), (), (), ()]
+    x, y = panels.load_axis(model), panels.tenant_axis(model)
+    limits = heat_map.limits_of([model.cells], "p95")
+    heat_map.draw_heat_map(ax, model.cells, "p95", x, y, style.LESS_IS_BETTER, limits, panels.Seen(), log=True, low_n="p95")
+    assert sorted(text.get_text().endswith("~") for text in ax.texts) == [False, False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("noise", "least"),
+    [pytest.param(None, 4.0, id="unknown"), pytest.param(Noise(0.01, 8), 2.0, id="little"), pytest.param(Noise(0.1, 8), 3.68, id="much")],
+)
+def test_a_palette_spans_more_than_noise(noise, least):
+    """Equal cells that differ by noise take a quarter of the palette at most, where they would take all of it otherwise."""
+    low, high = heat_map.limits_of([DataFrame({"p95": [100.0, 105.0]})], "p95", spread=least_spread(noise))
+    assert high / low == pytest.approx(least, rel=0.01)
+    assert low * high == pytest.approx(100 * 105)
 
 
 def test_verdict_map_shows_the_worst_repeat(ax, tmp_path):

@@ -230,6 +230,13 @@ def test_markdown_tables_hold_markdown():
     assert table(["a"], [["x"], ["`y`"]]) == ["| a |", "| --- |", "| x |", "| `y` |"]
 
 
+def test_an_open_load_has_what_was_achieved_beside_what_was_declared(tmp_path):
+    directory = write_run(tmp_path / "run", tenants=(1,), concurrency=(5,), rates=(4,))
+    create_report([directory], tmp_path / "out", ["markdown", "html"], SCHEMAS, TEMPLATES)
+    assert "| 4 journeys/s, 3.60 started |" in (tmp_path / "out" / "summary.md").read_text()
+    assert "4 journeys/s, 3.60 started" in (tmp_path / "out" / "index.html").read_text()
+
+
 def test_the_report_says_from_what_the_cells_started(tmp_path):
     directory = write_run(tmp_path / "run", tenants=(1,), concurrency=(5, 10))
     reason = "The cell started with the rows that earlier cells left, because state_reset is never."
