@@ -21,17 +21,17 @@ JSON_OPERATIONS = [name for name in OPERATIONS if name not in ("log_artifact", "
 
 # Long enough that what a busy test machine adds to a request is little beside it.
 LATENCY = {
-    "*": {"lognormal": [100, 0.5]},
-    "create_run": {"constant": 200},
-    "search_runs": {"bimodal": [80, 400, 0.2]},
-    "search_prompts": {"pareto": [100, 2.5]},
+    "*": {"lognormal": [200, 0.5]},
+    "create_run": {"constant": 300},
+    "search_runs": {"bimodal": [150, 600, 0.2]},
+    "search_prompts": {"pareto": [200, 2.5]},
 }
 
 
 @pytest.fixture(name="healthy", scope="module")
 def fixture_healthy(any_k6, tmp_path_factory):
-    """Ten VUs of both journeys on a server whose latencies are programmed by operation."""
-    shape = {"profile": {"kind": "closed", "concurrency": 10}, "training_share": 0.5, "think_time_s": 0.1, "warmup_s": 2, "window_s": 15}
+    """Twenty VUs of both journeys on a server whose latencies are programmed by operation."""
+    shape = {"profile": {"kind": "closed", "concurrency": 20}, "training_share": 0.5, "think_time_s": 0.1, "warmup_s": 2, "window_s": 15}
     return measure(any_k6, tmp_path_factory.mktemp("healthy"), {"latency": LATENCY}, **shape)
 
 

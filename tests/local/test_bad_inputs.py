@@ -11,6 +11,8 @@ import subprocess
 
 import pytest
 
+from fakes.fake_mlflow import FakeMlflow
+
 from .conftest import ONE_CELL
 
 
@@ -77,6 +79,16 @@ def test_an_unreachable_prometheus_is_named_before_anything_starts(suite):
     assert finished.returncode != 0
     assert url in finished.stdout
     assert not suite.processes()
+
+
+def test_the_state_of_a_database_of_others_is_not_reset(suite):
+    with FakeMlflow() as server:
+        finished = suite.play("full_suite", {"state_reset": "cell", "metrics_profile": "none"}, env={"MLFLOW_URL": server.url})
+    assert finished.returncode != 0
+    assert "State reset cell: the database of this MLflow is not one of the local stack" in output(finished)
+    assert "Set state_reset to never, or leave it out." in output(finished)
+    assert {method for method, _path, _workspace in server.calls} == {"GET"}
+    assert not suite.results.exists()
 
 
 def test_run_matrix_without_a_deployment_fails_with_the_remedy(suite):

@@ -17,10 +17,11 @@ from fakes.simulated_mlflow import simulated_mlflow
 
 from .suite import Suite
 
-CELLS = ("t4-c6-r1", "t4-c12-r1")
-PROGRAMMED = {"latency": {"*": {"lognormal": [100, 0.3]}}, "slow_tenants": {"tenant-3": 8}, "store": True}
+CELLS = ("t4-c12-r1", "t4-c24-r1")
+# Long enough that what a busy test machine adds to a request is little beside it.
+PROGRAMMED = {"latency": {"*": {"lognormal": [200, 0.3]}}, "slow_tenants": {"tenant-3": 5}, "store": True}
 RUN = {
-    "run_id": "truth", "metrics_profile": "none", "test_matrix_tenants": 4, "test_matrix_concurrency": "6,12",
+    "run_id": "truth", "metrics_profile": "none", "test_matrix_tenants": 4, "test_matrix_concurrency": "12,24",
     "test_matrix_warmup": "2s", "test_matrix_duration": "15s", "data_set_experiments_per_tenant": 2,
 }  # fmt: skip
 
