@@ -13,7 +13,13 @@ import pytest
 import yaml
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.plan import expand
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.baseline import Baselines, DataSet, StartState
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.database_rows import count_rows
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.cell import measured_record
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.verdict import evaluate_rules
 from ansible_collections.perfscale.mlflow.plugins.modules.cell_record import with_rows
+from fakes.record_parts import record_parts
+from fakes.tracking_databases import FakeTrackingDatabase
 
 ROOT = Path(__file__).resolve().parents[4]
 SMOKE = yaml.safe_load((ROOT / "files" / "matrices" / "smoke.yml").read_text(encoding="utf-8"))
@@ -146,6 +152,23 @@ def test_rows_before_are_those_of_verification_unless_the_load_had_begun(status,
     parts = with_rows({"rows_before": {"runs": 7}, "state_reset": "cell", "start_state": start}, {"kind": "unknown"})
     assert parts["rows"]["before"] == {"runs": runs}
     assert parts["start_state"]["baseline"] == {"name": "t1", "rows": {"runs": 1}}
+
+
+@pytest.mark.parametrize(
+    ("written", "reasons"), [pytest.param([], [], id="nothing"), pytest.param([2, 3], ["start_differs: runs 3 instead of 1 rows."], id="two-runs")]
+)
+def test_what_is_written_between_restoration_and_load_makes_the_cell_invalid(tmp_path, written, reasons):
+    database = FakeTrackingDatabase(tmp_path)
+    database.add_run(1)
+    baselines = Baselines(database.target, "3.17.2", DataSet("5f6a59d7ec68", "tenant-"))
+    baselines.save_initial()
+    start = StartState(baselines, database.target).saved("run-1/t1-c5-r1", 1)
+    for number in written:
+        database.add_run(number)
+    given = {**record_parts(), "rows_before": count_rows(database.target), "state_reset": "cell", "start_state": start}
+    cell = measured_record(PLAN["cells"][0], {}, with_rows(given, database.target))
+    found = evaluate_rules(cell, yaml.safe_load((ROOT / "files" / "validity" / "default.yml").read_text(encoding="utf-8"))["rules"])["reasons"]
+    assert [reason.partition(" The data")[0] for reason in found] == reasons
 
 
 def test_a_file_in_place_of_the_results_directory_is_one_sentence(record, tmp_path):
