@@ -16,6 +16,8 @@ STATE_RESETS = ("cell", "level", "never")
 DISTRIBUTIONS = ("uniform", "zipf")
 AXES = ("tenants", "concurrency", "rate", "profile")
 OVERRIDES = (*AXES, "repeats", "duration", "warmup", "order", "seed", "state_reset")
+WINDOW_MIN_S = 6
+"""In a shorter window nothing tells whether throughput is steady (k6/timeline.py)."""
 KEYS = {"schema_version", "name", "description", "axes", "repeats", "duration", "warmup", "order", "seed", "load"}
 LOAD_DEFAULTS = {
     "training_share": 0.2,
@@ -79,7 +81,7 @@ def settings_of(matrix: dict[str, Any], overrides: dict[str, Any] | None = None)
     settings["state_reset"] = str(given.get("state_reset", "never"))
     if settings["state_reset"] not in STATE_RESETS:
         problems.append(f"State reset {settings['state_reset']}: is unknown. Allowed: {', '.join(STATE_RESETS)}.")
-    settings["duration_s"] = _seconds(given.get("duration", matrix.get("duration")), "duration", 1, problems)
+    settings["duration_s"] = _seconds(given.get("duration", matrix.get("duration")), "duration", WINDOW_MIN_S, problems, " to tell if it is steady")
     settings["warmup_s"] = _seconds(given.get("warmup", matrix.get("warmup", 0)), "warmup", 0, problems)
     settings["load"] = _load(matrix.get("load", {}), problems)
     if problems:
@@ -133,14 +135,14 @@ def _single(value: Any, name: str, minimum: int, problems: list[str]) -> int:
     return int(numbers[0])
 
 
-def _seconds(value: Any, name: str, minimum: float, problems: list[str]) -> float:
+def _seconds(value: Any, name: str, minimum: float, problems: list[str], purpose: str = "") -> float:
     try:
         seconds = parse_duration("" if value is None else value, f"Setting {name}")
     except ValueError as error:
         problems.append(str(error))
         return minimum
     if seconds < minimum:
-        problems.append(f"Setting {name}: {value!r} is too short. Give at least {minimum:g}s.")
+        problems.append(f"Setting {name}: {value!r} is too short{purpose}. Give at least {minimum:g}s.")
     return seconds
 
 

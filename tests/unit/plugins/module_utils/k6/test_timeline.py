@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import csv
 import random
+import sys
 
 import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.result import Attempt, build_result
+from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.axes import WINDOW_MIN_S
 from fakes.k6_raw_rows import HEADER, request
 
 START_MS = 1_800_000_000_000
@@ -59,6 +61,12 @@ def test_a_drift_of_latency_is_named_with_its_size(tmp_path):
 def test_falling_throughput_is_named(tmp_path):
     steadiness = load(tmp_path, lambda _second: 20, rate=lambda second: 60 - max(0, second) // 2)["steadiness"]
     assert any(finding.startswith("throughput fell by ") for finding in steadiness["findings"])
+
+
+def test_the_shortest_window_that_a_matrix_may_have_has_trends(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules[__name__], "WINDOW_S", WINDOW_MIN_S)
+    steadiness = load(tmp_path, lambda _second: 20, rate=lambda _second: 60)["steadiness"]
+    assert None not in (steadiness["p95_change"], steadiness["throughput_change"])
 
 
 def test_a_load_too_small_for_a_trend_has_none(tmp_path):
