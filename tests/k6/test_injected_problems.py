@@ -31,47 +31,53 @@ from programs.k6 import LOAD
 from programs.measurement import Measurement, measure, verdict_of
 
 STALL_S = 5
-# Of the machine that runs the tests, and what several loads at once make of it.
-OF_THE_MACHINE = {"generator_delay_share", "generator_wait_share", "generator_lateness_p99_ms", "others_cpu_share"}
+# Of the machine that runs the tests, and what several loads at once make of it. A request that waits for a processor may look like a silent repeat.
+OF_THE_MACHINE = {"generator_delay_share", "generator_wait_share", "generator_lateness_p99_ms", "others_cpu_share", "silent_repeat_share"}
 OPEN = {"profile": "open", "concurrency": None}
-FAST = {"think_time_s": 0.1, "warmup_s": 0}
-# Name: (behaviour of the server, configuration of the load). Each is healthy but for one thing.
+# All k6 start at once, which shows in the latencies of the first seconds.
+FAST = {"think_time_s": 0.1, "warmup_s": 5}
+# Name: (behaviour of the server, configuration of the load). Each is healthy but for one thing. What a busy test machine adds to a request is little
+# beside these latencies, where a trend would be named.
 LOADS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "healthy": (
-        {"latency": {"*": {"lognormal": [40, 0.2]}}},
-        {**FAST, "profile": {"kind": "closed", "concurrency": 10}, "training_share": 0.5, "warmup_s": 3, "window_s": 20},
+        {"latency": {"*": {"lognormal": [150, 0.2]}}},
+        {**FAST, "profile": {"kind": "closed", "concurrency": 10}, "training_share": 0.5, "window_s": 20},
     ),
     "frozen": (
-        {"latency": {"*": {"lognormal": [40, 0.2]}}, "stalls": [[10, 10 + STALL_S]]},
-        {**FAST, "profile": {"kind": "closed", "concurrency": 10}, "window_s": 30},
+        {"latency": {"*": {"lognormal": [150, 0.2]}}, "stalls": [[15, 15 + STALL_S]]},
+        {**FAST, "profile": {"kind": "closed", "concurrency": 20}, "window_s": 30},
+    ),
+    "frozen_open": (
+        {"latency": {"*": {"lognormal": [20, 0.2]}}, "stalls": [[15, 15 + STALL_S]]},
+        {**FAST, "profile": {"kind": "open", "rate": 2, "users_max": 50}, "window_s": 30},
     ),
     # More and more users wait in the slow tenant, so this load is not steady either.
     "slow_tenant": (
-        {"latency": {"*": {"constant": 20}}, "slow_tenants": {"tenant-4": 10}},
+        {"latency": {"*": {"constant": 60}}, "slow_tenants": {"tenant-4": 10}},
         {
             **FAST, "profile": {"kind": "closed", "concurrency": 15}, "window_s": 25,
             "tenants": {"prefix": "tenant-", "count": 5, "choice": {"distribution": "uniform"}},
         },
     ),
     "long_warm_up": (
-        {"latency": {"*": {"lognormal": [40, 0.2]}}, "slow": [[0, 8, 4]]},
-        {**FAST, "profile": {"kind": "closed", "concurrency": 10}, "warmup_s": 3, "window_s": 22},
+        {"latency": {"*": {"lognormal": [150, 0.2]}}, "slow": [[0, 10, 4]]},
+        {**FAST, "profile": {"kind": "closed", "concurrency": 20}, "window_s": 22},
     ),
     "drift": (
-        {"latency": {"*": {"lognormal": [60, 0.2]}}, "drift_per_s": 0.03},
-        {**FAST, "profile": {"kind": "closed", "concurrency": 10}, "window_s": 28},
+        {"latency": {"*": {"lognormal": [200, 0.2]}}, "drift_per_s": 0.03},
+        {**FAST, "profile": {"kind": "closed", "concurrency": 20}, "window_s": 28},
     ),
     "backlog": (
-        {"latency": {"*": {"constant": 40}}, "workers": 4},
+        {"latency": {"*": {"constant": 100}}, "workers": 10},
         {**FAST, "profile": {"kind": "open", "rate": 2, "users_max": 100}, "window_s": 20},
     ),
     "slow_server": (
         {"latency": {"*": {"constant": 100}}, "workers": 4},
-        {**FAST, "profile": {"kind": "open", "rate": 8, "users_max": 50}, "warmup_s": 4, "window_s": 6},
+        {**FAST, "profile": {"kind": "open", "rate": 8, "users_max": 50}, "window_s": 6},
     ),
-    "few_users": ({"latency": {"*": {"constant": 100}}}, {**FAST, "profile": {"kind": "open", "rate": 8, "users_max": 12}, "warmup_s": 4, "window_s": 6}),
+    "few_users": ({"latency": {"*": {"constant": 100}}}, {**FAST, "profile": {"kind": "open", "rate": 8, "users_max": 12}, "window_s": 6}),
     "unequal_journeys": (
-        {"latency": {"*": {"constant": 60}, **{name: {"constant": 4} for name in CATEGORIES["write"]}}},
+        {"latency": {"*": {"constant": 150}, **{name: {"constant": 10} for name in CATEGORIES["write"]}}},
         {**FAST, "profile": {"kind": "closed", "concurrency": 5}, "window_s": 20},
     ),
 }
@@ -125,17 +131,21 @@ def test_a_problem_is_named_and_nothing_else_is(measured, name, findings):
     assert verdict["status"] == "valid"
 
 
-def test_a_stall_is_measured(measured):
-    assert measured["frozen"].result["stall_s"] == pytest.approx(STALL_S, rel=0.05)
+@pytest.mark.parametrize("name", ["frozen", "frozen_open"])
+def test_a_stall_is_measured(measured, name):
+    assert measured[name].result["stall_s"] == pytest.approx(STALL_S, rel=0.05)
+    assert sentences(judged(measured[name], name), "stall_share: 0.1")
 
 
-def test_latency_weighted_by_time_shows_the_stall(measured):
-    weighted = measured["frozen"].result["time_weighted_ms"]
+@pytest.mark.parametrize("name", ["frozen", "frozen_open"])
+def test_latency_weighted_by_time_shows_the_stall(measured, name):
+    weighted = measured[name].result["time_weighted_ms"]
     assert (weighted["p95"], weighted["p99"]) == (pytest.approx(3500, rel=0.1), pytest.approx(4700, rel=0.1))
 
 
-def test_latency_by_request_hides_it(measured):
-    assert measured["frozen"].result["total"]["latency_ms"]["p95"] < 1000
+@pytest.mark.parametrize("name", ["frozen", "frozen_open"])
+def test_latency_by_request_hides_it(measured, name):
+    assert measured[name].result["total"]["latency_ms"]["p95"] < 1000
 
 
 def test_a_slow_tenant_is_called_by_its_name(measured):
@@ -150,15 +160,14 @@ def test_the_worst_tenant_has_its_number(measured):
 
 def test_the_warm_up_is_cut_where_it_ends(measured):
     steadiness = measured["long_warm_up"].result["steadiness"]
-    assert steadiness["warmup_declared_s"] == pytest.approx(3, abs=0.3)
-    assert steadiness["warmup_ended_s"] == pytest.approx(8, abs=1.1)
+    assert steadiness["warmup_ended_s"] == pytest.approx(10, abs=1.5)
     assert steadiness["findings"][0].startswith("warm-up lasted ")
 
 
 def test_a_drift_has_its_size(measured):
-    """Latency is 1 + 0.03 t times that of the start, so the line through 28 s rises by 84 %, less what a line through its logarithms leaves out."""
+    """Latency is 1 + 0.03 t times that of the start, so it rises from 1.15 to 1.99 times in the window of 28 s."""
     steadiness = measured["drift"].result["steadiness"]
-    assert steadiness["p95_change"] == pytest.approx(0.8, abs=0.25)
+    assert steadiness["p95_change"] == pytest.approx(1.99 / 1.15 - 1, abs=0.2)
     assert steadiness["findings"][0].startswith("P95 rose by ")
 
 
