@@ -104,7 +104,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.attempt
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.process import is_running, stop_orphans
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.process import ProcessError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow import database_rows
-from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.baseline import Baselines, DataSet, StartState, check_health
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.baseline import Baselines, DataSet, LocalStore, StartState, check_health
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.client import client_from, connection_spec
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors import MlflowError
 
@@ -134,11 +134,11 @@ def is_attached(directory, plan_digest):
 def run(params):
     """Return (changed, start state) for the module's options. Raises MlflowError, FileWriteError and ProcessError."""
     data_set = DataSet(params["data_set_digest"], params["prefix"])
-    baselines = Baselines(params["database"], params["mlflow_version"], data_set)
+    baselines = Baselines(LocalStore(params["database"]), params["mlflow_version"], data_set)
     if params["state"] == "initialized":
         baselines.check()
         return baselines.save_initial(), {}
-    state, directory, tenants = StartState(baselines, params["database"]), Path(params["cell_directory"]), params["tenants"]
+    state, directory, tenants = StartState(baselines), Path(params["cell_directory"]), params["tenants"]
     cell = f"{directory.parents[1].name}/{directory.name}"
     if is_attached(directory, params["plan_digest"]):
         return False, state.attached(cell, tenants)

@@ -13,8 +13,9 @@ author:
   - perfscale.mlflow contributors (@perfscale)
 version_added: 0.2.0
 description:
-  - Counts the rows of all tables, and reads the size, by one command in a pod. That is PostgreSQL's own, or MLflow's with its SQLite file.
-  - Nothing is changed. The user needs the permission to run commands in that pod.
+  - Counts the rows of all tables, and reads the size. PostgreSQL is read by a Job with psql; the file of SQLite by one command in MLflow's pod, which alone
+    can open it.
+  - Nothing is changed. The user needs the permission to create Jobs in the namespace of PostgreSQL, or to run commands in the pod of MLflow.
 requirements:
   - kubernetes
 attributes:
@@ -29,10 +30,16 @@ options:
     type: str
     choices: [sqlite, postgres]
     required: true
-  pod:
-    description: Where a command can read the database.
+  job:
+    description: How a Job reads it, as C(database.job) of C(target.json) has it. Required for O(kind=postgres).
     type: dict
-    required: true
+  run_id:
+    description: The run, with which the Job is labelled.
+    type: str
+    default: ""
+  pod:
+    description: Where a command can read the database. Required for O(kind=sqlite).
+    type: dict
     suboptions:
       namespace:
         description: Namespace of the pod.
@@ -91,18 +98,21 @@ def argument_spec():
     return {
         **connection_spec(),
         "kind": {"type": "str", "choices": ["sqlite", "postgres"], "required": True},
-        "pod": {"type": "dict", "required": True, "options": {**place, "path": {"type": "str"}}},
+        "job": {"type": "dict"},
+        "run_id": {"type": "str", "default": ""},
+        "pod": {"type": "dict", "options": {**place, "path": {"type": "str"}}},
     }
 
 
 def main(create_module=AnsibleModule):
     """Run the module."""
-    module = create_module(argument_spec=argument_spec(), supports_check_mode=True)
+    required = [("kind", "postgres", ["job"]), ("kind", "sqlite", ["pod"])]
+    module = create_module(argument_spec=argument_spec(), required_if=required, supports_check_mode=True)
     if MISSING:
         module.fail_json(msg=missing_required_lib(LIBRARIES), exception=MISSING)
     try:
         cluster = cluster_from(module.params)
-        module.exit_json(changed=False, database=read_database(cluster, module.params))
+        module.exit_json(changed=False, database=read_database(cluster, module.params, module.params["run_id"]))
     except ClusterError as error:
         module.fail_json(msg=str(error))
 

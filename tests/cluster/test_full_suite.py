@@ -182,7 +182,7 @@ def test_the_gateway_is_a_target_of_its_own(sqlite, cluster, node, tmp_path):
 def test_postgresql_with_two_replicas_and_both_databases_in_one_report(sqlite, suite, tmp_path):
     assert suite.play("teardown", {"run_id": "sqlite"}).returncode == 0
     options = {"mlflow_server_replicas": 2, "workspaces_token_mode": "per_tenant", "k6_runner_pod_volume": "claim", "k6_runner_pod_network_policy": True}
-    variables = {"run_id": "postgres", "test_matrix_tenants": 2, **options}
+    variables = {"run_id": "postgres", "test_matrix_tenants": 2, "test_matrix_concurrency": "4,5", "test_matrix_duration": "20s", **options}
     assert suite.play("full_suite", variables, env={"DB_BACKEND": "postgres"}).returncode == 0
     cell = suite.cell("t2-c5-r1", "postgres")
     assert cell["spec"]["factors"]["token_mode"] == "per_tenant"
@@ -200,6 +200,23 @@ def test_postgresql_with_two_replicas_and_both_databases_in_one_report(sqlite, s
     summary = (tmp_path / "summary.md").read_text(encoding="utf-8")
     assert ", database sqlite, replicas 1, workers 1" in summary
     assert all(factors in summary for factors in ("sqlite, replicas=1, internal", "postgres, replicas=2, internal", "sqlite, replicas=1, external"))
+
+
+def test_cells_with_postgresql_start_from_the_same_rows(suite):
+    """Run after the one above: its second cell is restored to what its first one started from, by Jobs."""
+    first, second = (suite.cell(cell_id, "postgres") for cell_id in ("t2-c4-r1", "t2-c5-r1"))
+    assert suite.run_json("postgres")["plan"]["settings"]["state_reset"] == "cell"
+    assert [cell["start_state"]["status"] for cell in (first, second)] == ["restored", "restored"]
+    assert [cell["start_state"]["reason"] for cell in (first, second)] == [None, None]
+    assert first["rows"]["before"] == second["rows"]["before"] == {name: count for name, count in second["start_state"]["baseline"]["rows"].items() if count}
+    assert first["rows"]["after"]["runs"] > second["rows"]["before"]["runs"]
+    # The artifacts of the first cell's runs.
+    assert second["start_state"]["removed_runs"] > 0
+
+
+def test_jobs_leave_nothing(suite, cluster):
+    """Run after the one above."""
+    assert cluster.items("/apis/batch/v1/jobs", selector="perfscale.mlflow/role=database-job") == []
 
 
 def test_teardown_removes_only_the_objects_of_its_run(suite, cluster):

@@ -17,7 +17,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.baseline import Baselines, DataSet, StartState, check_health
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.baseline import Baselines, DataSet, LocalStore, StartState, check_health
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.client import MlflowClient
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.clone import counts_by_tenant
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.data_set import inspect
@@ -43,7 +43,7 @@ class Server:
         self.stack = stack
         self.database = target["database"]
         self.client = MlflowClient(target["mlflow"]["url"])
-        self.baselines = Baselines(self.database, target["mlflow"]["version"], DATA_SET)
+        self.baselines = Baselines(LocalStore(self.database), target["mlflow"]["version"], DATA_SET)
 
     def create_tenant(self, number: int) -> None:
         self.client.json("POST", PATH, body={"name": f"tenant-{number}"})
@@ -98,7 +98,7 @@ def filled(server: Server) -> dict[str, Any]:
     server.baselines.save_initial()
     server.create_tenant(1)
     run = server.create_run("tenant-1", server.create_experiment("tenant-1", "first"))
-    return {**StartState(server.baselines, server.database).saved("run/t1-c1-r1", 1), "run": run}
+    return {**StartState(server.baselines).saved("run/t1-c1-r1", 1), "run": run}
 
 
 def test_the_first_cell_of_a_level_starts_from_its_baseline(server: Server, filled: dict[str, Any]) -> None:
@@ -110,7 +110,7 @@ def test_what_a_load_leaves_is_gone_after_the_restoration_and_mlflow_serves(serv
     experiment = server.create_experiment("tenant-1", "of the load")
     left = server.create_run("tenant-1", experiment)
     assert count_rows(server.database) != filled["baseline"]["rows"]
-    found = StartState(server.baselines, server.database).restored("run/t1-c2-r1", 1, "cell")
+    found = StartState(server.baselines).restored("run/t1-c2-r1", 1, "cell")
     assert (found["status"], found["removed_runs"]) == ("restored", 1)
     check_health(server.client, DATA_SET, 1)
     assert count_rows(server.database) == filled["baseline"]["rows"]
@@ -122,7 +122,7 @@ def test_what_a_load_leaves_is_gone_after_the_restoration_and_mlflow_serves(serv
 
 
 def test_levels_are_restored_in_any_order(server: Server, filled: dict[str, Any]) -> None:
-    states = StartState(server.baselines, server.database)
+    states = StartState(server.baselines)
     assert states.restored("run/t2-c1-r1", 2, "cell")["tenants"] == 1
     server.create_tenant(2)
     second = server.create_run("tenant-2", server.create_experiment("tenant-2", "second"))

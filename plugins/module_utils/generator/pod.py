@@ -24,11 +24,14 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.generator import 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.attempt import (
     STOP_TIMEOUT_S,
     attempt_directory,
+    is_whole,
     k6_command,
     next_attempt,
     read_exit,
     read_state,
+    recorded_attempts,
     started_attempt,
+    unrecorded_attempt,
     usable_attempt,
     write_state,
 )
@@ -122,6 +125,29 @@ class PodBackend:
             state = write_state(load, n, handle)
             _launch(rpc, directory, config, load)
         return started_attempt(state, attached=False)
+
+    def goes_on(self, directory: Path, generator: Mapping[str, Any], plan_digest: str) -> bool:
+        """Return whether the load of a cell, begun by an earlier execution, runs or is complete and not recorded; other loads of its run are stopped.
+
+        `directory` is that of the cell, `generator` that of target.json. A pod that does not run has no load. Raises ClusterError.
+        """
+        state = unrecorded_attempt(directory, plan_digest)
+        if state is not None and (is_whole(Path(state["directory"])) or self._is_usable(state["handle"], is_finished_reusable=True)):
+            return True
+        pod = get_pod(self._cluster, generator["namespace"], generator["pod"])
+        if pod is None or not check_running(pod, manifests.CONTAINER).ready:
+            return False
+        rpc = PodRpc(self._cluster, Container(generator["namespace"], generator["pod"], manifests.CONTAINER))
+        prefix = load_prefix(directory.resolve().parents[1].name)
+        found = False
+        for name, phase, _digest, code in _loads(rpc, prefix):
+            # A controller without local files knows the cell by the directory's name; whether the load is the requested one is decided when it starts.
+            is_of_cell = PurePosixPath(name).name.startswith(f"{prefix}{directory.name}.") and not recorded_attempts(directory)
+            if is_of_cell and (phase == "running" or (phase == "ended" and is_complete(int(code)))):
+                found = True
+            elif phase == "running":
+                _stop(rpc, name)
+        return found
 
     def status(self, attempt: Mapping[str, Any], with_progress: bool) -> Status:
         """Return the status (see Backend). A load whose files were fetched has ended, whatever became of its pod since."""
@@ -262,18 +288,22 @@ def _find_load(rpc: PodRpc, prefix: str, load: Load) -> str:
     A controller without local files finds the load of an earlier controller by the run in the directory's name and by the same configuration.
     """
     found = ""
-    try:
-        listed = rpc.call("loads", manifests.RESULTS, prefix)
-    except RejectedError:
-        return ""  # the pod has the scripts of an older version
-    for directory, value in listed.items():
-        phase, digest, code = value.split()
+    for directory, phase, digest, code in _loads(rpc, prefix):
         is_usable = phase == "running" or (load.is_finished_reusable and phase == "ended" and is_complete(int(code)))
         if is_usable and digest == hashlib.sha256(_body(config_in_pod(load.config, directory))).hexdigest():
             found = directory
         elif phase == "running":
             _stop(rpc, directory)
     return found
+
+
+def _loads(rpc: PodRpc, prefix: str) -> list[tuple[str, str, str, str]]:
+    """Return the loads in the pod whose names begin with a prefix: directory, phase, checksum of the configuration, exit code."""
+    try:
+        listed = rpc.call("loads", manifests.RESULTS, prefix)
+    except RejectedError:
+        return []  # the pod has the scripts of an older version
+    return [(directory, *value.split()) for directory, value in listed.items()]  # type: ignore[misc]
 
 
 def _stop(rpc: PodRpc, directory: str) -> dict[str, str]:

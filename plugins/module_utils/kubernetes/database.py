@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rows and size of a database of ours in a cluster, read by one command in a pod that can reach it: PostgreSQL's own, or MLflow's with its SQLite file."""
+"""Rows and size of a database of ours in a cluster: of PostgreSQL by a Job, of SQLite by one command in MLflow's pod, which alone can open the file."""
 
 from __future__ import annotations
 
@@ -13,18 +13,9 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluste
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pod_exec import Container, run
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pods import check_running
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.postgres import read_rows
 
 TIMEOUT_S = 60.0
-# One line per table, then the size. query_to_xml runs a query whose text is composed, so that all tables take one statement.
-_POSTGRES_QUERY = (
-    "SELECT c.relname, (xpath('/row/n/text()', query_to_xml(format('SELECT count(*) AS n FROM %I.%I', s.nspname, c.relname), false, true, '')))[1] "
-    "FROM pg_class c JOIN pg_namespace s ON s.oid = c.relnamespace WHERE c.relkind = 'r' AND s.nspname = ANY (current_schemas(false)) "
-    "UNION ALL SELECT '', pg_database_size(current_database())::text::xml"
-)
-# The password is a mounted file; it is in no argument list.
-_POSTGRES = (
-    'PGPASSWORD="$(cat "$POSTGRES_PASSWORD_FILE")" exec psql -X -A -t -F " " -v ON_ERROR_STOP=1 -h 127.0.0.1 -U "$POSTGRES_USER" -d "$POSTGRES_DB" -c "$1"'
-)
 _SQLITE_PROGRAM = """
 import os, sqlite3, sys
 path = sys.argv[1]
@@ -36,15 +27,16 @@ print("", sum(os.path.getsize(file) for file in (path, path + "-wal") if os.path
 _SQLITE = 'exec "$(command -v python3 || command -v python)" -c "$1" "$2"'
 
 
-def read_database(cluster: Cluster, database: Mapping[str, Any]) -> dict[str, Any]:
-    """Return {rows: {table: rows}, bytes} of the database of target.json, whose `pod` names where a command can read it.
+def read_database(cluster: Cluster, database: Mapping[str, Any], run_id: str) -> dict[str, Any]:
+    """Return {rows: {table: rows}, bytes} of the database of target.json, with its `job` for PostgreSQL, or the `pod` that has the file of SQLite.
 
-    Raises ClusterError: no pod of it runs, commands in it are forbidden, or the command fails.
+    `run_id` labels the Job. Raises ClusterError: no pod of it runs, commands in it or Jobs are forbidden, or reading fails.
     """
+    if database["kind"] == "postgres":
+        return read_rows(cluster, database["job"], run_id)
     place = database["pod"]
-    container = _running(cluster, place)
-    words = [_POSTGRES, "sh", _POSTGRES_QUERY] if database["kind"] == "postgres" else [_SQLITE, "sh", _SQLITE_PROGRAM, place["path"]]
-    result = run(cluster, container, ["sh", "-c", *words], timeout_s=TIMEOUT_S)
+    container = Container(place["namespace"], running_pod(cluster, place)["metadata"]["name"], place["container"])
+    result = run(cluster, container, ["sh", "-c", _SQLITE, "sh", _SQLITE_PROGRAM, place["path"]], timeout_s=TIMEOUT_S)
     lines = [line.rpartition(" ")[::2] for line in result.stdout.decode("utf-8", "replace").splitlines() if line]
     if result.code != 0 or not lines or not all(value.isdigit() for _name, value in lines):
         cause = " ".join(result.stderr.split()) or f"exit code {result.code}"
@@ -54,9 +46,10 @@ def read_database(cluster: Cluster, database: Mapping[str, Any]) -> dict[str, An
     return {"rows": dict(sorted(counts.items())), "bytes": size}
 
 
-def _running(cluster: Cluster, place: Mapping[str, str]) -> Container:
+def running_pod(cluster: Cluster, place: Mapping[str, str]) -> dict[str, Any]:
+    """Return a pod whose name `pod` of {namespace, pod, container} matches as a whole, and whose container runs. Raises ClusterError without one."""
     for pod in cluster.items(f"/api/v1/namespaces/{place['namespace']}/pods"):
         name = pod["metadata"]["name"]
         if re.fullmatch(place["pod"], name) and not pod["metadata"].get("deletionTimestamp") and check_running(pod, place["container"]).ready:
-            return Container(place["namespace"], name, place["container"])
-    raise ClusterError(f"Database in pods {place['namespace']}/{place['pod']}: none runs. Check their status.")
+            return pod
+    raise ClusterError(f"Pods {place['namespace']}/{place['pod']}: none runs. Check their status.")

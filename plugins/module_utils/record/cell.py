@@ -102,7 +102,9 @@ def start_state_of(parts: dict[str, Any], database: dict[str, Any]) -> dict[str,
     """
     found = parts.get("start_state") or {}
     if not found:
-        cause = "state_reset is never" if database.get("baselines_dir") else "this database cannot be restored (only those of the local stack can)"
+        restorable = "those of the local stack and the PostgreSQL that this collection deploys in a cluster"
+        can_be = database.get("baselines_dir") or database.get("job")
+        cause = "state_reset is never" if can_be else f"this database cannot be restored (only {restorable} can)"
         found = {"status": "never", "reason": f"The cell started with the rows that earlier cells left, because {cause}."}
     baseline = found.get("baseline")
     if baseline:

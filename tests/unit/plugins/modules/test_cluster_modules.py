@@ -12,6 +12,7 @@ import time
 import pytest
 
 from fakes.fake_api_server import FakeApiServer
+from fakes.fake_jobs import MLFLOW_PODS, PLACE
 
 MODULES = "ansible_collections.perfscale.mlflow.plugins.modules"
 NEEDED = {
@@ -21,6 +22,10 @@ NEEDED = {
     "cluster_teardown": {"run_id": "r1", "kinds": ["Pod"]},
     "cluster_preflight_info": {},
     "cluster_state_info": {},
+    "cluster_baseline": {
+        "state": "initialized", "database": {"kind": "postgres", "owned": True, "job": PLACE}, "mlflow_pods": MLFLOW_PODS, "generator": {}, "run_id": "r1",
+        "mlflow_version": "3.17.2", "data_set_digest": "5f6a59d7ec68", "prefix": "tenant-",
+    },
     "cluster_database_info": {"kind": "sqlite", "pod": {"namespace": "a", "pod": "mlflow", "container": "mlflow", "path": "/x"}},
 }
 

@@ -439,3 +439,38 @@ def test_a_lost_pod_may_be_retried_after_any_error(scripted, pod, tmp_path):
 @pytest.mark.parametrize(("left", "pause"), [(None, 5.0), (60, 5.0), (4, 2.0), (-3, 1.0)])
 def test_the_status_is_polled_more_often_towards_the_end(left, pause):
     assert backend_of(None).poll_interval_s(left) == pause
+
+
+def goes_on(pod, cell):
+    return backend_of(pod).goes_on(cell, {"namespace": NAMESPACE, "pod": POD}, "abc")
+
+
+def test_a_load_goes_on_until_it_is_recorded(pod, tmp_path, start):
+    cell = tmp_path / CELL
+    assert not goes_on(pod, cell)
+    started = start(0.5)
+    assert goes_on(pod, cell)
+    wait_for_end(pod, started)
+    assert goes_on(pod, cell)
+    fetch(pod, cell)
+    (cell / "cell.json").write_text(json.dumps({"attempts": [{"n": 1}]}))
+    assert not goes_on(pod, cell)
+
+
+def test_a_controller_without_files_knows_the_load_by_its_cell(pod, tmp_path, start):
+    start(20)
+    cell = tmp_path / CELL
+    kept = shutil.move(cell, tmp_path / "kept")
+    assert goes_on(pod, cell)
+    shutil.move(kept, cell)
+
+
+def test_a_load_of_another_cell_is_stopped(pod, tmp_path, start):
+    started = start(20)
+    assert not goes_on(pod, tmp_path / CELL.with_name("t2-c1-r1"))
+    assert not backend_of(pod).status(started, False).is_running
+
+
+def test_without_a_pod_no_load_goes_on(pod, tmp_path):
+    del pod.objects[POD_PATH]
+    assert not goes_on(pod, tmp_path / CELL)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rows and size of a database in a pod; the commands run on this machine, PostgreSQL's against a fake of psql."""
+"""Rows and size of a database in a cluster: of SQLite by a command, which runs on this machine, of PostgreSQL by a Job."""
 
 from __future__ import annotations
 
@@ -20,13 +20,9 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.databa
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pod_exec import CommandResult
 from fakes.fake_cluster import FakeCluster
+from fakes.fake_jobs import PLACE, FakeJobCluster
 
 POD = {"namespace": "odh", "pod": "mlflow-[a-z]+", "container": "mlflow"}
-# It prints what it was given: the password, the user, the database, and whether a query came.
-PSQL = """#!/bin/sh
-test "$PGPASSWORD" = secret && test "${11}" = me && test "${13}" = tracking || { echo "wrong login" >&2; exit 2; }
-case "${15}" in *pg_database_size*) printf 'runs 7\\nodd name 0\\n 8192\\n' ;; esac
-"""
 
 
 def pod(name, **status):
@@ -35,16 +31,10 @@ def pod(name, **status):
 
 
 @pytest.fixture
-def here(tmp_path, monkeypatch):
+def here(monkeypatch):
     """Run commands of pods on this machine; return the pods in which they ran."""
     places = []
-    (tmp_path / "password").write_text("secret")
-    (tmp_path / "psql").write_text(PSQL)
-    (tmp_path / "psql").chmod(0o755)
-    environment = {
-        "PATH": os.pathsep.join((str(tmp_path), str(Path(sys.executable).parent), os.environ["PATH"])),
-        "POSTGRES_USER": "me", "POSTGRES_DB": "tracking", "POSTGRES_PASSWORD_FILE": str(tmp_path / "password"),
-    }
+    environment = {"PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))}
 
     def run(_cluster, container, argv, timeout_s):
         places.append(container)
@@ -63,21 +53,22 @@ def test_the_file_of_mlflow(here, tmp_path):
         connection.executemany("INSERT INTO runs VALUES (?)", [(1,), (2,)])
     before = path.read_bytes()
     cluster = FakeCluster(pod("mlflow-old", phase="Pending", containerStatuses=[]), pod("other"), pod("mlflow-new"))
-    found = read_database(cluster, {"kind": "sqlite", "pod": {**POD, "path": str(path)}})
+    found = read_database(cluster, {"kind": "sqlite", "pod": {**POD, "path": str(path)}}, "run-1")
     assert found == {"rows": {'odd "name': 0, "runs": 2}, "bytes": len(before)}
     assert here == [("odh", "mlflow-new", "mlflow")]
     assert path.read_bytes() == before
 
 
-def test_the_server_of_ours(here):
-    found = read_database(FakeCluster(pod("mlflow-new")), {"kind": "postgres", "pod": POD})
-    assert found == {"rows": {"odd name": 0, "runs": 7}, "bytes": 8192}
+def test_the_server_of_ours():
+    cluster = FakeJobCluster({"postgresql": '{"rows": {"runs": 7}, "bytes": 8192}'})
+    assert read_database(cluster, {"kind": "postgres", "job": PLACE}, "run-1") == {"rows": {"runs": 7}, "bytes": 8192}
+    assert cluster.created[0]["metadata"]["labels"]["perfscale.mlflow/run-id"] == "run-1"
 
 
 @pytest.mark.parametrize(
     ("pods", "database", "sentence"),
     [
-        pytest.param([pod("other")], {"kind": "sqlite", "pod": {**POD, "path": "/x"}}, r"^Database in pods odh/mlflow-\[a-z\]\+: none runs\.", id="no-pod"),
+        pytest.param([pod("other")], {"kind": "sqlite", "pod": {**POD, "path": "/x"}}, r"^Pods odh/mlflow-\[a-z\]\+: none runs\.", id="no-pod"),
         pytest.param(
             [pod("mlflow-new")], {"kind": "sqlite", "pod": {**POD, "path": "/nowhere/x.db"}}, r"odh/mlflow-new: rows .*unable to open", id="no-file"
         ),
@@ -85,4 +76,4 @@ def test_the_server_of_ours(here):
 )
 def test_what_cannot_be_read_is_named(here, pods, database, sentence):
     with pytest.raises(ClusterError, match=sentence):
-        read_database(FakeCluster(*pods), database)
+        read_database(FakeCluster(*pods), database, "run-1")

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.baseline import INITIAL, Baselines, DataSet, StartState
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.baseline import INITIAL, Baselines, DataSet, LocalStore, StartState
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors import MlflowError
 from fakes.tracking_databases import FakeTrackingDatabase
 
@@ -25,14 +25,14 @@ def database(tmp_path):
 
 @pytest.fixture
 def baselines(database):
-    made = Baselines(database.target, "3.17.2", DATA_SET)
+    made = Baselines(LocalStore(database.target), "3.17.2", DATA_SET)
     made.save_initial()
     return made
 
 
 @pytest.fixture
-def start_state(baselines, database):
-    return StartState(baselines, database.target)
+def start_state(baselines):
+    return StartState(baselines)
 
 
 def test_the_initial_state_is_kept_once(baselines, database):
@@ -76,7 +76,7 @@ def test_the_largest_smaller_level_is_filled_on(baselines, tenants, found):
 
 @pytest.mark.parametrize("other", [DataSet("000000000000", "tenant-"), DataSet("5f6a59d7ec68", "other-")], ids=["data-set", "prefix"])
 def test_levels_of_another_data_set_are_not_used(baselines, database, other):
-    Baselines(database.target, "3.17.2", other).save(3)
+    Baselines(LocalStore(database.target), "3.17.2", other).save(3)
     assert baselines.largest(3)["name"] == INITIAL
 
 
@@ -98,7 +98,7 @@ def test_missing_artifacts_of_a_level_are_named(baselines, database):
 def test_baselines_of_another_server_are_rejected(baselines, database, statement, version, difference):
     database.execute(statement)
     with pytest.raises(MlflowError, match=rf"Baseline initial in .*: of another server \({difference}\)\. Start empty with local_stack_reset=true"):
-        Baselines(database.target, version, DATA_SET).check()
+        Baselines(LocalStore(database.target), version, DATA_SET).check()
 
 
 def test_baselines_of_the_same_server_are_accepted(baselines):
