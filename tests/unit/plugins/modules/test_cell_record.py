@@ -138,6 +138,7 @@ def test_a_database_that_cannot_be_read_costs_its_rows_and_no_more(tmp_path):
     [
         pytest.param({"kind": "unknown"}, "this database cannot be restored", id="not-ours"),
         pytest.param({"kind": "unknown", "baselines_dir": "/b"}, "state_reset is never", id="not-wanted"),
+        pytest.param({"kind": "postgres", "job": {"claim": "postgresql"}}, "state_reset is never", id="not-wanted-in-a-cluster"),
     ],
 )
 def test_a_cell_before_which_nothing_was_restored_has_the_reason(database, cause):
