@@ -25,7 +25,7 @@ def longest_stall_s(raw: Raw, window: Window) -> float:
     spans = sorted((start + duration / PRECISION, start) for start, duration in zip(raw.starts, raw.durations, strict=True))
     # The earliest start among the requests that end last, from the back.
     earliest, longest = window.end_ms, 0.0
-    for (before, _), (end, start) in zip(reversed([(window.start_ms, 0), *spans[:-1]]), reversed(spans), strict=True):
+    for (before, _start), (end, start) in zip(reversed([(window.start_ms, 0), *spans[:-1]]), reversed(spans), strict=True):
         earliest = min(earliest, start)
         longest = max(longest, min(end, window.end_ms) - max(before, earliest, window.start_ms))
     return longest / 1000

@@ -71,7 +71,7 @@ def machine_line(pid: int) -> str:
     """
     ticks = os.sysconf("SC_CLK_TCK")
     with open("/proc/stat", "rb") as stream:
-        user, nice, system, _idle, _waiting, interrupts, soft_interrupts, stolen = map(int, stream.readline().split()[1:9])
+        user, nice, system, _idle, _waiting, interrupts, soft_interrupts, stolen = map(int, stream.read().split()[1:9])
     own = stat_fields(pid)
     machine_s = (user + nice + system + interrupts + soft_interrupts + stolen) / ticks
     own_s = (int(own[11]) + int(own[12])) / ticks

@@ -230,7 +230,7 @@ class PostgresCopies:
             yield
         finally:
             is_done.set()
-            ending.join()
+            ending.join(LIMIT_S)
         if problems:
             raise problems[0]
 

@@ -47,7 +47,7 @@ def test_counts_the_rows_of_a_database(run_module, server, tmp_path):
     ("arguments", "sentence"),
     [
         pytest.param({}, "one of the following is required: numbers, count", id="neither"),
-        pytest.param({"count": 1, "depth": "deep"}, "value of depth must be one of: digest, counts, full", id="depth"),
+        pytest.param({"count": 1, "depth": "deep"}, "value of depth must be one of: digest, sample, counts, full", id="depth"),
         pytest.param({"count": 1, "shape": {"runs": 1}}, "Unsupported parameters", id="unknown-shape"),
         pytest.param({"count": 1, "shape": {"runs_per_experiment": -1}}, "Data set shape runs_per_experiment=-1: is not possible", id="no-runs"),
         pytest.param({"numbers": [1, 1]}, "Tenants: none, or a duplicate number", id="twice"),
