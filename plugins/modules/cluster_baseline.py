@@ -154,10 +154,10 @@ def run(params):
         cluster.close()
 
 
-def main():
+def main(create_module=AnsibleModule):
     """Run the module."""
     levels = ["tenants", "cell_directory"]
-    module = AnsibleModule(argument_spec=argument_spec(), required_if=[("state", "restored", levels), ("state", "saved", levels)], supports_check_mode=True)
+    module = create_module(argument_spec=argument_spec(), required_if=[("state", "restored", levels), ("state", "saved", levels)], supports_check_mode=True)
     if MISSING:
         module.fail_json(msg=missing_required_lib(LIBRARIES), exception=MISSING)
     if module.check_mode:
