@@ -9,11 +9,14 @@ import csv
 import random
 import sys
 
+import numpy as np
 import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.result import Attempt, build_result
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.timeline import Timeline, steadiness
 from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.axes import WINDOW_MIN_S
 from fakes.k6_raw_rows import HEADER, request
+from fakes.simulated_latencies import autocorrelated
 
 START_MS = 1_800_000_000_000
 WARMUP_S, WINDOW_S = 5, 60
@@ -37,6 +40,16 @@ def test_a_steady_load_has_no_findings(tmp_path):
     assert steadiness["findings"] == []
     assert steadiness["warmup_declared_s"] == pytest.approx(WARMUP_S, abs=0.01)
     assert steadiness["p95_change_ci95"][0] < 0 < steadiness["p95_change_ci95"][1]
+
+
+@pytest.mark.parametrize(("seconds", "rate", "correlation"), [(35, 20, 0), (35, 40, 0.5), (90, 40, 0.5)])
+def test_a_steady_load_rarely_has_a_finding(seconds, rate, correlation):
+    chance, found, loads = np.random.default_rng(1), 0, 200
+    for _load in range(loads):
+        ends = np.sort(chance.uniform(-WARMUP_S, seconds, chance.poisson(rate * (seconds + WARMUP_S))))
+        latencies = 20 * np.exp(0.5 * autocorrelated(len(ends), correlation, chance))
+        found += bool(steadiness(Timeline(ends, latencies, np.zeros(len(ends), dtype=bool), -WARMUP_S, seconds))["findings"])
+    assert found / loads <= 0.1
 
 
 def test_a_warm_up_that_ends_in_time_is_no_finding(tmp_path):
