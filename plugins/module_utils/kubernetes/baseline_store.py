@@ -34,12 +34,11 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.readin
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.baseline import SPACE, check_space
 
 PREFIX = "baseline_"
-# How often a database is taken from under sessions that MLflow opens again at once.
-ATTEMPTS = 5
+# How often a second psql ends the sessions of a database, a tenth of a second apart: longer than a statement waits for the last session.
+_ENDS = 100
 # MLflow's readiness probe comes every 5 s and may fail three times (seconds).
 _HEALTH_S = 60.0
 _WORK = {"name": "work", "mountPath": "/work"}
-_END_SESSIONS = "pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = {} AND pid <> pg_backend_pid()"
 
 
 class ClusterStore:
@@ -178,18 +177,11 @@ def save_script(live: str, name: str, description: str) -> str:
     The planner's statistics are brought up to date first, so that every restored copy has them. A partial copy has another name, so it is never restored.
     """
     partial, final = identifier(f"partial_{name}"), identifier(PREFIX + name)
-    create = f"CREATE DATABASE {partial} TEMPLATE {identifier(live)};"
-    is_missing = f"SELECT NOT EXISTS (SELECT FROM pg_database WHERE datname = {literal(f'partial_{name}')}) AS missing \\gset"  # noqa: S608 - quoted
-    attempt = f"{is_missing}\n\\if :missing\nDO $do$ BEGIN PERFORM {_END_SESSIONS.format(literal(live))}; END $do$;\n{create}\n\\endif"
     return "\n".join(
         [
             f"{_connect(live)}\nVACUUM (ANALYZE);",
             f"{_connect('postgres')}\n{_drop(f'partial_{name}')}",
-            # CREATE DATABASE is not possible in a block that could repeat it.
-            "\\set ON_ERROR_STOP 0",
-            *[attempt] * (ATTEMPTS - 1),
-            "\\set ON_ERROR_STOP 1",
-            attempt,
+            _alone(f"CREATE DATABASE {partial} TEMPLATE {identifier(live)};"),
             f"COMMENT ON DATABASE {partial} IS {literal(description)};",
             _drop(PREFIX + name),
             f"ALTER DATABASE {partial} RENAME TO {final};",
@@ -204,19 +196,7 @@ def restore_script(live: str, name: str, start_state: str, known: list[str]) -> 
     MLflow tests each pooled connection before it uses it (pool_pre_ping) and connects again.
     """
     incoming, outgoing = f"{live}_restoring", f"{live}_replaced"
-    swap = f"""DO $do$ BEGIN
-FOR attempt IN 1..{ATTEMPTS} LOOP
-  PERFORM pg_stat_clear_snapshot();
-  PERFORM {_END_SESSIONS.format(literal(live))};
-  BEGIN
-    ALTER DATABASE {identifier(live)} RENAME TO {identifier(outgoing)};
-    ALTER DATABASE {identifier(incoming)} RENAME TO {identifier(live)};
-    RETURN;
-  EXCEPTION WHEN object_in_use THEN
-    IF attempt = {ATTEMPTS} THEN RAISE; END IF;
-  END;
-END LOOP;
-END $do$;"""
+    swap = f"ALTER DATABASE {identifier(live)} RENAME TO {identifier(outgoing)};\nALTER DATABASE {identifier(incoming)} RENAME TO {identifier(live)};"
     return "\n".join(
         [
             _connect("postgres"),
@@ -224,7 +204,7 @@ END $do$;"""
             _drop(outgoing),
             f"CREATE DATABASE {identifier(incoming)} TEMPLATE {identifier(PREFIX + name)};",
             f"COMMENT ON DATABASE {identifier(incoming)} IS {literal(start_state)};",
-            swap,
+            _alone(f"BEGIN;\n{swap}\nCOMMIT;"),
             _drop(outgoing),
             f"{_connect(live)}\n{_object({'rows': ROWS})}",
             _runs_into(artifacts.LIVE, [live]),
@@ -239,6 +219,26 @@ def _connect(database: str) -> str:
 
 def _drop(database: str) -> str:
     return f"DROP DATABASE IF EXISTS {identifier(database)} WITH (FORCE);"
+
+
+def _alone(statements: str) -> str:
+    """Return the lines that end all sessions of the live database, and those that come, while the statements run.
+
+    A statement that needs a database for itself locks new sessions out and then waits five seconds for the last one to end. MLflow's pool keeps its
+    sessions, and requests open more, so ending them once before that statement is not enough.
+    """
+    done, ended = f"{_WORK['mountPath']}/done", f"{_WORK['mountPath']}/ended"
+    # The name of the database is PGDATABASE in the container, so that no shell reads it as a part of a command.
+    query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :'live'"
+    end_sessions = f'echo "{query}" | psql -X -q -d postgres -v live="$PGDATABASE"'
+    loop = f"for n in $(seq {_ENDS}); do [ -e {done} ] && break; {end_sessions}; sleep 0.1; done; touch {ended}"
+    return "\n".join(
+        [
+            f"\\! rm -f {done} {ended}; ({loop}) >/dev/null 2>&1 &",
+            statements,
+            f"\\! touch {done}; for n in $(seq {_ENDS}); do [ -e {ended} ] && break; sleep 0.1; done",
+        ]
+    )
 
 
 def _object(parts: Mapping[str, str]) -> str:

@@ -147,9 +147,10 @@ def test_a_copy_is_complete_before_it_has_its_name():
     assert lines[-1] == 'ALTER DATABASE "partial_initial" RENAME TO "baseline_initial";'
 
 
-def test_the_live_database_is_replaced_in_one_block():
+def test_the_live_database_is_replaced_in_one_transaction_while_its_sessions_are_ended():
     text = restore_script("my-db", "initial", "{}", ["initial", "t1"])
-    block = text.partition("DO $do$")[2].partition("END $do$;")[0]
-    assert 'ALTER DATABASE "my-db" RENAME TO "my-db_replaced";\n    ALTER DATABASE "my-db_restoring" RENAME TO "my-db";' in block
-    assert text.index('CREATE DATABASE "my-db_restoring" TEMPLATE "baseline_initial";') < text.index(block)
+    block = text.partition("BEGIN;\n")[2].partition("\nCOMMIT;")[0]
+    assert block == 'ALTER DATABASE "my-db" RENAME TO "my-db_replaced";\nALTER DATABASE "my-db_restoring" RENAME TO "my-db";'
+    places = [text.index(part) for part in ('CREATE DATABASE "my-db_restoring"', "pg_terminate_backend", block, "\\! touch /work/done")]
+    assert places == sorted(places)
     assert text.index('\\connect "baseline_initial"') < text.index('\\connect "baseline_t1"')
