@@ -21,49 +21,7 @@ description:
   - Everything else that was in the database since is lost, so only databases of this collection are restored.
 extends_documentation_fragment:
   - perfscale.mlflow.mlflow_connection
-options:
-  state:
-    description:
-      - V(initialized) saves the current state as the initial baseline, of no tenants, unless there are baselines. It fails if there are any of another
-        MLflow version, schema revision or kind of database.
-      - V(restored) restores the baseline of O(tenants), or the one with the next smaller number, on which the level is then built.
-      - V(saved) saves the current state as the baseline of O(tenants) and restores it, so that the first cell of a level starts as the others do.
-    type: str
-    choices: [initialized, restored, saved]
-    required: true
-  database:
-    description: The database of C(target.json), with C(baselines_dir) and C(artifacts_dir).
-    type: dict
-    required: true
-  mlflow_version:
-    description: Version of the server.
-    type: str
-    required: true
-  data_set_digest:
-    description: Digest of the data set.
-    type: str
-    required: true
-  prefix:
-    description: Prefix of the tenants' names.
-    type: str
-    required: true
-  tenants:
-    description: Number of tenants of the level, required unless O(state=initialized).
-    type: int
-  state_reset:
-    description: With V(level) a level that the same run restored last is not restored again.
-    type: str
-    choices: [cell, level]
-    default: cell
-  cell_directory:
-    description: >-
-      Directory of the cell in the results of its run, required unless O(state=initialized). While the load of an earlier execution runs there, or its
-      samples are still to be recorded, nothing is restored.
-    type: path
-  plan_digest:
-    description: Digest of the plan to which such a load has to belong.
-    type: str
-    default: ""
+  - perfscale.mlflow.baseline
 attributes:
   check_mode:
     description: Changes nothing in check mode.
@@ -104,25 +62,17 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.attempt
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.process import is_running, stop_orphans
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.process import ProcessError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow import database_rows
-from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.baseline import Baselines, DataSet, LocalStore, StartState, check_health
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.baseline import (
+    OPTIONS,
+    REQUIRED,
+    Baselines,
+    DataSet,
+    LocalStore,
+    carry_out,
+    check_health,
+)
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.client import client_from, connection_spec
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors import MlflowError
-
-
-def argument_spec():
-    """Return the module's options."""
-    return {
-        **connection_spec(),
-        "state": {"type": "str", "choices": ["initialized", "restored", "saved"], "required": True},
-        "database": {"type": "dict", "required": True},
-        "mlflow_version": {"type": "str", "required": True},
-        "data_set_digest": {"type": "str", "required": True},
-        "prefix": {"type": "str", "required": True},
-        "tenants": {"type": "int"},
-        "state_reset": {"type": "str", "choices": ["cell", "level"], "default": "cell"},
-        "cell_directory": {"type": "path"},
-        "plan_digest": {"type": "str", "default": ""},
-    }
 
 
 def is_attached(directory, plan_digest):
@@ -133,30 +83,28 @@ def is_attached(directory, plan_digest):
 
 def run(params):
     """Return (changed, start state) for the module's options. Raises MlflowError, FileWriteError and ProcessError."""
-    data_set = DataSet(params["data_set_digest"], params["prefix"])
-    baselines = Baselines(LocalStore(params["database"]), params["mlflow_version"], data_set)
-    if params["state"] == "initialized":
-        baselines.check()
-        return baselines.save_initial(), {}
-    state, directory, tenants = StartState(baselines), Path(params["cell_directory"]), params["tenants"]
-    cell = f"{directory.parents[1].name}/{directory.name}"
-    if is_attached(directory, params["plan_digest"]):
-        return False, state.attached(cell, tenants)
-    # A load that is of no use any more may not write into what is restored.
-    stop_orphans(directory)
-    found = state.saved(cell, tenants) if params["state"] == "saved" else state.restored(cell, tenants, params["state_reset"])
-    client = client_from(params)
-    try:
-        check_health(client, data_set, found["tenants"])
-    finally:
-        client.close()
-    return found["status"] == "restored", found
+    baselines = Baselines(LocalStore(params["database"]), params["mlflow_version"], DataSet(params["data_set_digest"], params["prefix"]))
+
+    def goes_on(directory):
+        if is_attached(directory, params["plan_digest"]):
+            return True
+        # A load that is of no use any more may not write into what is restored.
+        stop_orphans(directory)
+        return False
+
+    changed, found = carry_out(baselines, params, goes_on)
+    if found and found["status"] != "attached":
+        client = client_from(params)
+        try:
+            check_health(client, DataSet(params["data_set_digest"], params["prefix"]), found["tenants"])
+        finally:
+            client.close()
+    return changed, found
 
 
 def main(create_module=AnsibleModule):
     """Run the module."""
-    levels = ["tenants", "cell_directory"]
-    module = create_module(argument_spec=argument_spec(), required_if=[("state", "restored", levels), ("state", "saved", levels)], supports_check_mode=True)
+    module = create_module(argument_spec={**connection_spec(), **OPTIONS}, required_if=REQUIRED, supports_check_mode=True)
     if module.params["database"].get("dsn_file") and database_rows.psycopg is None:
         module.fail_json(msg=missing_required_lib("psycopg"), exception=database_rows.PSYCOPG_ERROR)
     if module.check_mode:

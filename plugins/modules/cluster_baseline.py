@@ -21,20 +21,8 @@ description:
   - That MLflow works with the restored database is for M(perfscale.mlflow.data_set_info) to see, through the API.
 extends_documentation_fragment:
   - perfscale.mlflow.cluster_connection
+  - perfscale.mlflow.baseline
 options:
-  state:
-    description:
-      - V(initialized) saves the current state as the initial baseline, of no tenants, unless there are baselines. It fails if there are any of another
-        MLflow version or schema revision.
-      - V(restored) restores the baseline of O(tenants), or the one with the next smaller number, on which the level is then built.
-      - V(saved) saves the current state as the baseline of O(tenants) and restores it, so that the first cell of a level starts as the others do.
-    type: str
-    choices: [initialized, restored, saved]
-    required: true
-  database:
-    description: The database of C(target.json), with C(job).
-    type: dict
-    required: true
   mlflow_pods:
     description: The pods of MLflow, as C(components.mlflow) of C(target.json) has them.
     type: dict
@@ -47,35 +35,6 @@ options:
     description: The run, with which Jobs are labelled.
     type: str
     required: true
-  mlflow_version:
-    description: Version of the server.
-    type: str
-    required: true
-  data_set_digest:
-    description: Digest of the data set.
-    type: str
-    required: true
-  prefix:
-    description: Prefix of the tenants' names.
-    type: str
-    required: true
-  tenants:
-    description: Number of tenants of the level, required unless O(state=initialized).
-    type: int
-  state_reset:
-    description: With V(level) a level that the same run restored last is not restored again.
-    type: str
-    choices: [cell, level]
-    default: cell
-  cell_directory:
-    description: >-
-      Directory of the cell in the results of its run, required unless O(state=initialized). While the load of an earlier execution goes on for it, or its
-      samples are still to be recorded, nothing is restored.
-    type: path
-  plan_digest:
-    description: Digest of the plan to which such a load has to belong.
-    type: str
-    default: ""
 attributes:
   check_mode:
     description: Changes nothing in check mode.
@@ -108,8 +67,6 @@ start_state:
   type: dict
 """
 
-from pathlib import Path
-
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.backend import ERRORS
@@ -117,22 +74,14 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.pod imp
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.baseline_store import ClusterStore
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import LIBRARIES, MISSING, cluster_from
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.options import connection_spec
-from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.baseline import Baselines, DataSet, StartState
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.baseline import OPTIONS, REQUIRED, Baselines, DataSet, carry_out
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors import MlflowError
 
 
 def argument_spec():
     """Return the module's options."""
-    return {
-        **connection_spec(),
-        "state": {"type": "str", "choices": ["initialized", "restored", "saved"], "required": True},
-        **{name: {"type": "dict", "required": True} for name in ("database", "mlflow_pods", "generator")},
-        **{name: {"type": "str", "required": True} for name in ("run_id", "mlflow_version", "data_set_digest", "prefix")},
-        "tenants": {"type": "int"},
-        "state_reset": {"type": "str", "choices": ["cell", "level"], "default": "cell"},
-        "cell_directory": {"type": "path"},
-        "plan_digest": {"type": "str", "default": ""},
-    }
+    own = {"mlflow_pods": {"type": "dict", "required": True}, "generator": {"type": "dict", "required": True}, "run_id": {"type": "str", "required": True}}
+    return {**connection_spec(), **OPTIONS, **own}
 
 
 def run(params):
@@ -141,23 +90,15 @@ def run(params):
     try:
         store = ClusterStore(cluster, params["database"], params["mlflow_pods"], params["run_id"])
         baselines = Baselines(store, params["mlflow_version"], DataSet(params["data_set_digest"], params["prefix"]))
-        if params["state"] == "initialized":
-            baselines.check()
-            return baselines.save_initial(), {}
-        state, directory, tenants = StartState(baselines), Path(params["cell_directory"]), params["tenants"]
-        cell = f"{directory.parents[1].name}/{directory.name}"
-        if PodBackend(lambda: cluster).goes_on(directory, params["generator"], params["plan_digest"]):
-            return False, state.attached(cell, tenants)
-        found = state.saved(cell, tenants) if params["state"] == "saved" else state.restored(cell, tenants, params["state_reset"])
-        return found["status"] == "restored", found
+        backend = PodBackend(lambda: cluster)
+        return carry_out(baselines, params, lambda directory: backend.goes_on(directory, params["generator"], params["plan_digest"]))
     finally:
         cluster.close()
 
 
 def main(create_module=AnsibleModule):
     """Run the module."""
-    levels = ["tenants", "cell_directory"]
-    module = create_module(argument_spec=argument_spec(), required_if=[("state", "restored", levels), ("state", "saved", levels)], supports_check_mode=True)
+    module = create_module(argument_spec=argument_spec(), required_if=REQUIRED, supports_check_mode=True)
     if MISSING:
         module.fail_json(msg=missing_required_lib(LIBRARIES), exception=MISSING)
     if module.check_mode:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -31,6 +31,20 @@ SERVER_KEYS = ("mlflow_version", "schema_revision", "database_kind")
 RECORDED_KEYS = ("name", "tenants", "data_set_digest", "prefix", *SERVER_KEYS, "rows")
 # Free space that a copy needs, as a multiple of the live database: the copy itself, and as much for its restoration.
 SPACE = 2
+# Options of the modules, documented in the fragment baseline.
+OPTIONS: dict[str, dict[str, Any]] = {
+    "state": {"type": "str", "choices": ["initialized", "restored", "saved"], "required": True},
+    "database": {"type": "dict", "required": True},
+    "mlflow_version": {"type": "str", "required": True},
+    "data_set_digest": {"type": "str", "required": True},
+    "prefix": {"type": "str", "required": True},
+    "tenants": {"type": "int"},
+    "state_reset": {"type": "str", "choices": ["cell", "level"], "default": "cell"},
+    "cell_directory": {"type": "path"},
+    "plan_digest": {"type": "str", "default": ""},
+}
+_OF_LEVELS = ["tenants", "cell_directory"]
+REQUIRED = [("state", "restored", _OF_LEVELS), ("state", "saved", _OF_LEVELS)]
 _REMEDY = "Start empty with local_stack_reset=true, which deletes all baselines, or set state_reset to never."
 
 
@@ -274,6 +288,23 @@ class StartState:
 
 def _start_state(status: str, cell: str, tenants: int, reason: str | None) -> dict[str, Any]:
     return {"status": status, "reason": reason, "cell": cell, "tenants": tenants, "seconds": None, "removed_runs": None, "baseline": None, "rows": None}
+
+
+def carry_out(baselines: Baselines, options: Mapping[str, Any], goes_on: Callable[[Path], bool]) -> tuple[bool, dict[str, Any]]:
+    """Return (changed, start state) for the options of a module; the start state of `initialized` is empty.
+
+    `goes_on` returns whether the load of the cell with this directory, begun by an earlier execution, goes on or ended without a record, so that the cell is
+    about what it found; it stops other loads, which may not write into what is restored. Raises MlflowError, or ClusterError for a store in a cluster.
+    """
+    if options["state"] == "initialized":
+        baselines.check()
+        return baselines.save_initial(), {}
+    state, directory, tenants = StartState(baselines), Path(options["cell_directory"]), options["tenants"]
+    cell = f"{directory.parents[1].name}/{directory.name}"
+    if goes_on(directory):
+        return False, state.attached(cell, tenants)
+    found = state.saved(cell, tenants) if options["state"] == "saved" else state.restored(cell, tenants, options["state_reset"])
+    return found["status"] == "restored", found
 
 
 def check_health(client: MlflowClient, data_set: DataSet, tenants: int) -> None:
