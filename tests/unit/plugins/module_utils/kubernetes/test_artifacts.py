@@ -37,6 +37,11 @@ def test_the_store_is_what_the_server_says(pod, claim, directory):
         pytest.param(mlflow_pod("s3://bucket/a"), "MLflow keeps artifacts in s3://bucket/a, which no Job can mount", id="s3"),
         pytest.param(mlflow_pod(args=[]), "MLflow keeps artifacts in an unknown place, which no Job can mount", id="unknown"),
         pytest.param(mlflow_pod("/tmp/a"), "MLflow's /tmp/a is not in a PersistentVolumeClaim that a Job can mount", id="empty-dir"),
+        pytest.param(
+            mlflow_pod(volumeMounts=[{"name": "data", "mountPath": "/mlflow", "subPath": "x"}]),
+            "MLflow's /mlflow/artifacts is not in a PersistentVolumeClaim that a Job can mount",
+            id="part-of-a-volume",
+        ),
         pytest.param(mlflow_pod("/mlflow-other/a"), "MLflow's /mlflow-other/a is not in a PersistentVolumeClaim that a Job can mount", id="like-a-mount"),
     ],
 )

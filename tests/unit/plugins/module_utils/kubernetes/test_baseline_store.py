@@ -88,7 +88,7 @@ def test_a_load_that_goes_on_has_the_start_state_of_its_beginning():
     assert (found["status"], found["rows"]) == ("attached", {"runs": 0})
 
 
-@pytest.mark.parametrize("comment", [None, "a comment of someone", "[]", "{}"])
+@pytest.mark.parametrize("comment", [None, "a comment of someone", "[]", '{"owner": "someone"}'])
 def test_another_comment_is_no_start_state(comment):
     assert store_of(read(start_state=comment))[0].last() == {}
 
