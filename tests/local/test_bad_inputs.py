@@ -85,7 +85,7 @@ def test_the_state_of_a_database_of_others_is_not_reset(suite):
     with FakeMlflow() as server:
         finished = suite.play("full_suite", {"state_reset": "cell", "metrics_profile": "none"}, env={"MLFLOW_URL": server.url})
     assert finished.returncode != 0
-    assert "State reset cell: the database of this MLflow is not one of the local stack" in output(finished)
+    assert "State reset cell: the database of this MLflow is neither one of the local stack nor" in output(finished)
     assert "Set state_reset to never, or leave it out." in output(finished)
     assert {method for method, _path, _workspace in server.calls} == {"GET"}
     assert not suite.results.exists()
