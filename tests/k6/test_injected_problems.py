@@ -30,6 +30,7 @@ from fakes.simulated_mlflow import simulated_url
 from programs.k6 import LOAD
 from programs.measurement import Measurement, measure, verdict_of
 
+pytestmark = pytest.mark.alone
 STALL_S = 5
 # Of the machine that runs the tests, and what several loads at once make of it. A request that waits for a processor may look like a silent repeat.
 OF_THE_MACHINE = {"generator_delay_share", "generator_wait_share", "generator_lateness_p99_ms", "others_cpu_share", "silent_repeat_share"}

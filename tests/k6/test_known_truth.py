@@ -17,6 +17,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.quanti
 from fakes.simulated_mlflow import fault
 from programs.measurement import measure
 
+pytestmark = pytest.mark.alone
 JSON_OPERATIONS = [name for name in OPERATIONS if name not in ("log_artifact", "fetch_artifact")]
 
 # Long enough that what a busy test machine adds to a request is little beside it.

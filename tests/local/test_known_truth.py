@@ -17,6 +17,7 @@ from fakes.simulated_mlflow import simulated_mlflow
 
 from .suite import Suite
 
+pytestmark = pytest.mark.alone
 CELLS = ("t4-c24-r1", "t4-c48-r1")
 # Long enough that what a busy test machine adds to a request is little beside it.
 PROGRAMMED = {"latency": {"*": {"lognormal": [400, 0.3]}}, "slow_tenants": {"tenant-3": 5}, "store": True}

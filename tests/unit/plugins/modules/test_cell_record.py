@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.plan import expand
-from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.baseline import Baselines, DataSet, StartState
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.baseline import Baselines, DataSet, LocalStore, StartState
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.database_rows import count_rows
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.cell import measured_record
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.verdict import evaluate_rules
@@ -161,9 +161,9 @@ def test_rows_before_are_those_of_verification_unless_the_load_had_begun(status,
 def test_what_is_written_between_restoration_and_load_makes_the_cell_invalid(tmp_path, written, reasons):
     database = FakeTrackingDatabase(tmp_path)
     database.add_run(1)
-    baselines = Baselines(database.target, "3.17.2", DataSet("5f6a59d7ec68", "tenant-"))
+    baselines = Baselines(LocalStore(database.target), "3.17.2", DataSet("5f6a59d7ec68", "tenant-"))
     baselines.save_initial()
-    start = StartState(baselines, database.target).saved("run-1/t1-c5-r1", 1)
+    start = StartState(baselines).saved("run-1/t1-c5-r1", 1)
     for number in written:
         database.add_run(number)
     given = {**record_parts(), "rows_before": count_rows(database.target), "state_reset": "cell", "start_state": start}
