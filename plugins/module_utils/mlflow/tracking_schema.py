@@ -72,10 +72,10 @@ def open_database(database: Mapping[str, Any]) -> Iterator[TrackingDatabase]:
 @contextmanager
 def _open_sqlite(path: str) -> Iterator[TrackingDatabase]:
     try:
-        with closing(sqlite3.connect(f"file:{quote(path)}?mode=rw", uri=True, timeout=_TIMEOUT_S)) as connection:
-            # A context of its own: it commits or rolls back, and does not close.
-            with connection:
-                yield _Sqlite(connection)
+        connection = sqlite3.connect(f"file:{quote(path)}?mode=rw", uri=True, timeout=_TIMEOUT_S)
+        # As a context it commits or rolls back, and does not close.
+        with closing(connection), connection:
+            yield _Sqlite(connection)
     except sqlite3.Error as error:
         raise _failed(error) from error
 
