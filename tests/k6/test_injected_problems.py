@@ -34,6 +34,8 @@ pytestmark = pytest.mark.alone
 STALL_S = 5
 # Of the machine that runs the tests, and what several loads at once make of it. A request that waits for a processor may look like a silent repeat.
 OF_THE_MACHINE = {"generator_delay_share", "generator_wait_share", "generator_lateness_p99_ms", "others_cpu_share", "silent_repeat_share"}
+# A steady load has this finding in one of thirty cases (test_a_steady_load_rarely_has_a_finding), too often for a test of single loads.
+BY_CHANCE = {"not_steady"}
 OPEN = {"profile": "open", "concurrency": None}
 # Several k6 start at once, which shows in the latencies of the first seconds.
 FAST = {"think_time_s": 0.1, "warmup_s": 5}
@@ -115,7 +117,7 @@ def named(verdict):
 
 
 def test_of_a_healthy_load_nothing_is_named(measured):
-    assert named(judged(measured["healthy"], "healthy")) == set()
+    assert named(judged(measured["healthy"], "healthy")) - BY_CHANCE == set()
 
 
 @pytest.mark.parametrize(
@@ -130,7 +132,7 @@ def test_of_a_healthy_load_nothing_is_named(measured):
 )
 def test_a_problem_is_named_and_nothing_else_is(measured, name, findings):
     verdict = judged(measured[name], name)
-    assert named(verdict) == findings
+    assert named(verdict) - BY_CHANCE | (named(verdict) & findings) == findings
     assert verdict["status"] == "valid"
 
 
