@@ -89,7 +89,7 @@ def test_allow_partial_turns_the_exit_code_and_not_the_verdict(stack):
     objectives = stack.directory / "objectives.yml"
     objectives.write_text(yaml.safe_dump({"schema_version": 1, "objectives": [objective]}), encoding="utf-8")
     files = {"test_matrix_validity_file": str(DEFAULT_RULES), "test_matrix_slo_file": str(objectives)}
-    short = {**ONE_CELL, "test_matrix_duration": "3s", **files, "run_id": "partial"}
+    short = {**ONE_CELL, "test_matrix_duration": "6s", **files, "run_id": "partial"}
     allowed = stack.play("full_suite", {**short, "allow_partial": True})
     assert allowed.returncode == 0
     assert "operation_samples: create_experiment" in reasons(stack.cell("t1-c10-r1", "partial"))
