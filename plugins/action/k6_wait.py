@@ -16,6 +16,7 @@ from ansible.utils.display import Display
 from ansible_collections.perfscale.mlflow.plugins.module_utils.console.progress import ProgressLine
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.backend import ERRORS, Backend, Status, create_backend
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.options import connection_spec
+from ansible_collections.perfscale.mlflow.plugins.plugin_utils.module_action import exit_handlers
 
 try:
     import psutil
@@ -46,6 +47,7 @@ class ActionModule(ActionBase):
 
     TRANSFERS_FILES = False
 
+    @exit_handlers()
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result = super().run(tmp, task_vars)
         validated = ArgumentSpecValidator(SPEC).validate(self._task.args)

@@ -11,12 +11,14 @@ Wherever this is not possible (see `ModuleAction`), the module stays an ordinary
 
 from __future__ import annotations
 
+import atexit
 import gc
 import io
 import json
+import multiprocessing
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import chdir, redirect_stderr, redirect_stdout
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from functools import partial
 from types import ModuleType
 from typing import Any, NoReturn
@@ -98,7 +100,7 @@ class ModuleAction(OrdinaryAction):
             return super().run(tmp, task_vars)
         result = ActionBase.run(self, tmp, task_vars)
         # As the local connection does it: paths are relative to the playbook.
-        with chdir(self._loader.get_basedir()):
+        with chdir(self._loader.get_basedir()), exit_handlers():
             return {**result, **run_module(self.module.main, partial(TaskModule, self._task.action, arguments, bool(self._task.check_mode)))}
 
     def _is_local(self, task_vars: Mapping[str, Any]) -> bool:
@@ -107,6 +109,23 @@ class ModuleAction(OrdinaryAction):
         is_here = self._connection.transport == "local" and self._connection.become is None and not task.delegate_to
         is_plain = not (task.async_val or task.timeout or any(task.environment or ()) or constants.DEFAULT_KEEP_REMOTE_FILES)
         return is_here and is_plain and self._templar.template(task_vars.get("ansible_python_interpreter")) == sys.executable
+
+
+@contextmanager
+def exit_handlers() -> Iterator[None]:
+    """Call at the end of the context what was registered in it for the end of the process.
+
+    Ansible ends the process of a task without that (os._exit), and the client of Kubernetes would leave files with certificates and keys. What
+    ansible-playbook registered itself is for its own process.
+    """
+    is_task = multiprocessing.parent_process() is not None
+    if is_task:
+        atexit._clear()
+    try:
+        yield
+    finally:
+        if is_task:
+            atexit._run_exitfuncs()
 
 
 def run_module(main: Callable[..., None], create_module: Callable[..., TaskModule]) -> dict[str, Any]:

@@ -231,14 +231,19 @@ def _alone(statements: str) -> str:
     # The name of the database is PGDATABASE in the container, so that no shell reads it as a part of a command.
     query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :'live'"
     end_sessions = f'echo "{query}" | psql -X -q -d postgres -v live="$PGDATABASE"'
-    loop = f"for n in $(seq {_ENDS}); do [ -e {done} ] && break; {end_sessions}; sleep 0.1; done; touch {ended}"
+    loop = f"{_until(done, end_sessions)}; touch {ended}"
     return "\n".join(
         [
             f"\\! rm -f {done} {ended}; ({loop}) >/dev/null 2>&1 &",
             statements,
-            f"\\! touch {done}; for n in $(seq {_ENDS}); do [ -e {ended} ] && break; sleep 0.1; done",
+            f"\\! touch {done}; {_until(ended, ':')}",
         ]
     )
+
+
+def _until(file: str, action: str) -> str:
+    """Return the shell's loop that does something until a file exists; it needs nothing that images of PostgreSQL lack."""
+    return f"n=0; while [ $n -lt {_ENDS} ] && [ ! -e {file} ]; do {action}; n=$((n + 1)); sleep 0.1; done"
 
 
 def _object(parts: Mapping[str, str]) -> str:

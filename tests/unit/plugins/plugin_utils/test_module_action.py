@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import atexit
 import io
 import json
+import multiprocessing
 import sys
 from contextlib import redirect_stdout
 from functools import partial
@@ -18,7 +20,7 @@ import pytest
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.testing import patch_module_args
 
-from ansible_collections.perfscale.mlflow.plugins.plugin_utils.module_action import ModuleAction, TaskModule, run_module
+from ansible_collections.perfscale.mlflow.plugins.plugin_utils.module_action import ModuleAction, TaskModule, exit_handlers, run_module
 from fakes.playbook import ROOT, run_playbook
 
 COLLECTION = "ansible_collections.perfscale.mlflow.plugins"
@@ -229,3 +231,30 @@ def test_a_play_gets_the_same_from_both(tmp_path):
     assert code == 0
     # The module that has an environment and that in the background; of the latter also its status.
     assert output.count("Using module file") - output.count("async_status.py") == 2
+
+
+def test_what_a_module_leaves_for_the_end_of_its_process_is_done_at_the_end_of_its_task(tmp_path):
+    """In a forked process, as Ansible makes them, which ends by os._exit and has inherited a handler."""
+
+    def task():
+        with exit_handlers():
+            atexit.register((tmp_path / "of the module").touch)
+
+    inherited = (tmp_path / "of ansible-playbook").touch
+    atexit.register(inherited)
+    try:
+        process = multiprocessing.get_context("fork").Process(target=task)
+        process.start()
+        process.join(60)
+    finally:
+        atexit.unregister(inherited)
+    assert process.exitcode == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["of the module"]
+
+
+def test_the_process_of_the_tests_keeps_its_handlers(tmp_path):
+    later = (tmp_path / "later").touch
+    with exit_handlers():
+        atexit.register(later)
+    atexit.unregister(later)
+    assert list(tmp_path.iterdir()) == []
