@@ -168,7 +168,8 @@ def test_from_nothing_through_olm_and_back(api: Cluster, olm: FakeOlm, role: Rol
         assert dsc(api)
         role("teardown")
         assert "Not Ready" in odh.history[0]
-        assert odh.history[-1] == "Ready 2/2"
+        # The DataScienceCluster with MLflow's operator disabled may be deleted before its status comes.
+        assert odh.history[-1] in ("Ready 1/1", "Ready 2/2")
         assert [found for path in (DSCS, DSCIS, OPERATORS, SUBSCRIPTIONS, CSVS) for found in api.items(path)] == []
         assert api.get(f"/api/v1/namespaces/{OPERATOR_NAMESPACE}") is None
         assert role("teardown").changed == 0
