@@ -18,8 +18,8 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.report.text impor
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.verdict import Verdict
 
 _NOTES = (
-    "Latencies are milliseconds over all outcomes, pooled over all requests of the cell. ± is the larger half of the 95 % interval within the window, "
-    "without one the window is too short for it. "
+    "Latencies are milliseconds over all outcomes, pooled over all requests of the cell. ± is the larger half of the 95 % interval within the window; "
+    "without it the window is too short for one. "
     "`~` rests on few samples, `–` means no value (the reason is in `report_missing.csv`)."
 )
 
