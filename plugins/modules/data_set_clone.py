@@ -16,28 +16,8 @@ description:
   - Gives empty tenants what a filled one holds, with new ids, by writing rows and hard links of files instead of sending requests.
   - Tables and columns are found along the foreign keys. All rows are written in one transaction, and counted per tenant and table before it is committed.
   - Where the schema is not known, or a tenant holds anything else than exactly the data set, nothing is written and C(clone.reason) says why.
-options:
-  state:
-    description: V(planned) only finds out what would be cloned, V(cloned) does it.
-    type: str
-    choices: [planned, cloned]
-    default: cloned
-  database:
-    description: The database of C(target.json).
-    type: dict
-    required: true
-  prefix:
-    description: Prefix of the tenants' names.
-    type: str
-    required: true
-  count:
-    description: Number of tenants, numbered from 1. They have to exist.
-    type: int
-    required: true
-  shape:
-    description: What a tenant holds, as in M(perfscale.mlflow.data_set_info). Keys left out have the defaults of the data set.
-    type: dict
-    required: true
+extends_documentation_fragment:
+  - perfscale.mlflow.clone
 requirements:
   - psycopg (for PostgreSQL)
 attributes:
@@ -64,57 +44,31 @@ clone:
   type: dict
 """
 
-import time
-
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow import database_rows
-from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.clone import Levels, NotCloneableError, clone, plan
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.clone import NOTHING, OPTIONS, fill, tenants_of
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors import MlflowError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.shape import check_shape
-from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.tracking_schema import open_database
-
-NOTHING = {"is_possible": False, "reason": None, "source": None, "tenants": 0, "rows": 0, "files": 0, "seconds": 0.0}
 
 
 def run(params, is_dry):
     """Return the module's clone for its options. Raises MlflowError."""
-    shape = check_shape(params["shape"])
-    if params["count"] == 1 or not any(shape.values()):
+    tenants = tenants_of(params, is_dry)
+    if tenants is None:
         return NOTHING
-    if not params["database"].get("owned") or not params["database"].get("artifacts_dir"):
+    database = params["database"]
+    if not database.get("owned") or not database.get("artifacts_dir"):
         return {**NOTHING, "reason": "The database of this MLflow is not one of the local stack."}
-    started = time.monotonic()
-    levels = Levels(params["prefix"], list(range(1, params["count"] + 1)))
-    try:
-        with open_database(params["database"]) as database:
-            found = plan(database, levels, shape)
-            result = {**NOTHING, "is_possible": True, "source": found.source, "tenants": len(found.empty)}
-            if is_dry or found.source is None or not found.empty:
-                return result
-            names = [f"{levels.prefix}{number}" for number in found.empty]
-            result |= clone(database, params["database"]["artifacts_dir"], f"{levels.prefix}{found.source}", names)
-        return {**result, "seconds": round(time.monotonic() - started, 3)}
-    except NotCloneableError as error:
-        return {**NOTHING, "reason": str(error)}
+    return fill(database, database["artifacts_dir"], **tenants)
 
 
 def main(create_module=AnsibleModule):
     """Run the module."""
-    module = create_module(
-        argument_spec={
-            "state": {"type": "str", "choices": ["planned", "cloned"], "default": "cloned"},
-            "database": {"type": "dict", "required": True},
-            "prefix": {"type": "str", "required": True},
-            "count": {"type": "int", "required": True},
-            "shape": {"type": "dict", "required": True},
-        },
-        supports_check_mode=True,
-    )
+    module = create_module(argument_spec=OPTIONS, supports_check_mode=True)
     if module.params["database"].get("dsn_file") and database_rows.psycopg is None:
         module.fail_json(msg=missing_required_lib("psycopg"), exception=database_rows.PSYCOPG_ERROR)
     try:
-        done = run(module.params, module.check_mode or module.params["state"] == "planned")
+        done = run(module.params, module.check_mode)
     except MlflowError as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=bool(done["rows"]), clone=done)

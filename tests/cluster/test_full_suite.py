@@ -183,7 +183,7 @@ def test_postgresql_with_two_replicas_and_both_databases_in_one_report(sqlite, s
     assert suite.play("teardown", {"run_id": "sqlite"}).returncode == 0
     options = {"mlflow_server_replicas": 2, "workspaces_token_mode": "per_tenant", "k6_runner_pod_volume": "claim", "k6_runner_pod_network_policy": True}
     variables = {"run_id": "postgres", "test_matrix_tenants": 2, "test_matrix_concurrency": "4,5", "test_matrix_duration": "20s", **options}
-    assert suite.play("full_suite", variables, env={"DB_BACKEND": "postgres"}).returncode == 0
+    assert suite.play("full_suite", {**variables, "data_set_method": "clone"}, env={"DB_BACKEND": "postgres"}).returncode == 0
     cell = suite.cell("t2-c5-r1", "postgres")
     assert cell["spec"]["factors"]["token_mode"] == "per_tenant"
     assert cell["spec"]["factors"]["db_backend"] == "postgres"
@@ -200,6 +200,15 @@ def test_postgresql_with_two_replicas_and_both_databases_in_one_report(sqlite, s
     summary = (tmp_path / "summary.md").read_text(encoding="utf-8")
     assert ", database sqlite, replicas 1, workers 1" in summary
     assert all(factors in summary for factors in ("sqlite, replicas=1, internal", "postgres, replicas=2, internal", "sqlite, replicas=1, external"))
+
+
+def test_the_second_tenant_with_postgresql_is_a_clone(suite):
+    """Run after the one above: one tenant was filled through REST, and both were found complete."""
+    [summary] = (suite.results / "postgres" / "prefill").rglob("prefill_summary.json")
+    assert list(json.loads(summary.read_text(encoding="utf-8"))["tenants"]) == ["1"]
+    rows = suite.cell("t2-c4-r1", "postgres")["start_state"]["baseline"]["rows"]
+    assert rows["runs"] % 2 == 0
+    assert rows["runs"] > 0
 
 
 def test_cells_with_postgresql_start_from_the_same_rows(suite):

@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -17,6 +19,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.clones import program as program_of_job
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.baseline import Baselines, DataSet, LocalStore, StartState, check_health
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.client import MlflowClient
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.clone import counts_by_tenant
@@ -26,7 +29,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.database_r
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors import MlflowError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.shape import check_shape
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.tracking_schema import open_database
-from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.workspaces import PATH
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.workspaces import PATH, ensure_workspaces
 from fakes.local_stacks import Stack
 
 API = "/api/2.0/mlflow"
@@ -248,6 +251,30 @@ def test_artifacts_of_clones_are_those_of_the_source(server: Server, cloned: str
         contents.append(server.client.request("GET", path, workspace=name).data)
     assert len(contents[0]) > 1000
     assert set(contents) == {contents[0]}
+
+
+def test_the_program_of_a_job_clones_with_the_python_of_mlflow(server: Server, cloned: str, tmp_path: Path) -> None:
+    if server.database["kind"] != "postgres":
+        pytest.skip("Jobs are for the PostgreSQL of a cluster (tests/cluster/test_full_suite.py)")
+    ensure_workspaces(server.client, ["clone-5", "clone-6"], 2, 60)
+    program, *arguments = program_of_job(server.database["artifacts_dir"], {"prefix": "clone-", "count": 6, "shape": SHAPE, "is_dry": False})
+    given = psycopg.conninfo.conninfo_to_dict(connection_string(server.database["dsn_file"]))
+    names = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "dbname": "PGDATABASE", "passfile": "PGPASSFILE"}
+    environment = {names[key]: str(value) for key, value in given.items() if key in names}
+    python = Path(os.environ["PERFSCALE_MLFLOW"]).with_name("python")
+    # Isolated, since this checkout must not be what it imports.
+    argv = [str(python), "-I", "-c", program, *arguments, str(tmp_path)]
+    done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    assert done.stderr == ""
+    found = {"error": None, **json.loads(done.stdout)}
+    assert found["error"] is None
+    assert {key: found[key] for key in ("is_possible", "reason", "source", "tenants", "files")} == {
+        "is_possible": True, "reason": None, "source": 1, "tenants": 2, "files": 16,
+    }  # fmt: skip
+    assert inspect(server.client, "clone-", [5, 6], SHAPE, "full")["shortfalls"] == []
+    with open_database(server.database) as database:
+        counts = counts_by_tenant(database)
+    assert [counts["clone-5"], counts["clone-6"]] == [counts["clone-1"]] * 2
 
 
 def test_what_comes_after_clones_has_new_ids(server: Server, cloned: str) -> None:

@@ -153,8 +153,9 @@ def bars() -> list[Bar]:
         Bar("set_fact in all roles", 35, facts),
         Bar("task files of all roles", 90, [relative(path) for path in task_files()]),
         Bar("roles that include their caller", 0, callers_included()),
-        # Intervals, steadiness, noise, stalls, baselines and clones are nouns of their own; so are Jobs, psql in them, what they keep, and MLflow's artifacts.
-        Bar("files of module_utils", 147, helpers),
+        # Intervals, steadiness, noise, stalls, baselines and clones are nouns of their own; so are Jobs, psql in them, what they keep, clones by them,
+        # and MLflow's artifacts.
+        Bar("files of module_utils", 148, helpers),
         *once,
     ]
 

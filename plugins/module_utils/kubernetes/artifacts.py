@@ -39,7 +39,7 @@ if (work / "{KNOWN}").exists():
 live = set((work / "{LIVE}").read_text().split())
 print(json.dumps({{"removed": removed, "present": sum(path.name in live for path in found)}}))
 """
-_SHELL = 'exec "$(command -v python3 || command -v python)" -c "$1" "$2" "$3"'
+_SHELL = 'exec "$(command -v python3 || command -v python)" -c "$@"'
 
 
 class ArtifactStore(NamedTuple):
@@ -80,27 +80,36 @@ def _destination(container: Mapping[str, Any]) -> str:
 
 def job_container(store: ArtifactStore, work: Mapping[str, str]) -> dict[str, Any]:
     """Return the container that counts and removes directories of runs; `work` is the mount {name, mountPath} with the files of run ids."""
+    return python_container(store, work, _PROGRAM, store.directory, work["mountPath"])
+
+
+def python_container(store: ArtifactStore, work: Mapping[str, str], program: str, *arguments: str) -> dict[str, Any]:
+    """Return a container that runs a program with the Python, the user and the artifacts of MLflow; `work` is a mount of its own."""
+    # Kubernetes makes one dollar sign of two.
+    texts = [text.replace("$", "$$") for text in (program, *arguments)]
     return {
         "name": CONTAINER,
         "image": store.container["image"],
         "imagePullPolicy": store.container.get("imagePullPolicy", "IfNotPresent"),
-        "command": ["sh", "-c", _SHELL, "sh", _PROGRAM, store.directory, work["mountPath"]],
+        "command": ["sh", "-c", _SHELL, "sh", *texts],
         "resources": _RESOURCES,
         "securityContext": _identity(store.container),
         "volumeMounts": [{"name": "artifacts", "mountPath": store.mount_path}, dict(work)],
     }
 
 
-def job_pod(store: ArtifactStore) -> dict[str, Any]:
-    """Return what the pod of the Job has of MLflow's: its node, user, tolerations, pull secrets and claim."""
+def beside_mlflow(store: ArtifactStore, pod: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the spec of a Job's pod with what it needs of MLflow's: its node, user, tolerations, pull secrets and claim."""
     spec = store.pod["spec"]
     terms = [{"matchFields": [{"key": "metadata.name", "operator": "In", "values": [spec["nodeName"]]}]}]
-    copied = {key: spec[key] for key in ("tolerations", "imagePullSecrets") if spec.get(key)}
+    secrets = [*(pod.get("imagePullSecrets") or []), *(spec.get("imagePullSecrets") or [])]
     return {
-        **copied,
+        **pod,
+        **({"tolerations": spec["tolerations"]} if spec.get("tolerations") else {}),
+        **({"imagePullSecrets": secrets} if secrets else {}),
         "securityContext": {**_identity(spec), **{key: value for key, value in (spec.get("securityContext") or {}).items() if key.startswith("fsGroup")}},
         "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}},
-        "volumes": [{"name": "artifacts", "persistentVolumeClaim": {"claimName": store.claim}}],
+        "volumes": [*(pod.get("volumes") or []), {"name": "artifacts", "persistentVolumeClaim": {"claimName": store.claim}}],
     }
 
 

@@ -18,7 +18,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.artifa
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.database import running_pod
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.jobs import job, run
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.jobs import WORK, WORK_VOLUME, job, run
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.manifests import quantity
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.postgres import (
     BYTES,
@@ -38,7 +38,6 @@ PREFIX = "baseline_"
 _ENDS = 100
 # MLflow's readiness probe comes every 5 s and may fail three times (seconds).
 _HEALTH_S = 60.0
-_WORK = {"name": "work", "mountPath": "/work"}
 
 
 class ClusterStore:
@@ -116,15 +115,13 @@ class ClusterStore:
 
     def _run(self, script: str, with_artifacts: bool = True) -> dict[str, Any]:
         """Run a script, then the container for artifacts if they can be reached, and return what both printed: present, removed and reason of the latter."""
-        database = psql_container(self._job, script, [_WORK])
-        spec: dict[str, Any] = {"containers": [database], "volumes": [{"name": "work", "emptyDir": {}}], "imagePullSecrets": pull_secrets(self._job)}
+        database = psql_container(self._job, script, [WORK])
+        spec: dict[str, Any] = {"containers": [database], "volumes": [WORK_VOLUME], "imagePullSecrets": pull_secrets(self._job)}
         store = artifact_store(running_pod(self._cluster, self._mlflow), self._mlflow["container"])
         uses_artifacts = with_artifacts and store.reason is None
         if uses_artifacts:
-            of_mlflow = artifacts.job_pod(store)
-            added = {"initContainers": [database], "containers": [artifacts.job_container(store, _WORK)]}
-            merged = {key: [*(spec.get(key) or []), *(of_mlflow.get(key) or [])] for key in ("volumes", "imagePullSecrets")}
-            spec = {**of_mlflow, **merged, **added}
+            spec |= {"initContainers": [database], "containers": [artifacts.job_container(store, WORK)]}
+            spec = artifacts.beside_mlflow(store, spec)
         logs = run(self._cluster, job(self._job["namespace"], spec), self._run_id)
         found: dict[str, Any] = {"present": None, "removed": None, "reason": store.reason}
         for part in results(logs[CONTAINER]):
@@ -227,7 +224,7 @@ def _alone(statements: str) -> str:
     A statement that needs a database for itself locks new sessions out and then waits five seconds for the last one to end. MLflow's pool keeps its
     sessions, and requests open more, so ending them once before that statement is not enough.
     """
-    done, ended = f"{_WORK['mountPath']}/done", f"{_WORK['mountPath']}/ended"
+    done, ended = f"{WORK['mountPath']}/done", f"{WORK['mountPath']}/ended"
     # The name of the database is PGDATABASE in the container, so that no shell reads it as a part of a command.
     query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :'live'"
     end_sessions = f'echo "{query}" | psql -X -q -d postgres -v live="$PGDATABASE"'
@@ -253,4 +250,4 @@ def _object(parts: Mapping[str, str]) -> str:
 def _runs_into(file: str, databases: list[str]) -> str:
     """Return the lines that write the run ids of databases into one file, and end connected to the last of them."""
     selects = [f"{_connect(database)}\nSELECT run_uuid FROM runs;" for database in databases]
-    return "\n".join([f"\\o {_WORK['mountPath']}/{file}", *selects, "\\o"])
+    return "\n".join([f"\\o {WORK['mountPath']}/{file}", *selects, "\\o"])

@@ -23,6 +23,8 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.readin
 
 # By this label the pods of our Jobs are found; PostgreSQL's network policy admits them by it.
 ROLE_LABEL, ROLE = "perfscale.mlflow/role", "database-job"
+# What the containers of a Job share, and may write.
+WORK, WORK_VOLUME = {"name": "work", "mountPath": "/work"}, {"name": "work", "emptyDir": {}}
 # Deleting the files of 60,000 artifacts took 21 s, and copying a database of 1 GB less than a minute (seconds).
 DEADLINE_S = 600
 # Only a controller that was lost leaves a Job behind (seconds).

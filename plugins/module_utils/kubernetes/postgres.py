@@ -32,7 +32,23 @@ def psql_container(place: Mapping[str, Any], script: str, mounts: list[dict[str,
 
     The script ends at the first error. Its lines of JSON are its result; anything else in the log is a message.
     """
-    environment = {
+    user = place.get("run_as_user")
+    return {
+        "name": CONTAINER,
+        "image": place["image"],
+        "imagePullPolicy": place["image_pull_policy"],
+        # Kubernetes makes one dollar sign of two.
+        "command": ["sh", "-c", _SHELL, "sh", script.replace("$", "$$")],
+        "env": environment(place),
+        "resources": _RESOURCES,
+        "securityContext": {"runAsUser": user, "runAsGroup": user} if user else {},
+        "volumeMounts": mounts or [],
+    }
+
+
+def environment(place: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return libpq's variables for the connection of a container to `database.job` of target.json; the password comes from its Secret."""
+    values = {
         "PGHOST": place["host"],
         "PGUSER": place["user"],
         "PGDATABASE": place["database"],
@@ -41,18 +57,7 @@ def psql_container(place: Mapping[str, Any], script: str, mounts: list[dict[str,
         "PGOPTIONS": f"-c statement_timeout={_STATEMENT_S}s -c client_min_messages=error",
     }
     password = {"name": "PGPASSWORD", "valueFrom": {"secretKeyRef": {"name": place["secret"], "key": "password"}}}
-    user = place.get("run_as_user")
-    return {
-        "name": CONTAINER,
-        "image": place["image"],
-        "imagePullPolicy": place["image_pull_policy"],
-        # Kubernetes makes one dollar sign of two.
-        "command": ["sh", "-c", _SHELL, "sh", script.replace("$", "$$")],
-        "env": [*({"name": name, "value": value} for name, value in environment.items()), password],
-        "resources": _RESOURCES,
-        "securityContext": {"runAsUser": user, "runAsGroup": user} if user else {},
-        "volumeMounts": mounts or [],
-    }
+    return [*({"name": name, "value": value} for name, value in values.items()), password]
 
 
 def pull_secrets(place: Mapping[str, Any]) -> list[dict[str, str]]:

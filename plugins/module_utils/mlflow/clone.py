@@ -13,14 +13,15 @@ import hashlib
 import os
 import re
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.artifact_directories import run_directories
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors import MlflowError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.shape import expected_counts
-from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.tracking_schema import Table, TrackingDatabase, quoted
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.shape import check_shape, expected_counts
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.tracking_schema import DRIVER, Table, TrackingDatabase, open_database, quoted
 
 # The schema revisions (alembic) for which tests compare a clone with its source through the API, and the MLflow that has each.
 KNOWN_REVISIONS = {"dc11669786a5": "3.17"}
@@ -40,6 +41,17 @@ _NUMBER = re.compile(r"\d+")
 _UUID = re.compile(r"[0-9a-f]{32}")
 
 Rows = list[tuple[Any, ...]]
+NOTHING = {"is_possible": False, "reason": None, "source": None, "tenants": 0, "rows": 0, "files": 0, "seconds": 0.0}
+"""What was done where nothing is to be cloned (see fill)."""
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "state": {"type": "str", "choices": ["planned", "cloned"], "default": "cloned"},
+    "database": {"type": "dict", "required": True},
+    "prefix": {"type": "str", "required": True},
+    "count": {"type": "int", "required": True},
+    "shape": {"type": "dict", "required": True},
+}
+"""Options of the modules that clone."""
 
 
 class NotCloneableError(MlflowError):
@@ -58,6 +70,37 @@ class Levels(NamedTuple):
 
     prefix: str
     numbers: list[int]
+
+
+def tenants_of(params: Mapping[str, Any], is_dry: bool) -> dict[str, Any] | None:
+    """Return {prefix, count, shape, is_dry} of a module's options, None where there is nothing to multiply. Raises MlflowError."""
+    shape = check_shape(params["shape"])
+    if params["count"] == 1 or not any(shape.values()):
+        return None
+    return {"prefix": params["prefix"], "count": params["count"], "shape": shape, "is_dry": is_dry or params["state"] == "planned"}
+
+
+def fill(database: Mapping[str, Any], artifacts: str, prefix: str, count: int, shape: Mapping[str, int], is_dry: bool) -> dict[str, Any]:
+    """Fill the empty ones of the first `count` tenants with clones of a complete one; `is_dry` only plans.
+
+    Returns {is_possible, reason (None, or why REST has to fill them), source (a tenant's number or None), tenants (empty before), rows, files, seconds}.
+    `database` is as in open_database, `artifacts` the directory that MLflow serves. Raises MlflowError.
+    """
+    started = time.monotonic()
+    levels = Levels(prefix, list(range(1, count + 1)))
+    try:
+        if database["kind"] == "postgres" and DRIVER is None:
+            raise NotCloneableError("Python: has neither psycopg nor psycopg2, without which no PostgreSQL can be written.")
+        with open_database(database) as transaction:
+            found = plan(transaction, levels, shape)
+            result = {**NOTHING, "is_possible": True, "source": found.source, "tenants": len(found.empty)}
+            if is_dry or found.source is None or not found.empty:
+                return result
+            names = [f"{prefix}{number}" for number in found.empty]
+            result |= clone(transaction, artifacts, f"{prefix}{found.source}", names)
+        return {**result, "seconds": round(time.monotonic() - started, 3)}
+    except NotCloneableError as error:
+        return {**NOTHING, "reason": str(error)}
 
 
 def plan(database: TrackingDatabase, levels: Levels, shape: Mapping[str, int]) -> Plan:

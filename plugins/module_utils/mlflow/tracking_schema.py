@@ -7,20 +7,22 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any, Protocol
 from urllib.parse import quote
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.database_rows import connection_string, without_libpq_variables
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.errors import MlflowError
 
-try:
-    import psycopg
-except ImportError:  # only PostgreSQL needs it; the module reports it
-    psycopg = None  # type: ignore[assignment]
+# Only PostgreSQL needs one; psycopg2 is that in images of MLflow, where a Job of ours clones.
+DRIVER: Any = next((import_module(name) for name in ("psycopg", "psycopg2") if find_spec(name)), None)
 
 _TIMEOUT_S = 300
+# Rows of one statement.
+_PAGE = 1000
 
 
 @dataclass(frozen=True)
@@ -60,10 +62,12 @@ class TrackingDatabase(Protocol):
 
 @contextmanager
 def open_database(database: Mapping[str, Any]) -> Iterator[TrackingDatabase]:
-    """Open `database` of target.json for one transaction. Raises MlflowError."""
+    """Open `database` of target.json for one transaction; a PostgreSQL without dsn_file is the one that libpq's variables name. Raises MlflowError."""
     if database["kind"] == "postgres":
-        with _open_postgres(connection_string(database["dsn_file"])) as transaction:
-            yield transaction
+        with without_libpq_variables() if database.get("dsn_file") else nullcontext():
+            dsn = connection_string(database["dsn_file"]) if database.get("dsn_file") else ""
+            with _open_postgres(dsn) as transaction:
+                yield transaction
     else:
         with _open_sqlite(str(database["path"])) as transaction:
             yield transaction
@@ -83,9 +87,11 @@ def _open_sqlite(path: str) -> Iterator[TrackingDatabase]:
 @contextmanager
 def _open_postgres(dsn: str) -> Iterator[TrackingDatabase]:
     try:
-        with without_libpq_variables(), psycopg.connect(dsn, connect_timeout=10, options=f"-c statement_timeout={_TIMEOUT_S}s") as connection:
+        connection = DRIVER.connect(dsn, connect_timeout=10, options=f"-c statement_timeout={_TIMEOUT_S}s")
+        # As a context psycopg's connection commits and closes, that of psycopg2 only commits.
+        with closing(connection), connection:
             yield _Postgres(connection)
-    except psycopg.Error as error:
+    except DRIVER.Error as error:
         raise _failed(error) from error
 
 
@@ -159,18 +165,27 @@ class _Postgres:
         }
 
     def query(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
-        return list(self._connection.execute(statement.replace("?", "%s"), values or None))
+        with self._connection.cursor() as cursor:
+            cursor.execute(statement.replace("?", "%s"), values or None)
+            return cursor.fetchall() if cursor.description else []
 
     def insert(self, table: Table, rows: Iterator[Sequence[Any]]) -> None:
-        # Without looking up every foreign key; SQLite looks none up unless a connection asks for it.
-        self._connection.execute("SET LOCAL session_replication_role = replica")
-        with self._connection.cursor() as cursor, cursor.copy(f"COPY {quoted(table.name)} ({quoted(*table.columns)}) FROM STDIN") as copy:
-            for row in rows:
-                copy.write_row(row)
+        if self.query("SELECT current_setting('is_superuser')") == [("on",)]:
+            # Without looking up every foreign key; SQLite looks none up unless a connection asks for it.
+            self.query("SET LOCAL session_replication_role = replica")
+        target = f"{quoted(table.name)} ({quoted(*table.columns)})"
+        with self._connection.cursor() as cursor:
+            if hasattr(cursor, "copy"):
+                with cursor.copy(f"COPY {target} FROM STDIN") as copy:
+                    for row in rows:
+                        copy.write_row(row)
+            else:
+                values = import_module("psycopg2.extras").execute_values
+                values(cursor, f"INSERT INTO {target} VALUES %s", rows, page_size=_PAGE)  # noqa: S608 - names of the database itself
 
     def finish(self, table: str, column: str) -> None:
         # Without statistics of the new rows the searches of the verification take minutes.
-        self._connection.execute("ANALYZE")
+        self.query("ANALYZE")
         sequence = self.query("SELECT pg_get_serial_sequence(?, ?)", quoted(table), column)[0][0]
         if sequence:
             self.query(f"SELECT setval(?, (SELECT max({quoted(column)}) FROM {quoted(table)}))", sequence)  # noqa: S608 - names of the database itself

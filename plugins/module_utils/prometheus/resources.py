@@ -63,7 +63,7 @@ def resources(
     if not filled:
         for record in found.values():
             record["status"] = "missing"
-    return found, errors, [*_absent_warning(absent, names), *_short_warning(too_short, expected_samples), *_coverage_warnings(found)]
+    return found, errors, [*_absent_warning(absent, names), *_short_warning(too_short, expected_samples)]
 
 
 def _count_instances(found: dict[str, dict[str, Any]], measurements: Sequence[Measurement]) -> None:
@@ -96,14 +96,6 @@ def _short_warning(too_short: Iterable[str], expected_samples: float) -> list[st
         f"Window: holds {expected_samples:.1f} scrapes, too few for {fields}, whose rates look back four of them and must not look beyond its start. "
         "Make the window longer, or scrape more often."
     ] * bool(fields)
-
-
-def _coverage_warnings(found: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    return [
-        f"Component {component}: only {record['coverage']:.0%} of the expected samples of the window are there. Its means and peaks may be off."
-        for component, record in found.items()
-        if record["coverage"] is not None and record["coverage"] < 0.95
-    ]
 
 
 def _fill(record: dict[str, Any], rows: Sequence[Row], measurement: Measurement, expected_samples: float) -> bool:

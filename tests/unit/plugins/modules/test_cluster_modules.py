@@ -26,6 +26,9 @@ NEEDED = {
         "state": "initialized", "database": {"kind": "postgres", "owned": True, "job": PLACE}, "mlflow_pods": MLFLOW_PODS, "generator": {}, "run_id": "r1",
         "mlflow_version": "3.17.2", "data_set_digest": "5f6a59d7ec68", "prefix": "tenant-",
     },
+    "cluster_data_set_clone": {
+        "database": {"kind": "postgres", "owned": True, "job": PLACE}, "mlflow_pods": MLFLOW_PODS, "run_id": "r1", "prefix": "tenant-", "count": 2, "shape": {},
+    },
     "cluster_database_info": {"kind": "sqlite", "pod": {"namespace": "a", "pod": "mlflow", "container": "mlflow", "path": "/x"}},
 }
 

@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import artifacts
-from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.artifacts import artifact_store, counts, job_container, job_pod
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.artifacts import artifact_store, beside_mlflow, counts, job_container
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
 from fakes.fake_jobs import mlflow_pod
 
@@ -53,7 +53,7 @@ def test_the_job_is_as_mlflow_is():
     pod = mlflow_pod(securityContext={"runAsUser": 1001, "privileged": False})
     pod["spec"] |= {"tolerations": [{"operator": "Exists"}], "imagePullSecrets": [{"name": "pull"}]}
     store = artifact_store(pod, "mlflow")
-    spec, container = job_pod(store), job_container(store, {"name": "work", "mountPath": "/work"})
+    spec, container = beside_mlflow(store, {}), job_container(store, {"name": "work", "mountPath": "/work"})
     assert spec["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"] == [
         {"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["node-1"]}]}
     ]
