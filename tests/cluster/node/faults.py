@@ -13,10 +13,18 @@ from node import control_plane, go_programs, layout
 
 @contextmanager
 def api_server_down(places: layout.Layout) -> Iterator[None]:
-    """Kill the API server; when the block is left it serves again. What runs in pods goes on."""
-    server = control_plane.api_server(places, go_programs.ensure(places.cache, go_programs.KUBERNETES))
+    """Kill the API server; when the block is left it serves again. What runs in pods goes on.
+
+    Its controllers are started again then: elected ones end when they lose their lease, while those of a single node would wait for their next attempt,
+    up to a minute later each.
+    """
+    kubernetes = go_programs.ensure(places.cache, go_programs.KUBERNETES)
+    server = control_plane.api_server(places, kubernetes)
     server.kill(places)
     try:
         yield
     finally:
         server.start(places)
+        for program in (control_plane.controller_manager(places, kubernetes), control_plane.scheduler(places, kubernetes)):
+            program.kill(places)
+            program.start(places)
