@@ -95,6 +95,9 @@ result:
     window:
       description: Epoch seconds of the window; C(end) is earlier than C(planned_end) when k6 ended before it.
       type: dict
+    stopped_after_s:
+      description: Seconds of load after which a threshold stopped a hopeless load, else null.
+      type: float
     partial:
       description: Whether the samples cover less than the planned load.
       type: bool

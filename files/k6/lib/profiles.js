@@ -74,3 +74,17 @@ export function scenariosOf(settings) {
     },
   };
 }
+
+/**
+ * Thresholds that end a hopeless load at once, without a graceful stop; none without `stop_when`. k6 evaluates them every two seconds.
+ * @param {object} settings from settings.js
+ */
+export function stopThresholds({ profile, stop_when: limits }) {
+  if (!limits) return {};
+  const stop = (threshold) => [{ threshold, abortOnFail: true, delayAbortEval: seconds(limits.after_s) }];
+  return {
+    ...(limits.p95_ms ? { http_req_duration: stop(`p(95)<${limits.p95_ms}`) } : {}),
+    http_req_failed: stop(`rate<${limits.failed_share}`),
+    ...(profile.kind === 'open' ? { iterations: stop(`rate>${limits.served_share * profile.rate}`) } : {}),
+  };
+}

@@ -13,7 +13,7 @@ from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError, explain, file_digest, write_sealed
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6 import blocks, intervals, journeys, log, machine, outages, samples, stalls, timeline
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.exit_codes import is_complete, meaning
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.exit_codes import STOPPED, is_complete, meaning
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations import OPERATIONS, undersampled
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import K6ResultError, Raw, read_raw
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.summary import Summary, SummaryError, read_summary
@@ -72,7 +72,8 @@ def _build(attempt: Attempt, path: Path) -> dict[str, Any]:
         raise K6ResultError(f"Raw samples {path}: no requests{_unreadable(raw)}. The load did not reach the server.{_exit_details(attempt)}")
     summary, warnings = _summary(attempt.directory)
     planned = find_window(attempt.directory, attempt.window, log.window_line(attempt.directory / LOG_NAME), summary.setup_data if summary else None)
-    reasons = partial_reasons(raw, planned, attempt.exit_code, has_summary=summary is not None)
+    stopped_after_s = stopped_after(raw, planned, attempt.exit_code)
+    reasons = [] if stopped_after_s else partial_reasons(raw, planned, attempt.exit_code, has_summary=summary is not None)
     window = observed_window(raw, planned)
     order = samples.sorted_requests(raw)
     pools = blocks.pools_of(raw, order, window)
@@ -83,6 +84,7 @@ def _build(attempt: Attempt, path: Path) -> dict[str, Any]:
     timeline.write_timeline(attempt.dest / TIMELINE_NAME, by_second)
     result = {
         "window": {"start": window.start_ms / 1000, "end": window.end_ms / 1000, "planned_end": planned.end_ms / 1000},
+        "stopped_after_s": stopped_after_s,
         "partial": bool(reasons),
         "partial_reason": "; ".join(reasons) or None,
         **_measured(attempt, raw, order, window, pools),
@@ -153,6 +155,13 @@ def partial_reasons(raw: Raw, window: Window, exit_code: int | None, has_summary
     if exit_code is None and not has_summary:
         reasons.append("k6 wrote no summary")
     return reasons
+
+
+def stopped_after(raw: Raw, window: Window, exit_code: int | None) -> float | None:
+    """Return after how many seconds of load a threshold stopped a hopeless one; None for a load that reached the end of its window."""
+    if exit_code != STOPPED or raw.last_ms >= window.end_ms - _SILENCE_MS:
+        return None
+    return round((raw.last_ms - min(raw.starts)) / 1000, 1)
 
 
 def observed_window(raw: Raw, planned: Window) -> Window:

@@ -205,7 +205,8 @@ def _resource_findings(record: dict[str, Any]) -> Iterator[Finding]:
 def _generator_findings(record: dict[str, Any]) -> Iterator[Finding]:
     generator = record["generator"]
     named = {
-        "generator_exit_code": generator["exit_code"],
+        # A threshold that ended a hopeless load is a finding about the server.
+        "generator_exit_code": None if record.get("stopped_after_s") else generator["exit_code"],
         "generator_cpu_share": generator["cpu_share"],
         "generator_memory_share": generator.get("memory_share"),
         "generator_lateness_p99_ms": generator["lateness_ms_p99"],
