@@ -66,13 +66,23 @@ _BY_ROUTE["GET", "/api/3.0/mlflow/workspaces"] = (
     "list_workspaces",
     Answer(JSON_TYPE, json.dumps({"workspaces": [{"name": f"tenant-{i}"} for i in range(1, 11)]}).encode()),
 )
+_BY_ROUTE["GET", "/api/3.0/mlflow/server-info"] = ("", Answer(JSON_TYPE, json.dumps({"store_type": "SqlStore", "workspaces_enabled": True}).encode()))
+_BY_ROUTE["GET", "/health"] = ("", Answer("text/plain", b"OK"))
+_BY_ROUTE["GET", "/version"] = ("", Answer("text/plain", b"3.17.2"))
 _FILE = Answer("text/plain", json.dumps({"lines": ["x" * 100] * 100}).encode())
 _STORED = Answer("", b"")
 _UNKNOWN = ("", Answer(JSON_TYPE, b"{}"))
+# What a search for the objects of a data set has in its filter: there are none.
+_OF_A_DATA_SET = b"perfscale.data_set"
 
 
-def answer_to(method: str, path: str) -> tuple[str, Answer]:
-    """Return the operation of a request, empty for any other, and the response of a healthy server; `path` is without the query."""
+def answer_to(method: str, path: str, asked: bytes = b"") -> tuple[str, Answer]:
+    """Return the operation of a request, empty for any other, and the response of a healthy server.
+
+    `path` is without the query; `asked` has query and body.
+    """
+    if _OF_A_DATA_SET in asked:
+        return _UNKNOWN
     if path.startswith(ARTIFACTS):
         return ("fetch_artifact", _FILE) if method == "GET" else ("log_artifact", _STORED)
     return _BY_ROUTE.get((method, path), _UNKNOWN)

@@ -197,19 +197,20 @@ class Connection(asyncio.Protocol):
             return False
         body, self._buffer = self._buffer[end + 4:size], self._buffer[size:]
         method, target = request.split(" ", 2)[:2]
-        # A client that was given this server as its proxy sends the whole URL.
-        parts = urlsplit(target)
-        self._respond(method, parts.path, parts.query, headers, body)
+        self._respond(method, target, headers, body)
         return True
 
-    def _respond(self, method: str, path: str, query: str, headers: dict[str, str], body: bytes) -> None:
+    def _respond(self, method: str, target: str, headers: dict[str, str], body: bytes) -> None:
+        # A client that was given this server as its proxy sends the whole URL.
+        parts = urlsplit(target)
+        path = parts.path
         shared, start_ms, now = self._shared, time.time() * 1000, self._loop.time()
         shared.begun = now if shared.begun is None else shared.begun
         at = now - shared.begun
         tenant = headers.get("x-mlflow-workspace", "")
-        operation, answer = answer_to(method, path)
+        operation, answer = answer_to(method, path, target.encode() + body)
         if shared.store:
-            answer = shared.store.answer(method, path, dict(parse_qsl(query)), body, tenant) or answer
+            answer = shared.store.answer(method, path, dict(parse_qsl(parts.query)), body, tenant) or answer
         if shared.behaviour.has_wrong_token(tenant, headers.get("authorization", "")):
             self._write(Served(start_ms, 0, operation, tenant, 401, "token"), Answer(JSON_TYPE, b"{}"), "")
             return

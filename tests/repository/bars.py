@@ -151,10 +151,12 @@ def bars() -> list[Bar]:
     return [
         *way,
         Bar("set_fact in all roles", 35, facts),
-        Bar("task files of all roles", 90, [relative(path) for path in task_files()]),
+        # Three are those of the search for the capacity.
+        Bar("task files of all roles", 93, [relative(path) for path in task_files()]),
         Bar("roles that include their caller", 0, callers_included()),
-        # Intervals, steadiness, noise, stalls, baselines and clones are nouns of their own; so are Jobs, psql in them, what they keep, and MLflow's artifacts.
-        Bar("files of module_utils", 147, helpers),
+        # Intervals, steadiness, noise, stalls, baselines and clones are nouns of their own; so are Jobs, psql in them, what they keep, and MLflow's artifacts,
+        # and a search, its probes, crossing, cause and answer.
+        Bar("files of module_utils", 165, helpers),
         *once,
     ]
 

@@ -309,11 +309,6 @@ def bounds_s(settings: Settings, load_s: float, between_s: float) -> tuple[float
     return PROBES_MIN * each, settings.probes_max * each
 
 
-def named(probes: Sequence[Probe], load: float) -> int:
-    """Return the number of the next repeat of a load."""
-    return 1 + sum(1 for probe in probes if probe.load == load)
-
-
 def document(settings: Settings) -> dict[str, Any]:
     """Return the settings as they stand in the plan, whose digest they are part of."""
     return {

@@ -37,6 +37,8 @@ def expand(matrix: dict[str, Any], overrides: dict[str, Any] | None = None, cont
     """
     settings = settings_of(matrix, overrides)
     settings["context"] = context or {}
+    if search_of({"settings": settings}):
+        settings["load"] = {**settings["load"], "stop_when": settings["context"]["capacity"]["stop_when"]}
     planned = settings["repeats"] * len(settings["tenants"]) * (len(settings["concurrency"]) + len(settings["rate"]))
     if planned > CELLS_MAX:
         raise MatrixError([f"Matrix {settings['name']}: {planned} cells are too many, at most {CELLS_MAX} are allowed. Give fewer values or repeats."])
@@ -51,6 +53,25 @@ def expand(matrix: dict[str, Any], overrides: dict[str, Any] | None = None, cont
         "cells": cells,
         "estimate": _estimate(cells),
     }
+
+
+def search_of(plan: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the parameters of the search for a capacity that a plan is of; None for a matrix. The plan of a search grows by a cell for each probe."""
+    search: dict[str, Any] | None = plan.get("settings", {}).get("context", {}).get("capacity")
+    return search
+
+
+def probe_cell(plan: dict[str, Any], load: float) -> dict[str, Any]:
+    """Return the cell of a search that probes a load, the next one of its plan."""
+    settings, search = plan["settings"], plan["settings"]["context"]["capacity"]
+    values = {"tenants": settings["tenants"][0], "rate": (settings["rate"] or [None])[0], "concurrency": (settings["concurrency"] or [None])[0]}
+    values[search["axis"]] = load if search["axis"] == "rate" else round(load)
+    [profile] = settings["profile"]
+    repeat = 1 + sum(1 for cell in plan["cells"] if all(cell[axis] == value for axis, value in values.items()))
+    index = len(plan["cells"]) + 1
+    cell = _cell(settings, values["tenants"], profile, values["concurrency" if profile == "closed" else "rate"], repeat)
+    # Probes of one load are independent, so their random choices differ, as those of all other probes do.
+    return {**cell, "index": index, "seed": settings["seed"] * 1000 + index}
 
 
 def summary(plan: dict[str, Any], clones: bool = False) -> str:

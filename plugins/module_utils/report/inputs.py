@@ -39,6 +39,8 @@ class ReportedRun:
     is_evaluated: bool = True
     points: list[dict[str, Any]] = field(default_factory=list)
     """Of points.json: the pooled percentiles of the points whose cells are those that were read."""
+    capacity: dict[str, Any] | None = None
+    """capacity.json of a run that is a search, as far as it can be read."""
 
 
 @dataclass
