@@ -4,6 +4,7 @@ import { browsing as browse } from './journeys/browsing.js';
 import { training as train } from './journeys/training.js';
 import { planWindow } from './lib/clock.js';
 import { beat } from './lib/heartbeat.js';
+import { createIsolationProbe } from './lib/isolation.js';
 import { scenariosOf, stopThresholds, vusOf } from './lib/profiles.js';
 import { loadSettings } from './lib/settings.js';
 import { loadSummary, operationThresholds } from './lib/summary.js';
@@ -33,5 +34,6 @@ export function setup() {
 export const training = (window) => virtualUser.iterate('training', window);
 export const browsing = (window) => virtualUser.iterate('browsing', window);
 export const mixed = (window) => virtualUser.iterate(null, window);
+export const isolation = createIsolationProbe(settings);
 export const heartbeat = (window) => beat(window);
 export const handleSummary = (data) => loadSummary(data, settings);

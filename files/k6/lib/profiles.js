@@ -52,6 +52,15 @@ function open(settings, common) {
   return scenarios;
 }
 
+/** The trickle that asks for objects of other tenants; none with a single tenant. */
+function isolation({ isolation_per_s: rate, tenants }, common) {
+  if (!rate || tenants.count < 2) return {};
+  const perUnit = Math.max(1, Math.round(rate * RATE_UNIT_S));
+  // What finds no free VU is left out: the load goes first.
+  const executor = 'constant-arrival-rate';
+  return { isolation: { executor, rate: perUnit, timeUnit: `${RATE_UNIT_S}s`, preAllocatedVUs: 2, maxVUs: 2, exec: 'isolation', ...common } };
+}
+
 /** The profiles by kind. */
 export const PROFILES = { closed, open };
 
@@ -64,6 +73,7 @@ export function scenariosOf(settings) {
   const common = { duration: seconds(load), gracefulStop: seconds(settings.tail_limit_s + 1) };
   return {
     ...PROFILES[settings.profile.kind](settings, common),
+    ...isolation(settings, common),
     heartbeat: {
       executor: 'per-vu-iterations',
       vus: 1,

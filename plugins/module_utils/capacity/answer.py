@@ -58,6 +58,7 @@ def sentence_of(found: Mapping[str, Any], record: Mapping[str, Any]) -> str:
         text = f"{subject} carries {_range(low, high)} {unit}{more}{load} with {limits}"
         return f"{text}; {_break(found)}{found['cause']['sentence'] if found['cause'] else ''}."
     endings = {
+        "leak": f"{subject} does not keep its tenants apart, so its capacity was not searched further: {found['why']}",
         "above": f"{subject} carries at least {_plain(holds)} {unit}{load} with {limits}: the highest load allowed (capacity_max) still holds.",
         "below": f"{subject} does not even carry {_plain(fails)} {unit}{load} with {limits}: {_figures(found)}. Look at its log, or relax the objectives.",
         "invalid": (

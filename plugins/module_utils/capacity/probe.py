@@ -28,7 +28,8 @@ def probe_of(record: dict[str, Any], axis: str, objectives: Sequence[dict[str, A
     """
     verdict, load = record["verdict"], load_of(record, axis)
     if verdict["status"] != "valid":
-        return Probe(record["id"], load, INVALID, " ".join(verdict["reasons"]))
+        is_leaking = bool((record.get("isolation") or {}).get("leaks"))
+        return Probe(record["id"], load, INVALID, " ".join(verdict["reasons"]), is_leaking=is_leaking)
     results = evaluate_objectives([_with_samples(objective, record) for objective in objectives], record)
     missed = {result["name"]: f"{result['metric']} {_number(result['value'])}, limit {result['limit']}" for result in results if result["status"] == "missed"}
     share = (record.get("offered") or {}).get("dropped_share") or 0.0

@@ -70,7 +70,8 @@ class Probe:
 
     verdict: holds, fails or invalid, and why; values: the value of each objective by its name, None where it is unknown; missed: the objectives that it
     missed; rate_per_s: requests per second; requests: per journey started, journeys: that were started, unfinished: the share of them that the end of the
-    window interrupted; is_open: whether arrivals are independent of answers; is_hopeless: it was stopped early, so that it has no whole window.
+    window interrupted; is_open: whether arrivals are independent of answers; is_hopeless: it was stopped early, so that it has no whole window;
+    is_leaking: a tenant was given objects of another one.
     """
 
     id: str
@@ -85,13 +86,15 @@ class Probe:
     unfinished: float = 0.0
     is_open: bool = False
     is_hopeless: bool = False
+    is_leaking: bool = False
 
 
 @dataclass(frozen=True)
 class Decision:
     """What to do: probe `load`, or end with `status`.
 
-    status: answered; above (the highest allowed load holds), below (the lowest allowed load fails), invalid (probes stay invalid), exhausted (no more
+    status: answered; leak (a tenant was given objects of another one, which no figure makes up for);
+    above (the highest allowed load holds), below (the lowest allowed load fails), invalid (probes stay invalid), exhausted (no more
     probes are allowed, without any crossing); `crossing` is the best estimate so far.
     """
 
@@ -108,6 +111,9 @@ class Decision:
 
 def decide(settings: Settings, probes: Sequence[Probe]) -> Decision:
     """Return the next load, or the end of the search, from the probes in the order in which they finished."""
+    leaking = next((probe for probe in probes if probe.is_leaking), None)
+    if leaking:
+        return Decision(None, "leak", leaking.why)
     repeated = _repeat(probes)
     if repeated is not None:
         return repeated

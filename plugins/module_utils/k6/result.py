@@ -11,8 +11,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError, explain, file_digest, write_sealed
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6 import blocks, intervals, journeys, log, machine, outages, samples, stalls, timeline
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError, explain, file_digest, read_sealed, write_sealed
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6 import (
+    blocks,
+    intervals,
+    isolation,
+    journeys,
+    log,
+    machine,
+    outages,
+    samples,
+    stalls,
+    timeline,
+)
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.exit_codes import STOPPED, is_complete, meaning
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations import OPERATIONS, undersampled
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import K6ResultError, Raw, read_raw
@@ -33,7 +44,7 @@ class Attempt:
     """What to read: the directory that k6 worked in, where to write the samples, and what the caller knows.
 
     window: explicit start and end (epoch seconds); exit_code: of the k6 process, None when unknown; timeout_s: the
-    request timeout of the load; operations: those that the result must list.
+    request timeout of the load; operations: those that the result must list; apart: a tenant without which the others are summarized too.
     """
 
     directory: Path
@@ -43,6 +54,7 @@ class Attempt:
     exit_code: int | None = None
     timeout_s: float = DEFAULT_TIMEOUT_S
     remove_raw: bool = False
+    apart: str = ""
 
 
 def build_result(attempt: Attempt) -> dict[str, Any]:
@@ -79,7 +91,8 @@ def _build(attempt: Attempt, path: Path) -> dict[str, Any]:
     pools = blocks.pools_of(raw, order, window)
     by_tenant = blocks.tenant_blocks(pools, window.seconds)
     written = samples.write_samples(attempt.dest / samples.SAMPLES_NAME, raw, order, planned)
-    samples.write_tenants(attempt.dest / TENANTS_NAME, by_tenant)
+    by_journey = journeys.tenant_journeys(raw, window)
+    samples.write_tenants(attempt.dest / TENANTS_NAME, by_tenant, by_journey)
     by_second = timeline.timeline_of(raw, window)
     timeline.write_timeline(attempt.dest / TIMELINE_NAME, by_second)
     result = {
@@ -93,7 +106,8 @@ def _build(attempt: Attempt, path: Path) -> dict[str, Any]:
         "steadiness": timeline.steadiness(by_second),
         "stall_s": round(stalls.longest_stall_s(raw, window), 3),
         "time_weighted_ms": stalls.time_weighted_ms(raw, order, window),
-        "tenants": blocks.slow_tenants(by_tenant),
+        "isolation": isolation.isolation(raw, window),
+        "tenants": {**blocks.slow_tenants(by_tenant), "fairness": blocks.fairness(by_tenant, by_journey)},
         "congestion": journeys.congestion(raw, order, window),
         "machine": machine.machine_use(attempt.directory / machine.MACHINE_NAME, window, sum(map(len, pools.values()))),
         "silent_repeats": silent_repeats(raw, window),
@@ -131,6 +145,7 @@ def _measured(attempt: Attempt, raw: Raw, order: list[int], window: Window, pool
     measured = {
         "operations": operations,
         "total": blocks.block(pools, window.seconds),
+        **({"others": blocks.block({kind: found for kind, found in pools.items() if kind.tenant != attempt.apart}, window.seconds)} if attempt.apart else {}),
         "categories": blocks.category_blocks(pools, window.seconds),
         "wrong_answers": blocks.wrong_answers(pools),
         "journeys": by_journey,

@@ -10,7 +10,7 @@ import json
 import random
 from typing import Any
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.axes import MatrixError, settings_of
+from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.axes import CHOICE_DEFAULTS, MatrixError, settings_of
 from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.duration import format_duration
 
 # Bytes on disk: k6's raw CSV and one stored sample of a request, and the most requests of one virtual user in a second
@@ -19,6 +19,8 @@ RAW_BYTES_PER_REQUEST = 2400
 SAMPLE_BYTES_PER_REQUEST = 15
 REQUESTS_PER_USER_SECOND = 30
 REQUESTS_PER_JOURNEY = 58
+# What a tenant choice may have beside its distribution.
+_KEYS_OF = {"uniform": (), "zipf": ("exponent",), "noisy": ("factor",)}
 # More cells than anybody measures; their plan would fill the memory.
 CELLS_MAX = 10_000
 # Seconds of prefill for one run, prompt or value of a tenant: measured with the default data set (3.6 s per tenant on two busy cores).
@@ -39,7 +41,7 @@ def expand(matrix: dict[str, Any], overrides: dict[str, Any] | None = None, cont
     settings["context"] = context or {}
     if search_of({"settings": settings}):
         settings["load"] = {**settings["load"], "stop_when": settings["context"]["capacity"]["stop_when"]}
-    planned = settings["repeats"] * len(settings["tenants"]) * (len(settings["concurrency"]) + len(settings["rate"]))
+    planned = settings["repeats"] * len(settings["tenants"]) * (len(settings["concurrency"]) + len(settings["rate"])) * len(_popularities(settings))
     if planned > CELLS_MAX:
         raise MatrixError([f"Matrix {settings['name']}: {planned} cells are too many, at most {CELLS_MAX} are allowed. Give fewer values or repeats."])
     cells = [cell for block in _blocks(settings) for cell in block]
@@ -136,14 +138,26 @@ def _shuffled(cells: list[dict[str, Any]], seed: str) -> list[dict[str, Any]]:
 def _points(settings: dict[str, Any], tenants: int, repeat: int) -> list[dict[str, Any]]:
     """Return the cells of one tenant count and repeat in declared order."""
     axes = {"closed": "concurrency", "open": "rate"}
-    return [_cell(settings, tenants, profile, value, repeat) for profile in settings["profile"] for value in settings[axes[profile]]]
+    return [
+        _cell(settings, tenants, profile, value, repeat, popularity)
+        for profile in settings["profile"]
+        for value in settings[axes[profile]]
+        for popularity in _popularities(settings)
+    ]
 
 
-def _cell(settings: dict[str, Any], tenants: int, profile: str, value: float, repeat: int) -> dict[str, Any]:
+def _popularities(settings: dict[str, Any]) -> list[str]:
+    """Return the values of the axis popularity, an empty one where the plan does not vary it."""
+    return settings.get("popularity") or [""]
+
+
+def _cell(settings: dict[str, Any], tenants: int, profile: str, value: float, repeat: int, popularity: str = "") -> dict[str, Any]:
     pressure = f"c{value}" if profile == "closed" else f"q{value:g}"
-    load = settings["load"]
+    axis = f"-popularity-{popularity}" if popularity else ""
+    load = _with_popularity(settings, popularity)
+    value = _with_noise(value, tenants, load["tenant_choice"], profile)
     return {
-        "id": f"t{tenants}-{pressure}-r{repeat}",
+        "id": f"t{tenants}-{pressure}{axis}-r{repeat}",
         "tenants": tenants,
         "concurrency": value if profile == "closed" else None,
         "rate": None if profile == "closed" else value,
@@ -157,6 +171,28 @@ def _cell(settings: dict[str, Any], tenants: int, profile: str, value: float, re
         "think_time_s": load["think_time_s"],
         "load": load,
     }
+
+
+def _with_popularity(settings: dict[str, Any], popularity: str) -> dict[str, Any]:
+    """Return the load with the tenant choice of a value of the axis popularity.
+
+    `apart` is the number of the tenant that is summarized apart from the others: the noisy one, in the cells without noise too, which are compared with.
+    """
+    load: dict[str, Any] = settings["load"]
+    choice = load["tenant_choice"]
+    if popularity:
+        given = {key: value for key, value in choice.items() if key in _KEYS_OF[popularity]}
+        choice = {"distribution": popularity, **CHOICE_DEFAULTS.get(popularity, {}), **given}
+    is_noisy = "noisy" in (*_popularities(settings), choice["distribution"])
+    return {**load, "tenant_choice": choice, "apart": 1} if is_noisy else {**load, "tenant_choice": choice}
+
+
+def _with_noise(value: float, tenants: int, choice: dict[str, Any], profile: str) -> float:
+    """Return the load over all tenants: the noisy one adds to what the others have, which stays."""
+    if choice["distribution"] != "noisy":
+        return value
+    total = value * (tenants - 1 + choice["factor"]) / tenants
+    return max(1, round(total)) if profile == "closed" else round(total, 6)
 
 
 def _estimate(cells: list[dict[str, Any]]) -> dict[str, float]:

@@ -43,6 +43,9 @@ def findings(record: dict[str, Any], judged: Collection[str] = ()) -> Iterator[F
     if missing:
         more = f" and {len(missing) - MISSING_NAMED} more" if len(missing) > MISSING_NAMED else ""
         yield "tenants_missing", ", ".join(missing[:MISSING_NAMED]) + more, len(missing)
+    isolation = record.get("isolation")
+    if isolation:
+        yield "tenant_leaks", "; ".join(isolation["examples"]), isolation["leaks"]
     for change in record.get("steadiness", {}).get("findings", []):
         yield "not_steady", change, 1
     for disturbance in record.get("notes", {}).get("disturbances", []):
