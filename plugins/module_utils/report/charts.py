@@ -13,7 +13,15 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.report import chart_capacity, chart_latency, chart_resources, chart_throughput, style
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report import (
+    chart_capacity,
+    chart_latency,
+    chart_resources,
+    chart_scalability,
+    chart_tenants,
+    chart_throughput,
+    style,
+)
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.heat_map import draw_verdicts
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.inputs import ReportError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import Model
@@ -114,6 +122,14 @@ FURTHER = {
     "chart_capacity": (
         Chart("Capacity", "latency and requests per second of every probe over its load, the limit and the interval of the answer", chart_capacity.capacity),
         chart_capacity.has_capacity,
+    ),
+    "chart_scalability": (
+        Chart("Scalability", "throughput over concurrent users with the fitted Universal Scalability Law and its knee", chart_scalability.scalability),
+        chart_scalability.has_scalability,
+    ),
+    "chart_tenants": (
+        Chart("Tenants", "P95 of every tenant beside that of the median tenant, for the cells with the least even tenants", chart_tenants.tenants),
+        chart_tenants.has_tenants,
     ),
 }
 # Expensive ones first, so that two processes end together.

@@ -24,6 +24,8 @@ class Cell:
     run_id: str
     record: dict[str, Any]
     path: str
+    tenants: list[dict[str, str]] = field(default_factory=list)
+    """The rows of tenants.csv."""
 
 
 @dataclass

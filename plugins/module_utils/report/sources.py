@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 from ansible_collections.perfscale.mlflow.plugins.module_utils.capacity.run import CAPACITY_NAME
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import CHECKSUM
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.untrusted_text import printable, printable_parts
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.result import TENANTS_NAME
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.integrity import read_cell, read_record, unsealed_warning
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.points import POINTS_NAME
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.inputs import (
@@ -111,7 +113,9 @@ def read_run_folder(folder: Path, inputs: ReportInputs, schema_dir: Path | str) 
             records[name] = missing_record(cell, status, reason, factors)
     run.points = _points(folder, inputs, records, schema_dir)
     run.capacity = _capacity(folder, inputs, schema_dir)
-    cells = [Cell(run_id, records[name], str(folder / "cells" / name)) for name in dict.fromkeys([*planned, *records])]
+    cells = [
+        Cell(run_id, records[name], str(folder / "cells" / name), _tenants(folder / "cells" / name)) for name in dict.fromkeys([*planned, *records])
+    ]
     if cells:
         inputs.runs.append(run)
         inputs.cells.extend(cells)
@@ -130,6 +134,15 @@ def _points(folder: Path, inputs: ReportInputs, records: Mapping[str, Mapping[st
         inputs.warnings.append(str(error))
         return []
     return [point for point in points if all(records.get(name, {}).get(CHECKSUM) == checksum for name, checksum in point["cells"].items())]
+
+
+def _tenants(directory: Path) -> list[dict[str, str]]:
+    """Return the rows of tenants.csv of a cell, none where it cannot be read: what the record names is opened by verdict and publication."""
+    try:
+        with (directory / TENANTS_NAME).open(encoding="utf-8", newline="") as stream:
+            return [printable_parts(dict(row)) for row in csv.DictReader(stream)]
+    except (OSError, UnicodeDecodeError, csv.Error):
+        return []
 
 
 def _capacity(folder: Path, inputs: ReportInputs, schema_dir: Path | str) -> dict[str, Any] | None:
