@@ -150,9 +150,10 @@ def bars() -> list[Bar]:
     ]
     return [
         *way,
-        Bar("set_fact in all roles", 35, facts),
-        # Three are those of the search for the capacity.
-        Bar("task files of all roles", 93, [relative(path) for path in task_files()]),
+        # A search and a sizing are loops, whose state is facts.
+        Bar("set_fact in all roles", 37, facts),
+        # Three are those of the search for the capacity, two those of the sizing.
+        Bar("task files of all roles", 95, [relative(path) for path in task_files()]),
         Bar("roles that include their caller", 0, callers_included()),
         # Intervals, steadiness, noise, stalls, baselines and clones are nouns of their own; so are Jobs, psql in them, what they keep, and MLflow's artifacts,
         # and a search, its probes, crossing, cause and answer.

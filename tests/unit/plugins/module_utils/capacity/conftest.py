@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations import OPERATIONS
-
-SCHEMAS = Path(__file__).resolve().parents[5] / "files" / "schemas"
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.run import Run
+from fakes.recorded_searches import PLAN, SCHEMAS, search
 
 
 def block(p95: float | None, n: int = 300, failed: int = 0, rate: float = 100.0) -> dict[str, Any]:
@@ -52,3 +51,13 @@ def fixture_record():
         }  # fmt: skip
 
     return create
+
+
+@pytest.fixture(name="searched", scope="session")
+def fixture_searched(tmp_path_factory):
+    """A run whose search has ended with an answer."""
+    run = Run(tmp_path_factory.mktemp("searched") / "run-1", SCHEMAS)
+    run.begin(PLAN, {}, {})
+    search(run)
+    run.release_lock()
+    return run
