@@ -82,9 +82,9 @@ else:
     MISSING = None
 
 
-def main():
+def main(create_module: type[AnsibleModule] = AnsibleModule) -> None:
     """Run the module."""
-    module = AnsibleModule(
+    module = create_module(
         argument_spec={"run_directory": {"type": "path", "required": True}, "schema_directory": {"type": "path", "required": True}},
         supports_check_mode=True,
     )

@@ -90,9 +90,9 @@ else:
     MISSING = None
 
 
-def main():
+def main(create_module: type[AnsibleModule] = AnsibleModule) -> None:
     """Run the module."""
-    module = AnsibleModule(
+    module = create_module(
         argument_spec={
             "results_directory": {"type": "path", "required": True},
             "name": {"type": "str", "required": True},
