@@ -150,8 +150,7 @@ def bars() -> list[Bar]:
     ]
     return [
         *way,
-        # A search and a sizing are loops, whose state is facts.
-        Bar("set_fact in all roles", 37, facts),
+        Bar("set_fact in all roles", 35, facts),
         # Three are those of the search for the capacity, two those of the sizing.
         Bar("task files of all roles", 95, [relative(path) for path in task_files()]),
         Bar("roles that include their caller", 0, callers_included()),

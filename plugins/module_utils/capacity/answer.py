@@ -164,7 +164,9 @@ def _figures(found: Mapping[str, Any]) -> str:
 
 
 def _shown_text(holds: float | None, fails: float | None, unit: str) -> str:
-    return f"every probe up to {_plain(holds)} {unit} held, every one from {_plain(fails)} on failed"
+    parts = [f"every probe up to {_plain(holds)} {unit} held"] if holds is not None else []
+    parts += [f"every one from {_plain(fails)} {unit} on failed"] if fails is not None else []
+    return ", ".join(parts) or "nothing is known yet"
 
 
 def _range(low: float, high: float) -> str:
@@ -178,10 +180,10 @@ def _plain(value: float | None) -> str:
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def console_line(search: Mapping[str, Any], decision: Decision, judged: Sequence[Probe]) -> str:
-    """Return the line that announces the next probe, with what is known so far."""
+def console_line(search: Mapping[str, Any], decision: Decision, judged: Sequence[Probe], number: int) -> str:
+    """Return the line that announces the next probe, the one of that number, with what is known so far."""
     unit = AXES[search["axis"]]
     holds, fails = shown(judged)
     known = f"estimate {_range(decision.crossing.low, decision.crossing.high)} {unit}" if decision.crossing else _shown_text(holds, fails, unit)
     maximum = settings_of(search).probes_max
-    return f"Probe {len(judged) + 1} (at most {maximum}): {_plain(decision.load)} {unit}, {decision.why}; {known}"
+    return f"Probe {number} (at most {maximum}): {_plain(decision.load)} {unit}, {decision.why}; {known}"

@@ -49,7 +49,7 @@ def take_step(directory: Path | str, schema_dir: Path | str, write: bool = True)
     }
     if not step["ended"]:
         step["cell"] = unfinished[0] if unfinished else probe_cell(plan, decision.load or settings.start)
-        step["message"] = console_line(search, decision, judged)
+        step["message"] = console_line(search, decision, judged, len(probes) + 1)
     if write:
         write_record(run.directory / CAPACITY_NAME, answer, "capacity", schema_dir)
         if step["ended"]:

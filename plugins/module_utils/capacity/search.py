@@ -146,7 +146,7 @@ def _repeat(probes: Sequence[Probe]) -> Decision | None:
         tries += 1
     if tries > INVALID_MAX:
         return Decision(None, "invalid", last.why)
-    return Decision(last.load, "repeat", f"the probe before was invalid: {last.why}")
+    return Decision(last.load, "repeat", "the probe before was invalid")
 
 
 def _bracket(settings: Settings, held: Sequence[float], failed: Sequence[float], is_over: bool) -> Decision:

@@ -16,7 +16,7 @@ STATE_RESETS = ("cell", "level", "never")
 DISTRIBUTIONS = ("uniform", "zipf", "noisy")
 AXES = ("tenants", "concurrency", "rate", "profile", "popularity")
 # Of the tenant choices of the axis popularity, unless the matrix has others: Zipf's exponent, and how many times the load of others a noisy tenant has.
-CHOICE_DEFAULTS = {"zipf": {"exponent": 1.0}, "noisy": {"factor": 10}}
+CHOICE_DEFAULTS: dict[str, dict[str, float]] = {"zipf": {"exponent": 1.0}, "noisy": {"factor": 10}}
 OVERRIDES = (*AXES, "repeats", "duration", "warmup", "order", "seed", "state_reset")
 WINDOW_MIN_S = 6
 """In a shorter window nothing tells whether throughput is steady (k6/timeline.py)."""

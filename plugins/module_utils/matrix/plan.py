@@ -58,9 +58,14 @@ def expand(matrix: dict[str, Any], overrides: dict[str, Any] | None = None, cont
 
 
 def search_of(plan: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the parameters of the search for a capacity that a plan is of; None for a matrix. The plan of a search grows by a cell for each probe."""
-    search: dict[str, Any] | None = plan.get("settings", {}).get("context", {}).get("capacity")
-    return search
+    """Return the parameters of the search for a capacity that a plan is of; None for a matrix. The plan of a search grows by a cell for each probe.
+
+    Settings of another structure, of a damaged record, are those of no search.
+    """
+    found: Any = plan
+    for name in ("settings", "context", "capacity"):
+        found = found.get(name) if isinstance(found, dict) else None
+    return found if isinstance(found, dict) else None
 
 
 def probe_cell(plan: dict[str, Any], load: float) -> dict[str, Any]:
@@ -191,7 +196,7 @@ def _with_noise(value: float, tenants: int, choice: dict[str, Any], profile: str
     """Return the load over all tenants: the noisy one adds to what the others have, which stays."""
     if choice["distribution"] != "noisy":
         return value
-    total = value * (tenants - 1 + choice["factor"]) / tenants
+    total: float = value * (tenants - 1 + choice["factor"]) / tenants
     return max(1, round(total)) if profile == "closed" else round(total, 6)
 
 

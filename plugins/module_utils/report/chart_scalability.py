@@ -80,14 +80,13 @@ def _with_interval(value: float, low: float, high: float) -> str:
 
 def scalability(model: Model) -> Figure:
     """Draw a panel for each sweep: every repeat, the fitted law, and the knee with its interval."""
-    fitted = [sweep for sweep in sweeps(model) if sweep.fit]
+    fitted = [(sweep, fit) for sweep in sweeps(model) if (fit := sweep.fit)]
     figure, axes = style.create_figure(
         style.Frame(-(-len(fitted) // 2), 2, 2.6, gap_x=0.8, gap_y=0.8),
         "Scalability", "Successful requests per second over concurrent users; the line is the fitted Universal Scalability Law, the band its knee (95 %).",
     )  # fmt: skip
-    for ax, sweep in zip(axes, fitted, strict=False):
-        highest, fit = max(sweep.users), sweep.fit
-        assert fit is not None
+    for ax, (sweep, fit) in zip(axes, fitted, strict=False):
+        highest = max(sweep.users)
         places = [1 + (highest - 1) * step / _STEPS for step in range(_STEPS + 1)]
         ax.plot(places, [fit.throughput(place) for place in places], color=style.INK, linewidth=1.4, zorder=2)
         ax.plot(sweep.users, sweep.throughput, linestyle="", marker="o", color=style.GOOD, markersize=5, zorder=3)

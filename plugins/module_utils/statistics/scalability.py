@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.intervals import student_t
 
@@ -87,7 +88,7 @@ def fit_scalability(users: Sequence[float], throughput: Sequence[float]) -> Scal
     )  # fmt: skip
 
 
-def _peak(parameters: Sequence[float], covariance: object, factor: float) -> tuple[float, float, float]:
+def _peak(parameters: Sequence[float], covariance: Any, factor: float) -> tuple[float, float, float]:
     """Return the peak throughput, and the factors by which the bounds of the peak and of its level differ from them."""
 
     def logs(values: Sequence[float]) -> tuple[float, float]:

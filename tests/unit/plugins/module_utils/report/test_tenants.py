@@ -28,8 +28,8 @@ def fixture_model(tmp_path):
 
     def create(repeats=1, count=10):
         run = write_run(tmp_path / "run", tenants=(count,), concurrency=(5,), repeats=repeats)
-        for cell in (run / "cells").iterdir():
-            fairness = {"p95": 0.18, "completed": 0.99, "median_p95_ms": 30.0, "worst_to_median": 10.0}
+        for place, cell in enumerate(sorted((run / "cells").iterdir())):
+            fairness = {"p95": 0.18 + 0.01 * (place - repeats // 2), "completed": 0.99, "median_p95_ms": 30.0, "worst_to_median": 10.0}
             edit_record(cell / "cell.json", tenants={"judged": count, "worst_p95": None, "slowest": None, "fairness": fairness})
             rows = [f"tenant-{number},40,40,0,1.3,20,{300 if number == 3 else 30},400,2,2\n" for number in range(1, count)]
             rows.append(f"tenant-{count},3,3,0,0.1,,,9,1,1\n")
