@@ -12,7 +12,7 @@ EMPTY_DATA_SET = {f"data_set_{part}": 0 for part in _PARTS}
 SHORT_SEARCH = {
     "metrics_profile": "none",
     "workspaces_adopt": True,
-    "test_matrix_duration": "5s",
+    "test_matrix_duration": "6s",
     "test_matrix_warmup": "2s",
     "test_matrix_validity_file": str(Path(__file__).resolve().parents[1] / "local" / "validity.yml"),
     "capacity_probes_max": 14,

@@ -150,7 +150,7 @@ function testFileSettings() {
   equals('TLS not verified when asked', fileSettings({}).mlflow.tls_verify, false);
   const invalid = {
     'profile.kind: "spike" is unknown. Use one of: closed, open.': () => fileSettings({ profile: { kind: 'spike' } }),
-    'Use one of: uniform, zipf.': () => fileSettings({ tenants: { count: 1, choice: { distribution: 'x' } } }),
+    'Use one of: uniform, zipf, noisy.': () => fileSettings({ tenants: { count: 1, choice: { distribution: 'x' } } }),
     'training_share: "2" is not allowed. Use a number from 0 to 1.': () => fileSettings({ training_share: 2 }),
     'profile.users_max: "1"': () => fileSettings({ profile: { kind: 'open', rate: 1, users_max: 1 } }),
     'empty': () => fileSettings({}, ' '),

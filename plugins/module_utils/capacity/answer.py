@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.capacity.cause import broken_operation, cause_of
 from ansible_collections.perfscale.mlflow.plugins.module_utils.capacity.crossing import Crossing
-from ansible_collections.perfscale.mlflow.plugins.module_utils.capacity.search import BACKLOG, FAILS, HOLDS, Decision, Probe, shown
+from ansible_collections.perfscale.mlflow.plugins.module_utils.capacity.search import BACKLOG, FAILS, HOLDS, Decision, Probe, ends, shown
 from ansible_collections.perfscale.mlflow.plugins.module_utils.capacity.settings import AXES, settings_of
 
 _DATABASES = {"postgres": "PostgreSQL", "sqlite": "SQLite"}
@@ -65,7 +66,7 @@ def sentence_of(found: Mapping[str, Any], record: Mapping[str, Any]) -> str:
             f"The generator or the machine ends before the server: {subject} carries at least {_plain(holds)} {unit}{load} with {limits}, "
             f"and probes above stay invalid ({found['why']})."
             if holds is not None
-            else f"No probe of this MLflow is valid: {found['why']}"
+            else f"Probes stay invalid ({found['why']}); {_shown_text(holds, fails, unit)}."
         ),
         "exhausted": f"No limit was found with {search['probes_max']} probes: {subject} holds up to {_plain(holds)} {unit}. Raise capacity_probes_max.",
     }
@@ -78,7 +79,7 @@ def _neighbours(
     """Return the records at the limit and one step below it: the failing probe nearest above the crossing, the holding one nearest below."""
     failed = [probe for probe in judged if probe.verdict == FAILS]
     held = [probe for probe in judged if probe.verdict == HOLDS]
-    middle = crossing.load if crossing else 0.0
+    middle = crossing.load if crossing else math.sqrt(math.prod(ends(judged))) if failed and held else 0.0
     # A probe that was stopped early has no whole window; it stands for the limit only where there is no other one.
     above = sorted(failed, key=lambda probe: (probe.is_hopeless, probe.load < middle, abs(probe.load - middle)))
     under = sorted(held, key=lambda probe: (probe.load > middle if middle else False, abs(probe.load - (middle or max(item.load for item in held)))))

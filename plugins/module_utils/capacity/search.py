@@ -166,7 +166,7 @@ def _bracket(settings: Settings, held: Sequence[float], failed: Sequence[float],
 
 def _refine(settings: Settings, judged: Sequence[Probe], found: Crossing | None, breaks_by: str) -> Decision:
     """Return the next load on one side of the estimate; the sides take turns."""
-    held, failed = _ends(judged)
+    held, failed = ends(judged)
     is_fitted = breaks_by in settings.limits or breaks_by == BACKLOG
     if found is None and not is_fitted:
         if held < failed <= held * (1 + settings.resolution):
@@ -186,7 +186,7 @@ def _refine(settings: Settings, judged: Sequence[Probe], found: Crossing | None,
 
 def estimate(settings: Settings, judged: Sequence[Probe]) -> tuple[Crossing | None, str]:
     """Return the first crossing of any limit, and the name of what breaks there: an objective, or `backlog`. No crossing while the first one is not known."""
-    held, failed = _ends(judged)
+    held, failed = ends(judged)
     found: list[tuple[Crossing, str]] = []
     unknown: list[tuple[float, str]] = []
     for name, limit in settings.limits.items():
@@ -277,7 +277,7 @@ def _is_saturation_known(judged: Sequence[Probe], found: Crossing) -> bool:
     return not overloaded or len(overloaded) >= SATURATED_NEEDED
 
 
-def _ends(judged: Sequence[Probe]) -> tuple[float, float]:
+def ends(judged: Sequence[Probe]) -> tuple[float, float]:
     """Return the highest load up to which every probe held and the lowest from which on every probe failed; where they overlap, the two nearest.
 
     Either may be missing, when the lowest probe failed or the highest held; then the nearest probe of that kind stands for it.
@@ -299,7 +299,7 @@ def shown(probes: Sequence[Probe]) -> tuple[float | None, float | None]:
 
 
 def _bracketed(judged: Sequence[Probe]) -> Crossing:
-    low, high = sorted(_ends(judged))
+    low, high = sorted(ends(judged))
     return Crossing(math.sqrt(low * high), low, high, len(judged), "bracket")
 
 

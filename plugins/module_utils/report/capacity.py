@@ -42,13 +42,14 @@ def _section(run_id: str, document: Mapping[str, Any]) -> dict[str, Any]:
 
 def _facts(document: Mapping[str, Any]) -> list[tuple[str, str]]:
     unit, crossing, breaks, shown = document["unit"], document["crossing"], document["breaks"], document["shown"]
-    facts = [("highest load shown to hold", f"{number(shown['holds'])} {unit}"), ("lowest load shown to fail", f"{number(shown['fails'])} {unit}")]
+    names = {"holds": "highest load shown to hold", "fails": "lowest load shown to fail"}
+    facts = [(name, NONE if shown[key] is None else f"{number(shown[key])} {unit}") for key, name in names.items()]
     if crossing:
         width = f"{100 * crossing['width']:.0f} % wide, wanted {100 * document['search']['resolution']:.0f} %"
         facts.append(("95 % interval of the limit", f"{number(crossing['low'])} to {number(crossing['high'])} {unit} ({width})"))
         facts.append(("from", f"{_METHODS[crossing['method']]}, {crossing['probes']} probes"))
     if breaks:
-        facts.append(("breaks first", f"{breaks['by'] or NONE}, operation {breaks['operation'] or NONE}"))
+        facts.append(("breaks first", ", ".join([*filter(None, [breaks["by"]]), f"operation {breaks['operation'] or NONE}"])))
         facts.append(("compared", f"{breaks['at']} at the limit, {breaks['below'] or 'nothing'} one step below"))
     return facts
 

@@ -40,7 +40,7 @@ def summary_markdown(model: Model, verdict: Verdict, files: Sequence[str]) -> st
             rows = [[markdown(value) for value in row] for row in search["resources"]]
             lines += ["", f"Likely cause: {markdown(search['cause'])}.", "", *table(RESOURCE_COLUMNS, rows)]
     points = points_of(model)
-    noise = noise_sentence(points)
+    noise = noise_sentence(model, points)
     lines += ["", markdown(noise)] if noise else []
     lines += _list("Why", map(markdown, verdict.reasons)) + _objectives(verdict) + _list("Key findings", map(markdown, key_findings(model)))
     rows = [[markdown(value) for value in row] for row in point_rows(points)]

@@ -38,7 +38,7 @@ def page_html(model: Model, verdict: Verdict, pictures: dict[str, bytes], files:
         verdict=verdict, searches=capacity.capacity_sections(model), capacity_resources=capacity.RESOURCE_COLUMNS, capacity_probes=capacity.PROBE_COLUMNS,
         runs=[{**_run(run), "start": overview.start_text(model, run.run_id)} for run in model.runs],
         findings=key_findings(model), warnings=model.warnings,
-        noise=points.noise_sentence(measured), point_columns=points.POINT_COLUMNS, points=points.point_rows(measured),
+        noise=points.noise_sentence(model, measured), point_columns=points.POINT_COLUMNS, points=points.point_rows(measured),
         cell_columns=overview.CELL_COLUMNS, cells=overview.cell_rows(model), several_runs=len(model.runs) > 1, grouped=len(model.groups) > 1,
         operation_columns=overview.OPERATION_COLUMNS, operations=_operations(model), outcomes=outcomes_text(model), goodput=goodput_text(model),
         journey_columns=overview.JOURNEY_COLUMNS, journeys=overview.journey_rows(model.journeys),

@@ -21,6 +21,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model impo
     Model,
 )
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.points import METRICS, noise_by_metric, noise_by_operation, points_of
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.views import VALID_STATUSES
 from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.repeats import Noise, interval_between, noise_of
 
 try:
@@ -69,11 +70,13 @@ def fairness_table(model: Model) -> DataFrame:
     cells = _sorted(model.cells)
     table = cells[["run_id", "cell_id", "tenants", *FAIRNESS.values(), "verdict"]].copy()
     bounds: dict[str, list[float | None]] = {}
+    points = cells[cells["verdict"].isin(VALID_STATUSES)].groupby(["run_id", "tenants", "load", "group"], sort=False)
     for column in ("jain_p95", "jain_completed"):
-        points = cells.groupby(["run_id", "tenants", "load", "group"], sort=False)
         known = {key: interval_between([value for value in rows[column] if value > 0]) for key, rows in points}
-        pairs = [known[key] or (None, None) for key in zip(cells["run_id"], cells["tenants"], cells["load"], cells["group"], strict=True)]
-        bounds[f"{column}_low"], bounds[f"{column}_high"] = [low for low, _high in pairs], [high for _low, high in pairs]
+        pairs = [known.get(key) or (None, None) for key in zip(cells["run_id"], cells["tenants"], cells["load"], cells["group"], strict=True)]
+        # No index is above 1.
+        bounds[f"{column}_low"] = [low for low, _high in pairs]
+        bounds[f"{column}_high"] = [None if high is None else min(1.0, high) for _low, high in pairs]
     return table.assign(**bounds)
 
 
