@@ -58,6 +58,13 @@ def test_ends_without_a_limit(record, loads, status, text):
     assert text in answer([record(load, p95=p95) for load, p95 in loads.items()], Decision(None, status, "why"))["sentence"]
 
 
+def test_probes_on_both_sides_that_end_invalid_say_what_is_known(record):
+    loads = {1: 100.0, 1.19: 100.0, 0.9: 3000.0, 1.41: 3000.0, 2: 3000.0}
+    found = answer([record(load, p95=p95) for load, p95 in loads.items()], Decision(None, "invalid", "busy"))
+    assert found["sentence"] == "Probes stay invalid (busy); every one from 1.41 journeys/s on failed."
+    assert (found["breaks"]["at"], found["breaks"]["below"]) == ("t10-q1.41-r1", "t10-q1-r1")
+
+
 def test_below_names_the_figures(record):
     assert "total.p95_ms 3000, limit <= 2000" in answer([record(0.1, p95=3000.0)], Decision(None, "below", ""))["sentence"]
 

@@ -88,6 +88,10 @@ def test_both_say_what_was_shown_and_from_what(search):
         assert text in summary.replace("\\", "")
 
 
+def test_a_search_advises_no_repeats(search):
+    assert "Fewer than 3 repeats" not in "".join(page_of(search()))
+
+
 def test_objectives_that_probes_miss_on_purpose_fail_nothing(search):
     verdict = overall_verdict(build_model(read_sources([search()])))
     assert (verdict.status, verdict.reasons, verdict.objectives) == ("passed", [], [])
