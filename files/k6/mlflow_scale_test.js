@@ -4,7 +4,8 @@ import { browsing as browse } from './journeys/browsing.js';
 import { training as train } from './journeys/training.js';
 import { planWindow } from './lib/clock.js';
 import { beat } from './lib/heartbeat.js';
-import { scenariosOf, vusOf } from './lib/profiles.js';
+import { createIsolationProbe } from './lib/isolation.js';
+import { scenariosOf, stopThresholds, vusOf } from './lib/profiles.js';
 import { loadSettings } from './lib/settings.js';
 import { loadSummary, operationThresholds } from './lib/summary.js';
 import { assertTenantsExist } from './lib/tenants.js';
@@ -15,7 +16,7 @@ const virtualUser = createVirtualUser(settings, { training: train, browsing: bro
 
 export const options = {
   scenarios: scenariosOf(settings),
-  thresholds: operationThresholds(),
+  thresholds: { ...operationThresholds(), ...stopThresholds(settings) },
   systemTags: ['name', 'status', 'error_code', 'scenario', 'expected_response'],
   discardResponseBodies: true,
   // A redirect to a gateway's login page is no response of MLflow: it is recorded, not followed.
@@ -33,5 +34,6 @@ export function setup() {
 export const training = (window) => virtualUser.iterate('training', window);
 export const browsing = (window) => virtualUser.iterate('browsing', window);
 export const mixed = (window) => virtualUser.iterate(null, window);
+export const isolation = createIsolationProbe(settings);
 export const heartbeat = (window) => beat(window);
 export const handleSummary = (data) => loadSummary(data, settings);

@@ -62,6 +62,10 @@ options:
       - A request that timed out before it got a connection is counted with this duration, because k6 writes 0 for it.
     type: float
     default: 60
+  apart_tenant:
+    description: A tenant, such as a noisy one, without which the requests of the others are summarized as RV(result.others) too.
+    type: str
+    default: ""
   remove_raw:
     description: Whether to remove the raw file after the samples have been verified.
     type: bool
@@ -95,6 +99,9 @@ result:
     window:
       description: Epoch seconds of the window; C(end) is earlier than C(planned_end) when k6 ended before it.
       type: dict
+    stopped_after_s:
+      description: Seconds of load after which a threshold stopped a hopeless load, else null.
+      type: float
     partial:
       description: Whether the samples cover less than the planned load.
       type: bool
@@ -106,6 +113,9 @@ result:
       type: dict
     total:
       description: The same over the pooled requests of all operations.
+      type: dict
+    others:
+      description: The same over the pooled requests of all tenants but O(apart_tenant), absent without one.
       type: dict
     categories:
       description: The same over the pooled requests of the categories read, search and write.
@@ -188,6 +198,7 @@ def argument_spec() -> dict:
         "exit_code": {"type": "int"},
         "request_timeout": {"type": "float", "default": 60},
         "remove_raw": {"type": "bool", "default": False},
+        "apart_tenant": {"type": "str", "default": ""},
     }
 
 
@@ -202,6 +213,7 @@ def attempt_of(params: dict) -> Attempt:
         exit_code=params["exit_code"],
         timeout_s=params["request_timeout"],
         remove_raw=params["remove_raw"],
+        apart=params["apart_tenant"],
     )
 
 

@@ -55,6 +55,10 @@ options:
   user:
     description: An unprivileged user to run as; requires root.
     type: str
+  nice:
+    description: How much lower than that of the caller the priority of the process is, as with nice(1).
+    type: int
+    default: 0
   free_port:
     description:
       - Choose a free port of the loopback address, substitute it for C({port}) in O(argv), O(env) and O(ready.url), and wait until the process listens there.
@@ -174,6 +178,7 @@ def argument_spec():
         "state_dir": {"type": "path", "required": True},
         "log_file": {"type": "path"},
         "user": {"type": "str"},
+        "nice": {"type": "int", "default": 0},
         "free_port": {"type": "bool", "default": False},
         "ready": {"type": "dict", "options": {"url": {"type": "str"}, "port": {"type": "int"}, "timeout_s": {"type": "float", "default": 60}}},
         "stop_signal": {"type": "str", "choices": ["TERM", "INT", "QUIT"], "default": "TERM"},
@@ -206,6 +211,8 @@ def main(create_module=AnsibleModule):
         module.fail_json(msg=missing_required_lib("psutil"), exception=PSUTIL_ERROR)
     params = module.params
     command = {key: params[key] for key in ("argv", "chdir", "user")}
+    # Left out where it is none, so that processes of earlier versions count as started by the same command.
+    command |= {"nice": params["nice"]} if params["nice"] else {}
     command["env"] = {key: str(value) for key, value in params["env"].items()}
     process = DetachedProcess(params["name"], params["state_dir"], command, params["log_file"], params["free_port"])
     try:

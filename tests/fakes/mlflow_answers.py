@@ -10,6 +10,7 @@ has neither body nor type, a downloaded JSON file is text/plain.
 from __future__ import annotations
 
 import json
+import re
 from typing import NamedTuple
 
 API = "/api/2.0/mlflow/"
@@ -66,13 +67,45 @@ _BY_ROUTE["GET", "/api/3.0/mlflow/workspaces"] = (
     "list_workspaces",
     Answer(JSON_TYPE, json.dumps({"workspaces": [{"name": f"tenant-{i}"} for i in range(1, 11)]}).encode()),
 )
+_BY_ROUTE["GET", "/api/3.0/mlflow/server-info"] = ("", Answer(JSON_TYPE, json.dumps({"store_type": "SqlStore", "workspaces_enabled": True}).encode()))
+_BY_ROUTE["GET", "/health"] = ("", Answer("text/plain", b"OK"))
+_BY_ROUTE["GET", "/version"] = ("", Answer("text/plain", b"3.17.2"))
 _FILE = Answer("text/plain", json.dumps({"lines": ["x" * 100] * 100}).encode())
 _STORED = Answer("", b"")
 _UNKNOWN = ("", Answer(JSON_TYPE, b"{}"))
+# What a search for the objects of a data set has in its filter: there are none.
+_OF_A_DATA_SET = b"perfscale.data_set"
 
 
-def answer_to(method: str, path: str) -> tuple[str, Answer]:
-    """Return the operation of a request, empty for any other, and the response of a healthy server; `path` is without the query."""
+def own_answer(operation: str, tenant: str, asked: bytes, leaks: bool) -> tuple[int, Answer] | None:
+    """Return status and response of a server whose tenants have an experiment each, named after them; None where that makes no difference.
+
+    A tenant that asks for that of another one gets a 404 or no runs, unless the server `leaks`.
+    """
+    if operation == "search_experiments":
+        return 200, _json({"experiments": [{**_experiment(1), "experiment_id": f"{tenant}.1"}]})
+    named = re.search(rb"(tenant-\d+\.1)", asked) if operation in ("get_experiment", "search_runs") else None
+    if named is None:
+        return None
+    experiment = named[1].decode()
+    is_given = leaks or experiment == f"{tenant}.1"
+    if operation == "get_experiment":
+        return (200, _json({"experiment": {**_experiment(1), "experiment_id": experiment}})) if is_given else (404, _json({}))
+    run = _run(1)
+    return 200, _json({"runs": [{**run, "info": {**run["info"], "experiment_id": experiment}}] if is_given else []})
+
+
+def _json(content: dict) -> Answer:
+    return Answer(JSON_TYPE, json.dumps(content).encode())
+
+
+def answer_to(method: str, path: str, asked: bytes = b"") -> tuple[str, Answer]:
+    """Return the operation of a request, empty for any other, and the response of a healthy server.
+
+    `path` is without the query; `asked` has query and body.
+    """
+    if _OF_A_DATA_SET in asked:
+        return _UNKNOWN
     if path.startswith(ARTIFACTS):
         return ("fetch_artifact", _FILE) if method == "GET" else ("log_artifact", _STORED)
     return _BY_ROUTE.get((method, path), _UNKNOWN)

@@ -13,6 +13,8 @@ It responds to every request of prefill and journeys with what a healthy MLflow 
   slow          list of [from, to, factor]: serving takes that many times as long
   slow_tenants  {tenant: factor}
   drift_per_s   how much longer serving takes with every second, as a share: after t seconds 1 + t * drift_per_s times
+  apart         "kept" or "leaking": each tenant has an experiment of its own, and gets a 404 for that of another one, or that very experiment; else all
+                tenants are given the same ones
   tokens        {workspace: token or user:password}; any other login gets a 401
   store         true: workspaces and data sets are kept (simulated_store), so that a whole run can be made
   seed          of all random numbers
@@ -42,7 +44,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from fakes.mlflow_answers import JSON_TYPE, LOGIN_PAGE, Answer, answer_to
+from fakes.mlflow_answers import JSON_TYPE, LOGIN_PAGE, Answer, answer_to, own_answer
 from fakes.simulated_store import Store
 
 FAULTS = ("status", "login_page", "half_json", "empty_object", "reset")
@@ -93,6 +95,7 @@ class Behaviour:
         self.slow_tenants = programmed.get("slow_tenants", {})
         self.drift_per_s = programmed.get("drift_per_s", 0.0)
         self.tokens = programmed.get("tokens")
+        self.apart = programmed.get("apart")
         self._random = random.Random(programmed.get("seed", 1))
         self._free = [0.0] * programmed["workers"] if programmed.get("workers") else []
         self._seen = [0] * len(self.faults)
@@ -197,21 +200,27 @@ class Connection(asyncio.Protocol):
             return False
         body, self._buffer = self._buffer[end + 4:size], self._buffer[size:]
         method, target = request.split(" ", 2)[:2]
-        # A client that was given this server as its proxy sends the whole URL.
-        parts = urlsplit(target)
-        self._respond(method, parts.path, parts.query, headers, body)
+        self._respond(method, target, headers, body)
         return True
 
-    def _respond(self, method: str, path: str, query: str, headers: dict[str, str], body: bytes) -> None:
+    def _respond(self, method: str, target: str, headers: dict[str, str], body: bytes) -> None:
+        # A client that was given this server as its proxy sends the whole URL.
+        parts = urlsplit(target)
+        path = parts.path
         shared, start_ms, now = self._shared, time.time() * 1000, self._loop.time()
         shared.begun = now if shared.begun is None else shared.begun
         at = now - shared.begun
         tenant = headers.get("x-mlflow-workspace", "")
-        operation, answer = answer_to(method, path)
+        operation, answer = answer_to(method, path, target.encode() + body)
         if shared.store:
-            answer = shared.store.answer(method, path, dict(parse_qsl(query)), body, tenant) or answer
+            answer = shared.store.answer(method, path, dict(parse_qsl(parts.query)), body, tenant) or answer
         if shared.behaviour.has_wrong_token(tenant, headers.get("authorization", "")):
             self._write(Served(start_ms, 0, operation, tenant, 401, "token"), Answer(JSON_TYPE, b"{}"), "")
+            return
+        own = own_answer(operation, tenant, target.encode() + body, shared.behaviour.apart == "leaking") if shared.behaviour.apart else None
+        if own:
+            status, answer = own
+            self._write(Served(start_ms, 0, operation, tenant, status, ""), answer, "")
             return
         entry = shared.behaviour.fault_of(operation, at)
         status, answer, more = _faulty(entry, answer) if entry and entry["kind"] != "reset" else (200, answer, "")

@@ -64,6 +64,10 @@ function testRandom() {
   for (const rank of [1, 2, 3, 4]) {
     passes(`zipf: rank ${rank} gets its share`, Math.abs(shareOf(zipf, random, rank, 20000) - 1 / rank / weight) < 0.015);
   }
+  const noisy = createChooser(5, { distribution: 'noisy', factor: 10 });
+  for (const [tenant, share] of [[1, 10 / 14], [2, 1 / 14], [5, 1 / 14]]) {
+    passes(`noisy: tenant ${tenant} gets its share`, Math.abs(shareOf(noisy, random, tenant, 20000) - share) < 0.015);
+  }
   equals('one tenant is always drawn', [uniform, createChooser(1, { distribution: 'zipf', exponent: 1 })].map((c) => c(() => 0)), [1, 1]);
   equals('the highest draw is the last tenant', [uniform, zipf].map((chooser) => chooser(() => 0.9999999)), [10, 4]);
   equals('pick', [pick(() => 0, ['a', 'b']), pick(() => 0.99, ['a', 'b']), pick(() => 0, [])], ['a', 'b', undefined]);
@@ -146,7 +150,7 @@ function testFileSettings() {
   equals('TLS not verified when asked', fileSettings({}).mlflow.tls_verify, false);
   const invalid = {
     'profile.kind: "spike" is unknown. Use one of: closed, open.': () => fileSettings({ profile: { kind: 'spike' } }),
-    'Use one of: uniform, zipf.': () => fileSettings({ tenants: { count: 1, choice: { distribution: 'x' } } }),
+    'Use one of: uniform, zipf, noisy.': () => fileSettings({ tenants: { count: 1, choice: { distribution: 'x' } } }),
     'training_share: "2" is not allowed. Use a number from 0 to 1.': () => fileSettings({ training_share: 2 }),
     'profile.users_max: "1"': () => fileSettings({ profile: { kind: 'open', rate: 1, users_max: 1 } }),
     'empty': () => fileSettings({}, ' '),

@@ -151,11 +151,12 @@ def bars() -> list[Bar]:
     return [
         *way,
         Bar("set_fact in all roles", 35, facts),
-        Bar("task files of all roles", 90, [relative(path) for path in task_files()]),
+        # Three are those of the search for the capacity, two those of the sizing.
+        Bar("task files of all roles", 95, [relative(path) for path in task_files()]),
         Bar("roles that include their caller", 0, callers_included()),
         # Intervals, steadiness, noise, stalls, baselines and clones are nouns of their own; so are Jobs, psql in them, what they keep, clones by them,
-        # and MLflow's artifacts.
-        Bar("files of module_utils", 148, helpers),
+        # and MLflow's artifacts, and a search, its probes, crossing, cause and answer.
+        Bar("files of module_utils", 166, helpers),
         *once,
     ]
 

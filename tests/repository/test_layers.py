@@ -19,7 +19,7 @@ FLOORS = (
     ("matrix", "statistics"),
     ("console", "k6", "mlflow", "prometheus"),
     ("record",),
-    ("local", "kubernetes"),
+    ("local", "kubernetes", "capacity"),
     ("platform",),
     ("generator",),
     ("publish", "report"),

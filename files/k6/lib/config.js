@@ -2,7 +2,7 @@
 /** Validates the configuration of a script. Every error is one sentence that names the allowed values. */
 import { PROFILES } from './profiles.js';
 
-const DISTRIBUTIONS = ['uniform', 'zipf'];
+const DISTRIBUTIONS = ['uniform', 'zipf', 'noisy'];
 /** The keys of a data set's shape. */
 export const SHAPE = [
   'experiments_per_tenant', 'runs_per_experiment', 'metrics_per_run', 'params_per_run', 'artifacts_per_run',
@@ -54,6 +54,7 @@ function validateMlflow(mlflow) {
 function validateChoice(choice) {
   oneOf(choice.distribution, 'tenants.choice.distribution', DISTRIBUTIONS);
   if (choice.distribution === 'zipf') positive(choice.exponent, 'tenants.choice.exponent');
+  if (choice.distribution === 'noisy') positive(choice.factor, 'tenants.choice.factor');
 }
 
 function validateProfile(profile) {
@@ -82,6 +83,7 @@ export function validateLoad(config) {
   number(config.tail_limit_s, 'tail_limit_s', 1);
   positive(config.request_timeout_s, 'request_timeout_s');
   integer(config.seed, 'seed (SEED)', 0);
+  number(config.isolation_per_s || 0, 'isolation_per_s', 0);
   return { ...config, mlflow: validateMlflow(part(config, 'mlflow')) };
 }
 

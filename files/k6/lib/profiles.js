@@ -52,6 +52,15 @@ function open(settings, common) {
   return scenarios;
 }
 
+/** The trickle that asks for objects of other tenants; none with a single tenant. */
+function isolation({ isolation_per_s: rate, tenants }, common) {
+  if (!rate || tenants.count < 2) return {};
+  const perUnit = Math.max(1, Math.round(rate * RATE_UNIT_S));
+  // What finds no free VU is left out: the load goes first.
+  const executor = 'constant-arrival-rate';
+  return { isolation: { executor, rate: perUnit, timeUnit: `${RATE_UNIT_S}s`, preAllocatedVUs: 2, maxVUs: 2, exec: 'isolation', ...common } };
+}
+
 /** The profiles by kind. */
 export const PROFILES = { closed, open };
 
@@ -64,6 +73,7 @@ export function scenariosOf(settings) {
   const common = { duration: seconds(load), gracefulStop: seconds(settings.tail_limit_s + 1) };
   return {
     ...PROFILES[settings.profile.kind](settings, common),
+    ...isolation(settings, common),
     heartbeat: {
       executor: 'per-vu-iterations',
       vus: 1,
@@ -72,5 +82,19 @@ export function scenariosOf(settings) {
       gracefulStop: '1s',
       exec: 'heartbeat',
     },
+  };
+}
+
+/**
+ * Thresholds that end a hopeless load at once, without a graceful stop; none without `stop_when`. k6 evaluates them every two seconds.
+ * @param {object} settings from settings.js
+ */
+export function stopThresholds({ profile, stop_when: limits }) {
+  if (!limits) return {};
+  const stop = (threshold) => [{ threshold, abortOnFail: true, delayAbortEval: seconds(limits.after_s) }];
+  return {
+    ...(limits.p95_ms ? { http_req_duration: stop(`p(95)<${limits.p95_ms}`) } : {}),
+    http_req_failed: stop(`rate<${limits.failed_share}`),
+    ...(profile.kind === 'open' ? { iterations: stop(`rate>${limits.served_share * profile.rate}`) } : {}),
   };
 }

@@ -30,12 +30,18 @@ export function pick(random, list) {
   return list[Math.floor(random() * list.length)];
 }
 
-/** Cumulative weights of ranks 1..count where rank k weighs k^-exponent. */
-function cumulativeZipf(count, exponent) {
+/** The weight of a tenant by its rank: k^-exponent, or `factor` of the first one and 1 of each other. */
+const WEIGHTS = {
+  zipf: ({ exponent }) => (rank) => rank ** -exponent,
+  noisy: ({ factor }) => (rank) => (rank === 1 ? factor : 1),
+};
+
+/** Cumulative weights of ranks 1..count. */
+function cumulated(count, weight) {
   const sums = new Array(count);
   let total = 0;
   for (let rank = 1; rank <= count; rank += 1) {
-    total += rank ** -exponent;
+    total += weight(rank);
     sums[rank - 1] = total;
   }
   return sums;
@@ -44,12 +50,13 @@ function cumulativeZipf(count, exponent) {
 /**
  * Create the function that draws a tenant's number.
  * @param {number} count number of tenants
- * @param {{distribution: string, exponent: (number|undefined)}} choice uniform, or zipf (tenant 1 is the hottest)
+ * @param {{distribution: string, exponent: (number|undefined), factor: (number|undefined)}} choice uniform, zipf (tenant 1 is the hottest), or
+ * noisy (tenant 1 has that many times the load of each other)
  * @returns {function(function(): number): number} takes a generator, returns 1..count
  */
 export function createChooser(count, choice) {
   if (choice.distribution === 'uniform') return (random) => 1 + Math.floor(random() * count);
-  const sums = cumulativeZipf(count, choice.exponent);
+  const sums = cumulated(count, WEIGHTS[choice.distribution](choice));
   return (random) => {
     const target = random() * sums[count - 1];
     let low = 0;

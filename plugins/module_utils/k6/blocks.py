@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from statistics import median
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations import CATEGORIES, READ, READ_SHARE
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import PRECISION, TIMEOUT, WRONG_ANSWER, Kind, Raw
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.window import Window
+from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.fairness import jain_index
 from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.quantiles import summarize
 
 Pools = dict[Kind, list[int]]
@@ -87,6 +88,27 @@ def tenant_blocks(pools: Pools, seconds: float) -> dict[str, dict[str, Any]]:
     for kind, latencies in pools.items():
         grouped[kind.tenant][kind] = latencies
     return {tenant: block(grouped[tenant], seconds) for tenant in sorted(grouped, key=_natural)}
+
+
+def fairness(by_tenant: dict[str, dict[str, Any]], journeys: Mapping[str, tuple[int, int]]) -> dict[str, Any]:
+    """Return {p95, completed, median_p95_ms, worst_to_median} of the tenants: Jain's indexes of their P95 and of completed per started journeys.
+
+    `journeys` has (started, completed) by tenant. Of throughput the index would measure the random choice of tenants: a fair server with 60 journeys over 10
+    tenants has 0.88. None where fewer than two tenants can be compared.
+    """
+    known = [block["latency_ms"]["p95"] for block in by_tenant.values() if block["latency_ms"]["p95"]]
+    shares = [completed / started for started, completed in journeys.values() if started]
+    middle = median(known) if len(known) > 1 else None
+    return {
+        "p95": _rounded(jain_index(known)) if len(known) > 1 else None,
+        "completed": _rounded(jain_index(shares)) if len(shares) > 1 else None,
+        "median_p95_ms": middle,
+        "worst_to_median": _rounded(max(known) / middle) if middle else None,
+    }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 6)
 
 
 def slow_tenants(by_tenant: dict[str, dict[str, Any]]) -> dict[str, Any]:

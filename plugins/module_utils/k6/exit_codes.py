@@ -32,6 +32,10 @@ COMPLETE = frozenset({0, 99, 110})
 """Codes after which the load ran to its end: a crossed threshold or a failed check is a finding about the server, not a crash."""
 
 
+STOPPED = 99
+"""The code of a load that a threshold ended early: those of the load script otherwise never fail."""
+
+
 def is_complete(code: int | None) -> bool:
     """Return whether k6 ran to the end of its load and wrote all of its output; a running k6 (None) has not."""
     return code in COMPLETE

@@ -16,6 +16,8 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.window import 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.quantiles import MEDIAN_MINIMUM, summarize
 
 HEARTBEAT = "heartbeat"
+ASIDE = (HEARTBEAT, "isolation")
+"""The scenarios that are no load."""
 
 
 def journey_blocks(raw: Raw, window: Window) -> dict[str, dict[str, Any]]:
@@ -40,6 +42,17 @@ def journey_blocks(raw: Raw, window: Window) -> dict[str, dict[str, Any]]:
             "duration_ms": {key: None if value is None else round(value, 3) for key, value in durations["values"].items()},
         }
     return blocks
+
+
+def tenant_journeys(raw: Raw, window: Window) -> dict[str, tuple[int, int]]:
+    """Return (started, completed) journeys of the window by tenant."""
+    counts: dict[str, list[int]] = {}
+    for journey in raw.journeys:
+        if window.phase(journey.start_ms) == "window":
+            found = counts.setdefault(journey.tenant, [0, 0])
+            found[0] += 1
+            found[1] += journey.outcome == "completed"
+    return {tenant: (started, completed) for tenant, (started, completed) in counts.items()}
 
 
 def mix(journeys: dict[str, dict[str, Any]], pools: Pools, window: Window) -> dict[str, float | None]:
@@ -70,9 +83,9 @@ def generator(raw: Raw, window: Window, exit_code: int | None) -> dict[str, Any]
     users = [int(row.value) for row in _inside(raw.users, window)]
     return {
         "vus_max": max(users, default=None),
-        "dropped": sum(count for scenario, count in dropped.items() if scenario != HEARTBEAT),
+        "dropped": sum(count for scenario, count in dropped.items() if scenario not in ASIDE),
         "dropped_by_scenario": dropped,
-        "iterations": int(sum(row.value for row in _inside(raw.iterations, window) if row.scenario != HEARTBEAT)),
+        "iterations": int(sum(row.value for row in _inside(raw.iterations, window) if row.scenario not in ASIDE)),
         "heartbeats": len(_inside(raw.heartbeats, window)),
         "lateness_ms_p95": delay["values"]["p95"],
         "lateness_ms_p99": delay["values"]["p99"],
@@ -88,7 +101,7 @@ def congestion(raw: Raw, order: list[int], window: Window) -> float | None:
     the duration of a journey: then requests take as long as before. The begin is the first quarter of the time until the first drop; the ratio is
     that of the median latencies of each operation with at least 5 requests in both, weighted by requests. `order` sorts the requests by start.
     """
-    first_drop = min((row.time_ms for row in raw.dropped if row.scenario != HEARTBEAT), default=None)
+    first_drop = min((row.time_ms for row in raw.dropped if row.scenario not in ASIDE), default=None)
     if first_drop is None or not order:
         return None
     begin_end = raw.starts[order[0]] + (first_drop - raw.starts[order[0]]) / 4

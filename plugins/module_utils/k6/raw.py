@@ -41,11 +41,11 @@ _WAITING = b"\nhttp_req_waiting,"
 _SENDING = b"\nhttp_req_sending,"
 _BLOCKED = b"\nhttp_req_blocked,"
 _CONNECTING = b"\nhttp_req_connecting,"
-_OTHERS = re.compile(rb"\n(journey_duration|heartbeat_lateness|vus|dropped_iterations|iterations|wrong_answers),([^\n]*)")
+_OTHERS = re.compile(rb"\n(journey_duration|heartbeat_lateness|vus|dropped_iterations|iterations|wrong_answers|tenant_leaks),([^\n]*)")
 _MILLISECONDS_PER_UNIT = {10: 1000.0, 13: 1.0, 16: 1e-3, 19: 1e-6}
 ROWS = (
     *("metric_name,", "http_req_duration,", "http_req_blocked,", "http_req_connecting,", "http_req_sending,", "http_req_waiting,"),
-    *("journey_duration,", "heartbeat_lateness,", "vus,", "iterations,", "wrong_answers,"),
+    *("journey_duration,", "heartbeat_lateness,", "vus,", "iterations,", "wrong_answers,", "tenant_leaks,"),
 )
 """What marks the lines that are read here (dropped_iterations among them): a file with only these gives the same result at two thirds of the bytes."""
 PRECISION = 100
@@ -55,6 +55,8 @@ REPEAT_MS = 1.0
 """Sending a request without a body takes some hundredths of a millisecond; an attempt that cost less than this changes no latency."""
 _NEW_CONNECTION_MS = 0.03
 TIMEOUT = "1050"
+ISOLATION = "isolation_"
+"""Begins the operations that ask for another tenant's objects (files/k6/lib/isolation.js)."""
 WRONG_ANSWER = "answer_"
 """Begins the error code of a request whose response cannot be one of the operation; the kind follows: type, body or part."""
 _DIAL_TIMEOUT = "1211"
@@ -84,6 +86,7 @@ class Journey(NamedTuple):
     duration_ms: float
     name: str
     outcome: str
+    tenant: str = ""
 
 
 class WrongAnswer(NamedTuple):
@@ -95,6 +98,24 @@ class WrongAnswer(NamedTuple):
     journey: str
     tenant: str
     kind: str
+
+
+class Aside(NamedTuple):
+    """A request that asked for another tenant's objects: its start (epoch ms), duration (ms), operation and status. It is in no total."""
+
+    start_ms: float
+    duration_ms: float
+    operation: str
+    status: int
+
+
+class Leak(NamedTuple):
+    """An object of tenant `other` that `tenant` was given (epoch ms), and how: by_id or by_search."""
+
+    time_ms: float
+    tenant: str
+    other: str
+    how: str
 
 
 class Row(NamedTuple):
@@ -117,6 +138,8 @@ class Raw:
     repeated: list[int] = field(default_factory=list)
     """The requests, by their index, that the HTTP client of k6 silently sent twice."""
     journeys: list[Journey] = field(default_factory=list)
+    aside: list[Aside] = field(default_factory=list)
+    leaks: list[Leak] = field(default_factory=list)
     heartbeats: list[Row] = field(default_factory=list)
     users: list[Row] = field(default_factory=list)
     dropped: list[Row] = field(default_factory=list)
@@ -155,6 +178,7 @@ class _Reader:
             b"vus": lambda *row: self.raw.users.append(self.row(*row)),
             b"dropped_iterations": lambda *row: self.raw.dropped.append(self.row(*row)),
             b"iterations": lambda *row: self.raw.iterations.append(self.row(*row)),
+            b"tenant_leaks": lambda *row: self.raw.leaks.append(self.leak(*row)),
             b"wrong_answers": lambda *row: self.wrong_answers.append(self.wrong_answer(*row)),
         }
 
@@ -213,6 +237,9 @@ class _Reader:
             except _BROKEN:
                 self.raw.unreadable += 1
             else:
+                if number is None:
+                    at = following
+                    continue
                 at = block.find(_WAITING, end, following if following >= 0 else len(block))
                 if at >= 0:
                     self.waiting(stamp, number, block[at + len(_WAITING):block.index(b"\n", at + 1)])
@@ -220,13 +247,18 @@ class _Reader:
                         self.repeat(number, block[end:at + 1])
             at = following
 
-    def request(self, stamp: bytes, value: bytes, rest: bytes) -> int:
+    def request(self, stamp: bytes, value: bytes, rest: bytes) -> int | None:
+        """Add a request and return the number of its kind, None for one that stands aside."""
         end = self.time(stamp)
         duration = _amount(value)
         number = self.kind(rest)
         raw = self.raw
+        kind = raw.kind_table[number]
+        if kind.operation.startswith(ISOLATION):
+            raw.aside.append(Aside(end - duration, duration, kind.operation, kind.status))
+            return None
         if not duration:
-            duration = unmeasured_wait_ms(raw.kind_table[number].error_code, self.timeout_ms)
+            duration = unmeasured_wait_ms(kind.error_code, self.timeout_ms)
         raw.starts.append(round(end - duration))
         raw.durations.append(round(duration * PRECISION))
         raw.waitings.append(UNKNOWN)
@@ -262,7 +294,11 @@ class _Reader:
     def journey(self, stamp: bytes, value: bytes, rest: bytes) -> Journey:
         tags = self.parse(rest)
         duration = _amount(value)
-        return Journey(self.time(stamp) - duration, duration, tags.get("journey", ""), tags.get("outcome", ""))
+        return Journey(self.time(stamp) - duration, duration, tags.get("journey", ""), tags.get("outcome", ""), tags.get("tenant", ""))
+
+    def leak(self, stamp: bytes, _value: bytes, rest: bytes) -> Leak:
+        tags = self.parse(rest)
+        return Leak(self.time(stamp), tags.get("tenant", ""), tags.get("other", ""), tags["name"])
 
     def wrong_answer(self, stamp: bytes, _value: bytes, rest: bytes) -> WrongAnswer:
         tags = self.parse(rest)

@@ -12,8 +12,19 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError, explain, file_digest, write_sealed
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6 import blocks, intervals, journeys, log, machine, outages, samples, stalls, timeline
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.exit_codes import is_complete, meaning
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6 import (
+    blocks,
+    intervals,
+    isolation,
+    journeys,
+    log,
+    machine,
+    outages,
+    samples,
+    stalls,
+    timeline,
+)
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.exit_codes import STOPPED, is_complete, meaning
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations import OPERATIONS, undersampled
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import K6ResultError, Raw, read_raw
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.summary import Summary, SummaryError, read_summary
@@ -33,7 +44,7 @@ class Attempt:
     """What to read: the directory that k6 worked in, where to write the samples, and what the caller knows.
 
     window: explicit start and end (epoch seconds); exit_code: of the k6 process, None when unknown; timeout_s: the
-    request timeout of the load; operations: those that the result must list.
+    request timeout of the load; operations: those that the result must list; apart: a tenant without which the others are summarized too.
     """
 
     directory: Path
@@ -43,6 +54,7 @@ class Attempt:
     exit_code: int | None = None
     timeout_s: float = DEFAULT_TIMEOUT_S
     remove_raw: bool = False
+    apart: str = ""
 
 
 def build_result(attempt: Attempt) -> dict[str, Any]:
@@ -72,17 +84,20 @@ def _build(attempt: Attempt, path: Path) -> dict[str, Any]:
         raise K6ResultError(f"Raw samples {path}: no requests{_unreadable(raw)}. The load did not reach the server.{_exit_details(attempt)}")
     summary, warnings = _summary(attempt.directory)
     planned = find_window(attempt.directory, attempt.window, log.window_line(attempt.directory / LOG_NAME), summary.setup_data if summary else None)
-    reasons = partial_reasons(raw, planned, attempt.exit_code, has_summary=summary is not None)
+    stopped_after_s = stopped_after(raw, planned, attempt.exit_code)
+    reasons = [] if stopped_after_s else partial_reasons(raw, planned, attempt.exit_code, has_summary=summary is not None)
     window = observed_window(raw, planned)
     order = samples.sorted_requests(raw)
     pools = blocks.pools_of(raw, order, window)
     by_tenant = blocks.tenant_blocks(pools, window.seconds)
     written = samples.write_samples(attempt.dest / samples.SAMPLES_NAME, raw, order, planned)
-    samples.write_tenants(attempt.dest / TENANTS_NAME, by_tenant)
+    by_journey = journeys.tenant_journeys(raw, window)
+    samples.write_tenants(attempt.dest / TENANTS_NAME, by_tenant, by_journey)
     by_second = timeline.timeline_of(raw, window)
     timeline.write_timeline(attempt.dest / TIMELINE_NAME, by_second)
     result = {
         "window": {"start": window.start_ms / 1000, "end": window.end_ms / 1000, "planned_end": planned.end_ms / 1000},
+        "stopped_after_s": stopped_after_s,
         "partial": bool(reasons),
         "partial_reason": "; ".join(reasons) or None,
         **_measured(attempt, raw, order, window, pools),
@@ -91,7 +106,8 @@ def _build(attempt: Attempt, path: Path) -> dict[str, Any]:
         "steadiness": timeline.steadiness(by_second),
         "stall_s": round(stalls.longest_stall_s(raw, window), 3),
         "time_weighted_ms": stalls.time_weighted_ms(raw, order, window),
-        "tenants": blocks.slow_tenants(by_tenant),
+        "isolation": isolation.isolation(raw, window),
+        "tenants": {**blocks.slow_tenants(by_tenant), "fairness": blocks.fairness(by_tenant, by_journey)},
         "congestion": journeys.congestion(raw, order, window),
         "machine": machine.machine_use(attempt.directory / machine.MACHINE_NAME, window, sum(map(len, pools.values()))),
         "silent_repeats": silent_repeats(raw, window),
@@ -129,6 +145,7 @@ def _measured(attempt: Attempt, raw: Raw, order: list[int], window: Window, pool
     measured = {
         "operations": operations,
         "total": blocks.block(pools, window.seconds),
+        **({"others": blocks.block({kind: found for kind, found in pools.items() if kind.tenant != attempt.apart}, window.seconds)} if attempt.apart else {}),
         "categories": blocks.category_blocks(pools, window.seconds),
         "wrong_answers": blocks.wrong_answers(pools),
         "journeys": by_journey,
@@ -153,6 +170,13 @@ def partial_reasons(raw: Raw, window: Window, exit_code: int | None, has_summary
     if exit_code is None and not has_summary:
         reasons.append("k6 wrote no summary")
     return reasons
+
+
+def stopped_after(raw: Raw, window: Window, exit_code: int | None) -> float | None:
+    """Return after how many seconds of load a threshold stopped a hopeless one; None for a load that reached the end of its window."""
+    if exit_code != STOPPED or raw.last_ms >= window.end_ms - _SILENCE_MS:
+        return None
+    return round((raw.last_ms - min(raw.starts)) / 1000, 1)
 
 
 def observed_window(raw: Raw, planned: Window) -> Window:

@@ -11,7 +11,7 @@ import io
 import zlib
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -23,7 +23,7 @@ RAW_NAMES = ("raw.csv", "raw.csv.gz")
 RESULT_NAME = "k6_result.json"
 SAMPLES_NAME = "samples.csv.gz"
 COLUMNS = ("start_ms", "operation", "journey", "tenant", "status", "error_code", "duration_ms", "waiting_ms", "phase", "shard")
-TENANT_COLUMNS = ("tenant", "n", "ok", "failed", "rate_per_s", "p50_ms", "p95_ms", "max_ms")
+TENANT_COLUMNS = ("tenant", "n", "ok", "failed", "rate_per_s", "p50_ms", "p95_ms", "max_ms", "journeys_started", "journeys_completed")
 _ROWS_PER_BLOCK = 8192
 _LEVEL = 6
 _BLOCK = 1 << 20
@@ -79,7 +79,7 @@ def write_samples(path: Path, raw: Raw, order: list[int], window: Window, shard:
 
     write_atomic(path, write)
     rows, crc = _read_back(path)
-    expected = raw.duration_rows - raw.unreadable
+    expected = raw.duration_rows - raw.unreadable - len(raw.aside)
     if crc != written["crc"] or rows != expected:
         path.unlink()
         raise K6ResultError(
@@ -134,12 +134,13 @@ def read_window(directory: Path) -> dict[str, array[int]]:
     return found
 
 
-def write_tenants(path: Path, by_tenant: dict[str, dict[str, Any]]) -> None:
-    """Write one line per tenant from its block; a percentile with too few samples is empty. Raises FileWriteError."""
+def write_tenants(path: Path, by_tenant: dict[str, dict[str, Any]], journeys: Mapping[str, tuple[int, int]]) -> None:
+    """Write one line per tenant from its block and its (started, completed) journeys; a percentile with too few samples is empty. Raises FileWriteError."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(TENANT_COLUMNS)
     for tenant, block in by_tenant.items():
         latency = block["latency_ms"]
-        writer.writerow([tenant, block["n"], block["ok"], block["failed"], block["rate_per_s"], latency["p50"], latency["p95"], latency["max"]])
+        requests = (block["n"], block["ok"], block["failed"], block["rate_per_s"], latency["p50"], latency["p95"], latency["max"])
+        writer.writerow([tenant, *requests, *journeys.get(tenant, (0, 0))])
     write_text(path, text.getvalue())

@@ -45,8 +45,8 @@ class ProcessError(Exception):
 class DetachedProcess:
     """One named process with its handle, log and exit record in a state directory.
 
-    `command` has argv, env, chdir and user; `{port}` in argv and env becomes the chosen port when `free_port` is set. With `machine_file` its watcher
-    notes there each second what the machine and the process use (watcher.MACHINE_COLUMNS).
+    `command` has argv, env, chdir, user and nice (how much lower than ours its priority is); `{port}` in argv and env becomes the chosen port when
+    `free_port` is set. With `machine_file` its watcher notes there each second what the machine and the process use (watcher.MACHINE_COLUMNS).
     """
 
     def __init__(
@@ -210,6 +210,7 @@ class DetachedProcess:
             "log_file": str(self.log_file),
             "handle_file": str(self.handle_file),
             "exit_file": str(self.exit_file),
+            "nice": self.command.get("nice") or 0,
             "machine_file": str(self.machine_file) if self.machine_file else None,
             "handle": {"name": self.name, "argv": argv, "port": port, "command": self.command},
         }

@@ -144,6 +144,8 @@ def supervise(spec: dict[str, Any]) -> None:
     """Start the process, report {handle} or {error} as one line on standard output, and wait until the process ends."""
     started = time.time()
     try:
+        # The process inherits the lower priority.
+        os.nice(spec.get("nice", 0))
         child, identity = launch(spec)
     except (OSError, subprocess.SubprocessError) as error:
         report_line({"error": str(error)})

@@ -13,8 +13,10 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.duration i
 PROFILES = ("closed", "open")
 ORDERS = ("declared", "shuffled")
 STATE_RESETS = ("cell", "level", "never")
-DISTRIBUTIONS = ("uniform", "zipf")
-AXES = ("tenants", "concurrency", "rate", "profile")
+DISTRIBUTIONS = ("uniform", "zipf", "noisy")
+AXES = ("tenants", "concurrency", "rate", "profile", "popularity")
+# Of the tenant choices of the axis popularity, unless the matrix has others: Zipf's exponent, and how many times the load of others a noisy tenant has.
+CHOICE_DEFAULTS: dict[str, dict[str, float]] = {"zipf": {"exponent": 1.0}, "noisy": {"factor": 10}}
 OVERRIDES = (*AXES, "repeats", "duration", "warmup", "order", "seed", "state_reset")
 WINDOW_MIN_S = 6
 """In a shorter window nothing tells whether throughput is steady (k6/timeline.py)."""
@@ -26,6 +28,7 @@ LOAD_DEFAULTS = {
     "request_timeout": "60s",
     "users_max": 200,
     "tenant_choice": {"distribution": "uniform"},
+    "isolation_per_s": 0,
 }
 
 
@@ -73,6 +76,9 @@ def settings_of(matrix: dict[str, Any], overrides: dict[str, Any] | None = None)
     needed = {"concurrency": "closed" in settings["profile"], "rate": "open" in settings["profile"]}
     settings["concurrency"] = _numbers(axes.get("concurrency"), "concurrency", int, 1, problems) if needed["concurrency"] else []
     settings["rate"] = _numbers(axes.get("rate"), "rate", float, 0.001, problems) if needed["rate"] else []
+    if not is_unset(axes.get("popularity")):
+        settings["popularity"] = list(dict.fromkeys(str(name) for name in as_list(axes["popularity"])))
+        problems += [f"Popularity {name}: is unknown. Allowed: {', '.join(DISTRIBUTIONS)}." for name in settings["popularity"] if name not in DISTRIBUTIONS]
     settings["repeats"] = _single(given.get("repeats", matrix.get("repeats", 1)), "repeats", 1, problems)
     settings["seed"] = _single(given.get("seed", matrix.get("seed", 1)), "seed", 0, problems)
     settings["order"] = str(given.get("order", matrix.get("order", "declared")))
@@ -84,6 +90,9 @@ def settings_of(matrix: dict[str, Any], overrides: dict[str, Any] | None = None)
     settings["duration_s"] = _seconds(given.get("duration", matrix.get("duration")), "duration", WINDOW_MIN_S, problems, " to tell if it is steady")
     settings["warmup_s"] = _seconds(given.get("warmup", matrix.get("warmup", 0)), "warmup", 0, problems)
     settings["load"] = _load(matrix.get("load", {}), problems)
+    is_noisy = "noisy" in settings.get("popularity", []) or settings["load"]["tenant_choice"].get("distribution") == "noisy"
+    if is_noisy and 1 in settings["tenants"]:
+        problems.append("Popularity noisy: needs other tenants beside the noisy one. Give at least 2 tenants.")
     if problems:
         raise MatrixError(problems)
     return settings
@@ -161,7 +170,15 @@ def _load(declared: dict[str, Any], problems: list[str]) -> dict[str, Any]:
         problems.append(f"Load key training_share: {load['training_share']!r} is not allowed. Give a number between 0 and 1, such as 0.2.")
     if not isinstance(load["think_time_s"], (int, float)) or load["think_time_s"] < 0:
         problems.append(f"Load key think_time_s: {load['think_time_s']!r} is not allowed. Give seconds from 0 up.")
+    trickle = merged["isolation_per_s"]
+    if not isinstance(trickle, (int, float)) or trickle < 0:
+        problems.append(f"Load key isolation_per_s: {trickle!r} is not allowed. Give how often per second from 0 up.")
+    elif trickle:
+        load["isolation_per_s"] = trickle
     distribution = load["tenant_choice"].get("distribution")
     if distribution not in DISTRIBUTIONS:
         problems.append(f"Tenant choice {distribution}: is unknown. Allowed: {', '.join(DISTRIBUTIONS)}.")
+    factor = load["tenant_choice"].get("factor", 10)
+    if not isinstance(factor, (int, float)) or factor < 1:
+        problems.append(f"Tenant choice factor {factor!r}: is not allowed. Give how many times the load of others the noisy tenant has, from 1 up.")
     return load

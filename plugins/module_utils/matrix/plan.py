@@ -10,7 +10,7 @@ import json
 import random
 from typing import Any
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.axes import MatrixError, settings_of
+from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.axes import CHOICE_DEFAULTS, MatrixError, settings_of
 from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.duration import format_duration
 
 # Bytes on disk: k6's raw CSV and one stored sample of a request, and the most requests of one virtual user in a second
@@ -19,6 +19,8 @@ RAW_BYTES_PER_REQUEST = 2400
 SAMPLE_BYTES_PER_REQUEST = 15
 REQUESTS_PER_USER_SECOND = 30
 REQUESTS_PER_JOURNEY = 58
+# What a tenant choice may have beside its distribution.
+_KEYS_OF = {"uniform": (), "zipf": ("exponent",), "noisy": ("factor",)}
 # More cells than anybody measures; their plan would fill the memory.
 CELLS_MAX = 10_000
 # Seconds of prefill for one run, prompt or value of a tenant: measured with the default data set (3.6 s per tenant on two busy cores).
@@ -37,7 +39,9 @@ def expand(matrix: dict[str, Any], overrides: dict[str, Any] | None = None, cont
     """
     settings = settings_of(matrix, overrides)
     settings["context"] = context or {}
-    planned = settings["repeats"] * len(settings["tenants"]) * (len(settings["concurrency"]) + len(settings["rate"]))
+    if search_of({"settings": settings}):
+        settings["load"] = {**settings["load"], "stop_when": settings["context"]["capacity"]["stop_when"]}
+    planned = settings["repeats"] * len(settings["tenants"]) * (len(settings["concurrency"]) + len(settings["rate"])) * len(_popularities(settings))
     if planned > CELLS_MAX:
         raise MatrixError([f"Matrix {settings['name']}: {planned} cells are too many, at most {CELLS_MAX} are allowed. Give fewer values or repeats."])
     cells = [cell for block in _blocks(settings) for cell in block]
@@ -51,6 +55,30 @@ def expand(matrix: dict[str, Any], overrides: dict[str, Any] | None = None, cont
         "cells": cells,
         "estimate": _estimate(cells),
     }
+
+
+def search_of(plan: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the parameters of the search for a capacity that a plan is of; None for a matrix. The plan of a search grows by a cell for each probe.
+
+    Settings of another structure, of a damaged record, are those of no search.
+    """
+    found: Any = plan
+    for name in ("settings", "context", "capacity"):
+        found = found.get(name) if isinstance(found, dict) else None
+    return found if isinstance(found, dict) else None
+
+
+def probe_cell(plan: dict[str, Any], load: float) -> dict[str, Any]:
+    """Return the cell of a search that probes a load, the next one of its plan."""
+    settings, search = plan["settings"], plan["settings"]["context"]["capacity"]
+    values = {"tenants": settings["tenants"][0], "rate": (settings["rate"] or [None])[0], "concurrency": (settings["concurrency"] or [None])[0]}
+    values[search["axis"]] = load if search["axis"] == "rate" else round(load)
+    [profile] = settings["profile"]
+    repeat = 1 + sum(1 for cell in plan["cells"] if all(cell[axis] == value for axis, value in values.items()))
+    index = len(plan["cells"]) + 1
+    cell = _cell(settings, values["tenants"], profile, values["concurrency" if profile == "closed" else "rate"], repeat)
+    # Probes of one load are independent, so their random choices differ, as those of all other probes do.
+    return {**cell, "index": index, "seed": settings["seed"] * 1000 + index}
 
 
 def summary(plan: dict[str, Any], clones: bool = False) -> str:
@@ -115,14 +143,26 @@ def _shuffled(cells: list[dict[str, Any]], seed: str) -> list[dict[str, Any]]:
 def _points(settings: dict[str, Any], tenants: int, repeat: int) -> list[dict[str, Any]]:
     """Return the cells of one tenant count and repeat in declared order."""
     axes = {"closed": "concurrency", "open": "rate"}
-    return [_cell(settings, tenants, profile, value, repeat) for profile in settings["profile"] for value in settings[axes[profile]]]
+    return [
+        _cell(settings, tenants, profile, value, repeat, popularity)
+        for profile in settings["profile"]
+        for value in settings[axes[profile]]
+        for popularity in _popularities(settings)
+    ]
 
 
-def _cell(settings: dict[str, Any], tenants: int, profile: str, value: float, repeat: int) -> dict[str, Any]:
+def _popularities(settings: dict[str, Any]) -> list[str]:
+    """Return the values of the axis popularity, an empty one where the plan does not vary it."""
+    return settings.get("popularity") or [""]
+
+
+def _cell(settings: dict[str, Any], tenants: int, profile: str, value: float, repeat: int, popularity: str = "") -> dict[str, Any]:
     pressure = f"c{value}" if profile == "closed" else f"q{value:g}"
-    load = settings["load"]
+    axis = f"-popularity-{popularity}" if popularity else ""
+    load = _with_popularity(settings, popularity)
+    value = _with_noise(value, tenants, load["tenant_choice"], profile)
     return {
-        "id": f"t{tenants}-{pressure}-r{repeat}",
+        "id": f"t{tenants}-{pressure}{axis}-r{repeat}",
         "tenants": tenants,
         "concurrency": value if profile == "closed" else None,
         "rate": None if profile == "closed" else value,
@@ -136,6 +176,28 @@ def _cell(settings: dict[str, Any], tenants: int, profile: str, value: float, re
         "think_time_s": load["think_time_s"],
         "load": load,
     }
+
+
+def _with_popularity(settings: dict[str, Any], popularity: str) -> dict[str, Any]:
+    """Return the load with the tenant choice of a value of the axis popularity.
+
+    `apart` is the number of the tenant that is summarized apart from the others: the noisy one, in the cells without noise too, which are compared with.
+    """
+    load: dict[str, Any] = settings["load"]
+    choice = load["tenant_choice"]
+    if popularity:
+        given = {key: value for key, value in choice.items() if key in _KEYS_OF[popularity]}
+        choice = {"distribution": popularity, **CHOICE_DEFAULTS.get(popularity, {}), **given}
+    is_noisy = "noisy" in (*_popularities(settings), choice["distribution"])
+    return {**load, "tenant_choice": choice, "apart": 1} if is_noisy else {**load, "tenant_choice": choice}
+
+
+def _with_noise(value: float, tenants: int, choice: dict[str, Any], profile: str) -> float:
+    """Return the load over all tenants: the noisy one adds to what the others have, which stays."""
+    if choice["distribution"] != "noisy":
+        return value
+    total: float = value * (tenants - 1 + choice["factor"]) / tenants
+    return max(1, round(total)) if profile == "closed" else round(total, 6)
 
 
 def _estimate(cells: list[dict[str, Any]]) -> dict[str, float]:

@@ -16,7 +16,7 @@ from typing import Any
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common import lock
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError, explain
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.schema import check
-from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.plan import differences
+from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.plan import differences, search_of
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record import latest
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.integrity import Evidence, examine, read_cell, read_record, write_record
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.points import write_points
@@ -104,11 +104,14 @@ class Run:
         if target.exists():
             read_record(target, "target", self.schema_dir)
         verdicts, warnings = self._finished(document) if resumed else ({}, [])
-        document["cells"] = [{"id": cell["id"], "verdict": verdicts[cell["id"]]} for cell in plan["cells"] if cell["id"] in verdicts]
+        # The plan of a search has grown since it began.
+        cells = document["plan"]["cells"]
+        document["cells"] = [{"id": cell["id"], "verdict": verdicts[cell["id"]]} for cell in cells if cell["id"] in verdicts]
         document.update({"status": "incomplete", "fingerprint": fingerprint, "ended": None, "abort_reason": None, "objectives": []})
+        document.pop("search", None)
         self.save(document)
         unnamed = latest.point(self.directory.parent, self.directory.name)
-        left = [cell for cell in plan["cells"] if cell["id"] not in verdicts]
+        left = [cell for cell in cells if cell["id"] not in verdicts]
         return {
             "resumed": resumed,
             "todo": [cell["id"] for cell in left],
@@ -120,6 +123,8 @@ class Run:
     def _finished(self, document: dict[str, Any]) -> tuple[dict[str, dict[str, Any]], list[str]]:
         """Return the verdicts of the cells that stay, by id, and a sentence for each damaged one."""
         verdicts, warnings = {}, []
+        # A probe that says nothing about the server is repeated by the search itself.
+        kept = ("valid", "invalid") if search_of(document["plan"]) else ("valid",)
         listed = {cell["id"] for cell in document["cells"]}
         for planned in document["plan"]["cells"]:
             directory = self.cell_directory(planned["id"])
@@ -130,9 +135,21 @@ class Run:
             except ValueError as error:
                 warnings.append(f"Cell {planned['id']}: damaged, and measured again. {error}")
                 continue
-            if verdict["status"] == "valid":
+            if verdict["status"] in kept:
                 verdicts[planned["id"]] = verdict
         return verdicts, warnings
+
+    def append_cell(self, cell: dict[str, Any]) -> None:
+        """Append a cell to the plan, the next probe of a search; its digest, which has the parameters of the search, stays."""
+        document = self.load()
+        document["plan"]["cells"].append(cell)
+        self.save(document)
+
+    def end_search(self, is_answered: bool, sentence: str) -> None:
+        """Write how the search ended, which decides the outcome of its run."""
+        document = self.load()
+        document["search"] = {"answered": is_answered, "sentence": sentence}
+        self.save(document)
 
     def add_cell(self, cell_id: str, verdict: dict[str, Any]) -> dict[str, Any]:
         """Set the verdict of a cell in run.json, in the order of the plan, and return the document."""
@@ -193,10 +210,10 @@ def remaining_load_s(cells: list[dict[str, Any]]) -> dict[str, float]:
 
 
 def outcome_of(evidence: Evidence) -> dict[str, Any]:
-    """Return {ok, intact, reasons, counts {planned, valid, invalid, failed, missing, damaged}, warnings} of a run.
+    """Return {ok, intact, reasons, answer, counts {planned, valid, invalid, failed, missing, damaged}, warnings} of a run.
 
     `ok` is true only if the record and all files of every planned cell are there and unchanged, every cell is valid and every objective of
-    severity error holds; `intact` if nothing of what was recorded is damaged.
+    severity error holds; that of a search only if the search has an answer, which is `answer`. `intact` if nothing of what was recorded is damaged.
     """
     document, damages = evidence.document, evidence.damages
     cells = [cell for cell in document["cells"] if cell["id"] not in damages]
@@ -205,18 +222,31 @@ def outcome_of(evidence: Evidence) -> dict[str, Any]:
     counts["planned"] = len(document["plan"]["cells"])
     counts["missing"] = counts["planned"] - len(document["cells"])
     counts["damaged"] = len(document["cells"]) - len(cells)
-    reasons = [
-        f"Cell {cell['id']}: {cell['verdict']['status']}: {' '.join(cell['verdict']['reasons'])}" for cell in cells if cell["verdict"]["status"] != "valid"
-    ]
+    search = document.get("search")
+    reasons = _search_reasons(search) if search_of(document["plan"]) else _matrix_reasons(cells, document["objectives"])
     reasons += gaps_of(evidence)
-    reasons += [
-        f"Objective {result['name']}: {result['status']} in cell {result['cell']} ({result['metric']} {result['value']}, limit {result['limit']})."
-        for result in document["objectives"]
-        if result["status"] != "met" and result["severity"] == "error"
-    ]
     if document.get("abort_reason"):
         reasons.append(f"Run {document['run_id']}: ended early: {document['abort_reason']}")
-    return {"ok": not reasons, "intact": not damages, "reasons": reasons, "counts": counts, "warnings": evidence.warnings}
+    answer = search["sentence"] if search else ""
+    return {"ok": not reasons, "intact": not damages, "reasons": reasons, "answer": answer, "counts": counts, "warnings": evidence.warnings}
+
+
+def _matrix_reasons(cells: list[dict[str, Any]], objectives: list[dict[str, Any]]) -> list[str]:
+    invalid = [
+        f"Cell {cell['id']}: {cell['verdict']['status']}: {' '.join(cell['verdict']['reasons'])}" for cell in cells if cell["verdict"]["status"] != "valid"
+    ]
+    return invalid + [
+        f"Objective {result['name']}: {result['status']} in cell {result['cell']} ({result['metric']} {result['value']}, limit {result['limit']})."
+        for result in objectives
+        if result["status"] != "met" and result["severity"] == "error"
+    ]
+
+
+def _search_reasons(search: dict[str, Any] | None) -> list[str]:
+    """Return why a search has no answer. Probes beyond the limit miss the objectives on purpose."""
+    if search is None:
+        return ["Search: has not ended. Run it again with the same run_id."]
+    return [] if search["answered"] else [f"Search: has no answer. {search['sentence']}"]
 
 
 def gaps_of(evidence: Evidence) -> list[str]:
@@ -255,9 +285,10 @@ def summarize(directory: Path | str, schema_dir: Path | str) -> dict[str, Any]:
 def _verdict_of(evidence: Evidence, outcome: dict[str, Any]) -> str:
     """Return one word: incomplete (cells have no record, or it is damaged), failed (a cell has no measurement), invalid (a cell or an objective), valid."""
     counts = outcome["counts"]
+    is_search = search_of(evidence.document["plan"]) is not None
     if evidence.document["status"] != "complete" or counts["missing"] or evidence.damages:
         return "incomplete"
-    if counts["failed"]:
+    if counts["failed"] and not (is_search and outcome["ok"]):
         return "failed"
     return "valid" if outcome["ok"] else "invalid"
 

@@ -43,6 +43,9 @@ def findings(record: dict[str, Any], judged: Collection[str] = ()) -> Iterator[F
     if missing:
         more = f" and {len(missing) - MISSING_NAMED} more" if len(missing) > MISSING_NAMED else ""
         yield "tenants_missing", ", ".join(missing[:MISSING_NAMED]) + more, len(missing)
+    isolation = record.get("isolation")
+    if isolation:
+        yield "tenant_leaks", "; ".join(isolation["examples"]), isolation["leaks"]
     for change in record.get("steadiness", {}).get("findings", []):
         yield "not_steady", change, 1
     for disturbance in record.get("notes", {}).get("disturbances", []):
@@ -205,7 +208,8 @@ def _resource_findings(record: dict[str, Any]) -> Iterator[Finding]:
 def _generator_findings(record: dict[str, Any]) -> Iterator[Finding]:
     generator = record["generator"]
     named = {
-        "generator_exit_code": generator["exit_code"],
+        # A threshold that ended a hopeless load is a finding about the server.
+        "generator_exit_code": None if record.get("stopped_after_s") else generator["exit_code"],
         "generator_cpu_share": generator["cpu_share"],
         "generator_memory_share": generator.get("memory_share"),
         "generator_lateness_p99_ms": generator["lateness_ms_p99"],

@@ -13,7 +13,15 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.report import chart_latency, chart_resources, chart_throughput, style
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report import (
+    chart_capacity,
+    chart_latency,
+    chart_resources,
+    chart_scalability,
+    chart_tenants,
+    chart_throughput,
+    style,
+)
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.heat_map import draw_verdicts
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.inputs import ReportError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import Model
@@ -109,6 +117,21 @@ CHARTS = {
         "Resources", "CPU of MLflow by number of tenants: mean, peak and per request, one line per load", chart_resources.mlflow_cpu_by_tenants,
     ),
 }
+# Those that only some runs have, and what says whether one does.
+FURTHER = {
+    "chart_capacity": (
+        Chart("Capacity", "latency and requests per second of every probe over its load, the limit and the interval of the answer", chart_capacity.capacity),
+        chart_capacity.has_capacity,
+    ),
+    "chart_scalability": (
+        Chart("Scalability", "throughput over concurrent users with the fitted Universal Scalability Law and its knee", chart_scalability.scalability),
+        chart_scalability.has_scalability,
+    ),
+    "chart_tenants": (
+        Chart("Tenants", "P95 of every tenant beside that of the median tenant, for the cells with the least even tenants", chart_tenants.tenants),
+        chart_tenants.has_tenants,
+    ),
+}
 # Expensive ones first, so that two processes end together.
 _BY_COST = (
     "chart_response_times_p95_heatmap", "chart_passed_counts", "chart_response_times_by_concurrency", "chart_response_times_by_tenants",
@@ -122,7 +145,8 @@ def draw_all(model: Model, processes: int | None = None) -> dict[str, bytes]:
     """Return every chart as PNG by name, drawn in up to two processes. Raises ReportError where one of them was killed."""
     global _model  # noqa: PLW0603
     _model = model
-    names = [*_BY_COST, *(name for name in CHARTS if name not in _BY_COST)]
+    further = [name for name, (_chart, applies) in FURTHER.items() if applies(model)]
+    names = [*_BY_COST, *(name for name in CHARTS if name not in _BY_COST), *further]
     try:
         if (processes or min(2, os.cpu_count() or 1)) < 2:
             drawn = [_draw(name) for name in names]
@@ -135,9 +159,14 @@ def draw_all(model: Model, processes: int | None = None) -> dict[str, bytes]:
     finally:
         del _model
     pictures = dict(zip(names, drawn, strict=True))
-    return {name: pictures[name] for name in CHARTS}
+    return {name: pictures[name] for name in (*further, *CHARTS)}
+
+
+def chart(name: str) -> Chart:
+    """Return the chart of a name."""
+    return CHARTS[name] if name in CHARTS else FURTHER[name][0]
 
 
 def _draw(name: str) -> bytes:
     with style.applied():
-        return style.png_bytes(CHARTS[name].draw(_model))
+        return style.png_bytes(chart(name).draw(_model))

@@ -10,6 +10,8 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.chart_scalability import scalability_sentences
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.isolation import isolation_sentences
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import Model
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.points import Point, change_text, noise_by_metric, points_of
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.text import number
@@ -17,7 +19,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.report.views impo
 from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.repeats import Noise, noise_of
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
+    from pandas import DataFrame, Series
 
 # Less growth of goodput than this, for at least half as much more load, counts as saturation.
 _GROWTH = 0.10
@@ -36,7 +38,7 @@ def key_findings(model: Model) -> list[str]:
         where = f" ({group})" if group else ""
         if mine:
             found += [*_throughput(mine, noise["goodput_per_s"], where), *_saturation(model, mine, noise, where), *_cpu(model, group, where)]
-    return found + _slowest(model) + _failing(model)
+    return found + scalability_sentences(model) + _slowest(model) + _tenants(model) + isolation_sentences(model) + _failing(model)
 
 
 def _throughput(points: Sequence[Point], noise: Noise | None, where: str) -> list[str]:
@@ -118,6 +120,24 @@ def _cpu(model: Model, group: str, where: str) -> list[str]:
         return []
     low, high = number(frame["cpu_cores_mean"].min()), number(frame["cpu_cores_mean"].max())
     return [f"CPU of MLflow{where}: {low if low == high else f'{low} to {high}'} cores on average, by cell."]
+
+
+def _tenants(model: Model) -> list[str]:
+    """Return how evenly the tenants of valid cells were served."""
+    cells = model.cells[model.cells["verdict"].isin(VALID_STATUSES)]
+    even, completed, worst = (cells[name].dropna() for name in ("jain_p95", "jain_completed", "worst_tenant_to_median"))
+    if even.empty or worst.empty:
+        return []
+    parts = [f"Jain's index of P95 {_ends(even)}"]
+    parts += [f"of completed per started journeys {_ends(completed)}"] if not completed.empty else []
+    place = worst.idxmax()
+    parts.append(f"the slowest tenant of a cell has up to {number(worst[place])} times the P95 of its median tenant (cell {cells['cell_id'][place]})")
+    return [f"Tenants: {', '.join(parts)}."]
+
+
+def _ends(values: Series) -> str:
+    low, high = number(values.min()), number(values.max())
+    return low if low == high else f"{low} to {high}"
 
 
 def _slowest(model: Model) -> list[str]:

@@ -24,6 +24,8 @@ class Cell:
     run_id: str
     record: dict[str, Any]
     path: str
+    tenants: list[dict[str, str]] = field(default_factory=list)
+    """The rows of tenants.csv."""
 
 
 @dataclass
@@ -39,6 +41,8 @@ class ReportedRun:
     is_evaluated: bool = True
     points: list[dict[str, Any]] = field(default_factory=list)
     """Of points.json: the pooled percentiles of the points whose cells are those that were read."""
+    capacity: dict[str, Any] | None = None
+    """capacity.json of a run that is a search, as far as it can be read."""
 
 
 @dataclass

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from urllib.parse import quote
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.untrusted_text import markdown, markdown_code
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.capacity import RESOURCE_COLUMNS, capacity_sections
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.findings import key_findings
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.inputs import ReportedRun
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import Model
@@ -33,8 +34,13 @@ def summary_markdown(model: Model, verdict: Verdict, files: Sequence[str]) -> st
         lines.append(f"- Run {markdown_code(run.run_id)}: {status}{started}")
         lines += [f"  - Measured: {markdown(target)}" for target in _targets(model, run)]
         lines += [f"  - {markdown(start)}" for start in filter(None, [start_text(model, run.run_id)])]
+    for search in capacity_sections(model):
+        lines += ["", "## Search for the capacity", "", *(f"- {key}: {markdown(value)}" for key, value in search["facts"])]
+        if search["resources"]:
+            rows = [[markdown(value) for value in row] for row in search["resources"]]
+            lines += ["", f"Likely cause: {markdown(search['cause'])}.", "", *table(RESOURCE_COLUMNS, rows)]
     points = points_of(model)
-    noise = noise_sentence(points)
+    noise = noise_sentence(model, points)
     lines += ["", markdown(noise)] if noise else []
     lines += _list("Why", map(markdown, verdict.reasons)) + _objectives(verdict) + _list("Key findings", map(markdown, key_findings(model)))
     rows = [[markdown(value) for value in row] for row in point_rows(points)]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations import CATEGORIES, OPERATIONS
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.samples import TENANT_COLUMNS
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.inputs import Cell, ReportedRun, ReportInputs
 
 try:
@@ -35,6 +36,8 @@ RESOURCE_NUMBERS = (
 GENERATOR_NUMBERS = ("cpu_share", "lateness_ms_p99", "dropped", "vus_max", "memory_bytes_max")
 JOURNEY_COUNTS = ("started", "completed", "interrupted", "failed", "dropped")
 DURATIONS = ("mean", "p50", "p95", "max")
+FAIRNESS = {"p95": "jain_p95", "completed": "jain_completed", "median_p95_ms": "median_tenant_p95_ms", "worst_to_median": "worst_tenant_to_median"}
+"""The columns of a cell about its tenants, by the name in its record."""
 _COUNTS = ("n", "ok", *JOURNEY_COUNTS, "tenants", "concurrency", "repeat")
 # The order in which factors are named; the load profile is an axis of its own.
 _FIRST_FACTORS = ("db_backend", "replicas", "workers", "target", "token_mode", "mlflow_version", "k6_version")
@@ -71,6 +74,8 @@ class Model:
     journeys: DataFrame
     runs: list[ReportedRun]
     warnings: list[str]
+    per_tenant: DataFrame
+    """One row per cell and tenant, with the columns of tenants.csv."""
 
     @property
     def tenants(self) -> list[int]:
@@ -104,7 +109,7 @@ def build_model(inputs: ReportInputs) -> Model:
     cells: list[dict[str, Any]] = []
     for cell, identity in zip(inputs.cells, identities, strict=True):
         record = cell.record
-        cells.append({**identity, **_verdict(cell), **_block(record.get("total") or {}), **_generator(record), **_window(record)})
+        cells.append({**identity, **_verdict(cell), **_block(record.get("total") or {}), **_generator(record), **_window(record), **_fairness(record)})
         blocks = record.get("operations") or {}
         operations += [
             {**identity, "operation": name, "category": CATEGORY_OF.get(name, "other"), **_block(blocks.get(name) or {})}
@@ -117,7 +122,17 @@ def build_model(inputs: ReportInputs) -> Model:
     return Model(
         _frame(cells), _frame(operations), _frame(categories), _frame(resources, [*identities[0], "component", "status", "source", *RESOURCE_NUMBERS]),
         _frame(journeys, [*identities[0], "journey", *_journey({})]), inputs.runs, inputs.warnings,
+        _tenants_frame(inputs.cells, identities),
     )
+
+
+def _tenants_frame(cells: Sequence[Cell], identities: Sequence[dict[str, Any]]) -> DataFrame:
+    """Return the rows of tenants.csv of all cells; a percentile with too few samples is missing."""
+    rows = [{**identity, **row} for cell, identity in zip(cells, identities, strict=True) for row in cell.tenants]
+    frame = pd.DataFrame(rows, columns=[*identities[0], *TENANT_COLUMNS])
+    for name in TENANT_COLUMNS[1:]:
+        frame[name] = pd.to_numeric(frame[name], errors="coerce")
+    return frame
 
 
 def group_labels(factors: Sequence[dict[str, Any]]) -> list[str]:
@@ -178,6 +193,18 @@ def _window(record: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _fairness(record: dict[str, Any]) -> dict[str, Any]:
+    """Return how evenly the tenants of a cell were served."""
+    found = (record.get("tenants") or {}).get("fairness") or {}
+    others, choice = record.get("others") or {}, (record["spec"].get("load") or {}).get("tenant_choice") or {}
+    return {
+        **{column: found.get(name) for name, column in FAIRNESS.items()},
+        "others_p95": (others.get("latency_ms") or {}).get("p95"),
+        "others_goodput": others.get("goodput_per_s"),
+        "noisy_factor": choice.get("factor") if choice.get("distribution") == "noisy" else None,
+    }
+
+
 def _block(block: dict[str, Any]) -> dict[str, Any]:
     """Return the columns of one block of requests; an absent block gives missing values."""
     n, failed = block.get("n"), block.get("failed")
@@ -228,7 +255,7 @@ def _frame(rows: list[dict[str, Any]], columns: list[str] | None = None) -> Data
     frame = pd.DataFrame(rows, columns=columns)
     numbers = {*STATISTICS, *(f"ok_{name}" for name in STATISTICS), *RESOURCE_NUMBERS, *(f"generator_{name}" for name in GENERATOR_NUMBERS)}
     numbers |= {f"{name}_{side}" for name in INTERVALS for side in ("low", "high")} | {"error_ratio", "rate_per_s", "goodput_per_s", "rate", "window_s"}
-    numbers |= {"stall_s", "time_weighted_p95", "started_per_s"}
+    numbers |= {"stall_s", "time_weighted_p95", "started_per_s", *FAIRNESS.values(), "others_p95", "others_goodput", "noisy_factor"}
     for name in frame.columns:
         if name in _COUNTS:
             frame[name] = frame[name].astype("Int64")

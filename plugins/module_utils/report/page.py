@@ -9,8 +9,8 @@ import base64
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.report import overview, points
-from ansible_collections.perfscale.mlflow.plugins.module_utils.report.charts import CHARTS
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report import capacity, overview, points
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.charts import chart
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.findings import key_findings
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.inputs import ReportError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import Model
@@ -35,9 +35,10 @@ def page_html(model: Model, verdict: Verdict, pictures: dict[str, bytes], files:
     resource_columns, resources = overview.resource_table(model.resources)
     measured = points.points_of(model)
     page: str = _template(environment, templates).render(
-        verdict=verdict, runs=[{**_run(run), "start": overview.start_text(model, run.run_id)} for run in model.runs],
+        verdict=verdict, searches=capacity.capacity_sections(model), capacity_resources=capacity.RESOURCE_COLUMNS, capacity_probes=capacity.PROBE_COLUMNS,
+        runs=[{**_run(run), "start": overview.start_text(model, run.run_id)} for run in model.runs],
         findings=key_findings(model), warnings=model.warnings,
-        noise=points.noise_sentence(measured), point_columns=points.POINT_COLUMNS, points=points.point_rows(measured),
+        noise=points.noise_sentence(model, measured), point_columns=points.POINT_COLUMNS, points=points.point_rows(measured),
         cell_columns=overview.CELL_COLUMNS, cells=overview.cell_rows(model), several_runs=len(model.runs) > 1, grouped=len(model.groups) > 1,
         operation_columns=overview.OPERATION_COLUMNS, operations=_operations(model), outcomes=outcomes_text(model), goodput=goodput_text(model),
         journey_columns=overview.JOURNEY_COLUMNS, journeys=overview.journey_rows(model.journeys),
@@ -80,7 +81,7 @@ def _operations(model: Model) -> list[dict[str, Any]]:
 def _sections(pictures: dict[str, bytes]) -> list[dict[str, Any]]:
     sections: dict[str, list[dict[str, str]]] = {}
     for name, picture in pictures.items():
-        chart = CHARTS[name]
+        drawn = chart(name)
         encoded = base64.b64encode(picture).decode("ascii")
-        sections.setdefault(chart.section, []).append({"name": name, "shows": chart.shows, "source": f"data:image/png;base64,{encoded}"})
+        sections.setdefault(drawn.section, []).append({"name": name, "shows": drawn.shows, "source": f"data:image/png;base64,{encoded}"})
     return [{"title": title, "charts": charts} for title, charts in sections.items()]

@@ -134,8 +134,10 @@ def noise_by_operation(model: Model, metric: str) -> dict[str, Noise | None]:
     }
 
 
-def noise_sentence(points: Sequence[Point]) -> str:
-    """Return what differences this set-up can show, or that none is tested; empty without two points."""
+def noise_sentence(model: Model, points: Sequence[Point]) -> str:
+    """Return what differences this set-up can show, or that none is tested; empty without two points, and for searches, whose answers have intervals."""
+    if all(run.capacity for run in model.runs):
+        return ""
     noises = {metric: noise for metric, noise in noise_by_metric(points).items() if noise}
     if not noises:
         return UNTESTED if len(points) > 1 else ""

@@ -5,13 +5,16 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.capacity.run import CAPACITY_NAME
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import CHECKSUM
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.untrusted_text import printable, printable_parts
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.result import TENANTS_NAME
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.integrity import read_cell, read_record, unsealed_warning
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.points import POINTS_NAME
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.inputs import (
@@ -49,10 +52,15 @@ def read_sources(sources: Sequence[str | Path], schema_dir: Path | str) -> Repor
             f"Use a run directory, a directory of runs, or a folder with summary_tenants-<T>_concurrency_<C>.json files. {why}".strip()
         )
     return ReportInputs(
-        [replace(run, document=printable_parts(run.document), run_id=printable(run.run_id), path=printable(run.path)) for run in inputs.runs],
+        [_printable(run) for run in inputs.runs],
         [replace(cell, record=printable_parts(cell.record), run_id=printable(cell.run_id), path=printable(cell.path)) for cell in inputs.cells],
         [printable(warning) for warning in inputs.warnings],
     )
+
+
+def _printable(run: ReportedRun) -> ReportedRun:
+    capacity = printable_parts(run.capacity) if run.capacity else None
+    return replace(run, document=printable_parts(run.document), capacity=capacity, run_id=printable(run.run_id), path=printable(run.path))
 
 
 def _folders(source: Path, inputs: ReportInputs) -> list[Path]:
@@ -104,7 +112,10 @@ def read_run_folder(folder: Path, inputs: ReportInputs, schema_dir: Path | str) 
             reason = unreadable.get(name, "No record: the run ended before this cell, or is still running.")
             records[name] = missing_record(cell, status, reason, factors)
     run.points = _points(folder, inputs, records, schema_dir)
-    cells = [Cell(run_id, records[name], str(folder / "cells" / name)) for name in dict.fromkeys([*planned, *records])]
+    run.capacity = _capacity(folder, inputs, schema_dir)
+    cells = [
+        Cell(run_id, records[name], str(folder / "cells" / name), _tenants(folder / "cells" / name)) for name in dict.fromkeys([*planned, *records])
+    ]
     if cells:
         inputs.runs.append(run)
         inputs.cells.extend(cells)
@@ -123,6 +134,27 @@ def _points(folder: Path, inputs: ReportInputs, records: Mapping[str, Mapping[st
         inputs.warnings.append(str(error))
         return []
     return [point for point in points if all(records.get(name, {}).get(CHECKSUM) == checksum for name, checksum in point["cells"].items())]
+
+
+def _tenants(directory: Path) -> list[dict[str, str]]:
+    """Return the rows of tenants.csv of a cell, none where it cannot be read: what the record names is opened by verdict and publication."""
+    try:
+        with (directory / TENANTS_NAME).open(encoding="utf-8", newline="") as stream:
+            return [printable_parts(dict(row)) for row in csv.DictReader(stream)]
+    except (OSError, UnicodeDecodeError, csv.Error):
+        return []
+
+
+def _capacity(folder: Path, inputs: ReportInputs, schema_dir: Path | str) -> dict[str, Any] | None:
+    """Return capacity.json of a search, None of another run."""
+    path = folder / CAPACITY_NAME
+    if not path.exists():
+        return None
+    try:
+        return read_record(path, "capacity", schema_dir)
+    except ValueError as error:
+        inputs.warnings.append(str(error))
+        return None
 
 
 def _run_document(folder: Path, inputs: ReportInputs, schema_dir: Path | str) -> dict[str, Any]:

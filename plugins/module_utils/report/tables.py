@@ -10,9 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.untrusted_text import csv_cell
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations import CATEGORIES
-from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import DURATIONS, INTERVALS, JOURNEY_COUNTS, RESOURCE_NUMBERS, STATISTICS, Model
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.samples import TENANT_COLUMNS
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import (
+    DURATIONS,
+    FAIRNESS,
+    INTERVALS,
+    JOURNEY_COUNTS,
+    RESOURCE_NUMBERS,
+    STATISTICS,
+    Model,
+)
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.points import METRICS, noise_by_metric, noise_by_operation, points_of
-from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.repeats import Noise, noise_of
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.views import VALID_STATUSES
+from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.repeats import Noise, interval_between, noise_of
 
 try:
     import pandas as pd
@@ -49,8 +59,25 @@ def all_tables(model: Model) -> dict[str, DataFrame]:
         "report_operations.csv": _tidy_operations(model),
         "report_journeys.csv": _tidy_journeys(model),
         "report_resources.csv": _tidy_resources(model),
+        "report_tenants.csv": model.per_tenant[["run_id", "cell_id", "verdict", *TENANT_COLUMNS]],
+        "report_fairness.csv": fairness_table(model),
         "report_missing.csv": missing_table(model),
     }
+
+
+def fairness_table(model: Model) -> DataFrame:
+    """Return one row per cell: Jain's indexes of its tenants, its median and its worst tenant, and the interval of an index between repeats."""
+    cells = _sorted(model.cells)
+    table = cells[["run_id", "cell_id", "tenants", *FAIRNESS.values(), "verdict"]].copy()
+    bounds: dict[str, list[float | None]] = {}
+    points = cells[cells["verdict"].isin(VALID_STATUSES)].groupby(["run_id", "tenants", "load", "group"], sort=False)
+    for column in ("jain_p95", "jain_completed"):
+        known = {key: interval_between([value for value in rows[column] if value > 0]) for key, rows in points}
+        pairs = [known.get(key) or (None, None) for key in zip(cells["run_id"], cells["tenants"], cells["load"], cells["group"], strict=True)]
+        # No index is above 1.
+        bounds[f"{column}_low"] = [low for low, _high in pairs]
+        bounds[f"{column}_high"] = [None if high is None else min(1.0, high) for _low, high in pairs]
+    return table.assign(**bounds)
 
 
 def summary_table(model: Model) -> DataFrame:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.plan import search_of
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.inputs import MISSING, NOT_JUDGED
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import Model
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.text import number
@@ -29,10 +30,14 @@ class Verdict:
     cells: dict[str, int]
     objectives: list[dict[str, Any]] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
+    answers: list[str] = field(default_factory=list)
+    """What searches for the capacity found, a sentence each."""
 
     @property
     def summary(self) -> str:
         """One sentence, the first of every report."""
+        if self.answers:
+            return " ".join(self.answers)
         total = sum(self.cells.values())
         if self.status == NOT_JUDGED:
             return f"Not judged: {total} cells of the legacy suite, which has no verdicts."
@@ -69,11 +74,18 @@ def overall_verdict(model: Model) -> Verdict:
     counts = {status: int((model.cells["verdict"] == status).sum()) for status in ("valid", "invalid", "failed", MISSING, NOT_JUDGED)}
     cells = {name: count for name, count in counts.items() if count or name in ("valid", "invalid", "failed")}
     evaluated = [run for run in model.runs if run.is_evaluated]
-    objectives = [{"run_id": run.run_id, **objective} for run in evaluated for objective in run.document.get("objectives", [])]
+    # Probes beyond the limit miss the objectives on purpose.
+    searches = [run for run in evaluated if search_of(run.document.get("plan") or {})]
+    searching = {run.run_id for run in searches}
+    objectives = [
+        {"run_id": run.run_id, **objective} for run in evaluated if run.run_id not in searching for objective in run.document.get("objectives", [])
+    ]
     reasons = [
         f"Cell {cell.cell_id} of run {cell.run_id}: {WORDS[cell.verdict]}. {' '.join(cell.reasons)}"
-        for cell in model.cells.itertuples() if cell.verdict in ("invalid", "failed", MISSING)
+        for cell in model.cells.itertuples() if cell.verdict in ("invalid", "failed", MISSING) and cell.run_id not in searching
     ]
+    ends = {run.run_id: run.document.get("search") or {} for run in searches}
+    reasons += [f"Search of run {name}: has no answer. {end.get('sentence', 'It has not ended.')}" for name, end in ends.items() if not end.get("answered")]
     reasons += [
         f"Objective {row['name']}: {row['status']} in cell {row['cell']} ({row['metric']} {number(row['value'])}, limit {row['limit']})."
         for row in objectives if row["status"] != "met" and row["severity"] == "error"
@@ -86,7 +98,8 @@ def overall_verdict(model: Model) -> Verdict:
         status = "incomplete"
     else:
         status = "failed" if reasons else "passed"
-    return Verdict(status, cells, objectives, reasons + early)
+    answers = [end["sentence"] for end in ends.values() if end.get("answered")]
+    return Verdict(status, cells, objectives, reasons + early, answers)
 
 
 def _worst(rows: list[dict[str, Any]], at_most: bool) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.blocks import 
     block,
     category_blocks,
     failure,
+    fairness,
     operation_blocks,
     pools_of,
     slow_tenants,
@@ -137,3 +138,27 @@ def test_the_slowest_tenant_is_named_with_its_ratio():
 def test_few_tenants_are_not_compared(tenants, judged):
     found = slow_tenants(tenants_with(tenants))
     assert (found["judged"], found["slowest"]) == (judged, None)
+
+
+def test_a_fair_server_is_called_fair_whatever_tenants_were_drawn():
+    latencies = {f"tenant-{number}": [100 + number] * (20 + 9 * number) for number in range(10)}
+    journeys = {f"tenant-{number}": (2 + number, 2 + number) for number in range(10)}
+    found = fairness(tenants_with(latencies), journeys)
+    assert found["p95"] > 0.99
+    assert found["completed"] == 1
+    assert found["worst_to_median"] < 1.1
+
+
+def test_a_slow_tenant_shows_in_the_index_and_beside_the_median():
+    latencies = {f"tenant-{number}": [1000 if number == 3 else 100] * 40 for number in range(10)}
+    found = fairness(tenants_with(latencies), {})
+    assert found == {"p95": pytest.approx(19**2 / (10 * 109), abs=1e-6), "completed": None, "median_p95_ms": 1.0, "worst_to_median": 10.0}
+
+
+def test_a_tenant_whose_journeys_fail_shows_in_the_completed_ones():
+    found = fairness({}, {"tenant-1": (10, 10), "tenant-2": (10, 0)})
+    assert found["completed"] == 0.5
+
+
+def test_one_tenant_is_not_compared_with_itself():
+    assert fairness(tenants_with({"tenant-1": [100] * 40}), {"tenant-1": (5, 5)}) == dict.fromkeys(("p95", "completed", "median_p95_ms", "worst_to_median"))

@@ -124,7 +124,7 @@ def test_garbage_between_rows_is_passed_over(tmp_path):
     assert raw.duration_rows == 1
     assert [row.value for row in raw.users] == [7]
     assert raw.iterations == []
-    assert raw.journeys == [(END - 250, 250, "browsing", "interrupted")]
+    assert raw.journeys == [(END - 250, 250, "browsing", "interrupted", "tenant-1")]
 
 
 def test_requests_without_a_connection_are_charged_their_wait(tmp_path):

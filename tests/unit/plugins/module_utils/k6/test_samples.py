@@ -99,9 +99,9 @@ def test_a_damaged_file_is_noticed(tmp_path, raw, monkeypatch):
 
 def test_one_line_per_tenant(tmp_path):
     pools = {Kind("a", "", "tenant-1", 200, ""): [100 * n for n in range(1, 6)], Kind("a", "", "tenant-2", 500, ""): [250]}
-    write_tenants(tmp_path / "tenants.csv", tenant_blocks(pools, 2))
+    write_tenants(tmp_path / "tenants.csv", tenant_blocks(pools, 2), {"tenant-1": (2, 1)})
     assert (tmp_path / "tenants.csv").read_text().splitlines() == [
-        "tenant,n,ok,failed,rate_per_s,p50_ms,p95_ms,max_ms",
-        "tenant-1,5,5,0,2.5,3.0,,5.0",
-        "tenant-2,1,0,1,0.5,,,2.5",
+        "tenant,n,ok,failed,rate_per_s,p50_ms,p95_ms,max_ms,journeys_started,journeys_completed",
+        "tenant-1,5,5,0,2.5,3.0,,5.0,2,1",
+        "tenant-2,1,0,1,0.5,,,2.5,0,0",
     ]

@@ -32,8 +32,8 @@ def create(tmp_path: Path) -> Iterator[Callable[..., DetachedProcess]]:
     created: list[DetachedProcess] = []
 
     def detached(argv: list[str], name: str = "x", env: dict[str, str] | None = None, **more: Any) -> DetachedProcess:
-        user = more.pop("user", None)
-        created.append(DetachedProcess(name, str(tmp_path), {"argv": argv, "env": env or {}, "chdir": None, "user": user}, **more))
+        command = {"argv": argv, "env": env or {}, "chdir": None, "user": more.pop("user", None), "nice": more.pop("nice", 0)}
+        created.append(DetachedProcess(name, str(tmp_path), command, **more))
         return created[-1]
 
     yield detached
@@ -54,6 +54,12 @@ def test_a_process_that_never_starts_is_given_up(create: Callable[..., DetachedP
     monkeypatch.setattr(detached_process.inspect, "getsource", lambda _module: "import json\nimport time\nsupervise = lambda spec: time.sleep(60)")
     with pytest.raises(ProcessError, match=r"Process x: not started \(no report within 0\.3 s\)\."):
         create(["sleep", "60"]).start()
+
+
+def test_a_process_may_have_a_lower_priority(create: Callable[..., DetachedProcess]) -> None:
+    create(["sleep", "60"], nice=3).start()
+    handle = create(["sleep", "60"], nice=3).handle() or {}
+    assert psutil.Process(handle["pid"]).nice() == min(19, psutil.Process().nice() + 3)
 
 
 def test_a_second_start_changes_nothing(create: Callable[..., DetachedProcess]) -> None:

@@ -65,6 +65,21 @@ def test_invalid_settings(matrix, overrides, sentence):
     assert sentence in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("matrix", "overrides", "sentence"),
+    [
+        pytest.param({}, {"popularity": "hot"}, "Popularity hot: is unknown. Allowed: uniform, zipf, noisy.", id="unknown popularity"),
+        pytest.param({}, {"popularity": "noisy"}, "Popularity noisy: needs other tenants beside the noisy one. Give at least 2 tenants.", id="one tenant"),
+        pytest.param({"load": {"tenant_choice": {"distribution": "uniform", "factor": 0}}}, {}, "Tenant choice factor 0: is not allowed.", id="factor"),
+        pytest.param({"load": {"isolation_per_s": -1}}, {}, "Load key isolation_per_s: -1 is not allowed.", id="trickle"),
+    ],
+)
+def test_invalid_settings_about_tenants(matrix, overrides, sentence):
+    with pytest.raises(MatrixError) as error:
+        settings_of({**MATRIX, **matrix}, overrides)
+    assert sentence in str(error.value)
+
+
 def test_all_problems_are_named_at_once():
     with pytest.raises(MatrixError) as error:
         settings_of(MATRIX, {"tenants": 0, "concurrency": "x", "duration": "ten"})

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.axes import MatrixError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.plan import differences, expand, summary
+from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.plan import differences, expand, probe_cell, search_of, summary
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.shape import DEFAULTS
 
 MATRICES = Path(__file__).resolve().parents[5] / "files" / "matrices"
@@ -136,3 +136,44 @@ def test_a_long_plan_is_summarized_in_hours_and_gigabytes():
     plan = expand(yaml.safe_load((MATRICES / "seed.yml").read_text(encoding="utf-8")), context={"data_set": DEFAULTS})
     assert summary(plan) == "Plan seed: 16 cells, 2 h 48 min of load, about 26 min 40 s of prefill, at most 2.4 GB on disk."
     assert ", about 53 s of prefill, " in summary(plan, clones=True)
+
+
+def noisy_plan(**overrides):
+    return expand(yaml.safe_load((MATRICES / "noisy_neighbour.yml").read_text(encoding="utf-8")), {"repeats": 1, "order": "declared", **overrides})
+
+
+def test_a_noisy_neighbour_adds_to_the_load_of_the_others():
+    quiet, noisy = noisy_plan()["cells"]
+    assert [quiet["id"], noisy["id"]] == ["t10-q1-popularity-uniform-r1", "t10-q1-popularity-noisy-r1"]
+    assert (quiet["rate"], noisy["rate"]) == (1, 1.9)
+    assert noisy["load"]["tenant_choice"] == {"distribution": "noisy", "factor": 10}
+
+
+def test_both_cells_of_a_pair_summarize_the_noisy_tenant_apart():
+    assert {cell["load"]["apart"] for cell in noisy_plan()["cells"]} == {1}
+
+
+def test_a_noisy_closed_load_has_more_users():
+    assert [cell["concurrency"] for cell in noisy_plan(profile="closed", concurrency=10)["cells"]] == [10, 19]
+
+
+def test_popularity_is_part_of_the_id_only_where_the_plan_varies_it():
+    assert ids(expand(SMOKE, {"tenants": 2, "concurrency": 5})) == ["t2-c5-r1"]
+
+
+def test_a_search_appends_cells_of_its_axis():
+    search = {"axis": "rate", "stop_when": {"after_s": 16}}
+    plan = expand(SMOKE, {"rate": 1, "tenants": 3}, {"capacity": search})
+    cell = probe_cell(plan, 2.5)
+    assert (cell["id"], cell["index"], cell["seed"], cell["load"]["stop_when"]) == ("t3-q2.5-r1", 2, 1002, {"after_s": 16})
+    assert probe_cell(plan, 1.0)["id"] == "t3-q1-r2"
+
+
+@pytest.mark.parametrize(("axis", "overrides", "id_"), [("concurrency", {"concurrency": 5}, "t3-c8-r1"), ("tenants", {"rate": 2}, "t8-q2-r1")])
+def test_a_search_varies_users_or_tenants(axis, overrides, id_):
+    plan = expand(SMOKE, {"tenants": 3, **overrides}, {"capacity": {"axis": axis, "stop_when": None}})
+    assert probe_cell(plan, 8.0)["id"] == id_
+
+
+def test_only_the_plan_of_a_search_has_one():
+    assert search_of(expand(SMOKE)) is None

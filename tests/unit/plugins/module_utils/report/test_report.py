@@ -129,7 +129,7 @@ def test_summary_and_verdict_agree(report):
 def test_tables_only_neither_draw_nor_write_the_rest(tmp_path):
     result = create_report([str(write_run(tmp_path / "run"))], tmp_path / "out", ["csv", "markdown"], SCHEMAS)
     assert {path.suffix for path in (tmp_path / "out").iterdir()} == {".csv", ".md", ".json"}
-    assert len(result["files"]) == 13
+    assert len(result["files"]) == 15
 
 
 @pytest.mark.parametrize(
