@@ -161,7 +161,7 @@ def _bracket(settings: Settings, held: Sequence[float], failed: Sequence[float],
             return Decision(None, "above", f"{max(held):g} still holds")
     if is_over:
         return Decision(None, "exhausted", f"{settings.probes_max} probes are allowed")
-    return Decision(load, "bracket", "a load that fails" if not failed else "a load that holds")
+    return Decision(load, "bracket", "to find a load that fails" if not failed else "to find a load that holds")
 
 
 def _refine(settings: Settings, judged: Sequence[Probe], found: Crossing | None, breaks_by: str) -> Decision:

@@ -75,9 +75,9 @@ def test_before_the_end_the_status_is_searching(record):
 
 def test_the_console_line_names_the_next_load_and_what_is_known(record):
     probes = [probe_of(record(2), "rate", OBJECTIVES)]
-    line = console_line(SEARCH, Decision(4, "bracket", "a load that fails"), probes, 7)
-    assert line == "Probe 7 (at most 20): 4 journeys/s, a load that fails; every probe up to 2 journeys/s held"
+    line = console_line(SEARCH, Decision(4, "bracket", "to find a load that fails"), probes, 7)
+    assert line == "Probe 7 (at most 20): 4 journeys/s, to find a load that fails; every probe up to 2 journeys/s held"
 
 
 def test_the_console_line_of_the_first_probe_knows_nothing():
-    assert console_line(SEARCH, Decision(1, "bracket", "a load that fails"), [], 1).endswith("a load that fails; nothing is known yet")
+    assert console_line(SEARCH, Decision(1, "bracket", "to find a load that fails"), [], 1).endswith("to find a load that fails; nothing is known yet")
