@@ -82,7 +82,6 @@ def test_mean_cpu_is_true_within_one_percent_despite_a_reset_and_a_gap(real_prom
 def test_a_gap_of_two_minutes_lowers_the_coverage(real_prometheus: Any) -> None:
     found = ask(real_prometheus, PODS)
     assert found.resources["mlflow"]["coverage"] == pytest.approx(56 / 60, abs=0.02)
-    assert [warning for warning in found.warnings if warning.startswith("Component mlflow: only 9")]
 
 
 def test_the_peak_is_the_maximum_of_the_sum(real_prometheus: Any) -> None:
