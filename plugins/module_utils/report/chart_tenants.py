@@ -12,9 +12,9 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model impo
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.views import VALID_STATUSES
 
 try:
-    from matplotlib.ticker import FuncFormatter
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
 except ImportError:
-    FuncFormatter = None  # type: ignore[assignment, misc]
+    FuncFormatter = MaxNLocator = None  # type: ignore[assignment, misc]
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -67,6 +67,7 @@ def _draw(ax: Axes, name: str, frame: DataFrame) -> None:
         if values[place] >= _STANDS_OUT * middle:
             ax.annotate(names[place], (place + 1, values[place]), xytext=(-6, 0), textcoords="offset points", ha="right", va="center", fontsize=8)
     ax.set_title(name)
+    ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     ax.set_xlabel("tenants, by P95")
     ax.set_ylabel("P95 (ms)")
     ax.set_ylim(0, max(values) * 1.15)
