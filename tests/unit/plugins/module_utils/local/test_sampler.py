@@ -73,6 +73,8 @@ def test_a_process_that_ran_before_counts_from_the_first_look(busy: Callable[...
 
 def test_children_belong_to_their_parent_and_what_ended_stays_counted(busy: Callable[..., subprocess.Popen[bytes]], tmp_path: Path) -> None:
     sampler = program.Sampler({"group": str(tmp_path)})
+    # Of what runs at the first sample only the CPU from then on counts.
+    assert rows_by_group(sampler)["group"][2] == 0
     code = "import subprocess, sys; subprocess.run([sys.executable, '-S', '-c', sys.argv[2], 'other', '0.2'])"
     parent = subprocess.Popen([sys.executable, "-S", "-c", code, str(tmp_path), BUSY], start_new_session=True)
     try:
