@@ -153,6 +153,11 @@ result:
     silent_repeats:
       description: By operation the requests of the window that k6's HTTP client sent a second time.
       type: dict
+    sent:
+      description:
+        - Requests of the whole load, warm-up included, C(n), those C(answered), and those C(repeated) by k6's HTTP client.
+        - C(start) and C(end) are those of the first and the last one, in epoch seconds.
+      type: dict
     samples:
       description:
         - Rows and bytes of the samples.

@@ -50,6 +50,14 @@ options:
     description: End of the window, in the same forms.
     type: str
     required: true
+  load_start:
+    description: Start of the load that the window belongs to, in the same forms, for queries with C({{.load_start}}). The default is O(start).
+    type: str
+  load_end:
+    description:
+      - When its last request ended, in the same forms. C({{.load_end}}) is one scrape interval later, and no query is sent before that.
+      - The default is O(end), for which nothing is waited.
+    type: str
   components:
     description:
       - Component names and their selectors. A selector is a dict of label and anchored regular expression, or a string that is the value of the label which the
@@ -241,6 +249,8 @@ def argument_spec():
         "profile": {"type": "raw", "required": True},
         "start": {"type": "str", "required": True},
         "end": {"type": "str", "required": True},
+        "load_start": {"type": "str"},
+        "load_end": {"type": "str"},
         "components": {"type": "dict", "default": {}},
         "variables": {"type": "dict", "default": {}},
         "scrape_interval": {"type": "float"},
@@ -316,7 +326,15 @@ def main(create_module=AnsibleModule):
         components = {name: selector for name, selector in params["components"].items() if name not in left_out}
         client = client_from(params)
         interval_s, notes = find_interval(params, client, components, window.end)
-        request = Request(entries=entries, components=components, window=window, scrape_interval=interval_s, step=params["step"], variables=params["variables"])
+        request = Request(
+            entries=entries,
+            components=components,
+            window=window,
+            scrape_interval=interval_s,
+            step=params["step"],
+            variables=params["variables"],
+            load=parse_window(params["load_start"], params["load_end"], time.time()) if params["load_start"] and params["load_end"] else None,
+        )
         wait_after = interval_s if params["wait_after"] is None else params["wait_after"]
         found = collect(request, client, wait_after, params["spacing_s"])
         found.warnings += notes

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import pod_exec
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.certificates import issue
@@ -23,7 +24,11 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.collection import Request, Window, collect
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.files import series_csv
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.profile import load_profile
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.cell import measured_record
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.integrity import SPEC_KEYS
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.verdict import evaluate_rules
 from fake_querier import Querier, querier
+from fakes.record_parts import record_parts
 
 ROOT = Path(__file__).resolve().parents[2]
 ADDRESS = "10.200.0.1"
@@ -147,6 +152,11 @@ def test_measurements_of_pods_agree_with_kernel_and_limits(
     assert (mlflow["restarts"], mlflow["oom_kills"], mlflow["instances_started"]) == (1.0, 1.0, 1.0)
     assert mlflow["instance_count_last"] == 3.0
     assert mlflow["throttled_ratio"] > 0
+    # The same loop in all of them: more than a quarter of the periods of a limit of a tenth of a core are throttled, which the verdict says.
+    planned = {**dict.fromkeys(SPEC_KEYS), "id": "cell", "profile": "closed"}
+    record = measured_record(planned, {}, {**record_parts(), "resources": found.resources})
+    rules = yaml.safe_load((ROOT / "files/validity/default.yml").read_text(encoding="utf-8"))["rules"]
+    assert any(warning.startswith("throttled_ratio: mlflow") for warning in evaluate_rules(record, rules)["warnings"])
     assert mlflow["limits"] == {"cpu_cores": pytest.approx(3 * CORES), "memory_bytes": 3 * 32 * MIB}
     assert mlflow["requests"] == {"cpu_cores": pytest.approx(0.03), "memory_bytes": 3 * 16 * MIB}
     assert 0 < mlflow["memory_bytes_mean"] <= mlflow["memory_bytes_peak"] <= 4 * 32 * MIB

@@ -31,6 +31,7 @@ PARTS = {
         "total": _BLOCK,
         "journeys": {"training": {"started": 5, "completed": 4, "interrupted": 1, "dropped": 0, "duration_ms": _DURATION}},
         "mix": {},
+        "sent": {"n": 1000, "answered": 990, "repeated": 2, "start": 995.0, "end": 1021.0},
         "generator": {"vus_max": 5, "dropped": 0, "lateness_ms_p99": 2.0},
         "warnings": [],
     },

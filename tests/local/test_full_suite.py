@@ -57,6 +57,13 @@ def test_resources_are_measured(smoke, cell_id):
 
 
 @pytest.mark.parametrize("cell_id", CELLS)
+def test_mlflow_counted_what_k6_recorded(smoke, cell_id):
+    cell = smoke[0].cell(cell_id)
+    assert cell["sent"]["n"] == cell["samples"]["rows"]
+    assert cell["resources"]["mlflow"]["requests_served"] == pytest.approx(cell["sent"]["n"] + cell["sent"]["repeated"], abs=5)
+
+
+@pytest.mark.parametrize("cell_id", CELLS)
 def test_the_files_of_a_cell_are_there(smoke, cell_id):
     directory = smoke[0].results / "latest" / "cells" / cell_id
     tenants, users = cell_id[1:].split("-c")[0], cell_id.split("-c")[1].split("-")[0]

@@ -26,7 +26,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.k6 import (
 )
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.exit_codes import STOPPED, is_complete, meaning
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations import OPERATIONS, undersampled
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import K6ResultError, Raw, read_raw
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import PRECISION, K6ResultError, Raw, read_raw
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.summary import Summary, SummaryError, read_summary
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.window import Window, find_window
 
@@ -111,6 +111,7 @@ def _build(attempt: Attempt, path: Path) -> dict[str, Any]:
         "congestion": journeys.congestion(raw, order, window),
         "machine": machine.machine_use(attempt.directory / machine.MACHINE_NAME, window, sum(map(len, pools.values()))),
         "silent_repeats": silent_repeats(raw, window),
+        "sent": sent(raw),
         "samples": {
             "rows": written.rows, "bytes": written.bytes, "bytes_per_row": round(written.bytes / written.rows, 2),
             "lost": lost_rows(raw, summary), "unreadable": raw.unreadable,
@@ -124,6 +125,25 @@ def _build(attempt: Attempt, path: Path) -> dict[str, Any]:
 def silent_repeats(raw: Raw, window: Window) -> dict[str, int]:
     """Count by operation the requests of the window that the HTTP client of k6 silently sent twice."""
     return dict(sorted(Counter(raw.kind_table[raw.kinds[i]].operation for i in raw.repeated if window.phase(raw.starts[i]) == "window").items()))
+
+
+def sent(raw: Raw) -> dict[str, float]:
+    """Count the requests of the whole load, for a comparison with the server's own count.
+
+    n: requests; answered: those with a response; repeated: those that were silently sent twice; start and end of the first and the last (epoch seconds).
+    Requests for another tenant's objects, which are in no total, count too.
+    """
+    ends = [start + duration / PRECISION for start, duration in zip(raw.starts, raw.durations, strict=True)] + [
+        aside.start_ms + aside.duration_ms for aside in raw.aside
+    ]
+    statuses = [raw.kind_table[number].status for number in raw.kinds] + [aside.status for aside in raw.aside]
+    return {
+        "n": len(ends),
+        "answered": sum(status > 0 for status in statuses),
+        "repeated": len(raw.repeated),
+        "start": min([*raw.starts, *(aside.start_ms for aside in raw.aside)]) / 1000,
+        "end": max(ends) / 1000,
+    }
 
 
 def lost_rows(raw: Raw, summary: Summary | None) -> int | None:

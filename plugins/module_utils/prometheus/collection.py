@@ -114,7 +114,10 @@ class TemplateError(ValueError):
 
 @dataclass(frozen=True)
 class Request:
-    """What to collect: the entries, the components {name: selector}, the window, and its granularity in seconds."""
+    """What to collect: the entries, the components {name: selector}, the window, and its granularity in seconds.
+
+    `load` is the time from the first request of the load to the end of its last one; the window where it is not given.
+    """
 
     entries: Sequence[Entry]
     components: Mapping[str, Any]
@@ -122,6 +125,13 @@ class Request:
     scrape_interval: float
     step: float | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
+    load: Window | None = None
+
+    @property
+    def counted(self) -> Window:
+        """Return the time between whose ends the server's own counters are compared: the load, and one scrape after it, in which they have it all."""
+        load = self.load or self.window
+        return Window(load.start, load.end + self.scrape_interval)
 
     @property
     def step_s(self) -> float:
@@ -141,6 +151,8 @@ class Request:
             "step": promql_duration(self.step_s),
             "scrape_interval": promql_duration(self.scrape_interval),
             "fresh_s": f"{_SCRAPES_FRESH * self.scrape_interval:g}",
+            "load_start": f"{self.counted.start:.3f}",
+            "load_end": f"{self.counted.end:.3f}",
         }
         if "selector" in names_in(entry.query):
             if not self.components:
@@ -188,13 +200,13 @@ def collect(
     request: Request, client: PrometheusClient, wait_after: float, spacing: float = 0.0,
     clock: Callable[[], float] = time.time, sleep: Callable[[float], None] = time.sleep,
 ) -> Collection:  # fmt: skip
-    """Query every entry once, the first one only after `wait_after` seconds have passed since the window's end.
+    """Query every entry once, the first one only after `wait_after` seconds have passed since the window's end, and a scrape since the load's.
 
     A failure that would recur (unreachable, rejected) ends the collection; any other one affects only its entry.
     Raises what `check` raises.
     """
     queries, window = check(request), request.window
-    sleep(remaining_wait(window, wait_after, clock()))
+    sleep(max(remaining_wait(window, wait_after, clock()), remaining_wait(request.counted, 0, clock()) if request.load else 0.0))
     measurements: list[Measurement] = []
     errors: list[str] = []
     warnings: list[str] = []

@@ -79,6 +79,7 @@ FIELDS: dict[str, ResourceField] = {
     "pressure.cpu": _worst("pressure.cpu"),
     "pressure.memory": _worst("pressure.memory"),
     "pressure.io": _worst("pressure.io"),
+    "requests_served": _amount("requests_served"),
     "volumes.used_bytes": _of_volume("used_bytes"),
     "volumes.capacity_bytes": _of_volume("capacity_bytes"),
 }

@@ -19,6 +19,8 @@ GENERATOR = "k6_benchmark"
 TIMER_MS = 2.0
 # An HTTP date, from which the offset of a clock is known, has whole seconds.
 DATE_S = 1.5
+# A few requests of the controller itself, such as that for the list of workspaces after the load, may be in the server's count.
+CONTROLLER_REQUESTS = 5
 # What explains dropped journeys: a generator that got too little processor time, and a server whose requests take longer the more users wait.
 STARVED_DELAY_SHARE = 0.1
 STARVED_CPU_SHARE = 0.8
@@ -36,6 +38,7 @@ def findings(record: dict[str, Any], judged: Collection[str] = ()) -> Iterator[F
     yield from _sample_findings(record)
     yield from _window_findings(record)
     yield from _resource_findings(record)
+    yield from _count_findings(record)
     yield from _generator_findings(record)
     for name, journey in record["journeys"].items():
         yield "dropped_journeys", name, journey["dropped"]
@@ -203,6 +206,17 @@ def _resource_findings(record: dict[str, Any]) -> Iterator[Finding]:
     known = [mlflow[key] for key in ("restarts", "instances_started") if mlflow.get(key) is not None]
     if known:
         yield "server_restarts", "", sum(known)
+
+
+def _count_findings(record: dict[str, Any]) -> Iterator[Finding]:
+    """Yield how far the server's own count of the requests of the load is from the generator's; nothing where a restart began it anew."""
+    mlflow, sent = record["resources"].get("mlflow", {}), record.get("sent")
+    served = mlflow.get("requests_served")
+    if served is None or not sent or mlflow.get("restarts"):
+        return
+    counts = f"(MLflow {served:.0f}, k6 {sent['n']}, repeats among them {sent['repeated']})"
+    yield "unrecorded_share", counts, max(0.0, served - sent["n"] - CONTROLLER_REQUESTS) / sent["n"]
+    yield "unserved_share", counts, max(0.0, sent["answered"] - served) / sent["n"]
 
 
 def _generator_findings(record: dict[str, Any]) -> Iterator[Finding]:

@@ -79,6 +79,16 @@ def test_the_wait_counts_from_the_end_of_the_window(run, wait_after, waited):
     assert slept == [waited]
 
 
+def test_a_count_of_the_whole_load_waits_for_a_scrape_after_it(server, run):
+    counted = {"metricName": "served", "query": "x @ {{.load_end}} - x @ {{.load_start}}", "instant": True, "optional": True}
+    _found, slept = run(request(counted, load=Window(990.5, 1022.25)), success("vector", []))
+    assert server.queries[0]["query"] == "x @ 1023.250 - x @ 990.500"
+    assert slept == [pytest.approx(2.25)]
+    _found, slept = run(request(counted), success("vector", []))
+    assert server.queries[1]["query"] == "x @ 1021.000 - x @ 1000.000"
+    assert slept == [0.0]
+
+
 def test_queries_can_be_spaced(run):
     _found, slept = run(request(CPU, FREE, {**FREE, "metricName": "again"}), VALUE, spacing=2.5)
     assert slept == [0.0, 2.5, 2.5]

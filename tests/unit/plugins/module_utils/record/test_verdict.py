@@ -5,13 +5,17 @@
 
 from __future__ import annotations
 
+import email.utils
 import re
+import time
 from pathlib import Path
 
 import pytest
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client import PrometheusClient
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.cell import measured_record
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.verdict import evaluate_objectives, evaluate_rules
+from fakes.fake_prometheus import FakePrometheus, success
 
 ROOT = Path(__file__).resolve().parents[5]
 MACHINE = {"cores": 2, "used_cores": 1.2, "generator_cores": 0.1, "generator_wait_ms": 0.5}
@@ -82,6 +86,10 @@ def change(parts, path, value):
         pytest.param("result.samples", {"rows": 8000, "lost": None, "unreadable": 0}, "valid", "", id="lost-rows-unknown"),
         pytest.param("result.silent_repeats", {"get_run": 3}, "valid", "silent_repeat_share: (get_run 3) 0.15; allowed", id="silent-repeats-warn"),
         pytest.param("result.silent_repeats", {}, "valid", "", id="no-silent-repeats"),
+        pytest.param("resources.mlflow.requests_served", 1024, "valid", "(MLflow 1024, k6 1000, repeats among them 2) 0.019; allowed", id="unrecorded-warns"),
+        pytest.param("resources.mlflow.requests_served", 1005, "valid", "", id="requests-of-the-controller"),
+        pytest.param("resources.mlflow.requests_served", 900, "valid", "unserved_share: (MLflow 900, k6 1000, repeats among them 2) 0.09", id="unserved-warns"),
+        pytest.param("resources.mlflow.requests_served", None, "valid", "", id="server-counts-nothing"),
         pytest.param("notes", {"warnings": ["Summary of d: missing."]}, "valid", "Summary of d: missing.", id="warning-of-a-stage"),
         pytest.param("resources.mlflow", {"status": "missing", "coverage": 0.0}, "invalid", "resources_missing: mlflow.", id="missing-resources"),
         pytest.param("resources.mlflow.coverage", 0.4, "invalid", "resource_coverage: mlflow 0.4; allowed is at least 0.5.", id="low-coverage"),
@@ -121,6 +129,17 @@ def test_a_start_that_differs_from_the_baseline(plan, parts, rules, start, rows,
     verdict = evaluate_rules(measured_record(plan["cells"][0], {}, {**parts, "start_state": start, "rows": rows}), rules)
     assert verdict["status"] == status
     assert sentence in " ".join(verdict["reasons"])
+
+
+@pytest.mark.parametrize(("shift", "status"), [pytest.param(-60, "invalid", id="a-minute-behind"), pytest.param(0, "valid", id="the-same")])
+def test_a_prometheus_whose_clock_is_off_makes_the_cell_invalid(plan, parts, rules, shift, status):
+    with FakePrometheus() as server:
+        server.responses = [(*success("vector", []), {"Date": email.utils.formatdate(time.time() + shift, usegmt=True)})]
+        client = PrometheusClient(server.url)
+        client.instant("up", 1020, "up")
+    verdict = evaluate_rules(measured_record(plan["cells"][0], {}, {**parts, "clock_offset_s": client.clock_offset_s}), rules)
+    assert verdict["status"] == status
+    assert [reason.partition(":")[0] for reason in verdict["reasons"]] == ["clock_skew_share"] * (status == "invalid")
 
 
 def test_cells_that_are_published_warn_that_nothing_was_restored(plan, parts, rules):
