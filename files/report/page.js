@@ -113,9 +113,9 @@
       return values.length ? [Math.min(...values) * 0.8, Math.max(...values, ...limits) * 1.25] : panel.home;
     }
 
-    /** Places every element for the present width, zoom and scales. */
-    place() {
-      const width = Math.max(240, this.svg.clientWidth || this.width);
+    /** Places every element for a width, the present zoom and scales. */
+    place(wanted = this.svg.clientWidth || this.width) {
+      const width = Math.max(240, wanted);
       this.width = width;
       this.svg.setAttribute("viewBox", `0 0 ${width} ${this.height}`);
       const [start, end] = [this.left, width - this.right];
@@ -264,6 +264,7 @@
     addLegend() {
       for (const item of this.element.querySelectorAll(".legend li")) {
         const name = item.dataset.series;
+        if (!this.charts.some((chart) => chart.panels.some((panel) => panel.series.some((one) => one.name === name)))) continue;
         const button = create("button", { type: "button", "aria-pressed": "true" });
         button.append(...item.childNodes);
         button.addEventListener("click", () => {
@@ -452,14 +453,20 @@
   window.addEventListener("hashchange", openTarget);
   openTarget();
 
-  // Paper shows what is closed on the screen.
+  // Paper shows what is closed on the screen; half a page wide are figures that stand side by side there.
+  const PAPER_PX = 690;
   let closed = [];
   window.addEventListener("beforeprint", () => {
+    for (const [element, figure] of figures) {
+      const isHalf = element.matches(".glance .plot, .figures .plot:not(.wide)") || figure.charts.length > 1;
+      figure.each((chart) => chart.place(isHalf ? PAPER_PX / 2 : PAPER_PX));
+    }
     closed = [...document.querySelectorAll("details:not([open])")];
     for (const element of closed) element.open = true;
   });
   window.addEventListener("afterprint", () => {
     for (const element of closed) element.open = false;
+    for (const figure of figures.values()) figure.place();
   });
 
   // While a run goes on the page is written again after each cell; it is loaded again unless somebody reads in it.

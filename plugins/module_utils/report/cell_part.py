@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 DRAWN_MAX = 48
-"""Figures of so many cells are drawn, those first that miss, are invalid or failed; more would make the page too large to open."""
+"""So many cells have figures and tables, those first that miss, are invalid or failed; more would make the page too large to open."""
 FAILURE_COLUMNS = ("operation", "cause", "requests")
 ROW_COLUMNS = ("table", "before", "after", "added")
 ATTEMPT_COLUMNS = ("attempt", "began", "seconds", "outcome", "reason")
@@ -65,7 +65,10 @@ def cell_anchors(model: Model) -> dict[tuple[str, str], str]:
 
 
 def cell_parts(model: Model, output: Path) -> list[CellPart]:
-    """Return a part for every cell that was attempted, in the order of the report; links are relative to the report's directory."""
+    """Return a part for every cell that was attempted, in the order of the report; links are relative to the report's directory.
+
+    Beyond DRAWN_MAX cells a part has the verdict and the files alone.
+    """
     states, anchors, labels = cell_states(model), cell_anchors(model), source_labels(model)
     attempted = [row for row in model.cells.itertuples() if row.verdict != "missing"]
     ranked = sorted(attempted, key=lambda row: states[row.run_id, row.cell_id] not in _URGENT)
@@ -95,7 +98,7 @@ def _part(
 ) -> CellPart:  # fmt: skip
     operations, journeys, resources, tenants = frames
     directory = Path(row.path)
-    content = read_cell_files(directory, record) if is_drawn else CellFiles(missing=[f"figures, since the page draws those of {DRAWN_MAX} cells at most"])
+    content = read_cell_files(directory, record) if is_drawn else CellFiles(missing=[f"figures and tables, which the page has for {DRAWN_MAX} cells at most"])
     figures = [_timeline(anchor, name, content, record), _histograms(anchor, name, content, operations, order)]
     figures += [_tenants(anchor, name, tenants)] if is_drawn else []
     missed = [miss_text(result) for result in objectives if result["status"] == "missed"]
@@ -103,7 +106,7 @@ def _part(
     return CellPart(
         anchor, name, state, "; ".join(missed) or ("" if row.verdict != "failed" else "failed: there is no measurement"), row.reasons, row.warnings,
         [(_OBJECTIVE_SIGNS[result["status"]], STATES[_OBJECTIVE_SIGNS[result["status"]]], _objective(result)) for result in objectives],
-        [figure for figure in figures if figure], content.missing, _tables(record, operations, journeys, resources),
+        [figure for figure in figures if figure], content.missing, _tables(record, operations, journeys, resources) if is_drawn else [],
         [(str(path.relative_to(directory)), quote(os.path.relpath(path, output))) for path in files],
         [(str(path.relative_to(directory)), printable(text)) for path, text in log_ends(files).items()] if row.verdict == "failed" else [],
     )  # fmt: skip

@@ -15,7 +15,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.report.answer imp
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import Load, Model
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.points import points_of
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.scalability import sweeps
-from ansible_collections.perfscale.mlflow.plugins.module_utils.report.svg import Panel, Plot, Series, described, legend_svg, plot_svg
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.svg import INVALID_SVG, Panel, Plot, Series, described, legend_svg, plot_svg
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.text import number
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.views import (
     MLFLOW,
@@ -105,7 +105,7 @@ def _of_loads(model: Model, profile: str) -> list[Figure]:
     found = []
     for name, section, title, axis, unit, values, pictures, caption in wanted:
         series = _level_series(model, profile, values)
-        if _is_known(series):
+        if _is_known(series) and not (name == "failed" and _is_zero(series)):
             chart = _load_plot(model, profile, Panel(axis, series, unit, 200), 560, f"{title}, {axis}, by {_AXES[profile][0]}. {described(series, unit)}.")
             found.append(Figure(f"{name}{suffix}", section, title, caption, [chart], _legend(series), pictures))
     return [*found, *_components(model, profile, suffix)]
@@ -309,8 +309,14 @@ def _is_known(series: Sequence[Series]) -> bool:
     return any(not math.isnan(value) for one in series for value in one.y)
 
 
+def _is_zero(series: Sequence[Series]) -> bool:
+    return not any(value > 0 for one in series for value in one.y)
+
+
 def _legend(series: Sequence[Series]) -> list[tuple[str, str]]:
-    return [(legend_svg(one), one.name) for one in series]
+    """Return sample and name of every series, and of the mark of cells that are not valid where there are such."""
+    entries = [(legend_svg(one), one.name) for one in series]
+    return [*entries, (INVALID_SVG, "cell is not valid")] if any(one.invalid for one in series) else entries
 
 
 def _suffix(letter: str) -> str:

@@ -48,7 +48,6 @@ SECTIONS = ("Throughput", "Response times", "Components", "Tenants")
 _OVERVIEW = "Overview"
 ICONS = {"meets": "✓", "misses": "✗", "invalid": "!", "not_run": "○", "unjudged": "?"}
 _OBJECTIVE_STATES = {"met": MEETS, "missed": MISSES, "unknown": UNJUDGED}
-_NAMED_FACTORS = {"db_backend": "database", "workers": "workers", "replicas": "replicas"}
 _FAIRNESS_COLUMNS = ("cell", "tenants", "Jain's index of P95", "Jain's index of completed", "P95 of the median tenant, ms", "worst to median tenant")
 
 
@@ -70,7 +69,7 @@ def page_html(model: Model, verdict: Verdict, files: list[str], templates: Path,
         latency=latency_figure(model), noise=points.noise_sentence(model, measured), sources=_sources(model),
         searches=capacity.capacity_sections(model), capacity_resources=capacity.RESOURCE_COLUMNS, capacity_probes=capacity.PROBE_COLUMNS,
         objectives=[{**row, "state": _OBJECTIVE_STATES[row["status"]]} for row in verdict.objective_summary()],
-        runs=[{**_run(run), "start": overview.start_text(model, run.run_id)} for run in model.runs],
+        runs=[_run(model, run) for run in model.runs],
         findings=key_findings(model), warnings=model.warnings, point_columns=points.POINT_COLUMNS, points=points.point_rows(measured),
         cell_columns=overview.CELL_COLUMNS, cells=_cells(model, by_cell, labels, {key: anchors[key] for key in attempted}),
         operation_columns=(["source"] if len(labels) > 1 else []) + ["cell", *overview.OPERATION_COLUMNS], operations=_operations(model, labels),
@@ -154,16 +153,16 @@ def _cells(
     return found
 
 
-def _run(run: Any) -> dict[str, Any]:
+def _run(model: Model, run: Any) -> dict[str, Any]:
     document = run.document
-    factors = document.get("plan", {}).get("settings", {}).get("context", {}).get("factors", {})
     return {
         "id": run.run_id,
         "path": run.path,
         "status": document.get("status", "unknown") if run.is_evaluated else "results of the legacy suite",
         "started": time_text(document.get("started")),
         "ended": time_text(document.get("ended")),
-        "what": ", ".join(f"{name} {factors[key]}" for key, name in _NAMED_FACTORS.items() if factors.get(key)),
+        "what": "; ".join(overview.target_texts(model, run)),
+        "start": overview.start_text(model, run.run_id),
         "facts": [
             (title, flat(document.get(key) or {})) for title, key in (("Fingerprint", "fingerprint"), ("Configuration", "config")) if document.get(key)
         ],

@@ -287,6 +287,12 @@ def _ends(values: Sequence[float]) -> tuple[float, float]:
     return (min(known), max(known)) if known else (0.0, 1.0)
 
 
+INVALID_SVG = (
+    '<svg class="key" viewBox="0 0 28 14" width="28" height="14" aria-hidden="true"><g class="series">'
+    f'<path class="mark invalid" d="{_INVALID_SHAPE}" transform="translate(14 7)"/></g></svg>'
+)
+
+
 def legend_svg(series: Series) -> str:
     """Return the sample of a series for a legend."""
     dash = f' stroke-dasharray="{_DASHES[series.dash % len(_DASHES)]}"' if series.dash % len(_DASHES) else ""
