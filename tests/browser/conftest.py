@@ -56,7 +56,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     strict = [_strict(row) for row in read_sealed(run / "run.json")["objectives"]]
     edit_record(run / "run.json", config={"preset": HOSTILE}, abort_reason=HOSTILE, objectives=strict)
     pages = {"run": [run], "search": [_search(root / "search")], "legacy": [write_legacy_folder(root / "legacy")]}
-    pages["sources"] = [write_run(root / "a", repeats=3), write_run(root / "b", backend="postgres", repeats=3)]
+    pages["sources"] = [write_run(root / name, (1,), backend=name, repeats=3) for name in ("sqlite", "postgres")]
     for name, sources in pages.items():
         create_report([str(source) for source in sources], root / name / "report", ("csv", "html"), SCHEMAS, TEMPLATES)
     return {name: root / name / "report" / "index.html" for name in pages}

@@ -68,14 +68,14 @@ def _row(run: Path, report_name: str) -> dict[str, Any]:
     cells = plan.get("cells")
     parts = [plan.get("name"), factors.get("db_backend"), f"{len(cells)} cells" if isinstance(cells, list) else None]
     page = run / report_name / NAME
-    status = verdict.get("status")
+    status, answer = verdict.get("status"), verdict.get("answer")
     return {
         "name": printable(run.name),
         "stamp": stamp,
         "started": time_text(stamp),
         "what": ", ".join(str(part) for part in parts if part),
-        "status": status if status in STATUS_WORDS else "",
-        "answer": str(verdict.get("answer") or _NO_REPORT),
+        "status": status if isinstance(status, str) and status in STATUS_WORDS else "",
+        "answer": answer if isinstance(answer, str) and answer else _NO_REPORT,
         "link": quote(f"{run.name}/{report_name}/{NAME}") if page.is_file() else "",
     }
 
