@@ -53,6 +53,13 @@ options:
     elements: str
     choices: [csv, markdown, charts, html]
     default: [csv, markdown, charts, html]
+  cell_parts:
+    description:
+      - Whether the page has a part for every cell, for which the files of the cells are read. Without them a page is written in a fraction of a second, as
+        after each cell of a run.
+    type: bool
+    default: true
+    version_added: 0.1.0
   template_directory:
     description:
       - The directory of the templates, the style sheet and the script of the page, C(files/report) of this collection. Required for the format V(html).
@@ -140,6 +147,7 @@ def main(create_module: type[AnsibleModule] = AnsibleModule) -> None:
             "sources": {"type": "list", "elements": "path", "required": True},
             "output_dir": {"type": "path", "required": True},
             "formats": {"type": "list", "elements": "str", "choices": list(FORMATS), "default": list(FORMATS)},
+            "cell_parts": {"type": "bool", "default": True},
             "template_directory": {"type": "path"},
             "schema_directory": {"type": "path", "required": True},
         },
@@ -159,6 +167,7 @@ def main(create_module: type[AnsibleModule] = AnsibleModule) -> None:
             params["schema_directory"],
             params["template_directory"] or "",
             write=not module.check_mode,
+            cell_parts=params["cell_parts"],
         )
     except (ReportError, FileWriteError) as error:
         module.fail_json(msg=str(error))

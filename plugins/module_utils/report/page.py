@@ -103,7 +103,7 @@ def progress_text(model: Model) -> str:
         left = [cell["id"] for cell in planned if verdicts.get(cell["id"]) == MISSING]
         following = f"; next or running is {left[0]}" if left else ""
         done = f"{len(planned) - len(left)} of {len(planned)} cells are measured{following}"
-        texts.append(f"Run {run.run_id} is not over: {done}. Objectives are judged at its end.")
+        texts.append(f"Run {run.run_id} is not over: {done}.")
     return " ".join(texts)
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
+import subprocess
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
@@ -19,6 +22,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.report.markdown i
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import build_model
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.overview import resource_table
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.report import FORMATS, create_report
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.views import source_labels
 from fakes.legacy_folder import write_legacy_folder, write_legacy_summary
 from fakes.report_sources import read_sources
 from fakes.run_factory import edit_record, write_run
@@ -261,3 +265,50 @@ def test_the_report_says_from_what_the_cells_started(tmp_path):
     sentence = f"The state after prefill was restored before 1 of 2 measured cells. {reason}"
     assert sentence in " ".join(Page((tmp_path / "out" / "index.html").read_text()).text)
     assert sentence in (tmp_path / "out" / "summary.md").read_text()
+
+
+def test_the_page_of_a_run_that_goes_on_says_how_far_it_is(tmp_path):
+    run = write_run(tmp_path / "run", verdicts={"t10-c5-r1": "missing", "t10-c10-r1": "missing"})
+    edit_record(run / "run.json", ended=None)
+    create_report([run], tmp_path / "out", ["html"], SCHEMAS, TEMPLATES, cell_parts=False)
+    text = (tmp_path / "out" / "index.html").read_text()
+    assert "Run run is not over: 2 of 4 cells are measured; next or running is t10-c5-r1." in text
+    assert "data-running" in text
+    assert "Inside the cells" not in text
+
+
+def test_the_page_of_a_run_that_ended_does_not_load_itself_again(report):
+    output, _result = report
+    assert "<body>" in (output / "index.html").read_text()
+
+
+def test_several_sources_have_letters_and_the_factors_that_differ(tmp_path):
+    sources = [str(write_run(tmp_path / name, backend=name)) for name in ("sqlite", "postgres")]
+    create_report(sources, tmp_path / "out", ["html"], SCHEMAS, TEMPLATES)
+    text = " ".join("".join(Page((tmp_path / "out" / "index.html").read_text()).text).split())
+    assert "A sqlite sqlite 4 B postgres postgres 4".replace(" ", "") in text.replace(" ", "")
+
+
+@pytest.mark.parametrize("options", [{}, {"backend": "sqlite"}])
+def test_runs_with_equal_factors_have_numbers(tmp_path, options):
+    sources = [write_run(tmp_path / name, tenants=(1,), **options) for name in ("one", "two")]
+    assert list(source_labels(build_model(read_sources(sources))).values()) == ["A1", "A2"]
+
+
+def test_one_source_has_no_label(tmp_path):
+    assert list(source_labels(build_model(read_sources([write_run(tmp_path / "run")]))).values()) == [""]
+
+
+def test_what_was_not_judged_counts_as_neither(tmp_path):
+    sources = [str(write_run(tmp_path / "run")), str(write_legacy_folder(tmp_path / "old"))]
+    result = create_report(sources, tmp_path / "out", ["markdown"], SCHEMAS)
+    assert result["summary"] == "Passed: 4 of 4 cells are valid, 8 of 8 objectives are met, 4 cells of the legacy suite are not judged."
+
+
+def test_a_page_needs_no_library_that_draws(tmp_path):
+    """It is written after every cell, beside the next one."""
+    run = write_run(tmp_path / "run")
+    call = f"create_report([{str(run)!r}], {str(tmp_path / 'out')!r}, ['csv', 'markdown', 'html'], {str(SCHEMAS)!r}, {str(TEMPLATES)!r})"
+    code = f"import sys; from {create_report.__module__} import create_report; {call}; print([name for name in ('matplotlib', 'PIL') if name in sys.modules])"
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[5] / ".collections")}
+    assert subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True).stdout == "[]\n"

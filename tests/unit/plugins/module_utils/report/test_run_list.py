@@ -67,7 +67,7 @@ def test_the_link_to_the_latest_run_is_no_run_of_its_own(tmp_path):
     assert len(rows(tmp_path)) == 1
 
 
-def test_a_page_of_somebody_else_stays(tmp_path):
+def test_a_page_of_another_origin_stays(tmp_path):
     (tmp_path / "index.html").write_text("mine")
     [warning] = report(write_run(tmp_path / "run"))["warnings"]
     assert warning.endswith("is in the way of the list of runs, and stays. Move it away.")
