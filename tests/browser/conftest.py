@@ -59,7 +59,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     pages["sources"] = [write_run(root / name, (1,), backend=name, repeats=3) for name in ("sqlite", "postgres")]
     for name, sources in pages.items():
         create_report([str(source) for source in sources], root / name / "report", ("csv", "html"), SCHEMAS, TEMPLATES)
-    return {name: root / name / "report" / "index.html" for name in pages}
+    return {"runs": root / "index.html", **{name: root / name / "report" / "index.html" for name in pages}}
 
 
 def _strict(row: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-NAMES = ("run", "search", "legacy", "sources")
+REPORTS = ("run", "search", "legacy", "sources")
+NAMES = (*REPORTS, "runs")
 OPEN_ALL = "() => document.querySelectorAll('details').forEach((element) => { element.open = true; })"
 # A part of the page that scrolls by itself may be wider.
 OVERFLOWING = """() => [...document.querySelectorAll('main *')]
@@ -91,7 +92,7 @@ def test_the_map_has_the_four_states_in_words(visit):
     assert [word for word in ("meets", "misses", "invalid", "not run") if word not in texts] == []
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", REPORTS)
 def test_everything_is_readable_without_javascript(visit, name):
     page = visit(name, java_script_enabled=False).page
     assert page.locator("button").count() == 0

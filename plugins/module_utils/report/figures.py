@@ -81,7 +81,8 @@ def latency_figure(model: Model, width: int = 640, height: int = 250) -> Figure 
     panel = Panel("P95 in ms, all requests (lower is better)", series, "ms", height, texts)
     objective = f" Objective: at most {', '.join(map(number, limits + beyond))} ms." if limits or beyond else ""
     plot = _load_plot(model, profile, panel, width, f"P95 of all requests by {_AXES[profile][0]}. {described(series, 'ms')}.{objective}")
-    caption = f"Bars are 95 % intervals: between repeats from three on, else within the window.{note}"
+    bars = "Bars are 95 % intervals: between repeats from three on, else within the window." if any(one.low for one in series) else ""
+    caption = f"{bars}{note}".strip()
     return Figure("latency", "Overview", "P95 by load", caption, [plot], _legend(series), ("chart_summary_dashboard.png",))
 
 
