@@ -29,7 +29,8 @@ _METRICS = {"error_ratio": "errors", "goodput_per_s": "goodput", "rate_per_s": "
 class PointState:
     """One point of the matrix with the state of its objectives over its repeats.
 
-    The cells that have the state come first; `missed` are the rows of run.json that they miss, `note` says how many of the repeats have the state.
+    The cells that have the state come first; `missed` are the rows of run.json that they miss, `note` says how many of the repeats have the state, or
+    that all of them failed.
     """
 
     group: str
@@ -80,14 +81,17 @@ def point_states(model: Model) -> list[PointState]:
         for row in run.document.get("objectives", []):
             rows.setdefault((run.run_id, row["cell"]), []).append(row)
     points: dict[tuple[str, int, Load], list[tuple[str, str]]] = {}
+    failed = set()
     for cell in model.cells.itertuples():
+        failed |= {(cell.run_id, cell.cell_id)} if cell.verdict == "failed" else set()
         points.setdefault((cell.group, int(cell.tenants), cell.load), []).append((cell.run_id, cell.cell_id))
     found = []
     for (group, tenants, load), cells in points.items():
         each = [states[key] for key in cells]
         state = next(name for name in _ORDER if name in each)
+        note = "failed" if failed.issuperset(cells) else _note(each, state)
         missed = tuple(row for key in cells if states[key] == MISSES for row in rows.get(key, []) if row["status"] == "missed")
-        found.append(PointState(group, tenants, load, state, tuple(sorted(cells, key=lambda key: states[key] != state)), missed, _note(each, state)))
+        found.append(PointState(group, tenants, load, state, tuple(sorted(cells, key=lambda key: states[key] != state)), missed, note))
     return sorted(found, key=lambda point: (model.groups.index(point.group), point.tenants, point.load))
 
 

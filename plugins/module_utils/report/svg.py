@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.text import number
 
-LEFT, RIGHT, TOP, BOTTOM, GAP = 58, 16, 26, 44, 34
+LEFT, RIGHT, TOP, BOTTOM, GAP, SPAN_ROW = 58, 16, 26, 44, 34, 16
 _SHAPES = (
     "M-4 0a4 4 0 1 0 8 0a4 4 0 1 0 -8 0z", "M-3.6 -3.6h7.2v7.2h-7.2z", "M0 -4.8L4.6 3.6H-4.6z", "M0 -5L5 0L0 5L-5 0z",
     "M0 4.8L4.6 -3.6H-4.6z", "M-1.6 -4.6h3.2v3h3v3.2h-3v3h-3.2v-3h-3v-3.2h3z",
@@ -136,7 +136,9 @@ def plot_svg(plot: Plot) -> str:
     """Return the plot as an svg element."""
     heights = [panel.height for panel in plot.panels]
     gaps = [0 if panel.is_row else GAP for panel in plot.panels[1:]]
-    height = TOP + sum(heights) + sum(gaps) + BOTTOM
+    # The names of spans have a row of their own above the title of the first panel.
+    top = float(TOP + (SPAN_ROW if plot.spans else 0))
+    height = round(top) + sum(heights) + sum(gaps) + BOTTOM
     x_ends = plot.x_range or _ends([value for panel in plot.panels for series in panel.series for value in series.x])
     x = _Scale(x_ends, (plot.left, plot.width - RIGHT), plot.x_log)
     parts = [
@@ -144,10 +146,9 @@ def plot_svg(plot: Plot) -> str:
         f'data-x0="{_short(x.low)}" data-x1="{_short(x.high)}"{" data-xlog" if x.log else ""} data-ticks="{_join(plot.x_ticks)}" '
         f'data-unit="{_attribute(plot.x_title)}">'
     ]  # fmt: skip
-    top = float(TOP)
     bottom = height - BOTTOM
     for start, end, kind, text in plot.spans:
-        parts.append(_span(x, start, end, kind, text, TOP, bottom))
+        parts.append(_span(x, start, end, kind, text, top, bottom))
     for place, panel in enumerate(plot.panels):
         top += 0 if place == 0 else gaps[place - 1]
         parts.append(_panel(panel, x, plot, top))
@@ -267,7 +268,7 @@ def _span(x: _Scale, start: float, end: float, kind: str, text: str, top: float,
     left, right = x(max(start, x.low)), x(min(end, x.high))
     return (
         f'<g class="span {kind}" data-x0="{_short(start)}" data-x1="{_short(end)}"><rect x="{_px(left)}" y="{top - 4:g}" width="{_px(max(0, right - left))}" '
-        f'height="{bottom - top + 4:g}"/><text x="{_px(right - 4)}" y="{top - 10:g}" text-anchor="end">{_text(text)}</text></g>'
+        f'height="{bottom - top + 4:g}"/><text x="{_px(right - 4)}" y="11" text-anchor="end">{_text(text)}</text></g>'
     )
 
 

@@ -110,6 +110,12 @@ def test_sources_answer_one_by_one(tmp_path):
     assert " B: Keeps its objectives" in text_of(model)
 
 
+def test_a_point_without_a_measurement_says_so(tmp_path):
+    verdicts = {"t1-c5-r1": "failed", "t1-c10-r1": "invalid"}
+    points = point_states(model_of(write_run(tmp_path / "run", tenants=(1,), verdicts=verdicts)))
+    assert [(point.state, point.note) for point in points] == [("invalid", "failed"), ("invalid", "")]
+
+
 def test_the_legacy_suite_is_not_judged(tmp_path):
     model = model_of(write_legacy_folder(tmp_path / "old"))
     assert text_of(model) == "Not judged: none of the 4 points of the matrix has an objective that was evaluated."

@@ -305,6 +305,23 @@ def test_what_was_not_judged_counts_as_neither(tmp_path):
     assert result["summary"] == "Passed: 4 of 4 cells are valid, 8 of 8 objectives are met, 4 cells of the legacy suite are not judged."
 
 
+def test_a_run_of_which_much_is_broken_has_a_page_that_names_it(tmp_path):
+    run = write_run(tmp_path / "run", tenants=(1, 10, 100))
+    cells = run / "cells"
+    (cells / "t1-c5-r1" / "cell.json").write_text('{"schema_version": 2, "id": ')
+    (cells / "t1-c10-r1" / "cell.json").unlink()
+    (cells / "t10-c5-r1" / "cell.json").write_text('{"schema_version": 99, "id": "t10-c5-r1"}')
+    (cells / "other").mkdir()
+    (cells / "other" / "cell.json").write_text("[]")
+    (cells / "notes.txt").write_text("mine")
+    create_report([run], tmp_path / "out", FORMATS[-1:], SCHEMAS, TEMPLATES)
+    page = Page((tmp_path / "out" / "index.html").read_text())
+    notes = "".join(page.text).partition("Notes on what was read")[2]
+    assert page.open == []
+    for name in ("t1-c5-r1", "t1-c10-r1", "t10-c5-r1", "other", "notes.txt"):
+        assert name in notes, name
+
+
 def test_a_page_needs_no_library_that_draws(tmp_path):
     """It is written after every cell, beside the next one."""
     run = write_run(tmp_path / "run")
