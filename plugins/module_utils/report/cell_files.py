@@ -136,9 +136,12 @@ def _add_samples(found: CellFiles, frame: DataFrame) -> None:
 
 
 def listed_files(directory: Path) -> list[Path]:
-    """Return the files of a cell, those of its attempts included, in the order of their paths; none where it cannot be listed."""
+    """Return the files of a cell, those of its attempts included, in the order of their paths; none where it cannot be listed.
+
+    A symbolic link is none of them: a run of another origin may point anywhere, and the end of a log is shown.
+    """
     try:
-        return sorted(path for path in directory.rglob("*") if path.is_file() and not path.name.startswith("."))
+        return sorted(path for path in directory.rglob("*") if path.is_file() and not path.is_symlink() and not path.name.startswith("."))
     except OSError:
         return []
 

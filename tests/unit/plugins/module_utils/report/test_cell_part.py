@@ -134,6 +134,13 @@ def test_a_failed_cell_has_its_attempts_and_the_end_of_its_log(tmp_path):
     assert len(part.logs[0][1]) < 3100
 
 
+def test_a_link_to_another_place_is_not_read(tmp_path):
+    run = write_run(tmp_path / "run", tenants=(1,), concurrency=(5,), verdicts={CELL: "failed"})
+    (tmp_path / "secret").write_text("secret")
+    (run / "cells" / CELL / "k6.log").symlink_to(tmp_path / "secret")
+    assert (parts_of(run)[CELL].logs, [name for name, _link in parts_of(run)[CELL].files]) == ([], ["cell.json"])
+
+
 def test_names_of_files_are_quoted_in_links(run):
     (run / "cells" / CELL / "a b#.txt").write_text("")
     assert ("a b#.txt", "../cells/t1-c5-r1/a%20b%23.txt") in parts_of(run)[CELL].files
