@@ -59,7 +59,6 @@ options:
         after each cell of a run.
     type: bool
     default: true
-    version_added: 0.1.0
   template_directory:
     description:
       - The directory of the templates, the style sheet and the script of the page, C(files/report) of this collection. Required for the format V(html).
