@@ -24,10 +24,10 @@ _NOTES = (
 )
 
 
-def summary_markdown(model: Model, verdict: Verdict, answer: str, files: Sequence[str]) -> str:
-    """Return the summary as Markdown; `answer` is that of the page."""
+def summary_markdown(model: Model, verdict: Verdict, files: Sequence[str]) -> str:
+    """Return the summary as Markdown."""
     lines = [f"# {markdown(verdict.summary)}", ""]
-    lines += [markdown(answer), ""] if answer != verdict.summary else []
+    lines += [markdown(verdict.answer), ""] if verdict.answer != verdict.summary else []
     for run in model.runs:
         started = f", started {time_text(run.document['started'])}" if run.document.get("started") else ""
         status = markdown(str(run.document.get("status", "unknown"))) if run.is_evaluated else "results of the legacy suite"

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import write_bytes, write_json, write_text
-from ansible_collections.perfscale.mlflow.plugins.module_utils.report.answer import answer_text, answers, point_states
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.inputs import VERDICT_FILE
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.markdown import summary_markdown
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import Model, build_model
@@ -40,15 +39,13 @@ def create_report(
     """
     model = build_model(read_sources(sources, schema_dir))
     verdict = overall_verdict(model)
-    answer = answer_text(model, answers(model, point_states(model)))
-    files = _write(model, verdict, answer, Path(output_dir), formats, Path(template_directory), cell_parts) if write else []
-    return {
-        "files": files, "cells": len(model.cells), "status": verdict.status, "summary": verdict.summary, "answer": answer, "warnings": model.warnings,
-    }  # fmt: skip
+    files = _write(model, verdict, Path(output_dir), formats, Path(template_directory), cell_parts) if write else []
+    texts = {"summary": verdict.summary, "answer": verdict.answer}
+    return {"files": files, "cells": len(model.cells), "status": verdict.status, **texts, "warnings": model.warnings}
 
 
-def _write(model: Model, verdict: Verdict, answer: str, output: Path, formats: Sequence[str], templates: Path, cell_parts: bool) -> list[str]:
-    write_json(output / VERDICT_FILE, {**verdict.document(), "answer": answer})
+def _write(model: Model, verdict: Verdict, output: Path, formats: Sequence[str], templates: Path, cell_parts: bool) -> list[str]:
+    write_json(output / VERDICT_FILE, verdict.document())
     files = [VERDICT_FILE]
     if "csv" in formats:
         files += _write_tables(model, output)
@@ -59,7 +56,7 @@ def _write(model: Model, verdict: Verdict, answer: str, output: Path, formats: S
         files += _write_pictures(draw_all(model), output)
     files += [name for kind, name in (("markdown", "summary.md"), ("html", "index.html")) if kind in formats]
     if "markdown" in formats:
-        write_text(output / "summary.md", summary_markdown(model, verdict, answer, files))
+        write_text(output / "summary.md", summary_markdown(model, verdict, files))
     if "html" in formats:
         write_text(output / "index.html", page_html(model, verdict, files, templates, output, cell_parts))
         model.warnings.extend(filter(None, [write_run_list(output, templates)]))

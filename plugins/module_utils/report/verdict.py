@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.plan import search_of
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.answer import answer_text, answers, point_states
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.inputs import MISSING, NOT_JUDGED
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import Model
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.text import number
@@ -32,6 +33,8 @@ class Verdict:
     reasons: list[str] = field(default_factory=list)
     answers: list[str] = field(default_factory=list)
     """What searches for the capacity found, a sentence each."""
+    answer: str = ""
+    """Up to which load the objectives are kept, a sentence for each combination of factors."""
 
     @property
     def summary(self) -> str:
@@ -69,7 +72,7 @@ class Verdict:
 
     def document(self) -> dict[str, Any]:
         """Return the content of verdict.json."""
-        return {"schema_version": 1, "status": self.status, "cells": self.cells, "objectives": self.objectives, "reasons": self.reasons}
+        return {"schema_version": 1, "status": self.status, "cells": self.cells, "objectives": self.objectives, "reasons": self.reasons, "answer": self.answer}
 
 
 def overall_verdict(model: Model) -> Verdict:
@@ -105,8 +108,8 @@ def overall_verdict(model: Model) -> Verdict:
         status = "incomplete"
     else:
         status = "failed" if reasons else "passed"
-    answers = [end["sentence"] for end in ends.values() if end.get("answered")]
-    return Verdict(status, cells, objectives, reasons + early, answers)
+    found = [end["sentence"] for end in ends.values() if end.get("answered")]
+    return Verdict(status, cells, objectives, reasons + early, found, answer_text(model, answers(model, point_states(model))))
 
 
 def _worst(rows: list[dict[str, Any]], at_most: bool) -> dict[str, Any]:
