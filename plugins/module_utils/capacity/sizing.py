@@ -8,49 +8,84 @@ from __future__ import annotations
 import csv
 import io
 import itertools
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.capacity.run import CAPACITY_NAME
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import write_text
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.untrusted_text import csv_cell, markdown
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.integrity import examine, read_record
 
-AXES = {"workers": int, "db_backend": str}
-"""The axes of a deployment on this machine, and the type of their values."""
 BACKENDS = ("sqlite", "postgres")
+# A quantity of Kubernetes that a limit may be, and a version of MLflow that pip may install.
+_QUANTITY = re.compile(r"[0-9]+(\.[0-9]+)?(m|[KMGT]i?)?")
+_VERSION = re.compile(r"[0-9]+(\.[0-9]+)*")
+
+
+class Axis(NamedTuple):
+    """An axis of deployments: whether its values are numbers, what is allowed, and the role variable of an environment that it sets."""
+
+    is_number: bool
+    allowed: str
+    local: str | None
+    cluster: str | None
+    pattern: re.Pattern[str] = re.compile(r"[1-9][0-9]*")
+
+
+AXES = {
+    "workers": Axis(True, "whole numbers from 1 up", "local_stack_workers", "mlflow_server_workers"),
+    "db_backend": Axis(False, " or ".join(BACKENDS), "local_stack_db_backend", "mlflow_server_db_backend", re.compile("|".join(BACKENDS))),
+    "mlflow_version": Axis(False, "versions such as 3.12.0", "local_stack_mlflow_version", None, _VERSION),
+    "replicas": Axis(True, "whole numbers from 1 up", None, "mlflow_server_replicas"),
+    "cpu_limit": Axis(False, "quantities such as 500m or 2", None, "mlflow_server_cpu_limit", _QUANTITY),
+    "memory_limit": Axis(False, "quantities such as 2Gi", None, "mlflow_server_memory_limit", _QUANTITY),
+}
+"""What may be varied: on this machine the axes with a variable of the local stack, in a cluster those with one of MLflow's resource."""
 _SERVER = ("mlflow", "postgresql")
 _GIB = 2**30
 COLUMNS = (
-    "deployment", "workers", "replicas", "db_backend", "status", "unit", "capacity", "capacity_low", "capacity_high", "requests_per_s_low",
+    "deployment", "workers", "replicas", "db_backend", "mlflow_version", "status", "unit", "capacity", "capacity_low", "capacity_high", "requests_per_s_low",
     "requests_per_s_high", "server_cores", "server_gib", "capacity_per_core", "capacity_per_gib", "breaks_by", "cause",
 )  # fmt: skip
 
 
-def deployments_of(axes: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the deployments that axes span, in declared order: {label, and a value for each axis}. Raises ValueError with one sentence."""
-    unknown = [name for name in axes if name not in AXES]
+def deployments_of(axes: Mapping[str, Any], environment: str = "local") -> list[dict[str, Any]]:
+    """Return the deployments that axes span in an environment, in declared order: {label, variables: values by role variable}.
+
+    Raises ValueError with one sentence.
+    """
+    variables = {name: axis.local if environment == "local" else axis.cluster for name, axis in AXES.items()}
+    allowed = [name for name, variable in variables.items() if variable]
+    unknown = [name for name in axes if name not in allowed]
     if unknown:
-        raise ValueError(f"Deployment axis {unknown[0]}: is unknown. Allowed: {', '.join(AXES)}.")
+        raise ValueError(f"Deployment axis {unknown[0]}: is unknown in the environment {environment}. Allowed: {', '.join(allowed)}.")
     values: dict[str, list[Any]] = {}
     for name, given in axes.items():
         listed = given if isinstance(given, (list, tuple)) else [given]
         values[name] = list(dict.fromkeys(_value(name, value) for value in listed))
         if not values[name]:
-            raise ValueError(f"Deployment axis {name}: has no values. Give a list such as {'[1, 2]' if AXES[name] is int else '[sqlite, postgres]'}.")
+            raise ValueError(f"Deployment axis {name}: has no values. Give a list of {AXES[name].allowed}.")
     if not values:
-        raise ValueError(f"Deployments: no axis is given. Give at least one of {', '.join(AXES)}, such as workers: [1, 2].")
+        raise ValueError(f"Deployments: no axis is given. Give at least one of {', '.join(allowed)}, such as workers: [1, 2].")
+    if "sqlite" in values.get("db_backend", []) and any(count > 1 for count in values.get("replicas", [])):
+        raise ValueError("Deployments: several replicas cannot share a SQLite file. Give db_backend: [postgres], or replicas: [1].")
     found = [dict(zip(values, point, strict=True)) for point in itertools.product(*values.values())]
-    return [{"label": "-".join(f"{name.replace('_', '-')}-{value}" for name, value in point.items()), **point} for point in found]
+    return [
+        {
+            "label": "-".join(f"{name.replace('_', '-')}-{value}" for name, value in point.items()),
+            "variables": {variables[name]: value for name, value in point.items()},
+        }
+        for point in found
+    ]
 
 
 def _value(name: str, value: Any) -> Any:
-    text = str(value)
-    is_right = text.isdigit() and int(text) > 0 if AXES[name] is int else text in BACKENDS
-    if isinstance(value, bool) or not is_right:
-        raise ValueError(f"Deployment axis {name}: {value!r} is not allowed. Give {'whole numbers from 1 up' if AXES[name] is int else ' or '.join(BACKENDS)}.")
-    return AXES[name](text)
+    axis, text = AXES[name], str(value)
+    if isinstance(value, bool) or not axis.pattern.fullmatch(text):
+        raise ValueError(f"Deployment axis {name}: {value!r} is not allowed. Give {axis.allowed}.")
+    return int(text) if axis.is_number else text
 
 
 def sizing_rows(runs: Sequence[tuple[str, Path]], schema_dir: Path | str) -> list[dict[str, Any]]:
@@ -71,7 +106,7 @@ def _row(label: str, directory: Path, schema_dir: Path | str) -> dict[str, Any]:
     load = crossing.get("load") if found["status"] == "answered" else None
     return {
         "deployment": label, "workers": factors.get("workers"), "replicas": factors.get("replicas"), "db_backend": factors.get("db_backend"),
-        "status": found["status"], "unit": found["unit"], "capacity": load,
+        "mlflow_version": factors.get("mlflow_version"), "status": found["status"], "unit": found["unit"], "capacity": load,
         "capacity_low": crossing.get("low") if load else None, "capacity_high": crossing.get("high") if load else None,
         "requests_per_s_low": requests.get("low"), "requests_per_s_high": requests.get("high"), "server_cores": cores, "server_gib": gib,
         "capacity_per_core": load / cores if load and cores else None, "capacity_per_gib": load / gib if load and gib else None,
