@@ -18,7 +18,7 @@ options:
   _input:
     description:
       - The values by axis, on this machine C(workers), C(db_backend) and C(mlflow_version).
-      - In a cluster C(workers), C(replicas), C(db_backend), C(cpu_limit) and C(memory_limit).
+      - In a cluster C(workers), C(replicas), C(db_backend), C(token_mode), C(cpu_limit) and C(memory_limit).
     type: dict
   environment:
     description: Where they are deployed.

@@ -38,6 +38,7 @@ AXES = {
     "workers": Axis(True, "whole numbers from 1 up", "local_stack_workers", "mlflow_server_workers"),
     "db_backend": Axis(False, " or ".join(BACKENDS), "local_stack_db_backend", "mlflow_server_db_backend", re.compile("|".join(BACKENDS))),
     "mlflow_version": Axis(False, "versions such as 3.12.0", "local_stack_mlflow_version", None, _VERSION),
+    "token_mode": Axis(False, "shared or per_tenant", None, "workspaces_token_mode", re.compile("shared|per_tenant")),
     "replicas": Axis(True, "whole numbers from 1 up", None, "mlflow_server_replicas"),
     "cpu_limit": Axis(False, "quantities such as 500m or 2", None, "mlflow_server_cpu_limit", _QUANTITY),
     "memory_limit": Axis(False, "quantities such as 2Gi", None, "mlflow_server_memory_limit", _QUANTITY),
