@@ -44,7 +44,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.capacity.sizing import deployments_of
+from ansible_collections.perfscale.mlflow.plugins.module_utils.capacity.deployments import deployments_of
 
 
 def deployments(axes: dict[str, Any], environment: str = "local") -> list[dict[str, Any]]:

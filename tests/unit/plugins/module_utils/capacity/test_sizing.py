@@ -9,7 +9,8 @@ import csv
 
 import pytest
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.capacity.sizing import deployments_of, sizing_markdown, sizing_rows, write_sizing
+from ansible_collections.perfscale.mlflow.plugins.module_utils.capacity.deployments import deployments_of
+from ansible_collections.perfscale.mlflow.plugins.module_utils.capacity.sizing import sizing_markdown, sizing_rows, write_sizing
 
 
 def test_every_combination_is_a_deployment():
