@@ -55,7 +55,7 @@ suite: venv ## run the whole job on this machine and stop what it started (ARGS=
 check: $(DEVELOPER) ## run what pre-commit runs on all files: linters and the quick rules of the repository
 	@$(BIN)/pre-commit run --all-files
 
-test: lint ## set up and run every check and test (needs Go too; ARGS goes to pytest)
+test: $(DEVELOPER) ## set up and run every check and test (needs Go too; ARGS goes to pytest, and with paths in it nothing else runs)
 	@$(BIN)/python tests/run.py $(ARGS)
 
 test-cluster: $(DEVELOPER) ## make a real Kubernetes of one node, run tests/cluster in it, remove it (root on Linux; ARGS goes to pytest)

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Find or download the programs that the tests need, set their paths, and run pytest (or, with --benchmarks, the benchmarks).
 
-Every argument goes to pytest. Without paths among them all tests run: those that start servers, which mostly wait, and beside them at a low
-priority those that only compute, with the coverage of plugins/module_utils, which must be at least 90 %. The output of the latter follows. Those
-that compare measured latencies with programmed ones come last, one after another.
+Every argument goes to pytest. Without paths among them the linters and all tests run: tests that start servers, which mostly wait, and beside them at
+a low priority the linters and tests that only compute, with the coverage of plugins/module_utils, which must be at least 90 %. The output of these
+follows. Tests that compare measured latencies with programmed ones come last, one after another.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -34,6 +34,7 @@ K6_OF_POD = "1.8.1"
 VERSITYGW = "1.8.0"
 # What the operator of Open Data Hub ships.
 MLFLOW_OF_OPERATOR = "3.14.0"
+LINTERS = ("make", "lint")
 PYTEST = (sys.executable, "-m", "pytest")
 # The tests of a file run in one worker, since they share servers (tests/conftest.py).
 COMPUTING = ("repository", "unit")
@@ -123,11 +124,11 @@ def pytest(arguments: list[str], environment: dict[str, str]) -> int:
 
 
 @contextmanager
-def pytest_beside(arguments: list[str], environment: dict[str, str]) -> Iterator[Callable[[], int]]:
-    """Run pytest at a low priority beside what the context holds; the function that it gives waits, prints the output and returns the exit code."""
+def beside(command: Sequence[str], environment: dict[str, str]) -> Iterator[Callable[[], int]]:
+    """Run a command at a low priority beside what the context holds; the function that it gives waits, prints the output and returns the exit code."""
     with (
         tempfile.TemporaryFile("w+", encoding="utf-8") as output,
-        subprocess.Popen([*LOW_PRIORITY, *PYTEST, *arguments], cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT) as running,
+        subprocess.Popen([*LOW_PRIORITY, *command], cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT) as running,
     ):
 
         def finish() -> int:
@@ -159,9 +160,10 @@ def main(arguments: list[str]) -> int:
         return max(codes, default=0)
     if any((ROOT / argument.split("::")[0]).exists() for argument in arguments):
         return pytest(arguments, environment)
-    with pytest_beside([*COMPUTING_SIDE_BY_SIDE, *COVERAGE, *arguments, *paths(COMPUTING)], environment) as computing:
+    computing = [*PYTEST, *COMPUTING_SIDE_BY_SIDE, *COVERAGE, *arguments, *paths(COMPUTING)]
+    with beside(LINTERS, environment) as linted, beside(computing, environment) as computed:
         serving = pytest([*SERVING_SIDE_BY_SIDE, *arguments, *paths(SERVING)], environment)
-        codes = [computing(), serving]
+        codes = [linted(), computed(), serving]
     codes.append(pytest([*ALONE, *arguments, *paths(SERVING)], environment))
     return max((code for code in codes if code != NO_TESTS), default=NO_TESTS)
 
