@@ -11,6 +11,7 @@ follows. Tests that compare measured latencies with programmed ones come last, o
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -42,7 +43,7 @@ COMPUTING_SIDE_BY_SIDE = ("-n", str(min(4, os.cpu_count() or 1)))
 COVERAGE = ("--cov=plugins/module_utils", "--cov-report=term", "--cov-fail-under=90")
 # Low enough not to disturb a measurement, high enough to end when the others do.
 LOW_PRIORITY = ("nice", "-n", "10")
-SERVING = ("k6", "prometheus", "mlflow", "publish", "local_stack", "awx", "local")
+SERVING = ("k6", "prometheus", "mlflow", "publish", "local_stack", "awx", "local", "browser")
 # Each loads a server of its own, and a cell wants some samples of every operation.
 SERVING_SIDE_BY_SIDE = ("-n", "2", "-m", "not alone")
 # These compare measured latencies with programmed ones, to which a busy machine adds its own.
@@ -69,6 +70,28 @@ def built_by_go(directory: Path, name: str, version: str, module: str, package: 
 def nginx(directory: Path) -> str:
     """Return the path of nginx: from PATH, or from a Debian package that is unpacked and not installed. Raises ToolError."""
     return shutil.which("nginx") or str(cache.ensure_debian_package(directory, "nginx")[0] / "usr/sbin/nginx")
+
+
+def chromium(directory: Path) -> str:
+    """Return the path of Chromium, or an empty text where there is none and no Debian package of it: from PATH, else from packages that are unpacked.
+
+    Nothing is installed, so the libraries that are missing on this system are unpacked beside it. Raises ToolError.
+    """
+    found = shutil.which("chromium")
+    if found or not cache.can_unpack_debian():
+        return found or ""
+
+    def build(target: Path) -> None:
+        remedy = "Run apt-get update, or install chromium and put it on PATH"
+        planned = run(["apt-get", "-q", "-s", "--no-install-recommends", "install", "chromium"], "Package chromium", remedy)
+        for package in re.findall(r"^Inst (\S+)", planned, re.MULTILINE):
+            shutil.copytree(cache.ensure_debian_package(directory, package)[0], target, symlinks=True, dirs_exist_ok=True)
+        libraries = ":".join(str(path) for path in (*target.glob("usr/lib/*-linux-gnu*"), *target.glob("lib/*-linux-gnu*")))
+        start = target / "chromium"
+        start.write_text(f'#!/bin/sh\nLD_LIBRARY_PATH="{libraries}" exec "{target}/usr/lib/chromium/chromium" "$@"\n', encoding="utf-8")
+        start.chmod(0o755)
+
+    return str(cache.entry(directory, "chromium", build)[0] / "chromium")
 
 
 def opensearch(directory: Path) -> str:
@@ -109,6 +132,7 @@ def programs() -> dict[str, str]:
         "PERFSCALE_S3_SERVER": built_by_go(directory, "versitygw", VERSITYGW, "github.com/versity/versitygw", "/cmd/versitygw"),
         "PERFSCALE_NGINX": nginx(directory),
         "PERFSCALE_OPENSEARCH": opensearch(directory),
+        "PERFSCALE_CHROMIUM": chromium(directory),
     }
     return {name: os.environ.get(name) or path for name, path in found.items()}
 

@@ -11,7 +11,8 @@ short_description: Report one or several runs
 version_added: 0.1.0
 description:
   - Reads C(run.json) and every C(cell.json) of runs, and result folders of the legacy suite
-    (C(summary_tenants-*_concurrency_*.json), C(metrics_*_concurrency_*.csv)), and writes tables, charts and a page. Never reads samples.
+    (C(summary_tenants-*_concurrency_*.json), C(metrics_*_concurrency_*.csv)), and writes tables, charts and a page. Only the page reads samples, for
+    the distributions inside its cells.
   - The tables and charts have the names and columns that users of the legacy suite know; columns that distinguish the cells of several runs
     come last.
   - Every record is verified against its checksum and its schema. A damaged one is named in RV(report.warnings) and the rest is reported.
@@ -46,15 +47,22 @@ options:
     required: true
   formats:
     description:
-      - What to write. V(csv) writes the tables, V(markdown) C(summary.md), V(charts) twelve PNG files, V(html) the page C(index.html)
-        with the charts inside. C(verdict.json) is always written.
+      - What to write. V(csv) writes the tables, V(markdown) C(summary.md), V(charts) twelve PNG files, V(html) the page C(index.html), which draws its
+        own figures, and, for a report inside of a run, C(index.html) of the results directory with a list of its runs. C(verdict.json) is always written.
     type: list
     elements: str
     choices: [csv, markdown, charts, html]
     default: [csv, markdown, charts, html]
+  cell_parts:
+    description:
+      - Whether the page has a part for every cell, for which the files of the cells are read. Without them a page is written in a fraction of a second, as
+        after each cell of a run.
+    type: bool
+    default: true
+    version_added: 0.1.0
   template_directory:
     description:
-      - The directory of the template and the style sheet of the page, C(files/report) of this collection. Required for the format V(html).
+      - The directory of the templates, the style sheet and the script of the page, C(files/report) of this collection. Required for the format V(html).
     type: path
   schema_directory:
     description:
@@ -107,6 +115,10 @@ report:
       description: The verdict in one sentence.
       type: str
       sample: "Passed: 4 of 4 cells are valid, 8 of 8 objectives are met."
+    answer:
+      description: Up to which load the objectives are kept, where they break, and what likely limits that, in one sentence per combination of factors.
+      type: str
+      sample: "Keeps its objectives for 1 to 10 tenants up to 20 users; breaks at 50 users with 10 tenants: P95 939 ms > 500 ms; likely limit: ..."
     warnings:
       description: Problems and peculiarities of the sources.
       type: list
@@ -125,8 +137,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.report.report imp
 def missing_library(formats: list[str]) -> str | None:
     """Return the first missing library that the formats need, or None."""
     needed = ["pandas", "jsonschema"]
-    if {"charts", "html"} & set(formats):
-        needed += ["matplotlib", "jinja2"]
+    needed += [name for name, kind in (("matplotlib", "charts"), ("jinja2", "html")) if kind in formats]
     return next((name for name in needed if find_spec(name) is None), None)
 
 
@@ -136,6 +147,7 @@ def main(create_module: type[AnsibleModule] = AnsibleModule) -> None:
             "sources": {"type": "list", "elements": "path", "required": True},
             "output_dir": {"type": "path", "required": True},
             "formats": {"type": "list", "elements": "str", "choices": list(FORMATS), "default": list(FORMATS)},
+            "cell_parts": {"type": "bool", "default": True},
             "template_directory": {"type": "path"},
             "schema_directory": {"type": "path", "required": True},
         },
@@ -155,6 +167,7 @@ def main(create_module: type[AnsibleModule] = AnsibleModule) -> None:
             params["schema_directory"],
             params["template_directory"] or "",
             write=not module.check_mode,
+            cell_parts=params["cell_parts"],
         )
     except (ReportError, FileWriteError) as error:
         module.fail_json(msg=str(error))

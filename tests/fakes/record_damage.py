@@ -22,6 +22,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.secret_sc
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.cell import write_measured
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.integrity import write_record
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.run import PlanMismatchError, Run, summarize
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.answer import answer_text, answers, point_states
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.inputs import ReportError, ReportInputs
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.markdown import summary_markdown
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import build_model
@@ -133,10 +134,10 @@ def _report(run: Run) -> list[str]:
 def write_texts(inputs: ReportInputs, with_page: bool = False) -> None:
     """Write the tables, the summary and the verdict of a report, and its page without pictures, to nowhere."""
     model = build_model(inputs)
-    verdict = overall_verdict(model)
-    texts = [json.dumps(verdict.document(), allow_nan=False), *map(csv_text, all_tables(model).values()), summary_markdown(model, verdict, [])]
+    verdict, answer = overall_verdict(model), answer_text(model, answers(model, point_states(model)))
+    texts = [json.dumps(verdict.document(), allow_nan=False), *map(csv_text, all_tables(model).values()), summary_markdown(model, verdict, answer, [])]
     if with_page:
-        texts.append(page_html(model, verdict, {}, [], FILES / "report"))
+        texts.append(page_html(model, verdict, [], FILES / "report", FILES))
     for text in texts:
         text.encode()
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError, explain, file_digest, read_sealed, write_atomic
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.integrity import SPEC_KEYS, write_record
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.run import Run
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.verdict import evaluate_rules, offered_load
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.verdict import evaluate_objectives, evaluate_rules, offered_load
 
 # What lies beside the files of the accepted attempt and belongs to the cell, not to an attempt.
 UNLISTED = ("cell.json", "state.json")
@@ -157,7 +157,12 @@ def write_measured(
     directory = run.cell_directory(planned["id"])
     record["attempts"] = history(directory, attempt, record["verdict"])
     record["files"] = accept_attempt(directory, attempt["n"])
-    _save(run, record)
+    results: list[dict[str, Any]] = []
+    if record["verdict"]["status"] == "valid":
+        # An objective without such a number is an error of the end of the run, which costs no measurement.
+        with suppress(ValueError):
+            results = evaluate_objectives(objectives or [], record)
+    _save(run, record, results)
     remove_accepted(directory, record)
     return record
 
@@ -199,13 +204,13 @@ def write_failed(run: Run, planned: dict[str, Any], factors: dict[str, Any], rea
         "notes": notes,
     }
     _set_aside(directory, attempt["n"])
-    _save(run, record)
+    _save(run, record, [])
     return record
 
 
-def _save(run: Run, record: dict[str, Any]) -> None:
+def _save(run: Run, record: dict[str, Any], results: list[dict[str, Any]]) -> None:
     write_record(run.cell_directory(record["id"]) / "cell.json", record, "cell", run.schema_dir)
-    run.add_cell(record["id"], record["verdict"])
+    run.add_cell(record["id"], record["verdict"], results)
 
 
 def history(directory: Path, attempt: dict[str, Any], verdict: dict[str, Any]) -> list[dict[str, Any]]:

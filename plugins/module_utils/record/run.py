@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import platform
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
@@ -107,7 +108,8 @@ class Run:
         # The plan of a search has grown since it began.
         cells = document["plan"]["cells"]
         document["cells"] = [{"id": cell["id"], "verdict": verdicts[cell["id"]]} for cell in cells if cell["id"] in verdicts]
-        document.update({"status": "incomplete", "fingerprint": fingerprint, "ended": None, "abort_reason": None, "objectives": []})
+        document["objectives"] = [result for result in document["objectives"] if result["cell"] in verdicts]
+        document.update({"status": "incomplete", "fingerprint": fingerprint, "ended": None, "abort_reason": None})
         document.pop("search", None)
         self.save(document)
         unnamed = latest.point(self.directory.parent, self.directory.name)
@@ -151,9 +153,13 @@ class Run:
         document["search"] = {"answered": is_answered, "sentence": sentence}
         self.save(document)
 
-    def add_cell(self, cell_id: str, verdict: dict[str, Any]) -> dict[str, Any]:
-        """Set the verdict of a cell in run.json, in the order of the plan, and return the document."""
+    def add_cell(self, cell_id: str, verdict: dict[str, Any], results: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
+        """Set the verdict of a cell in run.json, in the order of the plan, and the results of its objectives, and return the document.
+
+        So a report knows them while the run goes on; its end evaluates all of them again.
+        """
         document = self.load()
+        document["objectives"] = [*(result for result in document["objectives"] if result["cell"] != cell_id), *results]
         verdicts = {cell["id"]: cell for cell in document["cells"]}
         verdicts[cell_id] = {"id": cell_id, "verdict": verdict}
         document["cells"] = [verdicts[cell["id"]] for cell in document["plan"]["cells"] if cell["id"] in verdicts]

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 
+# More labels are not legible, and each of them takes longer to draw than its bar.
+_TICKS_MAX = 80
+
+
 class Slots:
     """The places of the cells on the x axis, with a gap between tenant levels."""
 
@@ -119,12 +123,13 @@ class _Bars:
 
 
 def label_slots(ax: Axes, slots: Slots, ticks: bool = True, panel_chars: int = 60) -> Axes:
-    """Label the slots with the load and, below, the tenants; small where they would not fit into `panel_chars` characters."""
+    """Label the slots, not all of many, with the load and, below, the tenants; small where they would not fit into `panel_chars` characters."""
     ax.set_xlim(-0.6, slots.end - 0.4)
     if not ticks:
         ax.set_xticks([])
     else:
-        ax.set_xticks(list(slots.place.values()), slots.ticks)
+        step = -(-len(slots.place) // _TICKS_MAX)
+        ax.set_xticks(list(slots.place.values())[::step], slots.ticks[::step])
         ax.tick_params(axis="x", labelsize=8.5 if len(slots.place) * 3 < panel_chars else 6)
         for middle, tenants in slots.levels:
             ax.annotate(

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 _COLUMNS = 4
+_COLUMNS_WRITTEN = 60
 # The width of the heat maps of all groups together.
 _POOLED_IN = 8.6
 _PLAIN = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1}
@@ -119,13 +120,18 @@ def response_times_p95_heatmap(model: Model) -> Figure:
     ax = figure.add_subplot(outer[1])
     draw_heat_map(
         ax, frame, "shown", slot_axis, Axis("operation", operations, operations, ""), style.LESS_IS_BETTER,
-        limits_of([frame], "shown", spread=spread), seen, font=8 if len(columns) <= 16 else 6, log=True, low_n="p95",
+        limits_of([frame], "shown", spread=spread), seen, font=_font(len(columns)), log=True, low_n="p95",
     )
     ax.set_title("Each operation, by cell", pad=18 if len(groups) > 1 else None)
     _name_columns(ax, columns, len(groups) > 1)
     ax.set_xlabel(f"{x.label}, by tenants", labelpad=20)
     add_legend(figure, None, groups, seen)
     return figure
+
+
+def _font(columns: int) -> float:
+    """Return the size of the texts of so many columns, 0 where none would be legible."""
+    return 8 if columns <= 16 else 6 if columns <= _COLUMNS_WRITTEN else 0
 
 
 def _pooled(figure: Figure, grid: GridSpecBase, model: Model, axes: tuple[Axis, Axis], spread: float, seen: Seen) -> None:

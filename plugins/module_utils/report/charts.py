@@ -35,6 +35,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.report.panels imp
     mark_empty,
     tenant_axis,
 )
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.scalability import has_scalability
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.views import MLFLOW, component_frame, goodput_text, why_empty
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ FURTHER = {
     ),
     "chart_scalability": (
         Chart("Scalability", "throughput over concurrent users with the fitted Universal Scalability Law and its knee", chart_scalability.scalability),
-        chart_scalability.has_scalability,
+        has_scalability,
     ),
     "chart_tenants": (
         Chart("Tenants", "P95 of every tenant beside that of the median tenant, for the cells with the least even tenants", chart_tenants.tenants),

@@ -10,10 +10,10 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.report.chart_scalability import scalability_sentences
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.isolation import isolation_sentences
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import Model
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.points import Point, change_text, noise_by_metric, points_of
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.scalability import scalability_sentences
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.text import number
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.views import MLFLOW, VALID_STATUSES, component_frame, shown_latency
 from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.repeats import Noise, noise_of

@@ -38,7 +38,7 @@ def draw_heat_map(
     """Colour and write the median of the repeats of every cell; with several repeats their range stands below.
 
     A cell without a value is grey and dotted with its verdict, one that is not valid is hatched; a combination that was
-    never planned stays white. `low_n` names the statistic whose few samples give a value a tilde.
+    never planned stays white. `low_n` names the statistic whose few samples give a value a tilde. Without a `font` size nothing is written.
     """
     scale, colours = _scale(limits, log), mpl.colormaps[palette]
     faces = np.zeros((len(y.levels), len(x.levels), 4))
@@ -53,12 +53,15 @@ def draw_heat_map(
         faces[j, i] = colours(0.06 + 0.86 * scale(middle))
         few = low_n and any(low_n in low or f"ok_{low_n}" in low for _value, _verdict, low in rows)
         text = write(middle) + ("~" if few else "") + (_range(write(min(values)), write(max(values))) if font > _SMALL else "")
+        if not valid:
+            ax.add_patch(Rectangle((i - 0.5, j - 0.5), 1, 1, fill=False, edgecolor=style.INK, hatch=style.HATCH))
+            seen.marks.add("hatched")
+        if not font:
+            continue
         if valid:
             ax.text(i, j, text, ha="center", va="center", fontsize=font, color="white" if _luminance(faces[j, i]) < 0.5 else style.INK)
         else:
-            ax.add_patch(Rectangle((i - 0.5, j - 0.5), 1, 1, fill=False, edgecolor=style.INK, hatch=style.HATCH))
             ax.text(i, j, text, ha="center", va="center", fontsize=font, bbox=_label_box())
-            seen.marks.add("hatched")
     edges = np.arange(len(x.levels) + 1) - 0.5, np.arange(len(y.levels) + 1) - 0.5
     ax.pcolormesh(*edges, faces, edgecolors="white", linewidth=1.5, zorder=0)
     return _frame(ax, x, y)

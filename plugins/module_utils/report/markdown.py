@@ -11,9 +11,8 @@ from urllib.parse import quote
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.untrusted_text import markdown, markdown_code
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.capacity import RESOURCE_COLUMNS, capacity_sections
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.findings import key_findings
-from ansible_collections.perfscale.mlflow.plugins.module_utils.report.inputs import ReportedRun
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import Model
-from ansible_collections.perfscale.mlflow.plugins.module_utils.report.overview import CELL_COLUMNS, cell_rows, start_text
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.overview import CELL_COLUMNS, cell_rows, start_text, target_texts
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.points import POINT_COLUMNS, noise_sentence, point_rows, points_of
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.text import NONE, number, time_text
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.verdict import Verdict
@@ -25,14 +24,15 @@ _NOTES = (
 )
 
 
-def summary_markdown(model: Model, verdict: Verdict, files: Sequence[str]) -> str:
-    """Return the summary as Markdown."""
+def summary_markdown(model: Model, verdict: Verdict, answer: str, files: Sequence[str]) -> str:
+    """Return the summary as Markdown; `answer` is that of the page."""
     lines = [f"# {markdown(verdict.summary)}", ""]
+    lines += [markdown(answer), ""] if answer != verdict.summary else []
     for run in model.runs:
         started = f", started {time_text(run.document['started'])}" if run.document.get("started") else ""
         status = markdown(str(run.document.get("status", "unknown"))) if run.is_evaluated else "results of the legacy suite"
         lines.append(f"- Run {markdown_code(run.run_id)}: {status}{started}")
-        lines += [f"  - Measured: {markdown(target)}" for target in _targets(model, run)]
+        lines += [f"  - Measured: {markdown(target)}" for target in target_texts(model, run)]
         lines += [f"  - {markdown(start)}" for start in filter(None, [start_text(model, run.run_id)])]
     for search in capacity_sections(model):
         lines += ["", "## Search for the capacity", "", *(f"- {key}: {markdown(value)}" for key, value in search["facts"])]
@@ -49,22 +49,6 @@ def summary_markdown(model: Model, verdict: Verdict, files: Sequence[str]) -> st
     notes = [f"{markdown_code(row['cell_id'])}: {markdown(text)}" for row in cell_rows(model) for text in row["warnings"]]
     lines += _list("Warnings", [*notes, *map(markdown, model.warnings)]) + _list("Files", [f"[{markdown(name)}]({quote(name)})" for name in files])
     return "\n".join(lines) + "\n"
-
-
-def _targets(model: Model, run: ReportedRun) -> list[str]:
-    """Return what was measured in a run, once for all its cells: MLflow's version, database, replicas and workers as far as they are known."""
-    database = (run.document.get("fingerprint") or {}).get("database")
-    found = []
-    for factors in model.cells[model.cells["run_id"] == run.run_id]["factors"]:
-        version = f" {database}" if isinstance(database, str) and database else ""
-        parts = {
-            "MLflow": factors.get("mlflow_version"),
-            "database": f"{factors['db_backend']}{version}" if factors.get("db_backend") else None,
-            "replicas": factors.get("replicas"),
-            "workers": factors.get("workers"),
-        }
-        found.append(", ".join(f"{name} {value}" for name, value in parts.items() if value is not None))
-    return list(dict.fromkeys(text for text in found if text))
 
 
 def _objectives(verdict: Verdict) -> list[str]:

@@ -76,6 +76,8 @@ class Model:
     warnings: list[str]
     per_tenant: DataFrame
     """One row per cell and tenant, with the columns of tenants.csv."""
+    records: dict[tuple[str, str], dict[str, Any]]
+    """The records by run and cell, as far as a cell has one."""
 
     @property
     def tenants(self) -> list[int]:
@@ -122,7 +124,7 @@ def build_model(inputs: ReportInputs) -> Model:
     return Model(
         _frame(cells), _frame(operations), _frame(categories), _frame(resources, [*identities[0], "component", "status", "source", *RESOURCE_NUMBERS]),
         _frame(journeys, [*identities[0], "journey", *_journey({})]), inputs.runs, inputs.warnings,
-        _tenants_frame(inputs.cells, identities),
+        _tenants_frame(inputs.cells, identities), {(cell.run_id, cell.record["id"]): cell.record for cell in inputs.cells},
     )
 
 

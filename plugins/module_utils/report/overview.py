@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.inputs import ReportedRun
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import DURATIONS, JOURNEY_COUNTS, Model
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.text import count, number
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.views import MLFLOW, WORDS, component_frame
@@ -64,6 +65,22 @@ def start_text(model: Model, run_id: str) -> str:
     reasons = dict.fromkeys(state["reason"] for state in states if state["reason"])
     restored = sum(1 for state in states if state["baseline"] and state["status"] != "continued")
     return " ".join([f"The state after prefill was restored before {restored} of {len(states)} measured cells.", *reasons])
+
+
+def target_texts(model: Model, run: ReportedRun) -> list[str]:
+    """Return what was measured in a run, once for all its cells: MLflow's version, database, replicas and workers as far as they are known."""
+    database = (run.document.get("fingerprint") or {}).get("database")
+    found = []
+    for factors in model.cells[model.cells["run_id"] == run.run_id]["factors"]:
+        version = f" {database}" if isinstance(database, str) and database else ""
+        parts = {
+            "MLflow": factors.get("mlflow_version"),
+            "database": f"{factors['db_backend']}{version}" if factors.get("db_backend") else None,
+            "replicas": factors.get("replicas"),
+            "workers": factors.get("workers"),
+        }
+        found.append(", ".join(f"{name} {value}" for name, value in parts.items() if value is not None))
+    return list(dict.fromkeys(text for text in found if text))
 
 
 def operation_rows(operations: DataFrame) -> list[list[str]]:

@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import write_bytes, write_json, write_text
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.answer import answer_text, answers, point_states
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.inputs import VERDICT_FILE
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.markdown import summary_markdown
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import Model, build_model
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.page import page_html
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.run_list import write_run_list
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.sources import read_sources
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.tables import all_tables, csv_text
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.verdict import Verdict, overall_verdict
@@ -27,39 +30,39 @@ def create_report(
     schema_dir: Path | str,
     template_directory: str | Path = "",
     write: bool = True,
+    cell_parts: bool = True,
 ) -> dict[str, Any]:
-    """Write the report and return {files: names in output_dir, cells: their number, status, summary, warnings}.
+    """Write the report and return {files: names in output_dir, cells: their number, status, summary, answer, warnings}.
 
-    verdict.json is always written; without `write` nothing is. `schema_dir` is files/schemas, `template_directory` holds the template and style
-    sheet of the page (files/report). Raises ReportError when nothing usable is found or a template is missing, and FileWriteError when a file
-    cannot be written; every file is either complete or unchanged.
+    verdict.json is always written; without `write` nothing is, and without `cell_parts` the page has no part for every cell. `schema_dir` is
+    files/schemas, `template_directory` holds the templates of the page (files/report). Raises ReportError when nothing usable is found or a template is
+    missing, and FileWriteError when a file cannot be written; every file is either complete or unchanged.
     """
     model = build_model(read_sources(sources, schema_dir))
     verdict = overall_verdict(model)
-    files = _write(model, verdict, Path(output_dir), formats, Path(template_directory)) if write else []
-    return {"files": files, "cells": len(model.cells), "status": verdict.status, "summary": verdict.summary, "warnings": model.warnings}
+    answer = answer_text(model, answers(model, point_states(model)))
+    files = _write(model, verdict, answer, Path(output_dir), formats, Path(template_directory), cell_parts) if write else []
+    return {
+        "files": files, "cells": len(model.cells), "status": verdict.status, "summary": verdict.summary, "answer": answer, "warnings": model.warnings,
+    }  # fmt: skip
 
 
-def _write(model: Model, verdict: Verdict, output: Path, formats: Sequence[str], templates: Path) -> list[str]:
-    write_json(output / VERDICT_FILE, verdict.document())
+def _write(model: Model, verdict: Verdict, answer: str, output: Path, formats: Sequence[str], templates: Path, cell_parts: bool) -> list[str]:
+    write_json(output / VERDICT_FILE, {**verdict.document(), "answer": answer})
     files = [VERDICT_FILE]
     if "csv" in formats:
         files += _write_tables(model, output)
-    pictures: dict[str, bytes] = {}
-    if {"charts", "html"} & set(formats):
-        # Loading matplotlib costs more than all tables, which are rewritten after every cell.
+    if "charts" in formats:
+        # Loading matplotlib costs more than tables and page, which are rewritten after every cell.
         from ansible_collections.perfscale.mlflow.plugins.module_utils.report.charts import draw_all
 
-        pictures = draw_all(model)
-    if "charts" in formats:
-        files += _write_pictures(pictures, output)
+        files += _write_pictures(draw_all(model), output)
     files += [name for kind, name in (("markdown", "summary.md"), ("html", "index.html")) if kind in formats]
     if "markdown" in formats:
-        write_text(output / "summary.md", summary_markdown(model, verdict, files))
+        write_text(output / "summary.md", summary_markdown(model, verdict, answer, files))
     if "html" in formats:
-        from ansible_collections.perfscale.mlflow.plugins.module_utils.report.page import page_html
-
-        write_text(output / "index.html", page_html(model, verdict, pictures, files, templates))
+        write_text(output / "index.html", page_html(model, verdict, files, templates, output, cell_parts))
+        model.warnings.extend(filter(None, [write_run_list(output, templates)]))
     return files
 
 

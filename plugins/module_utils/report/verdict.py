@@ -14,7 +14,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model impo
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.text import number
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.views import WORDS
 
-_STATUS_WORDS = {
+STATUS_WORDS = {
     "passed": "Passed",
     "failed": "Failed",
     "incomplete": "Incomplete",
@@ -38,14 +38,21 @@ class Verdict:
         """One sentence, the first of every report."""
         if self.answers:
             return " ".join(self.answers)
-        total = sum(self.cells.values())
-        if self.status == NOT_JUDGED:
-            return f"Not judged: {total} cells of the legacy suite, which has no verdicts."
+        return f"{STATUS_WORDS[self.status]}: {self.counts}"
+
+    @property
+    def counts(self) -> str:
+        """How many cells are valid and how many objectives are met; what was not judged counts as neither."""
+        unjudged = self.cells.get(NOT_JUDGED, 0)
+        total = sum(self.cells.values()) - unjudged
+        if not total:
+            return f"{unjudged} cells of the legacy suite, which has no verdicts."
         parts = [f"{self.cells['valid']} of {total} cells are valid"]
         if self.objectives:
             met = sum(objective["status"] == "met" for objective in self.objectives)
             parts.append(f"{met} of {len(self.objectives)} objectives are met")
-        return f"{_STATUS_WORDS[self.status]}: {', '.join(parts)}."
+        parts += [f"{unjudged} cells of the legacy suite are not judged"] if unjudged else []
+        return f"{', '.join(parts)}."
 
     def objective_summary(self) -> list[dict[str, Any]]:
         """Return one row per objective: {name, metric, limit, severity, met, count, status, value and cell: the worst}.

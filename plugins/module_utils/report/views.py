@@ -18,10 +18,33 @@ if TYPE_CHECKING:
 VALID_STATUSES = ("valid", NOT_JUDGED)
 WORDS = {"valid": "valid", "invalid": "invalid", "failed": "failed", "missing": "not run", NOT_JUDGED: "not judged"}
 MLFLOW = "mlflow"
+_LETTERS = 26
 _OUTCOMES = "Latencies cover all outcomes: a request that timed out counts with its time limit."
 _LEGACY_OUTCOMES = "The legacy suite recorded the latency of passed requests only."
 _GOODPUT = "Successful requests per second of the window; failed ones do not count."
 _LEGACY_GOODPUT = "Successful requests per second of the whole k6 run, as the legacy suite counted."
+
+
+def source_labels(model: Model) -> dict[tuple[str, str], str]:
+    """Return a short label for each combination of factors and run, in the order of the report: A, B; with a number where a combination has several runs.
+
+    All labels are empty where the cells have one source.
+    """
+    pairs = list(dict.fromkeys(zip(model.cells["group"], model.cells["run_id"], strict=True)))
+    letters = group_letters(model)
+    if len(pairs) < 2:
+        return dict.fromkeys(pairs, "")
+    runs: dict[str, list[str]] = {}
+    for group, run_id in pairs:
+        runs.setdefault(group, []).append(run_id)
+    return {(group, run_id): (letters[group] or "A") + (str(runs[group].index(run_id) + 1) if len(runs[group]) > 1 else "") for group, run_id in pairs}
+
+
+def group_letters(model: Model) -> dict[str, str]:
+    """Return a letter for each combination of factors, an empty one where there is only one."""
+    groups = model.groups
+    names = [chr(ord("A") + place) if place < _LETTERS else f"S{place + 1}" for place in range(len(groups))]
+    return dict(zip(groups, names, strict=True)) if len(groups) > 1 else dict.fromkeys(groups, "")
 
 
 def bucketed(frame: DataFrame, keys: Sequence[str], columns: Sequence[str]) -> dict[tuple[Any, ...], list[tuple[Any, ...]]]:

@@ -19,7 +19,6 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.interv
 
 try:
     import numpy as np
-    from scipy import optimize
 except ImportError:
     np = None  # type: ignore[assignment]
 
@@ -63,6 +62,9 @@ def fit_scalability(users: Sequence[float], throughput: Sequence[float]) -> Scal
     levels = len({level for level, _value in pairs})
     if levels < LEVELS_NEEDED:
         raise TooFewLevelsError(f"Scalability: {levels} levels of users, at least {LEVELS_NEEDED} are needed for a fit. Measure more levels.")
+    # A report of fewer levels needs no fit, and this import costs as much as its tables.
+    from scipy import optimize
+
     n, observed = np.array(pairs, dtype=float).T
     logs = np.log(observed)
 

@@ -58,9 +58,9 @@ def fixture_attempt():
 def fixture_measure(run, plan, parts, rules, attempt):
     """Record the cell at an index as measured."""
 
-    def measure(index, n=1, **changed):
+    def measure(index, n=1, objectives=None, **changed):
         cell = plan["cells"][index]
-        return write_measured(run, cell, {"db_backend": "sqlite"}, {**parts, **changed}, attempt(run, cell, n, f"samples {n}"), rules)
+        return write_measured(run, cell, {"db_backend": "sqlite"}, {**parts, **changed}, attempt(run, cell, n, f"samples {n}"), rules, objectives)
 
     return measure
 

@@ -135,6 +135,40 @@ def test_finish_is_ok_only_if_every_cell_is_valid_and_every_objective_holds(run,
     assert run.load()["status"] == "complete"
 
 
+def judged(run):
+    """Return cell and status of every result of an objective in run.json."""
+    return [(result["cell"], result["status"]) for result in run.load()["objectives"]]
+
+
+def test_objectives_are_known_while_the_run_goes_on(run, plan, measure):
+    run.begin(plan, {}, {})
+    measure(0, objectives=OBJECTIVES)
+    measure(1, objectives=OBJECTIVES)
+    assert judged(run) == [("t1-c5-r1", "met"), ("t1-c10-r1", "met")]
+
+
+def test_a_cell_that_is_measured_again_is_judged_once(run, plan, measure, parts):
+    run.begin(plan, {}, {})
+    measure(0, objectives=OBJECTIVES)
+    measure(0, n=2, objectives=OBJECTIVES, result={**parts["result"], "total": {**parts["result"]["total"], "ok": 19, "failed": 1}})
+    assert judged(run) == [("t1-c5-r1", "missed")]
+
+
+def test_a_resumed_run_keeps_the_judgement_of_the_cells_that_stay(run, plan, measure):
+    run.begin(plan, {}, {})
+    measure(0, objectives=OBJECTIVES)
+    run.cell_directory(measure(1, objectives=OBJECTIVES)["id"]).joinpath("cell.json").unlink()
+    run.begin(plan, {}, {})
+    assert judged(run) == [("t1-c5-r1", "met")]
+
+
+def test_an_objective_without_its_number_costs_no_measurement(run, plan, measure):
+    run.begin(plan, {}, {})
+    record = measure(0, objectives=[{"name": "o", "select": "total", "metric": "p42_ms", "max": 1}])
+    assert record["verdict"]["status"] == "valid"
+    assert judged(run) == []
+
+
 def test_the_digest_covers_every_script_and_its_name(tmp_path):
     (tmp_path / "lib").mkdir()
     (tmp_path / "lib" / "a.js").write_text("1", encoding="utf-8")

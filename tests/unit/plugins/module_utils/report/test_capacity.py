@@ -70,7 +70,7 @@ def page_of(run):
 
 def test_the_report_begins_with_the_answer(search):
     page, summary = page_of(search())
-    assert f"<h1>{SENTENCE.replace('<=', '&lt;=').replace(chr(39), '&#39;')}</h1>" in page
+    assert f'<h1><span class="answer">{SENTENCE.replace("<=", "&lt;=").replace(chr(39), "&#39;")}</span></h1>' in page
     assert summary.startswith("# This MLflow")
 
 
