@@ -32,6 +32,8 @@ requirements:
   - pandas
   - matplotlib
   - jinja2
+  - junitparser
+  - prometheus-client
 options:
   sources:
     description:
@@ -46,12 +48,18 @@ options:
     required: true
   formats:
     description:
-      - What to write. V(csv) writes the tables, V(markdown) C(summary.md), V(charts) twelve PNG files, V(html) the page C(index.html)
-        with the charts inside. C(verdict.json) is always written.
+      - What to write. V(csv) writes the tables, V(markdown) C(summary.md), V(junit) C(junit.xml) with cells and objectives as test cases,
+        V(openmetrics) C(metrics.prom) with the summary numbers as gauges, V(charts) twelve PNG files, V(html) the page C(index.html) with the
+        charts inside. C(verdict.json) is always written.
     type: list
     elements: str
-    choices: [csv, markdown, charts, html]
-    default: [csv, markdown, charts, html]
+    choices: [csv, markdown, junit, openmetrics, charts, html]
+    default: [csv, markdown, junit, openmetrics, charts, html]
+  step_summary_file:
+    description:
+      - A file to which the Markdown summary is appended, for CI servers that show one beside a job, such as the one that C(GITHUB_STEP_SUMMARY)
+        names. A file that cannot be written is a warning.
+    type: path
   template_directory:
     description:
       - The directory of the template and the style sheet of the page, C(files/report) of this collection. Required for the format V(html).
@@ -127,6 +135,7 @@ def missing_library(formats: list[str]) -> str | None:
     needed = ["pandas", "jsonschema"]
     if {"charts", "html"} & set(formats):
         needed += ["matplotlib", "jinja2"]
+    needed += [library for kind, library in (("junit", "junitparser"), ("openmetrics", "prometheus_client")) if kind in formats]
     return next((name for name in needed if find_spec(name) is None), None)
 
 
@@ -138,6 +147,7 @@ def main(create_module: type[AnsibleModule] = AnsibleModule) -> None:
             "formats": {"type": "list", "elements": "str", "choices": list(FORMATS), "default": list(FORMATS)},
             "template_directory": {"type": "path"},
             "schema_directory": {"type": "path", "required": True},
+            "step_summary_file": {"type": "path"},
         },
         supports_check_mode=True,
     )
@@ -155,6 +165,7 @@ def main(create_module: type[AnsibleModule] = AnsibleModule) -> None:
             params["schema_directory"],
             params["template_directory"] or "",
             write=not module.check_mode,
+            step_summary_file=params["step_summary_file"] or "",
         )
     except (ReportError, FileWriteError) as error:
         module.fail_json(msg=str(error))

@@ -16,7 +16,9 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -45,22 +47,30 @@ def executable(variable: str, name: str) -> str:
 @pytest.fixture(scope="session")
 def real_prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealPrometheus]:
     directory = tmp_path_factory.mktemp("prometheus")
-    server, tool = executable("PERFSCALE_PROMETHEUS", "prometheus"), executable("PERFSCALE_PROMTOOL", "promtool")
+    tool = executable("PERFSCALE_PROMTOOL", "promtool")
     origin = float(int(time.time()) - 3 * 3600)
     parts = {seed: pods(seed, origin) for seed in range(5)}
     truths = {seed: truth for seed, (_samples, truth) in parts.items()}
     write_openmetrics(directory / "samples.txt", [*(samples for samples, _truth in parts.values()), processes(origin + 3600), cluster(origin + 5400)])
     subprocess.run([tool, "tsdb", "create-blocks-from", "openmetrics", "samples.txt", "data"], cwd=directory, check=True, capture_output=True, timeout=120)
-    (directory / "prometheus.yml").write_text("scrape_configs: []\n", encoding="utf-8")
+    with running_prometheus(directory) as url:
+        yield RealPrometheus(url, truths, origin + 3600, origin + 5400, origin - 7200)
+
+
+@contextmanager
+def running_prometheus(directory: Path, configuration: str = "scrape_configs: []\n", *options: str) -> Iterator[str]:
+    """Run a Prometheus over the folder `data` of a directory and give its URL."""
+    server = executable("PERFSCALE_PROMETHEUS", "prometheus")
+    (directory / "prometheus.yml").write_text(configuration, encoding="utf-8")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
-    arguments = ["--config.file=prometheus.yml", "--storage.tsdb.path=data", f"--web.listen-address=127.0.0.1:{port}"]
+    arguments = ["--config.file=prometheus.yml", "--storage.tsdb.path=data", f"--web.listen-address=127.0.0.1:{port}", *options]
     with (directory / "log").open("wb") as log, subprocess.Popen([server, *arguments], cwd=directory, stdout=log, stderr=log) as process:
         try:
             wait_until_ready(url, process)
-            yield RealPrometheus(url, truths, origin + 3600, origin + 5400, origin - 7200)
+            yield url
         finally:
             process.terminate()
             process.wait(timeout=30)

@@ -11,13 +11,15 @@ from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import write_bytes, write_json, write_text
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.inputs import VERDICT_FILE
-from ansible_collections.perfscale.mlflow.plugins.module_utils.report.markdown import summary_markdown
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.markdown import append_step_summary, summary_markdown
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import Model, build_model
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.sources import read_sources
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.tables import all_tables, csv_text
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.verdict import Verdict, overall_verdict
 
-FORMATS = ("csv", "markdown", "charts", "html")
+FORMATS = ("csv", "markdown", "junit", "openmetrics", "charts", "html")
+JUNIT_NAME = "junit.xml"
+OPENMETRICS_NAME = "metrics.prom"
 
 
 def create_report(
@@ -27,17 +29,19 @@ def create_report(
     schema_dir: Path | str,
     template_directory: str | Path = "",
     write: bool = True,
+    step_summary_file: str = "",
 ) -> dict[str, Any]:
     """Write the report and return {files: names in output_dir, cells: their number, status, summary, warnings}.
 
     verdict.json is always written; without `write` nothing is. `schema_dir` is files/schemas, `template_directory` holds the template and style
-    sheet of the page (files/report). Raises ReportError when nothing usable is found or a template is missing, and FileWriteError when a file
-    cannot be written; every file is either complete or unchanged.
+    sheet of the page (files/report). The Markdown summary is appended to `step_summary_file`, if one is given. Raises ReportError when nothing usable
+    is found or a template is missing, and FileWriteError when a file of the report cannot be written; every file is either complete or unchanged.
     """
     model = build_model(read_sources(sources, schema_dir))
     verdict = overall_verdict(model)
     files = _write(model, verdict, Path(output_dir), formats, Path(template_directory)) if write else []
-    return {"files": files, "cells": len(model.cells), "status": verdict.status, "summary": verdict.summary, "warnings": model.warnings}
+    notes = append_step_summary(Path(step_summary_file), summary_markdown(model, verdict, [])) if write and step_summary_file else []
+    return {"files": files, "cells": len(model.cells), "status": verdict.status, "summary": verdict.summary, "warnings": [*model.warnings, *notes]}
 
 
 def _write(model: Model, verdict: Verdict, output: Path, formats: Sequence[str], templates: Path) -> list[str]:
@@ -45,6 +49,17 @@ def _write(model: Model, verdict: Verdict, output: Path, formats: Sequence[str],
     files = [VERDICT_FILE]
     if "csv" in formats:
         files += _write_tables(model, output)
+    # Each library is loaded only where its format is wanted.
+    if "junit" in formats:
+        from ansible_collections.perfscale.mlflow.plugins.module_utils.report.junit import junit_xml
+
+        write_text(output / JUNIT_NAME, junit_xml(model))
+        files.append(JUNIT_NAME)
+    if "openmetrics" in formats:
+        from ansible_collections.perfscale.mlflow.plugins.module_utils.report.openmetrics import openmetrics_text
+
+        write_text(output / OPENMETRICS_NAME, openmetrics_text(model, verdict))
+        files.append(OPENMETRICS_NAME)
     pictures: dict[str, bytes] = {}
     if {"charts", "html"} & set(formats):
         # Loading matplotlib costs more than all tables, which are rewritten after every cell.
