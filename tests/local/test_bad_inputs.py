@@ -39,6 +39,7 @@ def output(finished):
         pytest.param({"test_matrix_file": "none.yml"}, {}, "Matrix file none.yml: does not exist.", id="matrix-file"),
         pytest.param({"test_matrix_file": "/etc/passwd"}, {}, "Matrix file /etc/passwd: ", id="matrix-of-another-kind"),
         pytest.param({"test_matrix_slo_file": "/nowhere.yml"}, {}, "Objectives file /nowhere.yml: not readable", id="objectives-file"),
+        pytest.param({"alert_profile": "/nowhere.yml"}, {}, "Alert profile /nowhere.yml: not readable", id="alert-profile"),
         pytest.param({"test_matrix_validity_file": "/nowhere.yml"}, {}, "Validity file /nowhere.yml: not readable", id="validity-file"),
         pytest.param({"test_matrix_concurrency": 0}, {}, "Axis concurrency: 0 is not allowed.", id="concurrency-zero"),
         pytest.param({"test_matrix_repeats": 0}, {}, "Setting repeats: 0 is not allowed. Give one whole number from 1 up.", id="repeats-zero"),

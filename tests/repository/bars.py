@@ -155,8 +155,8 @@ def bars() -> list[Bar]:
         Bar("task files of all roles", 95, [relative(path) for path in task_files()]),
         Bar("roles that include their caller", 0, callers_included()),
         # Intervals, steadiness, noise, stalls, baselines and clones are nouns of their own; so are Jobs, psql in them, what they keep, clones by them,
-        # and MLflow's artifacts, and a search, its probes, crossing, cause and answer.
-        Bar("files of module_utils", 166, helpers),
+        # and MLflow's artifacts, and a search, its probes, crossing, cause and answer, and alerts, test cases and metrics for other programs.
+        Bar("files of module_utils", 169, helpers),
         *once,
     ]
 

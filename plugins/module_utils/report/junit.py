@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.plan import search_of
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.verdict import objective_sentence
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.inputs import MISSING, NOT_JUDGED, ReportedRun
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import Model
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.text import NONE, flat, is_known, number, time_text
@@ -107,7 +108,7 @@ def _cell_result(cell: dict[str, Any], is_search: bool) -> FinalResult | None:
 def _objective_result(row: dict[str, Any], is_search: bool) -> FinalResult | None:
     if row["status"] == "met":
         return None
-    why = f"Objective {row['name']}: {row['status']} in cell {row['cell']} ({_value(row)})."
+    why = objective_sentence(row, number(row["value"]))
     if is_search:
         return _result("Skipped", f"{why} {_ON_PURPOSE}", row["status"])
     if row["severity"] != "error":
