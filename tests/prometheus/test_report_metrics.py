@@ -14,9 +14,10 @@ import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client import PrometheusClient
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.report import OPENMETRICS_NAME, create_report
-from ansible_collections.perfscale.mlflow.tests.prometheus.conftest import executable, running_prometheus
 from fakes.fake_http_server import FakeHttpServer, Reply
 from fakes.run_factory import write_run
+from programs.k6 import executable
+from programs.prometheus import running_prometheus
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "files" / "schemas"
 TYPES = {"openmetrics": "application/openmetrics-text; version=1.0.0; charset=utf-8", "text": "text/plain; version=0.0.4"}
@@ -51,7 +52,7 @@ def scraped(request: pytest.FixtureRequest, document: bytes, tmp_path_factory: p
 
 
 def test_promtool_has_no_objection(document: bytes) -> None:
-    checked = subprocess.run([executable("PERFSCALE_PROMTOOL", "promtool"), "check", "metrics"], input=document, capture_output=True, timeout=60, check=False)
+    checked = subprocess.run([executable("promtool", "PERFSCALE_PROMTOOL"), "check", "metrics"], input=document, capture_output=True, timeout=60, check=False)
     assert (checked.returncode, checked.stdout + checked.stderr) == (0, b"")
 
 
