@@ -14,6 +14,7 @@ import pytest
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client import PrometheusClient
 from fakes.k6_configs import load_config
 from fakes.simulated_mlflow import simulated_url
+from programs.dashboard import queries
 from programs.k6 import requests_of, run_as_in_a_pod, run_detached
 from programs.prometheus import running_prometheus
 
@@ -34,9 +35,9 @@ def fixture_attempt(tmp_path: Path) -> Path:
     return directory
 
 
-def load(run, k6: str, attempt: Path, live: str, **changes) -> None:
-    with simulated_url() as url:
-        config = load_config(url, profile={"kind": "closed", "concurrency": 3}, think_time_s=0.05, warmup_s=0, window_s=2, **changes)
+def load(run, k6: str, attempt: Path, live: str, window_s: float = 2, latency_ms: float = 0) -> None:
+    with simulated_url(latency={"*": {"constant": latency_ms}}) as url:
+        config = load_config(url, profile={"kind": "closed", "concurrency": 3}, think_time_s=0.05, warmup_s=0, window_s=window_s)
         assert run(k6, attempt, config, live=live) == 0, (attempt / "k6.log").read_text()
 
 
@@ -59,11 +60,17 @@ def test_prometheus_has_every_request_by_its_operation(run, each_k6: str, attemp
 
 def test_percentiles_are_seconds(any_k6: str, attempt: Path, prometheus: PrometheusClient) -> None:
     since = time.time()
-    with simulated_url(latency={"*": {"constant": 40}}) as url:
-        config = load_config(url, profile={"kind": "closed", "concurrency": 3}, think_time_s=0.05, warmup_s=0, window_s=2)
-        assert run_detached(any_k6, attempt, config, live=f"{prometheus.url}/api/v1/write") == 0
+    load(run_detached, any_k6, attempt, f"{prometheus.url}/api/v1/write", latency_ms=40)
     found = last_values(prometheus, "k6_http_req_duration_p95", since)
     assert all(0.04 <= value < 40 for value in found.values()), found
+
+
+def test_the_dashboard_finds_what_k6_sends(any_k6: str, attempt: Path, prometheus: PrometheusClient) -> None:
+    """k6 sends every five seconds, and a rate needs two samples."""
+    since = time.time()
+    load(run_detached, any_k6, attempt, f"{prometheus.url}/api/v1/write", window_s=11)
+    answers = {name: prometheus.range(query, since, since + 11, 1, name)["result"] for name, query in queries("Load", "10s").items()}
+    assert [name for name, rows in answers.items() if not rows] == []
 
 
 def test_an_endpoint_that_is_away_costs_no_sample(any_k6: str, attempt: Path) -> None:

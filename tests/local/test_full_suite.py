@@ -13,6 +13,9 @@ import re
 import pytest
 from junitparser import JUnitXml
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client import PrometheusClient
+from programs.dashboard import queries
+
 from .conftest import SMOKE
 
 CELLS = ["t1-c5-r1", "t1-c10-r1", "t5-c5-r1", "t5-c10-r1"]
@@ -140,6 +143,12 @@ def test_the_test_cases_agree_with_the_exit_code(smoke):
     suites = JUnitXml.fromfile(str(smoke[0].results / "latest" / "report" / "junit.xml"))
     assert (suites.failures, suites.errors, suites.skipped) == (0, 0, len(CELLS))
     assert suites.tests == 1 + 5 * len(CELLS)
+
+
+@pytest.mark.parametrize("name", [*queries("MLflow"), *queries("Processes")])
+def test_the_dashboard_finds_what_the_local_stack_measures(smoke, name):
+    client = PrometheusClient(smoke[0].target()["prometheus"]["url"])
+    assert client.instant(queries(interval="10s")[name], smoke[0].cell("t5-c10-r1")["window"]["end"], name)["result"] != []
 
 
 def test_the_fingerprint_names_the_versions(smoke):

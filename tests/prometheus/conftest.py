@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from ansible_collections.perfscale.mlflow.tests.prometheus.synthetic import Truth, pods, processes, write_openmetrics
+from ansible_collections.perfscale.mlflow.tests.prometheus.synthetic import Truth, load, pods, processes, write_openmetrics
 from ansible_collections.perfscale.mlflow.tests.prometheus.synthetic_cluster import cluster
 from programs.k6 import executable
 from programs.prometheus import running_prometheus
@@ -39,7 +39,8 @@ def real_prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealPr
     origin = float(int(time.time()) - 3 * 3600)
     parts = {seed: pods(seed, origin) for seed in range(5)}
     truths = {seed: truth for seed, (_samples, truth) in parts.items()}
-    write_openmetrics(directory / "samples.txt", [*(samples for samples, _truth in parts.values()), processes(origin + 3600), cluster(origin + 5400)])
+    known = [*(samples for samples, _truth in parts.values()), processes(origin + 3600), cluster(origin + 5400), load(origin + 5400)]
+    write_openmetrics(directory / "samples.txt", known)
     subprocess.run([tool, "tsdb", "create-blocks-from", "openmetrics", "samples.txt", "data"], cwd=directory, check=True, capture_output=True, timeout=120)
     with running_prometheus(directory) as url:
         yield RealPrometheus(url, truths, origin + 3600, origin + 5400, origin - 7200)
