@@ -38,7 +38,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.alerts import load_alerts
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.alert_profile import load_alerts
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.profile import ProfileError
 
 

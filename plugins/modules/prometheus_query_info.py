@@ -226,7 +226,8 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError, write_json, write_text
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http_client import URLLIB3_ERROR
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.alerts import evaluate_alerts, load_alerts
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.alert_profile import load_alerts
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.alerts import evaluate_alerts
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client import PrometheusError, client_from, connection_spec
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.collection import (
     Collection,

@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.alerts import evaluate_alerts, load_alerts
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.alert_profile import load_alerts
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.alerts import evaluate_alerts
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client import PrometheusClient
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.collection import Collection, Request, Window, collect
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.files import documents, series_csv

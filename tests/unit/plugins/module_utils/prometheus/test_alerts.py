@@ -10,7 +10,8 @@ import json
 import pytest
 import yaml
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.alerts import evaluate_alerts, load_alerts
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.alert_profile import load_alerts
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.alerts import evaluate_alerts
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client import PrometheusClient
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.collection import Request, Window
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.profile import ProfileError
