@@ -49,6 +49,7 @@ def output(finished):
         pytest.param({}, {"DB_BACKEND": "oracle"}, "Database oracle: unknown.", id="database"),
         pytest.param({"metrics_profile": "nice"}, {}, "Metrics profile nice: unknown.", id="metrics-profile"),
         pytest.param({"report_formats": "csv,png"}, {}, "csv, markdown, junit, openmetrics, charts, html. Got no match for: png", id="report-formats"),
+        pytest.param({"k6_runner_live": "influxdb"}, {}, "prometheus_rw, got: influxdb", id="live-metrics"),
         pytest.param({"local_stack_k6": "/nowhere/k6"}, {}, "k6", id="k6-missing"),
         pytest.param({"deploy_environment": "moon"}, {}, "moon", id="environment"),
         pytest.param({"run_id": "../up"}, {}, "../up: is not allowed", id="run-id"),
