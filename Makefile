@@ -76,8 +76,9 @@ types: $(DEVELOPER) ## check the types of plugins/module_utils
 bench: $(DEVELOPER) ## measure how fast the collection's own parts are
 	@$(BIN)/python tests/run.py --benchmarks
 
-docs: $(DEVELOPER) ## write the generated pages of docs again
+docs: $(DEVELOPER) ## write the generated pages of docs and the dashboard again
 	@$(BIN)/python docs/generate_pages.py
+	@$(BIN)/python docs/generate_dashboard.py
 
 pages: $(DEVELOPER) ## write the documentation of plugins and roles as HTML (PAGES=DIR chooses where, else .perfscale/pages)
 	@mkdir -p "$(PAGES)/rst" && chmod go-w "$(PAGES)/rst"

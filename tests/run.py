@@ -33,6 +33,11 @@ K6_NEW = "2.0.0"
 K6_OF_POD = "1.8.1"
 # An S3 server over a directory.
 VERSITYGW = "1.8.0"
+# The linter of GitHub's workflows.
+ACTIONLINT = "1.7.7"
+# The document of Tekton's objects is a file of its module.
+TEKTON = "1.6.0"
+TEKTON_SCHEMA = "pkg/apis/pipeline/v1/swagger.json"
 # What the operator of Open Data Hub ships.
 MLFLOW_OF_OPERATOR = "3.14.0"
 LINTERS = ("make", "lint")
@@ -65,6 +70,23 @@ def built_by_go(directory: Path, name: str, version: str, module: str, package: 
             run(command, f"{name} {version}", "Check the connection to the Go module proxy", Path(place), env={"GOWORK": "off"})
 
     return str(cache.entry(directory, f"{name}-{version}", build)[0] / name)
+
+
+def go_module_file(directory: Path, module: str, version: str, path: str) -> str:
+    """Return the path of a file of a Go module, from the Go module proxy once. Raises ToolError."""
+
+    def build(target: Path) -> None:
+        go = shutil.which("go")
+        if not go:
+            raise ToolError(f"Go: not on PATH. Install Go (https://go.dev/dl), which downloads {module} for the tests.")
+        with tempfile.TemporaryDirectory() as place:
+            (Path(place) / "go.mod").write_text("module example.com/build\n\ngo 1.24\n", encoding="utf-8")
+            command = [go, "mod", "download", f"{module}@v{version}"]
+            run(command, f"{module} {version}", "Check the connection to the Go module proxy", Path(place), env={"GOWORK": "off"})
+        modules = run([go, "env", "GOMODCACHE"], "Go", "Install it again").strip()
+        shutil.copy(Path(modules) / f"{module}@v{version}" / path, target / Path(path).name)
+
+    return str(cache.entry(directory, f"{module.rpartition('/')[2]}-{version}-schema", build)[0] / Path(path).name)
 
 
 def nginx(directory: Path) -> str:
@@ -130,6 +152,8 @@ def programs() -> dict[str, str]:
         "PERFSCALE_PROMTOOL": str(Path(prometheus).with_name("promtool")),
         "PERFSCALE_PROCESS_EXPORTER": tools.ensure_monitor(settings, "process_exporter")["path"],
         "PERFSCALE_S3_SERVER": built_by_go(directory, "versitygw", VERSITYGW, "github.com/versity/versitygw", "/cmd/versitygw"),
+        "PERFSCALE_ACTIONLINT": built_by_go(directory, "actionlint", ACTIONLINT, "github.com/rhysd/actionlint", "/cmd/actionlint"),
+        "PERFSCALE_TEKTON_SCHEMA": go_module_file(directory, "github.com/tektoncd/pipeline", TEKTON, TEKTON_SCHEMA),
         "PERFSCALE_NGINX": nginx(directory),
         "PERFSCALE_OPENSEARCH": opensearch(directory),
         "PERFSCALE_CHROMIUM": chromium(directory),

@@ -132,6 +132,7 @@ def measured_record(planned: dict[str, Any], factors: dict[str, Any], parts: dic
         "controller": parts.get("controller") or {"cpu_cores_mean": None},
         "clock_offset_s": parts.get("clock_offset_s"),
         "resources": resources,
+        **({"alerts": parts["alerts"]} if parts.get("alerts") else {}),
         "rows": filled_tables(parts.get("rows")),
         "database_bytes": parts.get("database_bytes"),
         "start_state": parts.get("start_state"),

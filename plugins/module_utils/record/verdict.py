@@ -16,6 +16,9 @@ MISSING_NAMED = 5
 METRICS = ("mean_ms", "p50_ms", "p90_ms", "p95_ms", "p99_ms", "max_ms", "error_ratio", "goodput_per_s", "rate_per_s")
 CELL_METRICS = ("stall_s", "worst_tenant_p95_ms")
 GENERATOR = "k6_benchmark"
+# What an alert is selected by, and how many of the series for which it fired a sentence names.
+ALERTS = "alerts"
+ALERTS_NAMED = 3
 # A timer of k6 and the clock of a script are exact to a millisecond each.
 TIMER_MS = 2.0
 # An HTTP date, from which the offset of a clock is known, has whole seconds.
@@ -290,16 +293,17 @@ def _sentence(rule: dict[str, Any], subjects: list[tuple[str, float]]) -> str:
 
 
 def evaluate_objectives(objectives: list[dict[str, Any]], cell: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return one result {name, cell, metric, value, limit, status: met|missed|unknown, severity} for each objective.
+    """Return one result {name, cell, metric, value, limit, status: met|missed|unknown, severity} for each objective; of an alert with `details`.
 
-    `unknown` means that the cell has no such number (too few samples); it does not count as met.
+    `unknown` means that the cell has no such number (too few samples, an alert that could not be evaluated); it does not count as met.
     Raises ValueError with one sentence for an objective whose number is not measured.
     """
     return [_evaluate_objective(objective, cell) for objective in objectives]
 
 
 def _evaluate_objective(objective: dict[str, Any], cell: dict[str, Any]) -> dict[str, Any]:
-    value = _measured_value(objective, cell)
+    alert = _alert(objective, cell) if objective["select"] == ALERTS else None
+    value = alert["series"] if alert else _measured_value(objective, cell)
     upper = "max" in objective
     limit = objective["max"] if upper else objective["min"]
     is_met = value is not None and (value <= limit if upper else value >= limit)
@@ -311,7 +315,29 @@ def _evaluate_objective(objective: dict[str, Any], cell: dict[str, Any]) -> dict
         "limit": f"{'<=' if upper else '>='} {limit:g}",
         "status": "unknown" if value is None else "met" if is_met else "missed",
         "severity": objective.get("severity", "error"),
+        **({"details": _alert_details(alert)} if alert else {}),
     }
+
+
+def objective_sentence(result: dict[str, Any], value: str) -> str:
+    """Return a result of an objective as a sentence; `value` is its number as it is to be shown."""
+    details = f" {result['details'].rstrip('.')}." if result.get("details") else ""
+    return f"Objective {result['name']}: {result['status']} in cell {result['cell']} ({result['metric']} {value}, limit {result['limit']}).{details}"
+
+
+def _alert(objective: dict[str, Any], cell: dict[str, Any]) -> dict[str, Any]:
+    """Return what the window of a cell shows of an alert (see prometheus/alerts.py); nothing is known where the cell was measured without it."""
+    known = (alert for alert in cell.get("alerts", []) if alert["name"] == objective["name"] and alert["expr"] == objective["expr"])
+    return next(known, {"series": None, "fired": [], "reason": "The cell was measured without this alert, or without a Prometheus. Measure it again."})
+
+
+def _alert_details(alert: dict[str, Any]) -> str:
+    """Return what fired, or why that is unknown."""
+    if alert["reason"]:
+        return str(alert["reason"])
+    shown = [entry["text"] for entry in alert["fired"][:ALERTS_NAMED]]
+    more = (alert["series"] or 0) - len(shown)
+    return "; ".join([*shown, *([f"and {more} more series"] if more > 0 else [])])
 
 
 def _measured_value(objective: dict[str, Any], cell: dict[str, Any]) -> float | None:

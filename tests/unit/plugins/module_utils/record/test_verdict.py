@@ -278,6 +278,35 @@ def test_the_documented_limit_is_the_written_one(plan, parts):
     assert documented[1] == result["limit"]
 
 
+ALERT = {"name": "CPU of <groupname> is <value>", "select": "alerts", "metric": "series", "max": 0, "severity": "error", "expr": "cpu > 1"}
+FIRED = {"at": 1.0, "value": 1.5, "text": "CPU of mlflow is 1.5"}
+
+
+@pytest.mark.parametrize(
+    ("found", "status", "value", "details"),
+    [
+        pytest.param({"series": 0, "fired": [], "reason": None}, "met", 0, "", id="quiet"),
+        pytest.param({"series": 1, "fired": [FIRED], "reason": None}, "missed", 1, "CPU of mlflow is 1.5", id="fired"),
+        pytest.param({"series": 30, "fired": [{**FIRED, "text": "a"}] * 20, "reason": None}, "missed", 30, "a; a; a; and 27 more series", id="many"),
+        pytest.param({"series": None, "fired": [], "reason": "No answer."}, "unknown", None, "No answer.", id="unknown"),
+        pytest.param(None, "unknown", None, "The cell was measured without this alert, or without a Prometheus. Measure it again.", id="not-evaluated"),
+    ],
+)
+def test_an_alert_is_an_objective(plan, parts, found, status, value, details):
+    parts["alerts"] = [{"name": ALERT["name"], "expr": ALERT["expr"], **found}] if found else []
+    [result] = evaluate_objectives([ALERT], measured_record(plan["cells"][0], {}, parts))
+    assert result == {
+        "name": ALERT["name"], "cell": plan["cells"][0]["id"], "metric": "alerts.series", "value": value, "limit": "<= 0", "status": status,
+        "severity": "error", "details": details,
+    }  # fmt: skip
+
+
+def test_an_alert_whose_expression_has_changed_is_unknown(plan, parts):
+    parts["alerts"] = [{"name": ALERT["name"], "expr": "cpu > 2", "series": 0, "fired": [], "reason": None}]
+    [result] = evaluate_objectives([ALERT], measured_record(plan["cells"][0], {}, parts))
+    assert result["status"] == "unknown"
+
+
 @pytest.mark.parametrize(("select", "metric"), [("nothing", "p95_ms"), ("total", "speed"), ("training", "error_ratio")])
 def test_an_objective_needs_a_measured_number(plan, parts, select, metric):
     with pytest.raises(ValueError, match=r"is not measured\. Select one of total, create_run"):
