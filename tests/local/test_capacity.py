@@ -64,7 +64,7 @@ def test_every_probe_is_a_cell_of_the_run(searched):
 def test_the_report_begins_with_the_answer(searched):
     suite, _finished, _again = searched
     page = (suite.results / "search" / "report" / "index.html").read_text(encoding="utf-8")
-    assert "<h1>This MLflow carries " in page
+    assert '<h1><span class="answer">This MLflow carries ' in page
     assert (suite.results / "search" / "report" / "chart_capacity.png").exists()
 
 

@@ -261,8 +261,8 @@ def _float(text: str) -> float:
         return math.nan
 
 
-def latency_limits(model: Model) -> list[float]:
-    """Return the limits in ms that objectives set for the P95 of all requests, ascending."""
-    rows = [row for run in model.runs for row in run.document.get("objectives", []) if row["metric"] == "total.p95_ms"]
+def latency_limits(model: Model, select: str = "total") -> list[float]:
+    """Return the limits in ms that objectives set for the P95 of all requests, or of one operation, ascending."""
+    rows = [row for run in model.runs for row in run.document.get("objectives", []) if row["metric"] == f"{select}.p95_ms"]
     found = {_float(str(row["limit"]).partition(" ")[2]) for row in rows if str(row["limit"]).startswith("<")}
     return sorted(value for value in found if value > 0)

@@ -147,7 +147,7 @@ def _operations(model: Model) -> list[Figure]:
     ends = (min(values) * 0.8, max(values) * 1.25)
     charts = [
         _load_plot(
-            model, profile, Panel(name, series, "ms", 110, log=True, ends=ends), _SMALL,
+            model, profile, Panel(name, series, "ms", 110, _within(latency_limits(model, name), ends), log=True, ends=ends), _SMALL,
             f"P95 of {name} by {_AXES[profile][0]}. {described(series, 'ms')}.",
         )
         for name, series in by_operation.items()
@@ -156,6 +156,11 @@ def _operations(model: Model) -> list[Figure]:
     pictures = ("chart_response_times_by_concurrency.png", "chart_response_times_p95_heatmap.png")
     legend = _legend(next(iter(by_operation.values())))
     return [Figure("operations-p95", "Response times", "P95 of each operation by load", caption, charts, legend, pictures, is_wide=True)]
+
+
+def _within(limits: Sequence[float], ends: tuple[float, float]) -> list[tuple[float, str]]:
+    """Return the lines of the limits that are inside an axis."""
+    return [(limit, f"objective {number(limit)} ms") for limit in limits if ends[0] <= limit <= ends[1]]
 
 
 def _by_tenants(model: Model) -> list[Figure]:

@@ -46,6 +46,8 @@ except ImportError:
 TEMPLATES = ("index.html.j2", "page.css", "page.js", "runs.html.j2")
 SECTIONS = ("Throughput", "Response times", "Components", "Tenants")
 _OVERVIEW = "Overview"
+# A map of more columns has marks without words, of still more without values, which its cells' titles then have.
+_COLUMNS_WIDE, _COLUMNS_DENSE = 7, 12
 ICONS = {"meets": "✓", "misses": "✗", "invalid": "!", "not_run": "○", "unjudged": "?"}
 _OBJECTIVE_STATES = {"met": MEETS, "missed": MISSES, "unknown": UNJUDGED}
 _FAIRNESS_COLUMNS = ("cell", "tenants", "Jain's index of P95", "Jain's index of completed", "P95 of the median tenant, ms", "worst to median tenant")
@@ -123,10 +125,12 @@ def _maps(model: Model, states: Sequence[PointState], anchors: dict[tuple[str, s
                 value = p95.get((group, tenants, load), invalid.get((group, tenants, load), [(None,)])[0][0])
                 cells.append(point and {
                     "state": point.state, "word": STATES[point.state] + (f", {point.note}" if point.note else ""), "value": number(value),
-                    "evidence": point.evidence, "anchor": next((anchors[key] for key in point.cells if key in anchors), ""),
+                    "evidence": point.evidence or f"P95 {number(value)} ms", "anchor": next((anchors[key] for key in point.cells if key in anchors), ""),
                 })  # fmt: skip
             rows.append({"tenants": tenants, "points": cells})
-        maps.append({"letter": letter, "group": group, "loads": [load.text for load in loads], "rows": rows})
+        texts = [load.text if len(loads) <= _COLUMNS_WIDE else load.text.partition(" ")[0] for load in loads]
+        density = "" if len(loads) <= _COLUMNS_WIDE else "dense" if len(loads) <= _COLUMNS_DENSE else "dense dots"
+        maps.append({"letter": letter, "group": group, "loads": texts, "rows": rows, "density": density})
     return maps
 
 

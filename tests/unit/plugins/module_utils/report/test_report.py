@@ -333,6 +333,15 @@ def test_what_was_not_judged_counts_as_neither(tmp_path):
     assert result["summary"] == "Passed: 4 of 4 cells are valid, 8 of 8 objectives are met, 4 cells of the legacy suite are not judged."
 
 
+@pytest.mark.parametrize(("loads", "expected"), [(7, ""), (8, "dense"), (13, "dense dots")])
+def test_a_map_of_many_loads_is_dense(tmp_path, loads, expected):
+    run = write_run(tmp_path / "run", tenants=(1,), concurrency=range(1, loads + 1))
+    create_report([run], tmp_path / "out", ["html"], SCHEMAS, TEMPLATES, cell_parts=False)
+    text = (tmp_path / "out" / "index.html").read_text()
+    assert f'<table class="map {expected}">' in text
+    assert text.count('<td class="meets"') == loads
+
+
 def test_a_run_of_which_much_is_broken_has_a_page_that_names_it(tmp_path):
     run = write_run(tmp_path / "run", tenants=(1, 10, 100))
     cells = run / "cells"
