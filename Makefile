@@ -55,7 +55,7 @@ suite: venv ## run the whole job on this machine and stop what it started (ARGS=
 check: $(DEVELOPER) ## run what pre-commit runs on all files: linters and the quick rules of the repository
 	@$(BIN)/pre-commit run --all-files
 
-test: lint ## set up and run every check and test (needs Go too; ARGS goes to pytest)
+test: $(DEVELOPER) ## set up and run every check and test (needs Go too; ARGS goes to pytest, and with paths in it nothing else runs)
 	@$(BIN)/python tests/run.py $(ARGS)
 
 test-cluster: $(DEVELOPER) ## make a real Kubernetes of one node, run tests/cluster in it, remove it (root on Linux; ARGS goes to pytest)
@@ -76,8 +76,9 @@ types: $(DEVELOPER) ## check the types of plugins/module_utils
 bench: $(DEVELOPER) ## measure how fast the collection's own parts are
 	@$(BIN)/python tests/run.py --benchmarks
 
-docs: $(DEVELOPER) ## write the generated pages of docs again
+docs: $(DEVELOPER) ## write the generated pages of docs and the dashboard again
 	@$(BIN)/python docs/generate_pages.py
+	@$(BIN)/python docs/generate_dashboard.py
 
 pages: $(DEVELOPER) ## write the documentation of plugins and roles as HTML (PAGES=DIR chooses where, else .perfscale/pages)
 	@mkdir -p "$(PAGES)/rst" && chmod go-w "$(PAGES)/rst"

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Find or download the programs that the tests need, set their paths, and run pytest (or, with --benchmarks, the benchmarks).
 
-Every argument goes to pytest. Without paths among them all tests run: those that start servers, which mostly wait, and beside them at a low
-priority those that only compute, with the coverage of plugins/module_utils, which must be at least 90 %. The output of the latter follows. Those
-that compare measured latencies with programmed ones come last, one after another.
+Every argument goes to pytest. Without paths among them the linters and all tests run: tests that start servers, which mostly wait, and beside them at
+a low priority the linters and tests that only compute, with the coverage of plugins/module_utils, which must be at least 90 %. The output of these
+follows. Tests that compare measured latencies with programmed ones come last, one after another.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,8 +33,14 @@ K6_NEW = "2.0.0"
 K6_OF_POD = "1.8.1"
 # An S3 server over a directory.
 VERSITYGW = "1.8.0"
+# The linter of GitHub's workflows.
+ACTIONLINT = "1.7.7"
+# The document of Tekton's objects is a file of its module.
+TEKTON = "1.6.0"
+TEKTON_SCHEMA = "pkg/apis/pipeline/v1/swagger.json"
 # What the operator of Open Data Hub ships.
 MLFLOW_OF_OPERATOR = "3.14.0"
+LINTERS = ("make", "lint")
 PYTEST = (sys.executable, "-m", "pytest")
 # The tests of a file run in one worker, since they share servers (tests/conftest.py).
 COMPUTING = ("repository", "unit")
@@ -64,6 +70,23 @@ def built_by_go(directory: Path, name: str, version: str, module: str, package: 
             run(command, f"{name} {version}", "Check the connection to the Go module proxy", Path(place), env={"GOWORK": "off"})
 
     return str(cache.entry(directory, f"{name}-{version}", build)[0] / name)
+
+
+def go_module_file(directory: Path, module: str, version: str, path: str) -> str:
+    """Return the path of a file of a Go module, from the Go module proxy once. Raises ToolError."""
+
+    def build(target: Path) -> None:
+        go = shutil.which("go")
+        if not go:
+            raise ToolError(f"Go: not on PATH. Install Go (https://go.dev/dl), which downloads {module} for the tests.")
+        with tempfile.TemporaryDirectory() as place:
+            (Path(place) / "go.mod").write_text("module example.com/build\n\ngo 1.24\n", encoding="utf-8")
+            command = [go, "mod", "download", f"{module}@v{version}"]
+            run(command, f"{module} {version}", "Check the connection to the Go module proxy", Path(place), env={"GOWORK": "off"})
+        modules = run([go, "env", "GOMODCACHE"], "Go", "Install it again").strip()
+        shutil.copy(Path(modules) / f"{module}@v{version}" / path, target / Path(path).name)
+
+    return str(cache.entry(directory, f"{module.rpartition('/')[2]}-{version}-schema", build)[0] / Path(path).name)
 
 
 def nginx(directory: Path) -> str:
@@ -129,6 +152,8 @@ def programs() -> dict[str, str]:
         "PERFSCALE_PROMTOOL": str(Path(prometheus).with_name("promtool")),
         "PERFSCALE_PROCESS_EXPORTER": tools.ensure_monitor(settings, "process_exporter")["path"],
         "PERFSCALE_S3_SERVER": built_by_go(directory, "versitygw", VERSITYGW, "github.com/versity/versitygw", "/cmd/versitygw"),
+        "PERFSCALE_ACTIONLINT": built_by_go(directory, "actionlint", ACTIONLINT, "github.com/rhysd/actionlint", "/cmd/actionlint"),
+        "PERFSCALE_TEKTON_SCHEMA": go_module_file(directory, "github.com/tektoncd/pipeline", TEKTON, TEKTON_SCHEMA),
         "PERFSCALE_NGINX": nginx(directory),
         "PERFSCALE_OPENSEARCH": opensearch(directory),
         "PERFSCALE_CHROMIUM": chromium(directory),
@@ -147,11 +172,11 @@ def pytest(arguments: list[str], environment: dict[str, str]) -> int:
 
 
 @contextmanager
-def pytest_beside(arguments: list[str], environment: dict[str, str]) -> Iterator[Callable[[], int]]:
-    """Run pytest at a low priority beside what the context holds; the function that it gives waits, prints the output and returns the exit code."""
+def beside(command: Sequence[str], environment: dict[str, str]) -> Iterator[Callable[[], int]]:
+    """Run a command at a low priority beside what the context holds; the function that it gives waits, prints the output and returns the exit code."""
     with (
         tempfile.TemporaryFile("w+", encoding="utf-8") as output,
-        subprocess.Popen([*LOW_PRIORITY, *PYTEST, *arguments], cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT) as running,
+        subprocess.Popen([*LOW_PRIORITY, *command], cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT) as running,
     ):
 
         def finish() -> int:
@@ -183,9 +208,10 @@ def main(arguments: list[str]) -> int:
         return max(codes, default=0)
     if any((ROOT / argument.split("::")[0]).exists() for argument in arguments):
         return pytest(arguments, environment)
-    with pytest_beside([*COMPUTING_SIDE_BY_SIDE, *COVERAGE, *arguments, *paths(COMPUTING)], environment) as computing:
+    computing = [*PYTEST, *COMPUTING_SIDE_BY_SIDE, *COVERAGE, *arguments, *paths(COMPUTING)]
+    with beside(LINTERS, environment) as linted, beside(computing, environment) as computed:
         serving = pytest([*SERVING_SIDE_BY_SIDE, *arguments, *paths(SERVING)], environment)
-        codes = [computing(), serving]
+        codes = [linted(), computed(), serving]
     codes.append(pytest([*ALONE, *arguments, *paths(SERVING)], environment))
     return max((code for code in codes if code != NO_TESTS), default=NO_TESTS)
 

@@ -12,11 +12,19 @@ short_description: Expand the axes of deployments
 author:
   - perfscale.mlflow contributors (@perfscale)
 description:
-  - Returns every combination of the values of the axes, in declared order, each with a label that can be part of a run id.
+  - Returns every combination of the values of the axes, in declared order.
+  - Each has a label that can be part of a run id, and the role variables that deploy it.
 options:
   _input:
-    description: The values by axis, C(workers) and C(db_backend).
+    description:
+      - The values by axis, on this machine C(workers), C(db_backend) and C(mlflow_version).
+      - In a cluster C(workers), C(replicas), C(db_backend), C(token_mode), C(cpu_limit) and C(memory_limit).
     type: dict
+  environment:
+    description: Where they are deployed.
+    type: str
+    choices: [local, kubernetes, openshift]
+    default: local
 """
 
 EXAMPLES = r"""
@@ -27,7 +35,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: Dictionaries with the key label and a key for each axis.
+  description: Dictionaries with the keys C(label) and C(variables), the values by role variable.
   type: list
   elements: dict
 """
@@ -36,13 +44,13 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.capacity.sizing import deployments_of
+from ansible_collections.perfscale.mlflow.plugins.module_utils.capacity.deployments import deployments_of
 
 
-def deployments(axes: dict[str, Any]) -> list[dict[str, Any]]:
+def deployments(axes: dict[str, Any], environment: str = "local") -> list[dict[str, Any]]:
     """Return the deployments; raises AnsibleFilterError with one sentence."""
     try:
-        return deployments_of(axes)
+        return deployments_of(axes, environment)
     except ValueError as error:
         # Ansible prints the text of every cause behind it, and the sentence is whole.
         raise AnsibleFilterError(str(error)) from None

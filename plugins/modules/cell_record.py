@@ -78,7 +78,8 @@ options:
     default: {}
   database:
     description:
-      - The tracking database where it may be read directly, as in C(target.json). With O(phase=measured) its rows are counted, read-only.
+      - The tracking database where it may be read directly, as in C(target.json). With O(phase=measured) its rows are counted, and of a PostgreSQL its
+        processes that are no connections, read-only.
     type: dict
     default: {}
   rules:
@@ -180,6 +181,25 @@ def with_rows(parts: dict[str, Any], database: dict[str, Any]) -> dict[str, Any]
     return {**parts, "start_state": start_state_of(parts, database), "rows": rows, "database_bytes": None if None in size.values() else size, "notes": notes}
 
 
+def with_connections(parts: dict[str, Any], database: dict[str, Any]) -> dict[str, Any]:
+    """Return the parts with the most connections of the window among the resources of our PostgreSQL, from the number of its processes."""
+    server = (parts.get("resources") or {}).get("postgresql") or {}
+    processes = server.get("instance_count_max")
+    try:
+        known = database_rows.server_processes(database) if processes else None
+    except MlflowError:
+        # with_rows has the same problem, and says it.
+        known = None
+    if not known:
+        return parts
+    server = {
+        **server,
+        "connections_max": max(0, processes - known["background"]),
+        "limits": {**server["limits"], "connections": known["max_connections"]},
+    }
+    return {**parts, "resources": {**parts["resources"], "postgresql": server}}
+
+
 def write(params: dict[str, Any]) -> dict[str, Any]:
     """Write the record of the phase, if it has one, and return its summary."""
     run = Run(params["run_directory"], params["schema_directory"])
@@ -191,7 +211,8 @@ def write(params: dict[str, Any]) -> dict[str, Any]:
         fingerprint = {**params["fingerprint"], **controller_fingerprint(params["scripts_directory"])}
         return begin_run(run, params["plan"], params["config"], fingerprint)
     if params["phase"] == "measured":
-        return summary_of(write_measured(run, cell, factors, with_rows(params["parts"], params["database"]), attempt, params["rules"], params["objectives"]))
+        parts = with_connections(with_rows(params["parts"], params["database"]), params["database"])
+        return summary_of(write_measured(run, cell, factors, parts, attempt, params["rules"], params["objectives"]))
     if params["phase"] == "failed":
         failure = assess_failure(run.cell_directory(cell["id"]), attempt or {}, params["cell_begun"], params["is_retryable"])
         record = write_failed(run, cell, factors, redact_text(params["reason"]), failure.attempt, params["parts"].get("notes", {}))

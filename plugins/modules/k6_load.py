@@ -64,6 +64,17 @@ options:
   ca_file:
     description: CA bundle in PEM format that k6 trusts instead of the system's or the image's.
     type: path
+  live:
+    description:
+      - V(prometheus_rw) has k6 send its metrics to O(live_url) every five seconds while it runs, beside what it writes for the record. It costs k6 processor
+        time and memory, so it is off by default. An endpoint that does not respond is noted in C(k6.log) and changes nothing.
+      - The names begin with C(k6_). Percentiles are those of the load so far, warm-up included, in seconds.
+    type: str
+    choices: ["", prometheus_rw]
+    default: ""
+  live_url:
+    description: The remote-write endpoint of a Prometheus or of what takes its protocol, without user information. Required with O(live).
+    type: str
   plan_digest:
     description: Digest of the plan that the load belongs to.
     type: str
@@ -130,7 +141,7 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.attempt import latest_attempt, stop_all
+from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.attempt import LIVE_KINDS, latest_attempt, live_url, stop_all
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.backend import (
     ERRORS,
     WORKLOADS,
@@ -154,6 +165,8 @@ def argument_spec():
         "scripts": {"type": "path"},
         "config": {"type": "dict", "default": {}},
         "ca_file": {"type": "path"},
+        "live": {"type": "str", "choices": ["", *LIVE_KINDS], "default": ""},
+        "live_url": {"type": "str"},
         "plan_digest": {"type": "str", "default": ""},
         "reuse_finished": {"type": "bool", "default": True},
         "raw": {"type": "bool", "default": True},
@@ -178,6 +191,7 @@ def run(params):
         workload=params["workload"],
         script=params["script"] or "",
         ca_file=params["ca_file"],
+        live_url=live_url(params["live"], params["live_url"]),
         plan_digest=params["plan_digest"],
         is_finished_reusable=params["reuse_finished"],
     )

@@ -79,6 +79,12 @@ options:
         description: Limit in seconds; a process that is not ready by then is stopped.
         type: float
         default: 60
+  wait:
+    description:
+      - Whether to wait until the process is ready. Without, it is only started, so that others can be started meanwhile.
+      - A later task with the same options waits for it, and starts it again if it has ended.
+    type: bool
+    default: true
   stop_signal:
     description: The signal that asks the process to end.
     type: str
@@ -181,6 +187,7 @@ def argument_spec():
         "nice": {"type": "int", "default": 0},
         "free_port": {"type": "bool", "default": False},
         "ready": {"type": "dict", "options": {"url": {"type": "str"}, "port": {"type": "int"}, "timeout_s": {"type": "float", "default": 60}}},
+        "wait": {"type": "bool", "default": True},
         "stop_signal": {"type": "str", "choices": ["TERM", "INT", "QUIT"], "default": "TERM"},
         "stop_timeout_s": {"type": "float", "default": 20},
     }
@@ -191,7 +198,7 @@ def apply(process, params):
     number = signal.Signals[f"SIG{params['stop_signal']}"]
     changed = process.stop(params["stop_timeout_s"], number) if params["state"] != "started" else False
     if params["state"] != "stopped":
-        changed = process.start(params["ready"], params["stop_timeout_s"], number) or changed
+        changed = process.start(params["ready"], params["stop_timeout_s"], number, is_awaited=params["wait"]) or changed
     return changed
 
 

@@ -40,6 +40,11 @@ options:
     description: The metrics profile, as a list of entries or as the path of a YAML file with such a list.
     type: raw
     required: true
+  alert_profile:
+    description:
+      - An alert profile of kube-burner (C(expr), C(description), C(severity)), as a list or as the path of a YAML file, whose expressions are evaluated
+        over the window. An alert whose expression cannot be evaluated is V(unknown), with a warning.
+    type: raw
   start:
     description:
       - Start of the window, as epoch seconds, ISO 8601, or C(YYYY-MM-DD HH:MM:SS).
@@ -173,6 +178,13 @@ metrics:
   returned: always, also on failure
   type: list
   elements: dict
+alerts:
+  description:
+    - One entry for each alert of O(alert_profile), with C(name), C(expr), C(severity), C(status) (V(fired), V(quiet), V(unknown)), C(series), the number of
+      series that fired, C(fired), the first of them with C(at), C(value) and C(text), and C(reason), why an alert is unknown.
+  returned: always, also on failure
+  type: list
+  elements: dict
 requests:
   description: Number of queries, without repetitions.
   returned: always, also on failure
@@ -214,6 +226,8 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError, write_json, write_text
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.http_client import URLLIB3_ERROR
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.alert_profile import load_alerts
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.alerts import evaluate_alerts
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client import PrometheusError, client_from, connection_spec
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.collection import (
     Collection,
@@ -247,6 +261,7 @@ def argument_spec():
         **connection_spec(),
         "tenancy_namespace": {"type": "str"},
         "profile": {"type": "raw", "required": True},
+        "alert_profile": {"type": "raw"},
         "start": {"type": "str", "required": True},
         "end": {"type": "str", "required": True},
         "load_start": {"type": "str"},
@@ -319,10 +334,12 @@ def main(create_module=AnsibleModule):
     if YAML_ERROR and isinstance(params["profile"], str):
         module.fail_json(msg=missing_required_lib("PyYAML"), exception=YAML_ERROR)
     found, client, files, interval_s = Collection([], {}, [], []), None, [], params["scrape_interval"]
+    alerts = []
     left_out = outside(params["components"], params["tenancy_namespace"]) if params["tenancy_namespace"] else []
     try:
         check_numbers(params)
         entries, window = load_profile(params["profile"]), parse_window(params["start"], params["end"], time.time())
+        wanted = load_alerts(params["alert_profile"])
         components = {name: selector for name, selector in params["components"].items() if name not in left_out}
         client = client_from(params)
         interval_s, notes = find_interval(params, client, components, window.end)
@@ -337,7 +354,8 @@ def main(create_module=AnsibleModule):
         )
         wait_after = interval_s if params["wait_after"] is None else params["wait_after"]
         found = collect(request, client, wait_after, params["spacing_s"])
-        found.warnings += notes
+        alerts = evaluate_alerts(wanted, request, client)
+        found.warnings += notes + [f"Alert {alert['name']}: not evaluated. {alert['reason']}" for alert in alerts if alert["reason"]]
         found.resources.update(not_requested(left_out))
         if not module.check_mode:
             files = write_files(params, found, request)
@@ -347,6 +365,7 @@ def main(create_module=AnsibleModule):
         "changed": bool(files),
         "resources": found.resources or {component: blank("missing") for component in params["components"]},
         "metrics": [measurement.describe() for measurement in found.measurements],
+        "alerts": alerts,
         "requests": client.requests if client else 0,
         "window": {"start": window.start, "end": window.end} if client else {},
         "scrape_interval": interval_s,

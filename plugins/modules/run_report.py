@@ -33,6 +33,8 @@ requirements:
   - pandas
   - matplotlib
   - jinja2
+  - junitparser
+  - prometheus-client
 options:
   sources:
     description:
@@ -47,18 +49,24 @@ options:
     required: true
   formats:
     description:
-      - What to write. V(csv) writes the tables, V(markdown) C(summary.md), V(charts) twelve PNG files, V(html) the page C(index.html), which draws its
-        own figures, and, for a report inside of a run, C(index.html) of the results directory with a list of its runs. C(verdict.json) is always written.
+      - What to write. V(csv) writes the tables, V(markdown) C(summary.md), V(junit) C(junit.xml) with cells and objectives as test cases,
+        V(openmetrics) C(metrics.prom) with the summary numbers as gauges, V(charts) twelve PNG files, V(html) the page C(index.html), which draws its own
+        figures, and, for a report inside of a run, C(index.html) of the results directory with a list of its runs. C(verdict.json) is always written.
     type: list
     elements: str
-    choices: [csv, markdown, charts, html]
-    default: [csv, markdown, charts, html]
+    choices: [csv, markdown, junit, openmetrics, charts, html]
+    default: [csv, markdown, junit, openmetrics, charts, html]
   cell_parts:
     description:
       - Whether the page has a part for every cell, for which the files of the cells are read. Without them a page is written in a fraction of a second, as
         after each cell of a run.
     type: bool
     default: true
+  step_summary_file:
+    description:
+      - A file to which the Markdown summary is appended, for CI servers that show one beside a job, such as the one that C(GITHUB_STEP_SUMMARY)
+        names. A file that cannot be written is a warning.
+    type: path
   template_directory:
     description:
       - The directory of the templates, the style sheet and the script of the page, C(files/report) of this collection. Required for the format V(html).
@@ -137,6 +145,7 @@ def missing_library(formats: list[str]) -> str | None:
     """Return the first missing library that the formats need, or None."""
     needed = ["pandas", "jsonschema"]
     needed += [name for name, kind in (("matplotlib", "charts"), ("jinja2", "html")) if kind in formats]
+    needed += [library for kind, library in (("junit", "junitparser"), ("openmetrics", "prometheus_client")) if kind in formats]
     return next((name for name in needed if find_spec(name) is None), None)
 
 
@@ -149,6 +158,7 @@ def main(create_module: type[AnsibleModule] = AnsibleModule) -> None:
             "cell_parts": {"type": "bool", "default": True},
             "template_directory": {"type": "path"},
             "schema_directory": {"type": "path", "required": True},
+            "step_summary_file": {"type": "path"},
         },
         supports_check_mode=True,
     )
@@ -167,6 +177,7 @@ def main(create_module: type[AnsibleModule] = AnsibleModule) -> None:
             params["template_directory"] or "",
             write=not module.check_mode,
             cell_parts=params["cell_parts"],
+            step_summary_file=params["step_summary_file"] or "",
         )
     except (ReportError, FileWriteError) as error:
         module.fail_json(msg=str(error))

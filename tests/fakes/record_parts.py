@@ -31,7 +31,9 @@ PARTS = {
         "total": _BLOCK,
         "journeys": {"training": {"started": 5, "completed": 4, "interrupted": 1, "dropped": 0, "duration_ms": _DURATION}},
         "mix": {},
-        "sent": {"n": 1000, "answered": 990, "repeated": 2, "start": 995.0, "end": 1021.0},
+        "sent": {
+            "n": 1200, "answered": 1180, "repeated": 3, "artifacts": {"n": 200, "answered": 190, "repeated": 1}, "start": 995.0, "end": 1021.0,
+        },
         "generator": {"vus_max": 5, "dropped": 0, "lateness_ms_p99": 2.0},
         "warnings": [],
     },

@@ -22,6 +22,7 @@ _BASE_MS = {"search_prompts": 31, "search_runs": 28, "search_experiments": 16, "
 _SHARE = {"get_run": 0.22, "list_artifacts": 0.22, "fetch_artifact": 0.2, "search_runs": 0.075, "get_experiment": 0.075, "log_parameter": 0.06}
 _WINDOW_S = 60.0
 _CAPACITY = 90.0
+LATENCIES = ("mean", "p50", "p90", "p95", "p99", "max")
 _NORMAL = {50: 0.0, 90: 1.2816, 95: 1.6449, 99: 2.3263}
 COMPONENTS = ("mlflow", "postgresql", "k6_benchmark", "prometheus")
 # component: (CPU seconds per request, MiB)
@@ -146,6 +147,11 @@ def _block(n: int, failed: int, middle: float, spread: float) -> dict[str, Any]:
         "goodput_per_s": (n - failed) / _WINDOW_S, "latency_ms": latency, "latency_ok_ms": dict(latency), "ci95": {},
         "low_n": [f"p{percent}" for percent in PERCENTILES if f"p{percent}" not in suppressed and is_low(n, percent)], "suppressed": suppressed,
     }
+
+
+def block_without_requests() -> dict[str, Any]:
+    """Return the numbers of a window in which nothing was requested."""
+    return {**_block(0, 0, 1.0, 0.0), "latency_ms": dict.fromkeys(LATENCIES), "latency_ok_ms": dict.fromkeys(LATENCIES)}
 
 
 def _pooled(operations: dict[str, dict[str, Any]], names: Iterable[str]) -> dict[str, Any]:

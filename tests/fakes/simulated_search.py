@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.capacity.search import BACKLOG, FAILS, HOLDS, Decision, Probe, Settings, decide
+from ansible_collections.perfscale.mlflow.plugins.module_utils.capacity.search import BACKLOG, FAILS, HOLDS, Decision, Probe, decide
+from ansible_collections.perfscale.mlflow.plugins.module_utils.capacity.settings import Settings
 from fakes.simulated_queue import Measured, Queue, long_run_crossing, measure, measure_closed
 
 WARMUP_S, WINDOW_S = 5, 30

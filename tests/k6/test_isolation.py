@@ -5,24 +5,19 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import subprocess
-import time
-from pathlib import Path
-
 import pytest
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.attempt import k6_command, read_exit
-from ansible_collections.perfscale.mlflow.plugins.module_utils.local.process import DetachedProcess
 from fakes.k6_configs import load_config
 from fakes.simulated_mlflow import simulated_mlflow, simulated_url
-from programs.k6 import LOAD, SCRIPTS
+from programs.k6 import requests_of, run_as_in_a_pod, run_detached
 
 # The limit lets seven through, else three VUs send more than a hundred.
 UNLIMITED = 40
 WINDOW_S = 1
+
+
+def config(url: str) -> dict:
+    return load_config(url, profile={"kind": "closed", "concurrency": 3}, think_time_s=0.05, warmup_s=0, window_s=WINDOW_S)
 
 
 @pytest.fixture(name="slow_machine", params=["home", "environment", "directory"])
@@ -45,51 +40,16 @@ def fixture_slow_machine(request, tmp_path, monkeypatch):
     return attempt
 
 
-def configure(directory: Path, url: str) -> None:
-    config = load_config(url, profile={"kind": "closed", "concurrency": 3}, think_time_s=0.05, warmup_s=0, window_s=WINDOW_S)
-    (directory / "load_config.json").write_text(json.dumps({**config, "out_dir": str(directory)}))
-
-
-def requests_in(directory: Path) -> int:
-    return sum(row.startswith("http_req_failed,") for row in (directory / "raw.csv").read_text().splitlines())
-
-
-def wait_for(record) -> None:
-    deadline = time.monotonic() + 60
-    while not record() and time.monotonic() < deadline:
-        time.sleep(0.1)
-
-
 def test_a_process_takes_its_settings_from_the_run_alone(slow_machine, k6):
     with simulated_url() as url:
-        configure(slow_machine, url)
-        DetachedProcess("k6", str(slow_machine), k6_command(k6, str(LOAD), slow_machine, None)).start(may_end=True)
-        wait_for(lambda: read_exit(slow_machine))
-    assert read_exit(slow_machine)["exit_code"] == 0, (slow_machine / "k6.log").read_text()
-    assert requests_in(slow_machine) > UNLIMITED
-
-
-def run_as_in_a_pod(k6: str, directory: Path, url: str, proxy: str | None = None) -> int:
-    """Run a load to its end by the script of the pod, and return its exit code."""
-    configure(directory, url)
-    command = k6_command(k6, str(LOAD), directory, None, proxy)
-    body = (directory / "load_config.json").read_bytes()
-    total = subprocess.run(["sha256sum"], input=body, capture_output=True, check=True).stdout.split()[0].decode()
-    words = ["start", str(directory), str(len(body)), total, *(f"{name}={value}" for name, value in command["env"].items()), "--", *command["argv"]]
-    # pids_of finds a k6 of other tests by its name; this one has a name of its own.
-    own = directory.parent / f"k6-{os.getpid()}"
-    shutil.copy(k6, own)
-    words[words.index("--") + 1] = str(own)
-    started = subprocess.run(["sh", str(SCRIPTS / "pod/load.sh"), *words], input=body, capture_output=True, check=True, timeout=30).stdout
-    assert b"started=now" in started
-    wait_for((directory / "exit.json").exists)
-    return json.loads((directory / "exit.json").read_text())["exit_code"]
+        assert run_detached(k6, slow_machine, config(url)) == 0, (slow_machine / "k6.log").read_text()
+    assert requests_of(slow_machine) > UNLIMITED
 
 
 def test_a_pod_takes_its_settings_from_the_run_alone(slow_machine, any_k6):
     with simulated_url() as url:
-        assert run_as_in_a_pod(any_k6, slow_machine, url) == 0, (slow_machine / "k6.log").read_text()
-    assert requests_in(slow_machine) > UNLIMITED
+        assert run_as_in_a_pod(any_k6, slow_machine, config(url)) == 0, (slow_machine / "k6.log").read_text()
+    assert requests_of(slow_machine) > UNLIMITED
 
 
 @pytest.fixture(name="attempt")
@@ -106,12 +66,12 @@ def test_a_pod_goes_through_the_configured_proxy_alone(name, attempt, any_k6, mo
     monkeypatch.setenv(name, "http://127.0.0.1:1")
     monkeypatch.setenv("NO_PROXY", "*")
     with simulated_mlflow() as proxy:
-        assert run_as_in_a_pod(any_k6, attempt, "http://mlflow.invalid", proxy.url) == 0, (attempt / "k6.log").read_text()
-    assert len(proxy.served) >= requests_in(attempt) > UNLIMITED
+        assert run_as_in_a_pod(any_k6, attempt, config("http://mlflow.invalid"), proxy=proxy.url) == 0, (attempt / "k6.log").read_text()
+    assert len(proxy.served) >= requests_of(attempt) > UNLIMITED
 
 
 def test_a_pod_uses_no_proxy_that_is_not_configured(attempt, any_k6, monkeypatch):
     with simulated_mlflow() as proxy:
         monkeypatch.setenv("HTTP_PROXY", proxy.url)
-        run_as_in_a_pod(any_k6, attempt, "http://mlflow.invalid")
+        run_as_in_a_pod(any_k6, attempt, config("http://mlflow.invalid"))
     assert proxy.served == []

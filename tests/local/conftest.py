@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 
 from .suite import ROOT, Suite
 
@@ -17,6 +18,11 @@ ONE_CELL = {
     "test_matrix_validity_file": str(ROOT / "tests/local/validity.yml"),
 }
 SMOKE = {"run_id": "smoke"}
+# As for kube-burner: one that fires under any load and does not fail the run, and one that would.
+ALERTS = [
+    {"severity": "warning", "expr": "sum(rate(mlflow_http_request_total[{{.interval}}])) > 0", "description": "MLflow serves {{$value}} requests/s"},
+    {"severity": "error", "expr": "namedprocess_namegroup_num_procs > 1000", "description": "{{$labels.groupname}} has {{$value}} processes"},
+]
 
 
 @pytest.fixture(name="suite_in", scope="session")
@@ -37,4 +43,6 @@ def fixture_suite_in(tmp_path_factory):
 def fixture_smoke(suite_in):
     """The main job on the embedded default and its output: (suite, finished playbook)."""
     suite = suite_in("smoke")
-    return suite, suite.play("full_suite", SMOKE)
+    alerts = suite.directory / "alerts.yml"
+    alerts.write_text(yaml.safe_dump(ALERTS), encoding="utf-8")
+    return suite, suite.play("full_suite", {**SMOKE, "alert_profile": alerts.name})

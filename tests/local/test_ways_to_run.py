@@ -27,6 +27,9 @@ def test_postgres(postgres):
     assert cell["spec"]["factors"]["db_backend"] == "postgres"
     assert cell["resources"]["postgresql"]["status"] == "ok"
     assert cell["resources"]["postgresql"]["cpu_cores_mean"] > 0
+    # A worker of MLflow keeps connections of a pool for each of its stores.
+    assert 1 <= cell["resources"]["postgresql"]["connections_max"] <= 60
+    assert cell["resources"]["postgresql"]["limits"]["connections"] == 100
     assert cell["rows"]["after"]["runs"] > cell["rows"]["before"]["runs"]
 
 

@@ -6,19 +6,26 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import os
 import shutil
 import subprocess
 import sys
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.attempt import k6_command, read_exit
+from ansible_collections.perfscale.mlflow.plugins.module_utils.local.process import DetachedProcess
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ROOT / "files" / "k6"
 LOAD = SCRIPTS / "mlflow_scale_test.js"
 PREFILL = SCRIPTS / "mlflow_prefill_tenants.js"
+LOAD_LIMIT_S = 60
 
 
 def executable(name: str, *variables: str) -> str:
@@ -56,8 +63,8 @@ class FinishedK6:
 
 
 def run_k6(k6: str, script: Path, directory: Path, *, config: dict[str, Any] | None = None, samples: bool = False,
-           env: dict[str, str] | None = None, timeout: float = 400) -> FinishedK6:
-    """Run one script in `directory` and wait for it, at most `timeout` seconds.
+           env: dict[str, str] | None = None, timeout: float = 400, options: Sequence[str] = ()) -> FinishedK6:
+    """Run one script in `directory` with further `options` and wait for it, at most `timeout` seconds.
 
     With `config` it is written to a file that PERFSCALE_CONFIG names. `samples` writes raw.csv.
     """
@@ -68,7 +75,7 @@ def run_k6(k6: str, script: Path, directory: Path, *, config: dict[str, Any] | N
         path = directory / "config.json"
         path.write_text(json.dumps({**config, "out_dir": str(directory)}))
         environment["PERFSCALE_CONFIG"] = str(path)
-    command = [k6, "run", "--quiet", "--no-usage-report", "--address", ""]
+    command = [k6, "run", "--quiet", "--no-usage-report", "--address", "", *options]
     if samples:
         command += ["--out", f"csv={directory / 'raw.csv'}"]
     with (directory / "k6.log").open("w+") as log:
@@ -82,6 +89,48 @@ def run_k6(k6: str, script: Path, directory: Path, *, config: dict[str, Any] | N
         log.seek(0)
         text = log.read()
     return FinishedK6(process.returncode, text, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, directory)
+
+
+def run_detached(k6: str, directory: Path, config: dict[str, Any], **options: Any) -> int:
+    """Run a load to its end as a run of this machine starts it, and return its exit code; `options` are those of k6_command."""
+    _configure(directory, config)
+    DetachedProcess("k6", str(directory), k6_command(k6, str(LOAD), directory, None, **options)).start(may_end=True)
+    _wait_for(lambda: read_exit(directory))
+    return read_exit(directory)["exit_code"]
+
+
+def run_as_in_a_pod(k6: str, directory: Path, config: dict[str, Any], **options: Any) -> int:
+    """Run a load to its end by the script of the pod, and return its exit code; `options` are those of k6_command."""
+    body = _configure(directory, config)
+    command = k6_command(k6, str(LOAD), directory, None, **options)
+    total = hashlib.sha256(body).hexdigest()
+    words = ["start", str(directory), str(len(body)), total, *(f"{name}={value}" for name, value in command["env"].items()), "--", *command["argv"]]
+    # The script finds a k6 of other tests by its name; this one has a name of its own.
+    own = directory.parent / f"k6-{os.getpid()}"
+    shutil.copy(k6, own)
+    words[words.index("--") + 1] = str(own)
+    started = subprocess.run(["sh", str(SCRIPTS / "pod/load.sh"), *words], input=body, capture_output=True, check=True, timeout=30).stdout
+    if b"started=now" not in started:
+        raise RuntimeError(f"k6: not started. {started.decode()}")
+    _wait_for((directory / "exit.json").exists)
+    return json.loads((directory / "exit.json").read_text())["exit_code"]
+
+
+def requests_of(directory: Path) -> int:
+    """Return how many requests raw.csv has."""
+    return sum(row.startswith("http_req_failed,") for row in (directory / "raw.csv").read_text().splitlines())
+
+
+def _configure(directory: Path, config: dict[str, Any]) -> bytes:
+    body = json.dumps({**config, "out_dir": str(directory)}).encode()
+    (directory / "load_config.json").write_bytes(body)
+    return body
+
+
+def _wait_for(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + LOAD_LIMIT_S
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.1)
 
 
 def _wait(process: subprocess.Popen, timeout: float):

@@ -8,20 +8,17 @@ The executables come from PERFSCALE_PROMETHEUS and PERFSCALE_PROMTOOL, else from
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
 import subprocess
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
 
-from ansible_collections.perfscale.mlflow.tests.prometheus.synthetic import Truth, pods, processes, write_openmetrics
+from ansible_collections.perfscale.mlflow.tests.prometheus.synthetic import Truth, load, pods, processes, write_openmetrics
 from ansible_collections.perfscale.mlflow.tests.prometheus.synthetic_cluster import cluster
+from programs.k6 import executable
+from programs.prometheus import running_prometheus
 
 
 @dataclass(frozen=True)
@@ -35,44 +32,15 @@ class RealPrometheus:
     before_all: float
 
 
-def executable(variable: str, name: str) -> str:
-    found = os.environ.get(variable) or shutil.which(name)
-    if not found or not os.access(found, os.X_OK):
-        pytest.fail(f"Executable {name}: not found. Put it on PATH, or name it in {variable}.", pytrace=False)
-    return found
-
-
 @pytest.fixture(scope="session")
 def real_prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealPrometheus]:
     directory = tmp_path_factory.mktemp("prometheus")
-    server, tool = executable("PERFSCALE_PROMETHEUS", "prometheus"), executable("PERFSCALE_PROMTOOL", "promtool")
+    tool = executable("promtool", "PERFSCALE_PROMTOOL")
     origin = float(int(time.time()) - 3 * 3600)
     parts = {seed: pods(seed, origin) for seed in range(5)}
     truths = {seed: truth for seed, (_samples, truth) in parts.items()}
-    write_openmetrics(directory / "samples.txt", [*(samples for samples, _truth in parts.values()), processes(origin + 3600), cluster(origin + 5400)])
+    known = [*(samples for samples, _truth in parts.values()), processes(origin + 3600), cluster(origin + 5400), load(origin + 5400)]
+    write_openmetrics(directory / "samples.txt", known)
     subprocess.run([tool, "tsdb", "create-blocks-from", "openmetrics", "samples.txt", "data"], cwd=directory, check=True, capture_output=True, timeout=120)
-    (directory / "prometheus.yml").write_text("scrape_configs: []\n", encoding="utf-8")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    url = f"http://127.0.0.1:{port}"
-    arguments = ["--config.file=prometheus.yml", "--storage.tsdb.path=data", f"--web.listen-address=127.0.0.1:{port}"]
-    with (directory / "log").open("wb") as log, subprocess.Popen([server, *arguments], cwd=directory, stdout=log, stderr=log) as process:
-        try:
-            wait_until_ready(url, process)
-            yield RealPrometheus(url, truths, origin + 3600, origin + 5400, origin - 7200)
-        finally:
-            process.terminate()
-            process.wait(timeout=30)
-
-
-def wait_until_ready(url: str, process: subprocess.Popen[bytes], limit_s: float = 30.0) -> None:
-    deadline = time.monotonic() + limit_s
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            with urllib.request.urlopen(f"{url}/-/ready", timeout=2) as response:
-                if response.status == 200:
-                    return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.1)
-    pytest.fail(f"Prometheus at {url}: not ready after {limit_s:g} s, or ended early.")
+    with running_prometheus(directory) as url:
+        yield RealPrometheus(url, truths, origin + 3600, origin + 5400, origin - 7200)

@@ -100,6 +100,27 @@ def processes(origin: float) -> Samples:
     return samples
 
 
+def load(origin: float) -> Samples:
+    """Return what k6 with live metrics and MLflow show of ten minutes from `origin` on: 20 requests/s of two operations, one of which fails at times."""
+    samples: Samples = {}
+    requests = {"get_run": ("true", 15.0), "create_run": ("true", 4.5), "search_runs": ("false", 0.5)}
+    for second in range(0, 600, 5):
+        stamp = f"{origin + second:.3f}"
+
+        def add(metric: str, labels: str, value: float, stamp: str = stamp) -> None:
+            samples.setdefault(metric, []).append(f"{{{labels}}} {value:.6f} {stamp}")
+
+        for name, (is_expected, rate) in requests.items():
+            labels = f'expected_response="{is_expected}",name="{name}",scenario="browsing",status="{200 if is_expected == "true" else 503}"'
+            add("k6_http_reqs_total", labels, rate * second)
+            add("k6_http_req_duration_p95", labels, 0.08)
+        add("k6_vus", "", 10)
+        add("mlflow_http_request_total", 'method="GET",status="200"', 20.0 * second)
+        for bound, share in (("0.05", 0.5), ("0.1", 1.0), ("+Inf", 1.0)):
+            add("mlflow_http_request_duration_seconds_bucket", f'le="{bound}",method="GET",status="200"', 20.0 * second * share)
+    return samples
+
+
 def write_openmetrics(path: Path, parts: list[Samples]) -> None:
     """Write samples grouped by metric and by series, as OpenMetrics demands."""
     with path.open("w", encoding="utf-8") as stream:

@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.alert_profile import load_alerts
+from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.alerts import evaluate_alerts
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client import PrometheusClient
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.collection import Collection, Request, Window, collect
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.files import documents, series_csv
@@ -222,3 +224,35 @@ def test_collect_metrics_measures_any_past_window(real_prometheus: Any, tmp_path
         written = (tmp_path / "metrics.csv").read_text(encoding="utf-8")
         assert "mlflow,memory,max,bytes," in written
         assert "mlflow,pod_count,current,count,4\n" in written
+
+
+CPU = "sum by (groupname) (rate(namedprocess_namegroup_cpu_seconds_total[{{.interval}}]))"
+
+
+@pytest.mark.parametrize(
+    ("expr", "fired"),
+    [
+        pytest.param(f"{CPU} > 1", ["CPU of mlflow 1.25"], id="fires"),
+        pytest.param(f"{CPU} > 2", [], id="quiet"),
+        # k6 ends in the middle of the window.
+        pytest.param('namedprocess_namegroup_num_procs{groupname="k6_benchmark"} == 0', ["CPU of k6_benchmark 0"], id="in-a-part-of-the-window"),
+        pytest.param('avg_over_time(namedprocess_namegroup_num_procs{groupname="k6_benchmark"}[{{.elapsed}}]) < 0.1', [], id="over-the-window"),
+        # Another group ended a minute before it.
+        pytest.param('increase(namedprocess_namegroup_cpu_seconds_total{groupname="ended"}[10s]) > 0', [], id="before-the-window"),
+    ],
+)
+def test_alerts_of_kube_burner_fire_for_what_happened_in_the_window(real_prometheus: Any, expr: str, fired: list[str]) -> None:
+    start = real_prometheus.processes_start
+    request = Request([], {}, Window(start, start + PROCESS_WINDOW_S), 1.0)
+    alerts = load_alerts([{"expr": expr, "description": "CPU of {{$labels.groupname}} {{$value}}", "severity": "error"}])
+    [found] = evaluate_alerts(alerts, request, PrometheusClient(real_prometheus.url))
+    assert found["reason"] is None
+    assert [entry["text"] for entry in found["fired"]] == fired
+
+
+def test_an_expression_that_prometheus_rejects_is_unknown(real_prometheus: Any) -> None:
+    start = real_prometheus.processes_start
+    request = Request([], {}, Window(start, start + PROCESS_WINDOW_S), 1.0)
+    [found] = evaluate_alerts(load_alerts([{"expr": "sum(up"}]), request, PrometheusClient(real_prometheus.url))
+    assert found["status"] == "unknown"
+    assert "parse error" in found["reason"]

@@ -155,9 +155,10 @@ def bars() -> list[Bar]:
         Bar("task files of all roles", 95, [relative(path) for path in task_files()]),
         Bar("roles that include their caller", 0, callers_included()),
         # Intervals, steadiness, noise, stalls, baselines and clones are nouns of their own; so are Jobs, psql in them, what they keep, clones by them,
-        # and MLflow's artifacts, and a search, its probes, crossing, cause and answer. The page has SVG, figures, files and part of a cell, the answer,
-        # the list of runs; sweeps stand apart from their chart, so that tables load no library that draws.
-        Bar("files of module_utils", 171, helpers),
+        # and MLflow's artifacts, and a search, its probes, crossing, cause and answer, deployments, and alerts, test cases and metrics for other programs.
+        # The page has SVG, figures, files and part of a cell, the answer, the list of runs; sweeps stand apart from their chart, so that tables load no
+        # library that draws.
+        Bar("files of module_utils", 176, helpers),
         *once,
     ]
 

@@ -23,6 +23,7 @@ PACKAGES = {
     "PIL": "pillow",
     "detect_secrets": "detect-secrets",
     "opensearchpy": "opensearch-py",
+    "prometheus_client": "prometheus-client",
     "psycopg": "psycopg[binary]",
     "websocket": "websocket-client",
     "yaml": "PyYAML",

@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.capacity.crossing import (
     SATURATED_NEEDED,
@@ -22,6 +21,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.capacity.crossing
     mean_size,
     saturation,
 )
+from ansible_collections.perfscale.mlflow.plugins.module_utils.capacity.settings import PROBES_MIN, Settings
 
 HOLDS, FAILS, INVALID = "holds", "fails", "invalid"
 INVALID_MAX = 2
@@ -39,29 +39,6 @@ UNFINISHED_MAX = 0.1
 WELL_BELOW, SIZED_AT, SIZES_NEEDED = 0.93, 0.85, 2
 SETTLED = 1.4
 """A server that saturates at this ratio to the estimate or later has a queue that settles within a window."""
-PROBES_MIN = 8
-"""Probes near the estimate that an answer needs: a few that happen to agree have too narrow an interval."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The parameters of a search. Loads are in the unit of the axis; `resolution` is the wanted width of the interval as a share of the load.
-
-    `limits` has the upper limit of each latency (a metric in ms) by the name of its objective: these are fitted.
-    """
-
-    axis: str
-    start: float
-    minimum: float
-    maximum: float
-    resolution: float
-    probes_max: int
-    limits: Mapping[str, float] = field(default_factory=dict)
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether loads are whole numbers: virtual users and tenants are."""
-        return self.axis != "rate"
 
 
 @dataclass(frozen=True)
@@ -307,22 +284,3 @@ def _rounded(settings: Settings, load: float) -> float:
     """Return an allowed load: within the bounds, whole where the axis is, else with three significant digits."""
     bounded = min(max(load, settings.minimum), settings.maximum)
     return float(max(1, round(bounded))) if settings.is_whole else float(f"{bounded:.3g}")
-
-
-def bounds_s(settings: Settings, load_s: float, between_s: float) -> tuple[float, float]:
-    """Return the least and the most seconds of a search whose probes load for `load_s` and have `between_s` between them."""
-    each = load_s + between_s
-    return PROBES_MIN * each, settings.probes_max * each
-
-
-def document(settings: Settings) -> dict[str, Any]:
-    """Return the settings as they stand in the plan, whose digest they are part of."""
-    return {
-        "axis": settings.axis,
-        "start": settings.start,
-        "minimum": settings.minimum,
-        "maximum": settings.maximum,
-        "resolution": settings.resolution,
-        "probes_max": settings.probes_max,
-        "limits": dict(settings.limits),
-    }

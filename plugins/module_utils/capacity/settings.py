@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.capacity.search import PROBES_MIN, Settings, bounds_s, document
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations import JOURNEYS, OPERATIONS
 from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.axes import MatrixError, as_list, is_unset
 from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.duration import format_duration
@@ -25,6 +25,29 @@ HOPELESS_AFTER_S = 16
 HOPELESS_TIMES = 4
 HOPELESS_SHARE = 0.5
 HOPELESS_SERVED = 0.25
+PROBES_MIN = 8
+"""Probes near the estimate that an answer needs: a few that happen to agree have too narrow an interval."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The parameters of a search. Loads are in the unit of the axis; `resolution` is the wanted width of the interval as a share of the load.
+
+    `limits` has the upper limit of each latency (a metric in ms) by the name of its objective: these are fitted.
+    """
+
+    axis: str
+    start: float
+    minimum: float
+    maximum: float
+    resolution: float
+    probes_max: int
+    limits: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether loads are whole numbers: virtual users and tenants are."""
+        return self.axis != "rate"
 
 
 def search_inputs(inputs: Mapping[str, Any], objectives: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -133,3 +156,22 @@ def _number(inputs: Mapping[str, Any], name: str, problems: list[str]) -> float 
         problems.append(f"Setting capacity_{_OPTIONS.get(name, name)}: {value!r} is not allowed. Give a number above 0.")
         return None
     return number
+
+
+def bounds_s(settings: Settings, load_s: float, between_s: float) -> tuple[float, float]:
+    """Return the least and the most seconds of a search whose probes load for `load_s` and have `between_s` between them."""
+    each = load_s + between_s
+    return PROBES_MIN * each, settings.probes_max * each
+
+
+def document(settings: Settings) -> dict[str, Any]:
+    """Return the settings as they stand in the plan, whose digest they are part of."""
+    return {
+        "axis": settings.axis,
+        "start": settings.start,
+        "minimum": settings.minimum,
+        "maximum": settings.maximum,
+        "resolution": settings.resolution,
+        "probes_max": settings.probes_max,
+        "limits": dict(settings.limits),
+    }

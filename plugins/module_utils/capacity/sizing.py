@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import io
-import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,40 +16,12 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files impo
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.untrusted_text import csv_cell, markdown
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.integrity import examine, read_record
 
-AXES = {"workers": int, "db_backend": str}
-"""The axes of a deployment on this machine, and the type of their values."""
-BACKENDS = ("sqlite", "postgres")
 _SERVER = ("mlflow", "postgresql")
 _GIB = 2**30
 COLUMNS = (
-    "deployment", "workers", "replicas", "db_backend", "status", "unit", "capacity", "capacity_low", "capacity_high", "requests_per_s_low",
+    "deployment", "workers", "replicas", "db_backend", "mlflow_version", "status", "unit", "capacity", "capacity_low", "capacity_high", "requests_per_s_low",
     "requests_per_s_high", "server_cores", "server_gib", "capacity_per_core", "capacity_per_gib", "breaks_by", "cause",
 )  # fmt: skip
-
-
-def deployments_of(axes: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the deployments that axes span, in declared order: {label, and a value for each axis}. Raises ValueError with one sentence."""
-    unknown = [name for name in axes if name not in AXES]
-    if unknown:
-        raise ValueError(f"Deployment axis {unknown[0]}: is unknown. Allowed: {', '.join(AXES)}.")
-    values: dict[str, list[Any]] = {}
-    for name, given in axes.items():
-        listed = given if isinstance(given, (list, tuple)) else [given]
-        values[name] = list(dict.fromkeys(_value(name, value) for value in listed))
-        if not values[name]:
-            raise ValueError(f"Deployment axis {name}: has no values. Give a list such as {'[1, 2]' if AXES[name] is int else '[sqlite, postgres]'}.")
-    if not values:
-        raise ValueError(f"Deployments: no axis is given. Give at least one of {', '.join(AXES)}, such as workers: [1, 2].")
-    found = [dict(zip(values, point, strict=True)) for point in itertools.product(*values.values())]
-    return [{"label": "-".join(f"{name.replace('_', '-')}-{value}" for name, value in point.items()), **point} for point in found]
-
-
-def _value(name: str, value: Any) -> Any:
-    text = str(value)
-    is_right = text.isdigit() and int(text) > 0 if AXES[name] is int else text in BACKENDS
-    if isinstance(value, bool) or not is_right:
-        raise ValueError(f"Deployment axis {name}: {value!r} is not allowed. Give {'whole numbers from 1 up' if AXES[name] is int else ' or '.join(BACKENDS)}.")
-    return AXES[name](text)
 
 
 def sizing_rows(runs: Sequence[tuple[str, Path]], schema_dir: Path | str) -> list[dict[str, Any]]:
@@ -71,7 +42,7 @@ def _row(label: str, directory: Path, schema_dir: Path | str) -> dict[str, Any]:
     load = crossing.get("load") if found["status"] == "answered" else None
     return {
         "deployment": label, "workers": factors.get("workers"), "replicas": factors.get("replicas"), "db_backend": factors.get("db_backend"),
-        "status": found["status"], "unit": found["unit"], "capacity": load,
+        "mlflow_version": factors.get("mlflow_version"), "status": found["status"], "unit": found["unit"], "capacity": load,
         "capacity_low": crossing.get("low") if load else None, "capacity_high": crossing.get("high") if load else None,
         "requests_per_s_low": requests.get("low"), "requests_per_s_high": requests.get("high"), "server_cores": cores, "server_gib": gib,
         "capacity_per_core": load / cores if load and cores else None, "capacity_per_gib": load / gib if load and gib else None,

@@ -10,9 +10,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-# All of C0 and C1 but tab and line feed, line separators, the marks that turn the direction of what follows (CVE-2021-42574), and halves of characters,
-# which no file takes.
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+# All of C0 and C1 but tab and line feed, line separators, the marks that turn the direction of what follows (CVE-2021-42574), halves of characters,
+# which no file takes, and the two that XML has no way to write (https://www.w3.org/TR/xml/#charsets).
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 # What GitHub's Markdown and CommonMark take for markup inside a line; underscores inside of a word are none.
 _MARKDOWN = re.compile(r"[\\`*\[\]<>|~$&]|(?<!\w)_|_(?!\w)")
 # What begins a block at the beginning of a line.

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common import process_handle as handles
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import read_json, write_json
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.proxies import proxy_variables
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.redaction import has_user_information, redact_url
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.schema import check
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.backend import ERRORS
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.exit_codes import is_complete
@@ -26,11 +27,32 @@ if TYPE_CHECKING:
 STOP_TIMEOUT_S = 20
 
 
-def k6_command(binary: str, script: str, directory: PurePath, ca_file: str | None, proxy: str | None = None) -> dict[str, Any]:
+# Where k6's live metrics can go (option `live` of k6_load).
+LIVE_KINDS = ("prometheus_rw",)
+# Of the whole load so far; k6 keeps every value of a series for them.
+LIVE_STATISTICS = "med,p(95),p(99),max"
+
+
+def live_url(kind: str | None, url: str | None) -> str:
+    """Return the URL to which k6 sends its metrics while it runs, an empty text without a kind. Raises ValueError with a sentence."""
+    if not kind:
+        return ""
+    if not url:
+        raise ValueError(f"Live metrics {kind}: no URL to send them to. Set k6_runner_live_url, such as http://127.0.0.1:9090/api/v1/write.")
+    if has_user_information(url):
+        raise ValueError(f"Live metrics {kind}: user information in the URL {redact_url(url)}. Remove it; an agent that adds it may stand between.")
+    if not url.startswith(("http://", "https://")):
+        raise ValueError(f"Live metrics {kind}: {url} is no URL. Write it as http://127.0.0.1:9090/api/v1/write.")
+    return url
+
+
+def k6_command(
+    binary: str, script: str, directory: PurePath, ca_file: str | None, proxy: str | None = None, live: str = ""
+) -> dict[str, Any]:  # fmt: skip
     """Return the command of k6, with the paths of the machine that runs it. It contains no secret: the configuration names the file of the token.
 
-    `proxy` is for a k6 that inherits none. Only flags that both k6 1.1 and k6 2 support are used. Together with an environment of which k6 inherits
-    nothing else, this is all that decides the load.
+    `proxy` is for a k6 that inherits none, `live` the remote-write endpoint of a Prometheus, if k6 sends its metrics there beside writing them. Only
+    flags that both k6 1.1 and k6 2 support are used. Together with an environment of which k6 inherits nothing else, this is all that decides the load.
     """
     environment = {
         "PERFSCALE_CONFIG": str(directory / "load_config.json"),
@@ -47,7 +69,12 @@ def k6_command(binary: str, script: str, directory: PurePath, ca_file: str | Non
     }
     if ca_file:
         environment["SSL_CERT_FILE"] = ca_file
-    argv = [binary, "run", "--quiet", "--no-usage-report", "--address", "", "--out", f"csv={directory / 'raw.csv'}", script]
+    outputs = ["--out", f"csv={directory / 'raw.csv'}"]
+    if live:
+        # https://grafana.com/docs/k6/latest/results-output/real-time/prometheus-remote-write/
+        outputs += ["--out", "experimental-prometheus-rw"]
+        environment |= {"K6_PROMETHEUS_RW_SERVER_URL": live, "K6_PROMETHEUS_RW_TREND_STATS": LIVE_STATISTICS, "K6_PROMETHEUS_RW_STALE_MARKERS": "true"}
+    argv = [binary, "run", "--quiet", "--no-usage-report", "--address", "", *outputs, script]
     return {"argv": argv, "env": environment, "chdir": str(directory), "user": None}
 
 

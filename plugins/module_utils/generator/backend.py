@@ -66,7 +66,8 @@ class Load:
     """A load to start.
 
     `directory` holds state.json and the attempts, `generator` is that of target.json, `config` has no secret, `scripts_dir` is files/k6, `script`
-    replaces the workload's own, `ca_file` is what k6 trusts instead of the system's certificates.
+    replaces the workload's own, `ca_file` is what k6 trusts instead of the system's certificates, `live_url` where it sends its metrics while it runs, if
+    anywhere.
     """
 
     directory: Path
@@ -77,6 +78,7 @@ class Load:
     workload: str = "load"
     script: str = ""
     ca_file: str | None = None
+    live_url: str = ""
     plan_digest: str = ""
     is_finished_reusable: bool = True
 

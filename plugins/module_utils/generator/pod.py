@@ -322,7 +322,8 @@ def _body(config: Mapping[str, Any]) -> bytes:
 
 def _launch(rpc: PodRpc, directory: str, config: Mapping[str, Any], load: Load) -> None:
     ca_file = manifests.secret_file(manifests.CA_BUNDLE) if load.ca_file else None
-    command = k6_command(manifests.PROGRAM, f"{manifests.SCRIPTS}/{load.script_name}", PurePosixPath(directory), ca_file, load.generator.get("proxy"))
+    script = f"{manifests.SCRIPTS}/{load.script_name}"
+    command = k6_command(manifests.PROGRAM, script, PurePosixPath(directory), ca_file, load.generator.get("proxy"), load.live_url)
     cores = load.generator.get("cores")
     # k6 built before Go 1.25 uses every core of the node and is throttled.
     environment = {**command["env"], **({"GOMAXPROCS": str(max(1, math.ceil(cores)))} if cores else {})}

@@ -52,7 +52,7 @@ class ProcessBackend:
         config = {**load.config, **_with_proxy(load.config), "out_dir": str(directory)}
         load.check(config)
         write_json(directory / "load_config.json", config)
-        command = k6_command(load.generator["binary"], str(Path(load.scripts_dir) / load.script_name), directory, load.ca_file)
+        command = k6_command(load.generator["binary"], str(Path(load.scripts_dir) / load.script_name), directory, load.ca_file, live=load.live_url)
         process = DetachedProcess("k6", str(directory), command, machine_file=directory / MACHINE_NAME)
         # A k6 that ends immediately, for example with a broken script, is an attempt too: its exit code and log contain the reason.
         process.start(may_end=True)

@@ -25,6 +25,10 @@ CATEGORIES = {
 }
 BODILESS = frozenset({"list_workspaces", "search_prompts", "get_experiment", "get_run", "list_artifacts", "fetch_artifact"})
 """Operations whose requests have no body (GET), which k6's HTTP client may repeat."""
+LISTING = "list_workspaces"
+"""The operation that begins a browsing journey, and on a cluster is the first thing that MLflow has authorized for a token."""
+ARTIFACTS = frozenset({"log_artifact", "fetch_artifact"})
+"""Operations that pass the content of an artifact, which MLflow serves by a router of its own from 3.16 on (mlflow/server/artifact_router.py)."""
 READ = frozenset({"create_experiment", "create_run", "search_experiments", "search_runs", "list_artifacts"})
 """Operations whose responses the journeys read; of the others a seeded share is read (READ_EVERY in files/k6/lib/virtual_user.js)."""
 READ_SHARE = 1 / 20

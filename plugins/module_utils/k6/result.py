@@ -25,7 +25,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.k6 import (
     timeline,
 )
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.exit_codes import STOPPED, is_complete, meaning
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations import OPERATIONS, undersampled
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations import ARTIFACTS, OPERATIONS, undersampled
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import PRECISION, K6ResultError, Raw, read_raw
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.summary import Summary, SummaryError, read_summary
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.window import Window, find_window
@@ -107,7 +107,7 @@ def _build(attempt: Attempt, path: Path) -> dict[str, Any]:
         "stall_s": round(stalls.longest_stall_s(raw, window), 3),
         "time_weighted_ms": stalls.time_weighted_ms(raw, order, window),
         "isolation": isolation.isolation(raw, window),
-        "tenants": {**blocks.slow_tenants(by_tenant), "fairness": blocks.fairness(by_tenant, by_journey)},
+        "tenants": {**blocks.slow_tenants(by_tenant), "fairness": blocks.fairness(by_tenant, by_journey), "listings": blocks.first_listings(raw, order)},
         "congestion": journeys.congestion(raw, order, window),
         "machine": machine.machine_use(attempt.directory / machine.MACHINE_NAME, window, sum(map(len, pools.values()))),
         "silent_repeats": silent_repeats(raw, window),
@@ -127,22 +127,26 @@ def silent_repeats(raw: Raw, window: Window) -> dict[str, int]:
     return dict(sorted(Counter(raw.kind_table[raw.kinds[i]].operation for i in raw.repeated if window.phase(raw.starts[i]) == "window").items()))
 
 
-def sent(raw: Raw) -> dict[str, float]:
+def sent(raw: Raw) -> dict[str, Any]:
     """Count the requests of the whole load, for a comparison with the server's own count.
 
-    n: requests; answered: those with a response; repeated: those that were silently sent twice; start and end of the first and the last (epoch seconds).
-    Requests for another tenant's objects, which are in no total, count too.
+    n: requests; answered: those with a response; repeated: those that were silently sent twice; artifacts: the same of those that pass the content of an
+    artifact; start and end of the first and the last one (epoch seconds). Requests for another tenant's objects, which are in no total, count too.
     """
-    ends = [start + duration / PRECISION for start, duration in zip(raw.starts, raw.durations, strict=True)] + [
-        aside.start_ms + aside.duration_ms for aside in raw.aside
-    ]
-    statuses = [raw.kind_table[number].status for number in raw.kinds] + [aside.status for aside in raw.aside]
+    kinds = [raw.kind_table[number] for number in raw.kinds]
+    ends = [start + duration / PRECISION for start, duration in zip(raw.starts, raw.durations, strict=True)]
+    repeated = [kinds[i].operation for i in raw.repeated]
+
+    def counted(operations: list[tuple[str, int]], repeats: list[str]) -> dict[str, int]:
+        return {"n": len(operations), "answered": sum(status > 0 for _name, status in operations), "repeated": len(repeats)}
+
+    operations = [(kind.operation, kind.status) for kind in kinds]
+    aside = [(request.operation, request.status) for request in raw.aside]
     return {
-        "n": len(ends),
-        "answered": sum(status > 0 for status in statuses),
-        "repeated": len(raw.repeated),
-        "start": min([*raw.starts, *(aside.start_ms for aside in raw.aside)]) / 1000,
-        "end": max(ends) / 1000,
+        **counted(operations + aside, repeated),
+        "artifacts": counted([one for one in operations if one[0] in ARTIFACTS], [name for name in repeated if name in ARTIFACTS]),
+        "start": min([*raw.starts, *(request.start_ms for request in raw.aside)]) / 1000,
+        "end": max([*ends, *(request.start_ms + request.duration_ms for request in raw.aside)]) / 1000,
     }
 
 

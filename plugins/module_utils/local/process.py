@@ -107,8 +107,15 @@ class DetachedProcess:
             return "(no log)"
         return "\n".join(text.splitlines()[-lines:]) or "(empty log)"
 
-    def start(self, ready: dict[str, Any] | None = None, stop_timeout_s: float = 20, number: int = signal.SIGTERM, may_end: bool = False) -> bool:
-        """Start the process unless it runs with the same command, and wait until it is ready; return whether it was started.
+    def start(
+        self,
+        ready: dict[str, Any] | None = None,
+        stop_timeout_s: float = 20,
+        number: int = signal.SIGTERM,
+        may_end: bool = False,
+        is_awaited: bool = True,
+    ) -> bool:
+        """Start the process unless it runs with the same command, and wait until it is ready, if it `is_awaited`; return whether it was started.
 
         A process of ours that runs with another command is stopped first. One that does not become ready is stopped.
         With `may_end` it is a job, which may have ended before it is checked; a server that ended was never ready.
@@ -120,6 +127,8 @@ class DetachedProcess:
             started = True
         for attempt in range(PORT_ATTEMPTS):
             port = self._launch(attempt) if started else (self.handle() or {}).get("port")
+            if not is_awaited:
+                return started
             seen = self._wait(ready or {}, port)
             if not seen or (may_end and seen == ENDED):
                 return started

@@ -14,13 +14,14 @@ PROFILES = ("closed", "open")
 ORDERS = ("declared", "shuffled")
 STATE_RESETS = ("cell", "level", "never")
 DISTRIBUTIONS = ("uniform", "zipf", "noisy")
-AXES = ("tenants", "concurrency", "rate", "profile", "popularity")
+ROWS = ("per_tenant", "total")
+AXES = ("tenants", "concurrency", "rate", "profile", "popularity", "experiments")
 # Of the tenant choices of the axis popularity, unless the matrix has others: Zipf's exponent, and how many times the load of others a noisy tenant has.
 CHOICE_DEFAULTS: dict[str, dict[str, float]] = {"zipf": {"exponent": 1.0}, "noisy": {"factor": 10}}
-OVERRIDES = (*AXES, "repeats", "duration", "warmup", "order", "seed", "state_reset")
+OVERRIDES = (*AXES, "rows", "repeats", "duration", "warmup", "order", "seed", "state_reset")
 WINDOW_MIN_S = 6
 """In a shorter window nothing tells whether throughput is steady (k6/timeline.py)."""
-KEYS = {"schema_version", "name", "description", "axes", "repeats", "duration", "warmup", "order", "seed", "load"}
+KEYS = {"schema_version", "name", "description", "axes", "rows", "repeats", "duration", "warmup", "order", "seed", "load"}
 LOAD_DEFAULTS = {
     "training_share": 0.2,
     "think_time_s": 1.0,
@@ -79,6 +80,13 @@ def settings_of(matrix: dict[str, Any], overrides: dict[str, Any] | None = None)
     if not is_unset(axes.get("popularity")):
         settings["popularity"] = list(dict.fromkeys(str(name) for name in as_list(axes["popularity"])))
         problems += [f"Popularity {name}: is unknown. Allowed: {', '.join(DISTRIBUTIONS)}." for name in settings["popularity"] if name not in DISTRIBUTIONS]
+    if not is_unset(axes.get("experiments")):
+        settings["experiments"] = _numbers(axes["experiments"], "experiments", int, 1, problems)
+    rows = str(given.get("rows", matrix.get("rows", "per_tenant")))
+    if rows not in ROWS:
+        problems.append(f"Rows {rows}: is unknown. Allowed: {', '.join(ROWS)}.")
+    elif rows != "per_tenant":
+        settings["rows"] = rows
     settings["repeats"] = _single(given.get("repeats", matrix.get("repeats", 1)), "repeats", 1, problems)
     settings["seed"] = _single(given.get("seed", matrix.get("seed", 1)), "seed", 0, problems)
     settings["order"] = str(given.get("order", matrix.get("order", "declared")))

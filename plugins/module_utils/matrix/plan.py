@@ -35,15 +35,18 @@ def expand(matrix: dict[str, Any], overrides: dict[str, Any] | None = None, cont
     `context` has the other values that distinguish two runs (data set shape, target); it is part of the digest.
     Repeats are blocks: each visits every point once, in declared order or shuffled by the seed, so that whatever drifts over hours meets all points
     alike. Where every cell starts from restored data, a shuffled block has all tenant levels. Without, the data of earlier levels stays, so levels ascend.
+    A cell has a data set of its own where the plan varies that: by the axis experiments, or by the number of tenants that share the rows.
     Raises MatrixError (a ValueError) with every problem of the matrix.
     """
     settings = settings_of(matrix, overrides)
     settings["context"] = context or {}
     if search_of({"settings": settings}):
         settings["load"] = {**settings["load"], "stop_when": settings["context"]["capacity"]["stop_when"]}
-    planned = settings["repeats"] * len(settings["tenants"]) * (len(settings["concurrency"]) + len(settings["rate"])) * len(_popularities(settings))
+    planned = settings["repeats"] * len(settings["tenants"]) * (len(settings["concurrency"]) + len(settings["rate"]))
+    planned *= len(_popularities(settings)) * len(_experiments(settings))
     if planned > CELLS_MAX:
         raise MatrixError([f"Matrix {settings['name']}: {planned} cells are too many, at most {CELLS_MAX} are allowed. Give fewer values or repeats."])
+    _check_rows(settings)
     cells = [cell for block in _blocks(settings) for cell in block]
     for index, cell in enumerate(cells, start=1):
         cell["index"] = index
@@ -76,7 +79,7 @@ def probe_cell(plan: dict[str, Any], load: float) -> dict[str, Any]:
     [profile] = settings["profile"]
     repeat = 1 + sum(1 for cell in plan["cells"] if all(cell[axis] == value for axis, value in values.items()))
     index = len(plan["cells"]) + 1
-    cell = _cell(settings, values["tenants"], profile, values["concurrency" if profile == "closed" else "rate"], repeat)
+    cell = _cell(settings, values["tenants"], profile, values["concurrency" if profile == "closed" else "rate"], repeat, experiments=_experiments(settings)[0])
     # Probes of one load are independent, so their random choices differ, as those of all other probes do.
     return {**cell, "index": index, "seed": settings["seed"] * 1000 + index}
 
@@ -87,8 +90,12 @@ def summary(plan: dict[str, Any], clones: bool = False) -> str:
     With `clones` one tenant is filled through REST and the others are clones of it.
     """
     estimate = plan["estimate"]
-    tenants, shape = max(cell["tenants"] for cell in plan["cells"]), plan["settings"]["context"].get("data_set") or {}
-    prefill_s = _prefill_s(1, shape) + PREFILL_S_PER_CLONE * (tenants - 1) if clones else _prefill_s(tenants, shape)
+    # Levels of one data set are built on each other, those of another one are filled from the beginning.
+    tenants: dict[str, int] = {}
+    for cell in plan["cells"]:
+        shape = json.dumps(cell.get("data_set") or plan["settings"]["context"].get("data_set") or {})
+        tenants[shape] = max(cell["tenants"], tenants.get(shape, 0))
+    prefill_s = sum(_fill_s(count, json.loads(shape), clones) for shape, count in tenants.items())
     cells = len(plan["cells"])
     return (
         f"Plan {plan['name']}: {cells} cell{'' if cells == 1 else 's'}, {format_duration(estimate['load_s'])} of load, "
@@ -144,7 +151,8 @@ def _points(settings: dict[str, Any], tenants: int, repeat: int) -> list[dict[st
     """Return the cells of one tenant count and repeat in declared order."""
     axes = {"closed": "concurrency", "open": "rate"}
     return [
-        _cell(settings, tenants, profile, value, repeat, popularity)
+        _cell(settings, tenants, profile, value, repeat, popularity, experiments)
+        for experiments in _experiments(settings)
         for profile in settings["profile"]
         for value in settings[axes[profile]]
         for popularity in _popularities(settings)
@@ -156,9 +164,41 @@ def _popularities(settings: dict[str, Any]) -> list[str]:
     return settings.get("popularity") or [""]
 
 
-def _cell(settings: dict[str, Any], tenants: int, profile: str, value: float, repeat: int, popularity: str = "") -> dict[str, Any]:
+def _experiments(settings: dict[str, Any]) -> list[int]:
+    """Return the values of the axis experiments, 0 where the plan does not vary it."""
+    return settings.get("experiments") or [0]
+
+
+def _check_rows(settings: dict[str, Any]) -> None:
+    """Raise MatrixError where the data sets of the cells cannot be made, or not follow one another."""
+    search = search_of({"settings": settings})
+    if search and search["axis"] == "tenants" and "rows" in settings:
+        raise MatrixError(["Rows total: not possible in a search over tenants. Search over the rate or the concurrency, or leave rows at per_tenant."])
+    data_sets = [_data_set(settings, tenants, experiments) for tenants in settings["tenants"] for experiments in _experiments(settings)]
+    if settings["state_reset"] == "never" and any(data_set != data_sets[0] for data_set in data_sets):
+        remedy = "Use a database whose state can be restored, or one data set for each run."
+        raise MatrixError([f"Data set: the cells of this plan need several, and state_reset is never. {remedy}"])
+
+
+def _data_set(settings: dict[str, Any], tenants: int, experiments: int) -> dict[str, Any]:
+    """Return {data_set: its shape} of a cell whose plan varies the data set, else {}. Raises MatrixError if the tenants cannot have equal parts."""
+    shape = settings["context"].get("data_set") or {}
+    if not experiments and "rows" not in settings:
+        return {}
+    experiments = experiments or shape.get("experiments_per_tenant", 0)
+    if "rows" in settings:
+        if experiments % tenants or not experiments:
+            whole = tenants * max(1, -(-experiments // tenants))
+            problem = f"Rows total: {experiments} experiments cannot be spread equally over {tenants} tenants."
+            raise MatrixError([f"{problem} Give experiments as {whole}, for example."])
+        experiments //= tenants
+    return {"data_set": {**shape, "experiments_per_tenant": experiments}}
+
+
+def _cell(settings: dict[str, Any], tenants: int, profile: str, value: float, repeat: int, popularity: str = "", experiments: int = 0) -> dict[str, Any]:
     pressure = f"c{value}" if profile == "closed" else f"q{value:g}"
-    axis = f"-popularity-{popularity}" if popularity else ""
+    varied = {name: choice for name, choice in (("popularity", popularity), ("experiments", experiments)) if choice}
+    axis = "".join(f"-{name}-{choice}" for name, choice in varied.items())
     load = _with_popularity(settings, popularity)
     value = _with_noise(value, tenants, load["tenant_choice"], profile)
     return {
@@ -175,6 +215,9 @@ def _cell(settings: dict[str, Any], tenants: int, profile: str, value: float, re
         "training_share": load["training_share"],
         "think_time_s": load["think_time_s"],
         "load": load,
+        **_data_set(settings, tenants, experiments),
+        # What distinguishes this cell from another one of the same tenants and the same load.
+        **({"factors": varied} if varied else {}),
     }
 
 
@@ -208,8 +251,10 @@ def _estimate(cells: list[dict[str, Any]]) -> dict[str, float]:
     }
 
 
-def _prefill_s(tenants: int, shape: dict[str, Any]) -> float:
-    """Return seconds for tenants of a data set's shape."""
+def _fill_s(tenants: int, shape: dict[str, Any], clones: bool) -> float:
+    """Return seconds for tenants of a data set's shape, of which all but one may be clones."""
+    if clones:
+        return _fill_s(1, shape, False) + PREFILL_S_PER_CLONE * (tenants - 1)
     run = 1 + sum(shape.get(name, 0) for name in ("metrics_per_run", "params_per_run", "artifacts_per_run"))
     experiment = 1 + shape.get("runs_per_experiment", 0) * run + 2 * shape.get("prompts_per_experiment", 0)
     return float(tenants * shape.get("experiments_per_tenant", 0) * experiment * PREFILL_S_PER_ITEM)

@@ -58,6 +58,21 @@ def count_bytes(database: Mapping[str, Any] | None) -> int | None:
     return None
 
 
+def server_processes(database: Mapping[str, Any] | None) -> dict[str, int] | None:
+    """Return {background, max_connections} of a PostgreSQL that we may read, else None. Raises MlflowError.
+
+    Each connection is a process of the server; `background` are its processes that are none, the first one included. While autovacuum works there are up
+    to three more.
+    """
+    database = database or {}
+    if database.get("kind") != "postgres" or not database.get("dsn_file"):
+        return None
+    query = "SELECT 1 + count(*) FILTER (WHERE backend_type <> 'client backend'), current_setting('max_connections')::int FROM pg_stat_activity"
+    with _connection(database["dsn_file"]) as connection:
+        background, most = connection.execute(query).fetchone()
+    return {"background": int(background), "max_connections": int(most)}
+
+
 def sqlite_rows(path: str) -> dict[str, int]:
     """Return {table: rows} of a SQLite file, opened read-only. Raises MlflowError."""
     try:

@@ -161,7 +161,7 @@ def load_profile(source: Any, including: tuple[str, ...] = ()) -> list[Entry]:
     """
     name = "given"
     if isinstance(source, str):
-        name, source = source, _read_file(source)
+        name, source = source, read_profile(source, "Metrics profile")
     if not isinstance(source, list) or not source:
         raise ProfileError(f"Metrics profile {name}: not a list of queries. Write a list of entries with query and metricName.")
     problems: list[str] = []
@@ -195,14 +195,15 @@ def _replaced(based: list[Entry], entries: list[Entry]) -> list[Entry]:
     return replaced + [entry for entry in entries if entry.metric not in known]
 
 
-def _read_file(path: str) -> Any:
+def read_profile(path: str, what: str) -> Any:
+    """Return the content of a YAML (or JSON) file; `what` it is begins the sentence of a ProfileError."""
     try:
         return yaml.safe_load(read_text(path))
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not text"
-        raise ProfileError(f"Metrics profile {path}: not readable ({reason}). Give the path of a profile.") from error
+        raise ProfileError(f"{what} {path}: not readable ({reason}). Give the path of a profile.") from error
     except (yaml.YAMLError, RecursionError) as error:
-        raise ProfileError(f"Metrics profile {path}: not YAML ({one_line(str(error))}). Correct the file.") from error
+        raise ProfileError(f"{what} {path}: not YAML ({one_line(str(error))}). Correct the file.") from error
 
 
 def _read_entry(item: Any, number: int, profile: str, problems: list[str]) -> Entry | None:

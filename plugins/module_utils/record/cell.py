@@ -33,7 +33,8 @@ UNRECORDED = "The run was interrupted before this attempt was recorded."
 
 def spec_of(planned: dict[str, Any], factors: dict[str, Any]) -> dict[str, Any]:
     """Return the record's spec: the planned cell without its place in the plan, and the complete factors."""
-    return {**{key: planned[key] for key in SPEC_KEYS}, "factors": {**factors, "profile": planned["profile"]}}
+    own = {"data_set": planned["data_set"]} if "data_set" in planned else {}
+    return {**{key: planned[key] for key in SPEC_KEYS}, **own, "factors": {**factors, **planned.get("factors", {}), "profile": planned["profile"]}}
 
 
 def generator_of(measured: dict[str, Any], exited: dict[str, Any], resource: dict[str, Any], cores: float | None, node: str | None) -> dict[str, Any]:
@@ -131,6 +132,7 @@ def measured_record(planned: dict[str, Any], factors: dict[str, Any], parts: dic
         "controller": parts.get("controller") or {"cpu_cores_mean": None},
         "clock_offset_s": parts.get("clock_offset_s"),
         "resources": resources,
+        **({"alerts": parts["alerts"]} if parts.get("alerts") else {}),
         "rows": filled_tables(parts.get("rows")),
         "database_bytes": parts.get("database_bytes"),
         "start_state": parts.get("start_state"),

@@ -36,11 +36,12 @@ def write_points(directory: Path, records: Mapping[str, Mapping[str, Any]], sche
 
 def _repeated(records: Iterable[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
     """Return the valid records that nothing disturbed, by point, of the points that have several."""
-    points: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
+    points: dict[str, list[Mapping[str, Any]]] = {}
     for record in records:
         # Records of schema version 1 have no checksum to be named by.
         if CHECKSUM in record and record["verdict"]["status"] == "valid" and not record.get("notes", {}).get("disturbances"):
-            points.setdefault(tuple(record["spec"][key] for key in _KEYS), []).append(record)
+            # The id names all axes of the plan, and the repeat last.
+            points.setdefault(record["id"].rpartition("-r")[0], []).append(record)
     return [cells for cells in points.values() if len(cells) > 1]
 
 

@@ -21,7 +21,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.plan impor
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record import latest
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.integrity import Evidence, examine, read_cell, read_record, write_record
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.points import write_points
-from ansible_collections.perfscale.mlflow.plugins.module_utils.record.verdict import evaluate_objectives
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.verdict import evaluate_objectives, objective_sentence
 
 # The packages that affect a figure or a file; the rest of the environment follows from requirements.txt.
 PACKAGES = ("ansible-core", "jinja2", "jsonschema", "k6", "kubernetes", "matplotlib", "numpy", "pandas", "psutil", "scipy", "urllib3")
@@ -242,7 +242,7 @@ def _matrix_reasons(cells: list[dict[str, Any]], objectives: list[dict[str, Any]
         f"Cell {cell['id']}: {cell['verdict']['status']}: {' '.join(cell['verdict']['reasons'])}" for cell in cells if cell["verdict"]["status"] != "valid"
     ]
     return invalid + [
-        f"Objective {result['name']}: {result['status']} in cell {result['cell']} ({result['metric']} {result['value']}, limit {result['limit']})."
+        objective_sentence(result, str(result["value"]))
         for result in objectives
         if result["status"] != "met" and result["severity"] == "error"
     ]

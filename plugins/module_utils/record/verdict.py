@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Collection, Iterator
 from typing import Any
 
@@ -15,10 +16,15 @@ MISSING_NAMED = 5
 METRICS = ("mean_ms", "p50_ms", "p90_ms", "p95_ms", "p99_ms", "max_ms", "error_ratio", "goodput_per_s", "rate_per_s")
 CELL_METRICS = ("stall_s", "worst_tenant_p95_ms")
 GENERATOR = "k6_benchmark"
+# What an alert is selected by, and how many of the series for which it fired a sentence names.
+ALERTS = "alerts"
+ALERTS_NAMED = 3
 # A timer of k6 and the clock of a script are exact to a millisecond each.
 TIMER_MS = 2.0
 # An HTTP date, from which the offset of a clock is known, has whole seconds.
 DATE_S = 1.5
+# From this release on MLflow's counter has no requests for the content of artifacts, which pass its Flask application no more.
+ARTIFACTS_UNCOUNTED = (3, 16)
 # A few requests of the controller itself, such as that for the list of workspaces after the load, may be in the server's count.
 CONTROLLER_REQUESTS = 5
 # What explains dropped journeys: a generator that got too little processor time, and a server whose requests take longer the more users wait.
@@ -211,12 +217,20 @@ def _resource_findings(record: dict[str, Any]) -> Iterator[Finding]:
 def _count_findings(record: dict[str, Any]) -> Iterator[Finding]:
     """Yield how far the server's own count of the requests of the load is from the generator's; nothing where a restart began it anew."""
     mlflow, sent = record["resources"].get("mlflow", {}), record.get("sent")
-    served = mlflow.get("requests_served")
-    if served is None or not sent or mlflow.get("restarts"):
+    served, version = mlflow.get("requests_served"), record["spec"]["factors"].get("mlflow_version")
+    if served is None or not sent or not version or mlflow.get("restarts"):
         return
-    counts = f"(MLflow {served:.0f}, k6 {sent['n']}, repeats among them {sent['repeated']})"
-    yield "unrecorded_share", counts, max(0.0, served - sent["n"] - CONTROLLER_REQUESTS) / sent["n"]
-    yield "unserved_share", counts, max(0.0, sent["answered"] - served) / sent["n"]
+    counted = {key: sent[key] - (sent["artifacts"][key] if _release(version) >= ARTIFACTS_UNCOUNTED else 0) for key in sent["artifacts"]}
+    if not counted["n"]:
+        return
+    counts = f"(MLflow {served:.0f}, k6 {counted['n']}, of which {counted['repeated']} twice)"
+    yield "unrecorded_share", counts, max(0.0, served - counted["n"] - CONTROLLER_REQUESTS) / counted["n"]
+    yield "unserved_share", counts, max(0.0, counted["answered"] - served) / counted["n"]
+
+
+def _release(version: str) -> tuple[int, ...]:
+    """Return the numbers of the release of a version, such as (3, 16) of 3.16.0rc1."""
+    return tuple(int(number) for number in re.findall(r"\d+", version)[:2])
 
 
 def _generator_findings(record: dict[str, Any]) -> Iterator[Finding]:
@@ -279,16 +293,17 @@ def _sentence(rule: dict[str, Any], subjects: list[tuple[str, float]]) -> str:
 
 
 def evaluate_objectives(objectives: list[dict[str, Any]], cell: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return one result {name, cell, metric, value, limit, status: met|missed|unknown, severity} for each objective.
+    """Return one result {name, cell, metric, value, limit, status: met|missed|unknown, severity} for each objective; of an alert with `details`.
 
-    `unknown` means that the cell has no such number (too few samples); it does not count as met.
+    `unknown` means that the cell has no such number (too few samples, an alert that could not be evaluated); it does not count as met.
     Raises ValueError with one sentence for an objective whose number is not measured.
     """
     return [_evaluate_objective(objective, cell) for objective in objectives]
 
 
 def _evaluate_objective(objective: dict[str, Any], cell: dict[str, Any]) -> dict[str, Any]:
-    value = _measured_value(objective, cell)
+    alert = _alert(objective, cell) if objective["select"] == ALERTS else None
+    value = alert["series"] if alert else _measured_value(objective, cell)
     upper = "max" in objective
     limit = objective["max"] if upper else objective["min"]
     is_met = value is not None and (value <= limit if upper else value >= limit)
@@ -300,7 +315,29 @@ def _evaluate_objective(objective: dict[str, Any], cell: dict[str, Any]) -> dict
         "limit": f"{'<=' if upper else '>='} {limit:g}",
         "status": "unknown" if value is None else "met" if is_met else "missed",
         "severity": objective.get("severity", "error"),
+        **({"details": _alert_details(alert)} if alert else {}),
     }
+
+
+def objective_sentence(result: dict[str, Any], value: str) -> str:
+    """Return a result of an objective as a sentence; `value` is its number as it is to be shown."""
+    details = f" {result['details'].rstrip('.')}." if result.get("details") else ""
+    return f"Objective {result['name']}: {result['status']} in cell {result['cell']} ({result['metric']} {value}, limit {result['limit']}).{details}"
+
+
+def _alert(objective: dict[str, Any], cell: dict[str, Any]) -> dict[str, Any]:
+    """Return what the window of a cell shows of an alert (see prometheus/alerts.py); nothing is known where the cell was measured without it."""
+    known = (alert for alert in cell.get("alerts", []) if alert["name"] == objective["name"] and alert["expr"] == objective["expr"])
+    return next(known, {"series": None, "fired": [], "reason": "The cell was measured without this alert, or without a Prometheus. Measure it again."})
+
+
+def _alert_details(alert: dict[str, Any]) -> str:
+    """Return what fired, or why that is unknown."""
+    if alert["reason"]:
+        return str(alert["reason"])
+    shown = [entry["text"] for entry in alert["fired"][:ALERTS_NAMED]]
+    more = (alert["series"] or 0) - len(shown)
+    return "; ".join([*shown, *([f"and {more} more series"] if more > 0 else [])])
 
 
 def _measured_value(objective: dict[str, Any], cell: dict[str, Any]) -> float | None:

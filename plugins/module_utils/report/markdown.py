@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from urllib.parse import quote
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.untrusted_text import markdown, markdown_code
@@ -17,6 +18,8 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.report.points imp
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.text import NONE, number, time_text
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.verdict import Verdict
 
+STEP_SUMMARY_BYTES = 1024**2
+_CUT = b"\n\nThe summary is too long to be shown here; summary.md of the report has all of it.\n"
 _NOTES = (
     "Latencies are milliseconds over all outcomes, pooled over all requests of the cell. ± is the larger half of the 95 % interval within the window; "
     "without it the window is too short for one. "
@@ -49,6 +52,24 @@ def summary_markdown(model: Model, verdict: Verdict, files: Sequence[str]) -> st
     notes = [f"{markdown_code(row['cell_id'])}: {markdown(text)}" for row in cell_rows(model) for text in row["warnings"]]
     lines += _list("Warnings", [*notes, *map(markdown, model.warnings)]) + _list("Files", [f"[{markdown(name)}]({quote(name)})" for name in files])
     return "\n".join(lines) + "\n"
+
+
+def append_step_summary(path: Path, summary: str) -> list[str]:
+    """Append a summary to the file that a CI server shows beside a job, as GitHub does with GITHUB_STEP_SUMMARY; return warnings.
+
+    A file that cannot be written is one: the report is elsewhere too. GitHub shows nothing of a file of more than 1 MiB
+    (https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands), so the summary is cut at the end of a line.
+    """
+    try:
+        room = STEP_SUMMARY_BYTES - (path.stat().st_size if path.exists() else 0)
+        data = summary.encode()
+        if len(data) > room:
+            data = data[: max(0, room - len(_CUT))].rpartition(b"\n")[0] + _CUT
+        with path.open("ab") as stream:
+            stream.write(data)
+    except OSError as error:
+        return [f"Step summary {path}: cannot be written ({error.strerror}). Unset report_step_summary_file, or name a file in a directory that exists."]
+    return []
 
 
 def _objectives(verdict: Verdict) -> list[str]:

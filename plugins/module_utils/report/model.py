@@ -189,10 +189,19 @@ def _window(record: dict[str, Any]) -> dict[str, Any]:
     window = record.get("window")
     return {
         "window_s": window["end"] - window["start"] if window else None,
+        "window_end": window["end"] if window else None,
+        "took_s": _seconds(record),
         "stall_s": record.get("stall_s"),
         "time_weighted_p95": (record.get("time_weighted_ms") or {}).get("p95"),
         "started_per_s": (record.get("offered") or {}).get("started_per_s"),
     }
+
+
+def _seconds(record: dict[str, Any]) -> float | None:
+    """Return how long the cell took, with its preparation where it is known, else its attempts."""
+    wall_s: float | None = (record.get("timings") or {}).get("wall_s")
+    spans = [attempt["ended"] - attempt["started"] for attempt in record.get("attempts") or [] if attempt.get("ended") and attempt.get("started")]
+    return wall_s if wall_s is not None else sum(spans) if spans else None
 
 
 def _fairness(record: dict[str, Any]) -> dict[str, Any]:
@@ -257,7 +266,7 @@ def _frame(rows: list[dict[str, Any]], columns: list[str] | None = None) -> Data
     frame = pd.DataFrame(rows, columns=columns)
     numbers = {*STATISTICS, *(f"ok_{name}" for name in STATISTICS), *RESOURCE_NUMBERS, *(f"generator_{name}" for name in GENERATOR_NUMBERS)}
     numbers |= {f"{name}_{side}" for name in INTERVALS for side in ("low", "high")} | {"error_ratio", "rate_per_s", "goodput_per_s", "rate", "window_s"}
-    numbers |= {"stall_s", "time_weighted_p95", "started_per_s", *FAIRNESS.values(), "others_p95", "others_goodput", "noisy_factor"}
+    numbers |= {"window_end", "took_s", "stall_s", "time_weighted_p95", "started_per_s", *FAIRNESS.values(), "others_p95", "others_goodput", "noisy_factor"}
     for name in frame.columns:
         if name in _COUNTS:
             frame[name] = frame[name].astype("Int64")

@@ -13,6 +13,11 @@ NONE = "–"
 _THIN_SPACE = "\u202f"
 
 
+def is_known(value: Any) -> bool:
+    """Return whether a value of a frame is there: not None, NaN or pandas' NA, which cannot be compared."""
+    return value is not None and str(value) not in ("<NA>", "nan")
+
+
 def number(value: float | None) -> str:
     """Return three significant digits, no exponent: 0.482, 7.12, 86.3, 1 240; a dash for what is missing."""
     if value is None or math.isnan(value):
@@ -27,7 +32,7 @@ def number(value: float | None) -> str:
 
 def count(value: Any) -> str:
     """Return a whole number with thin spaces; a dash for what is missing (None, NaN, pandas' NA)."""
-    if value is None or str(value) in ("<NA>", "nan"):
+    if not is_known(value):
         return NONE
     return f"{int(value):,}".replace(",", _THIN_SPACE)
 
@@ -41,7 +46,11 @@ def time_text(stamp: float | None) -> str:
     """Return epoch seconds as UTC."""
     if not stamp:
         return NONE
-    return datetime.datetime.fromtimestamp(stamp, datetime.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    try:
+        return datetime.datetime.fromtimestamp(stamp, datetime.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    except (ValueError, OverflowError, OSError):
+        # A time beyond the years 1 to 9999.
+        return NONE
 
 
 def flat(document: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:

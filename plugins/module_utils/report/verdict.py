@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.plan import search_of
+from ansible_collections.perfscale.mlflow.plugins.module_utils.record.verdict import objective_sentence
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.answer import answer_text, answers, point_states
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.inputs import MISSING, NOT_JUDGED
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import Model
@@ -97,7 +98,7 @@ def overall_verdict(model: Model) -> Verdict:
     ends = {run.run_id: run.document.get("search") or {} for run in searches}
     reasons += [f"Search of run {name}: has no answer. {end.get('sentence', 'It has not ended.')}" for name, end in ends.items() if not end.get("answered")]
     reasons += [
-        f"Objective {row['name']}: {row['status']} in cell {row['cell']} ({row['metric']} {number(row['value'])}, limit {row['limit']})."
+        objective_sentence(row, number(row["value"]))
         for row in objectives if row["status"] != "met" and row["severity"] == "error"
     ]
     early = [f"Run {run.run_id}: ended early: {run.document['abort_reason']}" for run in evaluated if run.document.get("abort_reason")]

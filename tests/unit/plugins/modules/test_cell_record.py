@@ -17,7 +17,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.baseline i
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.database_rows import count_rows
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.cell import measured_record
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.verdict import evaluate_rules
-from ansible_collections.perfscale.mlflow.plugins.modules.cell_record import with_rows
+from ansible_collections.perfscale.mlflow.plugins.modules.cell_record import with_connections, with_rows
 from fakes.record_parts import record_parts
 from fakes.tracking_databases import FakeTrackingDatabase
 
@@ -131,6 +131,12 @@ def test_a_database_that_cannot_be_read_costs_its_rows_and_no_more(tmp_path):
     assert parts["rows"] == {"before": {"runs": 1}, "after": None}
     assert parts["notes"]["warnings"][0] == "first"
     assert "rows cannot be counted" in parts["notes"]["warnings"][1]
+
+
+@pytest.mark.parametrize("database", [{"kind": "sqlite", "path": "/absent"}, {"kind": "postgres"}, {"kind": "postgres", "dsn_file": "/absent"}])
+def test_without_a_postgresql_to_read_no_connections_are_counted(database):
+    parts = {"resources": {"postgresql": {"instance_count_max": 12.0, "limits": {}}}}
+    assert with_connections(parts, database) == parts
 
 
 @pytest.mark.parametrize(

@@ -57,10 +57,13 @@ def test_fails_with_one_sentence(tmp_path, capsys):
     assert "nothing usable" in result["msg"]
 
 
-@pytest.mark.parametrize(("formats", "library"), [(["csv"], "pandas"), (["charts"], "matplotlib"), (["html"], "jinja2")])
-def test_a_missing_library_is_named(legacy_folder, tmp_path, capsys, monkeypatch, formats, library):
+@pytest.mark.parametrize(
+    ("kind", "library"),
+    [("csv", "pandas"), ("charts", "matplotlib"), ("html", "jinja2"), ("junit", "junitparser"), ("openmetrics", "prometheus_client")],
+)
+def test_a_missing_library_is_named(legacy_folder, tmp_path, capsys, monkeypatch, kind, library):
     monkeypatch.setattr(run_report, "find_spec", lambda name: None if name == library else basic)
-    code, result = run_module(capsys, sources=[str(legacy_folder)], output_dir=str(tmp_path / "out"), formats=formats)
+    code, result = run_module(capsys, sources=[str(legacy_folder)], output_dir=str(tmp_path / "out"), formats=[kind])
     assert code == 1
     assert library in result["msg"]
 

@@ -13,12 +13,11 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.capacity.search i
     HOLDS,
     INVALID,
     Probe,
-    Settings,
-    bounds_s,
     decide,
     judge,
     shown,
 )
+from ansible_collections.perfscale.mlflow.plugins.module_utils.capacity.settings import Settings, bounds_s
 
 RATE = Settings("rate", 1.0, 0.1, 100, 0.1, 20, {"p95": 2000})
 USERS = Settings("concurrency", 5, 1, 100, 0.1, 20, {"p95": 2000})

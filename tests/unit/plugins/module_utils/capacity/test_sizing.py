@@ -9,7 +9,8 @@ import csv
 
 import pytest
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.capacity.sizing import deployments_of, sizing_markdown, sizing_rows, write_sizing
+from ansible_collections.perfscale.mlflow.plugins.module_utils.capacity.deployments import deployments_of
+from ansible_collections.perfscale.mlflow.plugins.module_utils.capacity.sizing import sizing_markdown, sizing_rows, write_sizing
 
 
 def test_every_combination_is_a_deployment():
@@ -18,18 +19,44 @@ def test_every_combination_is_a_deployment():
 
 
 def test_one_value_needs_no_list():
-    assert deployments_of({"workers": "4"}) == [{"label": "workers-4", "workers": 4}]
+    assert deployments_of({"workers": "4"}) == [{"label": "workers-4", "variables": {"local_stack_workers": 4}}]
+
+
+def test_a_cluster_varies_what_its_resource_has():
+    [point] = deployments_of({"replicas": 2, "db_backend": "postgres", "cpu_limit": "500m", "memory_limit": "1.5Gi"}, "kubernetes")
+    assert point["label"] == "replicas-2-db-backend-postgres-cpu-limit-500m-memory-limit-1.5Gi"
+    assert point["variables"] == {
+        "mlflow_server_replicas": 2,
+        "mlflow_server_db_backend": "postgres",
+        "mlflow_server_cpu_limit": "500m",
+        "mlflow_server_memory_limit": "1.5Gi",
+    }
+
+
+@pytest.mark.parametrize(
+    ("axes", "sentence"),
+    [
+        pytest.param({"mlflow_version": ["3.12.0"]}, "Deployment axis mlflow_version: is unknown in the environment openshift.", id="version of the operator"),
+        pytest.param({"replicas": [1, 2], "db_backend": ["sqlite"]}, "several replicas cannot share a SQLite file.", id="replicas of a file"),
+        pytest.param({"memory_limit": ["much"]}, "Deployment axis memory_limit: 'much' is not allowed. Give quantities such as 2Gi.", id="quantity"),
+    ],
+)
+def test_what_a_cluster_cannot_deploy_is_named(axes, sentence):
+    with pytest.raises(ValueError, match=sentence.replace(".", r"\.")):
+        deployments_of(axes, "openshift")
 
 
 @pytest.mark.parametrize(
     ("axes", "sentence"),
     [
         pytest.param({}, "Deployments: no axis is given.", id="no axis"),
-        pytest.param({"cpus": [1]}, "Deployment axis cpus: is unknown. Allowed: workers, db_backend.", id="unknown axis"),
+        pytest.param({"cpus": [1]}, "Deployment axis cpus: is unknown in the environment local. Allowed: workers, db_backend, mlf", id="unknown axis"),
         pytest.param({"workers": [0]}, "Deployment axis workers: 0 is not allowed. Give whole numbers from 1 up.", id="no worker"),
+        pytest.param({"replicas": [2]}, "Deployment axis replicas: is unknown in the environment local.", id="axis of a cluster"),
+        pytest.param({"mlflow_version": ["main"]}, "'main' is not allowed. Give versions such as 3.12.0.", id="no version"),
         pytest.param({"workers": [True]}, "Deployment axis workers: True is not allowed.", id="a bool"),
         pytest.param({"db_backend": ["mysql"]}, "Deployment axis db_backend: 'mysql' is not allowed. Give sqlite or postgres.", id="unknown database"),
-        pytest.param({"workers": []}, "Deployment axis workers: has no values. Give a list such as [1, 2].", id="no values"),
+        pytest.param({"workers": []}, "Deployment axis workers: has no values. Give a list of whole numbers from 1 up.", id="no values"),
     ],
 )
 def test_what_cannot_be_deployed_is_named(axes, sentence):

@@ -24,6 +24,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.common.untrusted_
         pytest.param("\x1b]0;title\x07\x1b[2J", "\\x1b]0;title\\x07\\x1b[2J", id="terminal"),
         pytest.param("a\rb\r\nc", "a\\x0db\nc", id="carriage return"),
         pytest.param("\x9b31m\x00", "\\x9b31m\\x00", id="C1"),
+        pytest.param("a\ufffeb\uffff", "a\\ufffeb\\uffff", id="no XML"),
         pytest.param("user\u202etxt.exe\u2066", "user\\u202etxt.exe\\u2066", id="direction"),
     ],
 )

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 import time
@@ -172,6 +173,33 @@ def test_the_command_has_no_flag_that_k6_2_removed(tmp_path):
     assert command["argv"][-1] == "/s.js"
     assert command["env"]["SSL_CERT_FILE"] == "/ca.pem"
     assert not any("TOKEN" in key for key in command["env"])
+
+
+def test_live_metrics_go_beside_the_samples(tmp_path):
+    command = attempts.k6_command("/bin/k6", "/s.js", tmp_path, None, live="http://127.0.0.1:9090/api/v1/write")
+    assert [after for before, after in itertools.pairwise(command["argv"]) if before == "--out"] == [f"csv={tmp_path}/raw.csv", "experimental-prometheus-rw"]
+    assert command["env"]["K6_PROMETHEUS_RW_SERVER_URL"] == "http://127.0.0.1:9090/api/v1/write"
+    quiet = attempts.k6_command("/bin/k6", "/s.js", tmp_path, None)
+    assert not [name for name in quiet["env"] if "PROMETHEUS" in name]
+    assert "experimental-prometheus-rw" not in quiet["argv"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "url", "problem"),
+    [
+        pytest.param("prometheus_rw", "", "no URL to send them to. Set k6_runner_live_url", id="none"),
+        pytest.param("prometheus_rw", "http://a:secret@h/write", "user information in the URL http://h/write. Remove it", id="password"),
+        pytest.param("prometheus_rw", "127.0.0.1:9090", "127.0.0.1:9090 is no URL. Write it as http://", id="no-scheme"),
+    ],
+)
+def test_a_url_for_live_metrics_that_cannot_be_used_is_a_sentence(kind, url, problem):
+    with pytest.raises(ValueError, match=r"^Live metrics prometheus_rw: ") as raised:
+        attempts.live_url(kind, url)
+    assert problem in str(raised.value)
+
+
+def test_without_live_metrics_no_url_is_used():
+    assert (attempts.live_url("", "http://127.0.0.1:9090"), attempts.live_url(None, None)) == ("", "")
 
 
 def test_a_process_is_watched_to_its_end(tmp_path):

@@ -73,6 +73,26 @@ def test_a_second_start_changes_nothing(create: Callable[..., DetachedProcess]) 
     assert second.describe() == before
 
 
+def test_a_process_can_be_awaited_later(create: Callable[..., DetachedProcess], tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    argv = ["sh", "-c", f'until [ -e {go} ]; do sleep 0.05; done; exec "$0" "$@"', *SERVER]
+    assert create(argv, free_port=True).start(READY, is_awaited=False) is True
+    started = create(argv, free_port=True).describe()
+    assert readiness.is_free(started["port"])
+    go.touch()
+    assert create(argv, free_port=True).start(READY) is False
+    assert create(argv, free_port=True).describe() == started
+
+
+def test_what_ended_before_it_was_awaited_is_started_again(create: Callable[..., DetachedProcess], tmp_path: Path) -> None:
+    argv = ["sh", "-c", f"echo started >> {tmp_path}/starts; exit 4"]
+    create(argv).start(is_awaited=False)
+    wait_until(lambda: create(argv).describe()["exit"])
+    with pytest.raises(ProcessError, match="ended with exit code 4 before it was ready"):
+        create(argv).start(READY)
+    assert (tmp_path / "starts").read_text().split() == ["started", "started"]
+
+
 def test_another_command_replaces_the_process(create: Callable[..., DetachedProcess]) -> None:
     first, second = create(["sleep", "300"]), create(["sleep", "301"])
     first.start()

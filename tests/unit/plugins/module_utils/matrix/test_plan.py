@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -177,3 +178,59 @@ def test_a_search_varies_users_or_tenants(axis, overrides, id_):
 
 def test_only_the_plan_of_a_search_has_one():
     assert search_of(expand(SMOKE)) is None
+
+
+SHAPE = {"experiments_per_tenant": 10, "runs_per_experiment": 3, "prompts_per_experiment": 3}
+
+
+def volume(*, tenants, rows="", experiments="", state_reset="cell"):
+    matrix = {"name": "volume", "axes": {"tenants": tenants, "concurrency": [5]}, "duration": "30s"}
+    return expand(matrix, {"rows": rows, "experiments": experiments, "state_reset": state_reset}, {"data_set": SHAPE})
+
+
+def test_tenants_share_the_rows_of_a_data_set():
+    plan = volume(tenants=[1, 2, 10], rows="total")
+    assert [(cell["id"], cell["data_set"]["experiments_per_tenant"]) for cell in plan["cells"]] == [("t1-c5-r1", 10), ("t2-c5-r1", 5), ("t10-c5-r1", 1)]
+    assert {cell["data_set"]["runs_per_experiment"] for cell in plan["cells"]} == {3}
+
+
+@pytest.mark.parametrize(("rows", "of_two"), [pytest.param("per_tenant", [10, 50], id="per tenant"), pytest.param("total", [5, 25], id="total")])
+def test_the_number_of_experiments_is_an_axis(rows, of_two):
+    cells = volume(tenants=[2], rows=rows, experiments="10,50")["cells"]
+    assert [cell["id"] for cell in cells] == ["t2-c5-experiments-10-r1", "t2-c5-experiments-50-r1"]
+    assert [cell["data_set"]["experiments_per_tenant"] for cell in cells] == of_two
+    assert [cell["factors"] for cell in cells] == [{"experiments": 10}, {"experiments": 50}]
+
+
+def test_one_data_set_is_not_named_in_the_cells():
+    [cell] = volume(tenants=[2], rows="per_tenant")["cells"]
+    assert not {"data_set", "factors"} & set(cell)
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        pytest.param({"rows": "total", "tenants": [3]}, "10 experiments cannot be spread equally over 3 tenants. Give experiments as 12", id="remainder"),
+        pytest.param({"rows": "total", "tenants": [20]}, "10 experiments cannot be spread equally over 20 tenants. Give experiments as 20", id="few"),
+        pytest.param({"rows": "total", "tenants": [1, 2], "state_reset": "never"}, "Data set: the cells of this plan need several, and", id="kept"),
+        pytest.param({"experiments": "1,2", "tenants": [1], "state_reset": "never"}, "Data set: the cells of this plan need several", id="axis-kept"),
+        pytest.param({"rows": "each", "tenants": [1]}, "Rows each: is unknown. Allowed: per_tenant, total.", id="unknown"),
+        pytest.param({"experiments": "0", "tenants": [1]}, "Axis experiments: '0' is not allowed.", id="none"),
+    ],
+)
+def test_data_sets_that_cannot_be_made(more, sentence):
+    with pytest.raises(MatrixError, match=re.escape(sentence)):
+        volume(**more)
+
+
+def test_the_rows_of_a_search_over_tenants_are_those_of_a_tenant():
+    matrix = {"name": "capacity", "axes": {"tenants": [1], "concurrency": [5]}, "duration": "30s"}
+    search = {"capacity": {"axis": "tenants", "stop_when": None}, "data_set": SHAPE}
+    with pytest.raises(MatrixError, match="Rows total: not possible in a search over tenants"):
+        expand(matrix, {"rows": "total", "state_reset": "cell"}, search)
+
+
+def test_each_data_set_is_filled_for_itself():
+    one, two = (volume(tenants=[2], experiments=experiments) for experiments in ("10", "10,20"))
+    prefill = [float(re.search(r"about (\d+) s of prefill", summary(plan))[1]) for plan in (one, two)]
+    assert prefill[1] == pytest.approx(3 * prefill[0], abs=2)

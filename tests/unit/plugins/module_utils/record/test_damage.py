@@ -20,7 +20,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.report.sources im
 from fakes.record_damage import READERS, SCHEMAS, damaged, findings, mutated, named_files, write_finished_run, write_mutated
 
 # Of each of two records, with and without a checksum.
-INJECTIONS, MUTATIONS = 200, 75
+INJECTIONS, MUTATIONS = 150, 40
 PLACE = re.compile(r"(cell|run)\.json: (at [^:]+: |is not valid JSON)")
 
 

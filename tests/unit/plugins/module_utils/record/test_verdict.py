@@ -86,10 +86,6 @@ def change(parts, path, value):
         pytest.param("result.samples", {"rows": 8000, "lost": None, "unreadable": 0}, "valid", "", id="lost-rows-unknown"),
         pytest.param("result.silent_repeats", {"get_run": 3}, "valid", "silent_repeat_share: (get_run 3) 0.15; allowed", id="silent-repeats-warn"),
         pytest.param("result.silent_repeats", {}, "valid", "", id="no-silent-repeats"),
-        pytest.param("resources.mlflow.requests_served", 1024, "valid", "(MLflow 1024, k6 1000, repeats among them 2) 0.019; allowed", id="unrecorded-warns"),
-        pytest.param("resources.mlflow.requests_served", 1005, "valid", "", id="requests-of-the-controller"),
-        pytest.param("resources.mlflow.requests_served", 900, "valid", "unserved_share: (MLflow 900, k6 1000, repeats among them 2) 0.09", id="unserved-warns"),
-        pytest.param("resources.mlflow.requests_served", None, "valid", "", id="server-counts-nothing"),
         pytest.param("notes", {"warnings": ["Summary of d: missing."]}, "valid", "Summary of d: missing.", id="warning-of-a-stage"),
         pytest.param("resources.mlflow", {"status": "missing", "coverage": 0.0}, "invalid", "resources_missing: mlflow.", id="missing-resources"),
         pytest.param("resources.mlflow.coverage", 0.4, "invalid", "resource_coverage: mlflow 0.4; allowed is at least 0.5.", id="low-coverage"),
@@ -140,6 +136,26 @@ def test_a_prometheus_whose_clock_is_off_makes_the_cell_invalid(plan, parts, rul
     verdict = evaluate_rules(measured_record(plan["cells"][0], {}, {**parts, "clock_offset_s": client.clock_offset_s}), rules)
     assert verdict["status"] == status
     assert [reason.partition(":")[0] for reason in verdict["reasons"]] == ["clock_skew_share"] * (status == "invalid")
+
+
+@pytest.mark.parametrize(
+    ("version", "served", "warnings"),
+    [
+        pytest.param("3.17.2", 1024, ["unrecorded_share: (MLflow 1024, k6 1000, of which 2 twice) 0.019"], id="unrecorded"),
+        pytest.param("3.17.2", 1005, [], id="requests-of-the-controller"),
+        pytest.param("3.17.2", 900, ["unserved_share: (MLflow 900, k6 1000, of which 2 twice) 0.09"], id="unserved"),
+        pytest.param("3.16.0rc1", 1000, [], id="artifacts-are-not-counted-from-here-on"),
+        pytest.param("3.15.1", 1200, [], id="artifacts-are-counted"),
+        pytest.param("3.9.0", 1300, ["unrecorded_share: (MLflow 1300, k6 1200, of which 3 twice) 0.07917"], id="unrecorded-with-artifacts"),
+        pytest.param("3.17.2", None, [], id="server-counts-nothing"),
+        pytest.param(None, 900, [], id="version-unknown"),
+    ],
+)
+def test_the_servers_own_count_is_compared(plan, parts, rules, version, served, warnings):
+    parts["resources"]["mlflow"]["requests_served"] = served
+    verdict = evaluate_rules(measured_record(plan["cells"][0], {"mlflow_version": version}, parts), rules)
+    assert verdict["status"] == "valid"
+    assert [warning.partition("; allowed")[0] for warning in verdict["warnings"]] == warnings
 
 
 def test_cells_that_are_published_warn_that_nothing_was_restored(plan, parts, rules):
@@ -260,6 +276,35 @@ def test_the_documented_limit_is_the_written_one(plan, parts):
     record = measured_record(plan["cells"][0], {}, parts)
     [result] = evaluate_objectives([{"name": "o", "select": "total", "metric": "p95_ms", "max": 2000}], record)
     assert documented[1] == result["limit"]
+
+
+ALERT = {"name": "CPU of <groupname> is <value>", "select": "alerts", "metric": "series", "max": 0, "severity": "error", "expr": "cpu > 1"}
+FIRED = {"at": 1.0, "value": 1.5, "text": "CPU of mlflow is 1.5"}
+
+
+@pytest.mark.parametrize(
+    ("found", "status", "value", "details"),
+    [
+        pytest.param({"series": 0, "fired": [], "reason": None}, "met", 0, "", id="quiet"),
+        pytest.param({"series": 1, "fired": [FIRED], "reason": None}, "missed", 1, "CPU of mlflow is 1.5", id="fired"),
+        pytest.param({"series": 30, "fired": [{**FIRED, "text": "a"}] * 20, "reason": None}, "missed", 30, "a; a; a; and 27 more series", id="many"),
+        pytest.param({"series": None, "fired": [], "reason": "No answer."}, "unknown", None, "No answer.", id="unknown"),
+        pytest.param(None, "unknown", None, "The cell was measured without this alert, or without a Prometheus. Measure it again.", id="not-evaluated"),
+    ],
+)
+def test_an_alert_is_an_objective(plan, parts, found, status, value, details):
+    parts["alerts"] = [{"name": ALERT["name"], "expr": ALERT["expr"], **found}] if found else []
+    [result] = evaluate_objectives([ALERT], measured_record(plan["cells"][0], {}, parts))
+    assert result == {
+        "name": ALERT["name"], "cell": plan["cells"][0]["id"], "metric": "alerts.series", "value": value, "limit": "<= 0", "status": status,
+        "severity": "error", "details": details,
+    }  # fmt: skip
+
+
+def test_an_alert_whose_expression_has_changed_is_unknown(plan, parts):
+    parts["alerts"] = [{"name": ALERT["name"], "expr": "cpu > 2", "series": 0, "fired": [], "reason": None}]
+    [result] = evaluate_objectives([ALERT], measured_record(plan["cells"][0], {}, parts))
+    assert result["status"] == "unknown"
 
 
 @pytest.mark.parametrize(("select", "metric"), [("nothing", "p95_ms"), ("total", "speed"), ("training", "error_ratio")])

@@ -18,7 +18,7 @@ import pytest
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.charts import CHARTS
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.inputs import ReportError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.report.markdown import table
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report.markdown import STEP_SUMMARY_BYTES, append_step_summary, table
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import build_model
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.overview import resource_table
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.report import FORMATS, create_report
@@ -74,7 +74,7 @@ def fixture_report(tmp_path_factory):
 def test_every_format_is_written_and_listed(report):
     output, result = report
     assert set(result["files"]) == {path.name for path in output.iterdir()}
-    assert set(result["files"]) >= LEGACY_FILES | {f"{name}.png" for name in CHARTS} | {"verdict.json", "summary.md", "index.html"}
+    assert set(result["files"]) >= LEGACY_FILES | {f"{name}.png" for name in CHARTS} | {"verdict.json", "summary.md", "index.html", "junit.xml", "metrics.prom"}
     assert (result["cells"], result["status"], result["warnings"]) == (4, "failed", [])
 
 
@@ -175,8 +175,36 @@ def test_a_legacy_folder_is_reported(tmp_path):
     assert "results of the legacy suite" in (tmp_path / "out" / "summary.md").read_text()
 
 
+def test_the_step_summary_is_appended_and_has_no_links_to_files(tmp_path):
+    """A CI server shows it away from the report."""
+    step = tmp_path / "step"
+    step.write_text("before\n")
+    run = str(write_run(tmp_path / "run"))
+    result = create_report([run], tmp_path / "out", ["markdown"], SCHEMAS, step_summary_file=str(step))
+    shown, summary = step.read_text(), (tmp_path / "out" / "summary.md").read_text()
+    assert shown == "before\n" + summary[: summary.index("\n## Files")]
+    assert result["warnings"] == []
+
+
+def test_a_step_summary_that_is_too_long_ends_with_a_whole_line(tmp_path):
+    step = tmp_path / "step"
+    step.write_bytes(b"x" * (STEP_SUMMARY_BYTES - 500))
+    assert append_step_summary(step, "a line of the summary\n" * 100) == []
+    end = step.read_bytes()[-300:].decode()
+    assert end.endswith("a line of the summary\n\nThe summary is too long to be shown here; summary.md of the report has all of it.\n")
+    assert step.stat().st_size <= STEP_SUMMARY_BYTES
+
+
+def test_a_step_summary_that_cannot_be_written_is_a_warning(tmp_path):
+    run = str(write_run(tmp_path / "run", tenants=(1,), concurrency=(5,)))
+    result = create_report([run], tmp_path / "out", ["csv"], SCHEMAS, step_summary_file=str(tmp_path / "absent" / "step"))
+    assert [text.partition(": cannot be written (No such file or directory). ")[1] != "" for text in result["warnings"]] == [True]
+
+
 def test_check_mode_writes_nothing(tmp_path):
-    result = create_report([str(write_run(tmp_path / "run"))], tmp_path / "out", FORMATS, SCHEMAS, write=False)
+    step = tmp_path / "step"
+    result = create_report([str(write_run(tmp_path / "run"))], tmp_path / "out", FORMATS, SCHEMAS, write=False, step_summary_file=str(step))
+    assert not step.exists()
     assert result["files"] == []
     assert not (tmp_path / "out").exists()
 
