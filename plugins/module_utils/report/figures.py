@@ -327,4 +327,3 @@ def _legend(series: Sequence[Series]) -> list[tuple[str, str]]:
 
 def _suffix(letter: str) -> str:
     return f" · {letter}" if letter else ""
-

@@ -63,7 +63,8 @@ class _Families:
     def collect(self) -> Iterator[Metric]:
         """Yield the families, as prometheus_client asks a registry for them."""
         for (name, unit, text), samples in self._samples.items():
-            names = [label for label, _value in next(iter(samples))]
+            first, *_others = samples
+            names = [label for label, _value in first]
             family = GaugeMetricFamily(f"perfscale_{name}", text, labels=names, unit=unit)
             for labels, value in samples.items():
                 family.add_metric([shown for _label, shown in labels], value)
