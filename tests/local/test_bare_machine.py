@@ -118,7 +118,7 @@ def test_browsing_reads_what_training_creates_in_an_empty_data_set(bare):
 
 def test_a_list_given_as_text_is_a_list(bare):
     report = bare[0].results / "bare" / "report"
-    assert {path.suffix for path in report.iterdir()} == {".csv", ".html", ".json", ".md"}
+    assert {path.suffix for path in report.iterdir()} == {".csv", ".html", ".json", ".md", ".xml"}
 
 
 def test_no_directory_is_named_like_a_home(bare):

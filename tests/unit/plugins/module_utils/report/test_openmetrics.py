@@ -76,7 +76,8 @@ def test_an_objective_without_a_value_has_no_sample(tmp_path):
 
 def test_a_search_has_its_capacity(tmp_path):
     model = build_model(read_sources([write_run(tmp_path / "run", tenants=(1,), concurrency=(), rates=(1, 2))]))
-    model.runs[0].capacity = {"unit": "journeys/s", "crossing": {"load": 1.5, "low": 1.4, "high": 1.6}}
+    crossing = {"load": 1.5, "low": 1.4, "high": 1.6}
+    model.runs[0].capacity = {"unit": "journeys/s", "crossing": crossing, "probes": [], "sentence": "It carries 1.4 to 1.6 journeys/s."}
     text = openmetrics_text(model, overall_verdict(model))
     assert 'perfscale_capacity{bound="low",load="journeys/s"} 1.4' in text
     assert text.count("\nperfscale_capacity{") == 3
