@@ -59,6 +59,22 @@ options:
     description: How much lower than that of the caller the priority of the process is, as with nice(1).
     type: int
     default: 0
+  files:
+    description:
+      - Files that the process reads. They are written before it starts, with mode 0644, and their directories are created.
+      - A process that runs is restarted when one of them changes. They must not hold a secret.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path:
+        description: Where the file is.
+        type: path
+        required: true
+      content:
+        description: The text of the file.
+        type: str
+        required: true
   free_port:
     description:
       - Choose a free port of the loopback address, substitute it for C({port}) in O(argv), O(env) and O(ready.url), and wait until the process listens there.
@@ -114,6 +130,15 @@ EXAMPLES = r"""
       timeout_s: 10
   register: web
 
+- name: Start Prometheus with this configuration
+  perfscale.mlflow.local_process:
+    name: prometheus
+    state_dir: /var/tmp/demo
+    argv: [prometheus, --config.file=/var/tmp/demo/prometheus.yml]
+    files:
+      - path: /var/tmp/demo/prometheus.yml
+        content: "{{ lookup('ansible.builtin.template', 'prometheus.yml.j2') }}"
+
 - name: Stop the web server
   perfscale.mlflow.local_process:
     name: web
@@ -158,9 +183,11 @@ process:
 
 import signal
 import traceback
+from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError, write_text
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.process import DetachedProcess, ProcessError
 
 try:
@@ -185,6 +212,12 @@ def argument_spec():
         "log_file": {"type": "path"},
         "user": {"type": "str"},
         "nice": {"type": "int", "default": 0},
+        "files": {
+            "type": "list",
+            "elements": "dict",
+            "default": [],
+            "options": {"path": {"type": "path", "required": True}, "content": {"type": "str", "required": True}},
+        },
         "free_port": {"type": "bool", "default": False},
         "ready": {"type": "dict", "options": {"url": {"type": "str"}, "port": {"type": "int"}, "timeout_s": {"type": "float", "default": 60}}},
         "wait": {"type": "bool", "default": True},
@@ -193,18 +226,26 @@ def argument_spec():
     }
 
 
+def outdated(files):
+    """Return those of the files, each with path and content, that are absent or have another content."""
+    return [file for file in files if not (path := Path(file["path"])).is_file() or path.read_bytes() != file["content"].encode("utf-8")]
+
+
 def apply(process, params):
-    """Bring the process into the requested state and return whether something changed. Raises ProcessError."""
+    """Bring the process into the requested state and return whether something changed. Raises ProcessError and FileWriteError."""
     number = signal.Signals[f"SIG{params['stop_signal']}"]
-    changed = process.stop(params["stop_timeout_s"], number) if params["state"] != "started" else False
+    files = outdated(params["files"]) if params["state"] != "stopped" else []
+    changed = process.stop(params["stop_timeout_s"], number) if files or params["state"] != "started" else False
+    for file in files:
+        write_text(file["path"], file["content"], 0o644)
     if params["state"] != "stopped":
         changed = process.start(params["ready"], params["stop_timeout_s"], number, is_awaited=params["wait"]) or changed
     return changed
 
 
-def predict(process, state):
+def predict(process, params):
     """Return whether `apply` would change something."""
-    return {"started": not process.current(), "restarted": True, "stopped": process.running()}[state]
+    return {"started": not process.current() or bool(outdated(params["files"])), "restarted": True, "stopped": process.running()}[params["state"]]
 
 
 def main(create_module=AnsibleModule):
@@ -223,8 +264,8 @@ def main(create_module=AnsibleModule):
     command["env"] = {key: str(value) for key, value in params["env"].items()}
     process = DetachedProcess(params["name"], params["state_dir"], command, params["log_file"], params["free_port"])
     try:
-        changed = predict(process, params["state"]) if module.check_mode else apply(process, params)
-    except ProcessError as error:
+        changed = predict(process, params) if module.check_mode else apply(process, params)
+    except (FileWriteError, ProcessError) as error:
         module.fail_json(msg=str(error), process=process.describe())
     module.exit_json(changed=changed, process=process.describe())
 

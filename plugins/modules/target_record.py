@@ -28,6 +28,9 @@ options:
     description: The top-level keys to merge.
     type: dict
     required: true
+  part_file:
+    description: A file in which O(part) is kept too, alone, so that a later run can merge it again.
+    type: path
   schema_directory:
     description: The directory of the JSON Schemas.
     type: path
@@ -58,7 +61,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import CHECKSUM, FileWriteError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import CHECKSUM, FileWriteError, write_json
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.redaction import user_information_in
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.integrity import SCHEMA_VERSION, read_record, validate_record, write_record
 
@@ -90,6 +93,7 @@ def main(create_module: type[AnsibleModule] = AnsibleModule) -> None:
         argument_spec={
             "path": {"type": "path", "required": True},
             "part": {"type": "dict", "required": True},
+            "part_file": {"type": "path"},
             "schema_directory": {"type": "path", "required": True},
         },
         supports_check_mode=True,
@@ -103,6 +107,8 @@ def main(create_module: type[AnsibleModule] = AnsibleModule) -> None:
         without_user_information(after)
         changed = {**before, CHECKSUM: ""} != {**after, CHECKSUM: ""}
         validate_record(after, "target", module.params["schema_directory"])
+        if module.params["part_file"] and not module.check_mode:
+            write_json(module.params["part_file"], module.params["part"])
         if changed and not module.check_mode:
             write_record(path, after, "target", module.params["schema_directory"])
     except (FileWriteError, ValueError) as error:

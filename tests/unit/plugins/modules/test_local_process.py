@@ -54,6 +54,33 @@ def test_check_mode_returns_what_would_change(sleeper):
     assert sleeper("stopped", check=True)["process"]["running"] is True
 
 
+@pytest.fixture(name="configured")
+def fixture_configured(sleeper, tmp_path):
+    """Start the process with a file of this content."""
+    return lambda content, **more: sleeper("started", files=[{"path": str(tmp_path / "new" / "x.yml"), "content": content}], **more)
+
+
+def test_a_changed_file_restarts_the_process(configured, tmp_path):
+    first = configured("a: é\n")
+    assert (tmp_path / "new" / "x.yml").read_text(encoding="utf-8") == "a: é\n"
+    again = configured("a: é\n")
+    assert again["changed"] is False
+    assert again["process"]["pid"] == first["process"]["pid"]
+    assert configured("a: 2\n", check=True)["changed"] is True
+    other = configured("a: 2\n")
+    assert (tmp_path / "new" / "x.yml").read_text(encoding="utf-8") == "a: 2\n"
+    assert other["changed"] is True
+    assert other["process"]["pid"] != first["process"]["pid"]
+
+
+def test_a_file_that_cannot_be_written_is_named(configured, tmp_path):
+    (tmp_path / "new").write_text("in the way")
+    failed = configured("a: 1\n")
+    assert failed["failed"] is True
+    assert failed["msg"].startswith(f"File {tmp_path / 'new' / 'x.yml'}: ")
+    assert failed["process"]["pid"] is None
+
+
 def test_a_failure_carries_the_process(sleeper):
     failed = sleeper("started", argv=["sh", "-c", "exit 4"], ready={"port": 1})
     assert failed["failed"] is True

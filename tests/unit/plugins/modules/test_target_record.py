@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,8 @@ SCHEMAS = str(Path(__file__).resolve().parents[4] / "files" / "schemas")
 @pytest.fixture(name="merge")
 def fixture_merge(run_module, tmp_path):
     def call(part, check=False):
-        return run_module("target_record", {"path": str(tmp_path / "target.json"), "part": part, "schema_directory": SCHEMAS}, check)
+        files = {"path": str(tmp_path / "target.json"), "part_file": str(tmp_path / "part.json")}
+        return run_module("target_record", {**files, "part": part, "schema_directory": SCHEMAS}, check)
 
     return call
 
@@ -43,7 +45,13 @@ def test_the_same_part_changes_nothing(merge):
 
 def test_check_mode_writes_nothing(merge, tmp_path):
     assert merge({"factors": {}}, check=True)["changed"]
-    assert not (tmp_path / "target.json").exists()
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_part_is_kept_alone(merge, tmp_path):
+    merge({"components": {"mlflow": "mlflow"}, "factors": {"workers": 1}})
+    merge({"components": {"postgresql": "postgresql"}})
+    assert json.loads((tmp_path / "part.json").read_text()) == {"components": {"postgresql": "postgresql"}}
 
 
 def test_a_url_with_user_information_is_rejected_and_not_shown(merge, tmp_path):
