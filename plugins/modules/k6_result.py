@@ -181,6 +181,7 @@ files:
       sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
 """
 
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -190,6 +191,10 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files impo
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations import OPERATIONS
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import K6ResultError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.result import Attempt, build_result
+
+# Every cell has intervals. Loaded here, it is loaded once, before Ansible forks the task.
+with suppress(ImportError):
+    import scipy.special  # noqa: F401 # pylint: disable=unused-import
 
 
 def argument_spec() -> dict:

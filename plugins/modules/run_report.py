@@ -137,6 +137,9 @@ from importlib.util import find_spec
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError
+
+# Not every report has a page, but that of every cell has. Loaded here, it is loaded once, before Ansible forks the task.
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report import page  # noqa: F401 # pylint: disable=unused-import
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.inputs import ReportError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.report import FORMATS, create_report
 

@@ -13,8 +13,6 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files impo
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.inputs import VERDICT_FILE
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.markdown import append_step_summary, summary_markdown
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import Model, build_model
-from ansible_collections.perfscale.mlflow.plugins.module_utils.report.page import page_html
-from ansible_collections.perfscale.mlflow.plugins.module_utils.report.run_list import write_run_list
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.sources import read_sources
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.tables import all_tables, csv_text
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.verdict import Verdict, overall_verdict
@@ -74,6 +72,9 @@ def _write(model: Model, verdict: Verdict, output: Path, formats: Sequence[str],
     if "markdown" in formats:
         write_text(output / "summary.md", summary_markdown(model, verdict, files))
     if "html" in formats:
+        from ansible_collections.perfscale.mlflow.plugins.module_utils.report.page import page_html
+        from ansible_collections.perfscale.mlflow.plugins.module_utils.report.run_list import write_run_list
+
         write_text(output / "index.html", page_html(model, verdict, files, templates, output, cell_parts))
         model.warnings.extend(filter(None, [write_run_list(output, templates)]))
     return files

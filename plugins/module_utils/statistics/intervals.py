@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 
 try:
     import numpy as np
-    from scipy import special
 except ImportError:
     np = None  # type: ignore[assignment]
 
@@ -78,6 +77,9 @@ class ShortWindowError(Exception):
 
 def student_t(degrees: float, level: float = LEVEL) -> float:
     """Return the factor of a two-sided interval with so many degrees of freedom, of 95 % unless another level is given."""
+    # Tables of cells without repeats need no interval, and this import takes a fifth of their time.
+    from scipy import special
+
     return float(special.stdtrit(degrees, (1 + level) / 2))
 
 
