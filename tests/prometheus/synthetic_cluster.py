@@ -115,4 +115,6 @@ def _servers(add: Add, stamp: float) -> None:
     add("mlflow_http_request_total", {"namespace": NAMESPACE, "pod": "mlflow-7d9c-ddddd", "method": "GET", "status": "200"}, 20 * (stamp + 900), stamp)
     add("apiserver_request_total", {"resource": "selfsubjectaccessreviews", "verb": "POST", "code": "201"}, 3 * (stamp + 900), stamp)
     add("pg_stat_activity_count", {"namespace": NAMESPACE, "datname": "mlflow", "state": "idle"}, 5.0, stamp)
+    add("pg_stat_activity_count", {"namespace": NAMESPACE, "datname": "mlflow", "state": "active"}, 2.0, stamp)
+    add("pg_settings_max_connections", {"namespace": NAMESPACE}, 100.0, stamp)
     add("pg_stat_database_xact_commit", {"namespace": NAMESPACE, "datname": "mlflow"}, 40 * (stamp + 900), stamp)

@@ -94,6 +94,12 @@ def test_the_cluster_is_measured_beside_its_components(found: Collection) -> Non
     assert found.resources["cluster"]["cpu_utilization_mean"] == pytest.approx(0.4, rel=0.001)
 
 
+def test_connections_and_access_reviews_are_figures_of_the_record(found: Collection) -> None:
+    postgresql = found.resources["postgresql"]
+    assert (postgresql["connections_max"], postgresql["limits"]["connections"]) == (7.0, 100.0)
+    assert found.resources["mlflow"]["access_reviews_per_s"] == pytest.approx(3)
+
+
 def test_what_is_not_there_is_reported_once(found: Collection) -> None:
     problem = [warning for warning in found.warnings if warning.startswith("Optional metrics without samples: ")]
     assert len(problem) == 1

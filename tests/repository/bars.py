@@ -158,7 +158,7 @@ def bars() -> list[Bar]:
         # and MLflow's artifacts, and a search, its probes, crossing, cause and answer, deployments, and alerts, test cases and metrics for other programs.
         # The page has SVG, figures, files and part of a cell, the answer, the list of runs; sweeps stand apart from their chart, so that tables load no
         # library that draws.
-        Bar("files of module_utils", 176, helpers),
+        Bar("files of module_utils", 177, helpers),
         *once,
     ]
 

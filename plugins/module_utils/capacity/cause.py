@@ -51,6 +51,8 @@ def uses_of(record: Mapping[str, Any]) -> list[Use]:
             Use(f"{component}_throttling", f"throttling of {label}", "throttling", resource.get("throttled_ratio"), 1.0, "of periods"),
             Use(f"{component}_memory", f"memory of {label}", "memory", resource.get("memory_bytes_peak"), limits.get("memory_bytes"), "bytes"),
             Use(f"{component}_connections", f"connections of {label}", "connections", resource.get("connections_max"), limits.get("connections"), ""),
+            # The API server has no limit that is known, so that they are shown beside each other and never named as the cause.
+            Use(f"{component}_access_reviews", f"access reviews of {label}", "requests", resource.get("access_reviews_per_s"), None, "per s"),
         ]
     found.append(Use("machine_cpu", "all processors of the machine", "cpu", machine.get("used_cores"), machine.get("cores"), "cores"))
     found.append(Use("generator_cpu", "CPU of the generator", "cpu", record["generator"].get("cpu_share"), 1.0, "of its cores"))
@@ -84,7 +86,8 @@ def cause_of(at: Mapping[str, Any], below: Mapping[str, Any] | None) -> dict[str
 
 
 def _likely(at: Mapping[str, Any], uses: list[Use]) -> tuple[str, str]:
-    full = sorted((use for use in uses if (use.share or 0) >= FULL[use.kind]), key=lambda use: (use.share or 0) / FULL[use.kind], reverse=True)
+    full = [use for use in uses if use.share is not None and use.share >= FULL[use.kind]]
+    full.sort(key=lambda use: (use.share or 0) / FULL[use.kind], reverse=True)
     generator = next((use for use in full if use.name == "generator_cpu"), None)
     if generator or (at.get("offered") or {}).get("limited_by") == "generator":
         share = f" is at {_percent(generator.share)} of its cores" if generator else " got too little processor time"

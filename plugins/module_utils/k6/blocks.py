@@ -12,7 +12,7 @@ from itertools import chain
 from statistics import median
 from typing import Any
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations import CATEGORIES, LISTING, READ, READ_SHARE
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations import CATEGORIES, READ, READ_SHARE
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import PRECISION, TIMEOUT, WRONG_ANSWER, Kind, Raw
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.window import Window
 from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.fairness import jain_index
@@ -127,22 +127,6 @@ def slow_tenants(by_tenant: dict[str, dict[str, Any]]) -> dict[str, Any]:
         usual = median(p50 for _n, p50, _p95 in judged.values())
         found["slowest"] = {"tenant": tenant, "n": judged[tenant][0], "p50_ms": judged[tenant][1], "ratio": round(judged[tenant][1] / usual, 3)}
     return found
-
-
-def first_listings(raw: Raw, order: list[int]) -> dict[str, Any]:
-    """Return {tenants, first_p50_ms, later_p50_ms} of the successful listings of workspaces in the whole load: the first one for each tenant, and later ones.
-
-    Authorization of a token that was not seen before is not cached, so the first ones are the cold ones. `order` sorts the requests by start.
-    """
-    latencies: dict[bool, list[int]] = {True: [], False: []}
-    seen = set()
-    for i in order:
-        kind = raw.kind_table[raw.kinds[i]]
-        if kind.operation == LISTING and failure(kind.status, kind.error_code) is None:
-            latencies[kind.tenant not in seen].append(raw.durations[i])
-            seen.add(kind.tenant)
-    first, later = (milliseconds(summarize(sorted(latencies[is_first]), (50,))["values"])["p50"] for is_first in (True, False))
-    return {"tenants": len(seen), "first_p50_ms": first, "later_p50_ms": later}
 
 
 def wrong_answers(pools: Pools) -> dict[str, Any]:

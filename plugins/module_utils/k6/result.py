@@ -17,6 +17,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.k6 import (
     intervals,
     isolation,
     journeys,
+    listings,
     log,
     machine,
     outages,
@@ -107,7 +108,9 @@ def _build(attempt: Attempt, path: Path) -> dict[str, Any]:
         "stall_s": round(stalls.longest_stall_s(raw, window), 3),
         "time_weighted_ms": stalls.time_weighted_ms(raw, order, window),
         "isolation": isolation.isolation(raw, window),
-        "tenants": {**blocks.slow_tenants(by_tenant), "fairness": blocks.fairness(by_tenant, by_journey), "listings": blocks.first_listings(raw, order)},
+        "tenants": {
+            **blocks.slow_tenants(by_tenant), "fairness": blocks.fairness(by_tenant, by_journey), "listings": listings.listings(raw, order, window),
+        },
         "congestion": journeys.congestion(raw, order, window),
         "machine": machine.machine_use(attempt.directory / machine.MACHINE_NAME, window, sum(map(len, pools.values()))),
         "silent_repeats": silent_repeats(raw, window),

@@ -80,6 +80,9 @@ FIELDS: dict[str, ResourceField] = {
     "pressure.memory": _worst("pressure.memory"),
     "pressure.io": _worst("pressure.io"),
     "requests_served": _amount("requests_served"),
+    "connections_max": ResourceField(False, {"max": "connections_max"}),
+    "limits.connections": ResourceField(False, {"last": "limits.connections"}),
+    "access_reviews_per_s": ResourceField(False, {"mean": "access_reviews_per_s"}),
     "volumes.used_bytes": _of_volume("used_bytes"),
     "volumes.capacity_bytes": _of_volume("capacity_bytes"),
 }

@@ -144,13 +144,16 @@ def _timeline(anchor: str, name: str, content: CellFiles, record: Mapping[str, A
     first, last = min([0.0, *seconds]), max([length, *seconds])
     spans = [(first, 0.0, "warmup", "warm-up")] if first < 0 else []
     spans += [(0.0, length, "window", "window"), *([(length, last, "warmup", "end")] if last > length * 1.02 else [])]
+    slow = ((record.get("tenants") or {}).get("listings") or {}).get("slow") or []
+    spans += [(max(first, stretch["start_s"]), min(last, stretch["end_s"]), "slow", "") for stretch in slow]
     shown = [series for panel in panels for series in panel.series]
     alt = f"Cell {name} over time. " + ". ".join(f"{panel.title}: {_ranges(panel)}" for panel in panels) + "."
     grouped = f" One mark covers {content.bucket_s} s: the mean rate, the median P50 and the highest P95 of its seconds." if content.bucket_s > 1 else ""
     failed = "" if not seconds or any(value > 0 for value in columns["failed"]) else " No request failed."
+    marked = f" Marked: slow listings of workspaces ({len(slow)}), up to {number(max(one['max_ms'] for one in slow))} ms." if slow else ""
     plot = Plot(panels, "seconds since the beginning of the window", (first, last), spans=spans, width=760, alt=alt)
     legend = [(legend_svg(one), one.name) for one in {one.name: one for one in shown}.values()]
-    return Figure(f"{anchor}-time", "", "Over time", f"By the end of a request.{grouped}{failed}", [plot_svg(plot)], legend)
+    return Figure(f"{anchor}-time", "", "Over time", f"By the end of a request.{grouped}{failed}{marked}", [plot_svg(plot)], legend)
 
 
 def _ranges(panel: Panel) -> str:

@@ -32,6 +32,22 @@ def test_a_busy_database_is_named(record):
     assert cause_of(at, None)["sentence"] == "CPU of PostgreSQL is at 98 %"
 
 
+def test_used_up_connections_are_named(record):
+    at = record()
+    at["resources"]["postgresql"] |= {"connections_max": 97.0, "limits": {"connections": 100.0}}
+    assert cause_of(at, None)["sentence"] == "connections of PostgreSQL are at 97 %"
+
+
+def test_access_reviews_stand_beside_and_are_no_cause(record):
+    at, below = record(), record()
+    at["resources"]["mlflow"]["access_reviews_per_s"] = 300.0
+    below["resources"]["mlflow"]["access_reviews_per_s"] = 120.0
+    found = cause_of(at, below)
+    [row] = [row for row in found["figures"] if row["name"] == "mlflow_access_reviews"]
+    assert (row["used_below"], row["used"], row["share"]) == (120.0, 300.0, None)
+    assert found["name"] == "unexplained"
+
+
 def test_throttling_is_named(record):
     at = record()
     at["resources"]["mlflow"]["throttled_ratio"] = 0.6

@@ -12,7 +12,6 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.blocks import 
     category_blocks,
     failure,
     fairness,
-    first_listings,
     operation_blocks,
     pools_of,
     slow_tenants,
@@ -81,18 +80,6 @@ def test_only_requests_that_started_in_the_window_count(tmp_path):
     raw = read_raw(tmp_path / "raw.csv", 60_000)
     pools = pools_of(raw, sorted_requests(raw), Window(1_795_000_001_000, 1_795_000_002_000))
     assert pools == {Kind("get_run", "browsing", "tenant-1", 200, ""): [100, 10000, 5100]}
-
-
-def test_the_first_listing_of_each_tenant_stands_apart(tmp_path):
-    def listing(second, duration, tenant, **more):
-        return request(1_795_000_000_000 + 1000 * second, duration=duration, operation="list_workspaces", tenant=tenant, **more)
-
-    rows = [listing(0, 900, "tenant-1", status=500, error_code="1500"), listing(1, 80, "tenant-1")]
-    rows += [listing(n, 50 + n, f"tenant-{n}") for n in range(2, 6)] + [listing(10 + n, 5 + n % 2, f"tenant-{n % 5 + 1}") for n in range(30)]
-    rows += [request(1_795_000_000_500, duration=300, tenant="tenant-6")]
-    (tmp_path / "raw.csv").write_text(HEADER + "".join(reversed(rows)))
-    raw = read_raw(tmp_path / "raw.csv", 60_000)
-    assert first_listings(raw, sorted_requests(raw)) == {"tenants": 5, "first_p50_ms": 54.0, "later_p50_ms": 5.5}
 
 
 @pytest.mark.parametrize(

@@ -116,6 +116,15 @@ def test_the_timeline_marks_warm_up_and_window_and_has_the_components(run):
         assert text in chart, text
 
 
+def test_the_timeline_marks_slow_listings(run):
+    slow = [{"start_s": 4.0, "end_s": 6.5, "n": 2, "max_ms": 2500.0}]
+    edit_record(run / "cells" / CELL / "cell.json", tenants={"judged": 0, "worst_p95": None, "slowest": None, "listings": {
+        "tenants": 1, "first_p50_ms": 9.0, "later_p50_ms": 5.0, "slow": slow}})  # fmt: skip
+    figure = parts_of(run)[CELL].figures[0]
+    assert 'class="span slow" data-x0="4" data-x1="6.5"' in figure.charts[0]
+    assert "Marked: slow listings of workspaces (1), up to 2\u202f500 ms." in figure.caption
+
+
 def test_rows_of_the_database_are_compared(run):
     edit_record(run / "cells" / CELL / "cell.json", rows={"before": {"runs": 30, "tags": 5}, "after": {"runs": 42}})
     [rows] = [table[2] for table in parts_of(run)[CELL].tables if table[0] == "Rows of the database"]
