@@ -72,14 +72,14 @@ options:
     type: bool
     default: false
   parts:
-    description: What the stages measured (result, resources, exit, generator, controller, rows_before, bytes_before, notes, timings,
-        state_reset, start_state, unreachable_s, lease, disturbances, cluster_database).
+    description: What the stages measured (result, resources, exit, generator, controller, rows_before, bytes_before, work_before, notes,
+        timings, state_reset, start_state, unreachable_s, lease, disturbances, cluster_database).
     type: dict
     default: {}
   database:
     description:
       - The tracking database where it may be read directly, as in C(target.json). With O(phase=measured) its rows are counted, and of a PostgreSQL its
-        processes that are no connections, read-only.
+        processes that are no connections and its statistics, read-only.
     type: dict
     default: {}
   rules:
@@ -181,6 +181,21 @@ def with_rows(parts: dict[str, Any], database: dict[str, Any]) -> dict[str, Any]
     return {**parts, "start_state": start_state_of(parts, database), "rows": rows, "database_bytes": None if None in size.values() else size, "notes": notes}
 
 
+def with_work(parts: dict[str, Any], database: dict[str, Any]) -> dict[str, Any]:
+    """Return the parts with what our PostgreSQL did for the load, None where it is not known from the beginning of the load on."""
+    before = parts.get("work_before")
+    if (parts.get("start_state") or {}).get("status") == "attached":
+        before = None
+    try:
+        after = database_rows.count_work(database) if before else None
+    except MlflowError:
+        # with_rows has the same problem, and says it.
+        after = None
+    work = {name: after[name] - before[name] for name in after} if before and after else None
+    # Statistics that were reset meanwhile say nothing.
+    return {**parts, "database_work": work if work and min(work.values()) >= 0 else None}
+
+
 def with_connections(parts: dict[str, Any], database: dict[str, Any]) -> dict[str, Any]:
     """Return the parts with the most connections of the window among the resources of our PostgreSQL, from the number of its processes."""
     server = (parts.get("resources") or {}).get("postgresql") or {}
@@ -211,7 +226,9 @@ def write(params: dict[str, Any]) -> dict[str, Any]:
         fingerprint = {**params["fingerprint"], **controller_fingerprint(params["scripts_directory"])}
         return begin_run(run, params["plan"], params["config"], fingerprint)
     if params["phase"] == "measured":
-        parts = with_connections(with_rows(params["parts"], params["database"]), params["database"])
+        parts = params["parts"]
+        for add in (with_rows, with_work, with_connections):
+            parts = add(parts, params["database"])
         return summary_of(write_measured(run, cell, factors, parts, attempt, params["rules"], params["objectives"]))
     if params["phase"] == "failed":
         failure = assess_failure(run.cell_directory(cell["id"]), attempt or {}, params["cell_begun"], params["is_retryable"])

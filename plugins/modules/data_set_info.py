@@ -174,6 +174,9 @@ data_set:
     bytes:
       description: Size of that database in bytes, or null.
       type: int
+    work:
+      description: What a PostgreSQL has done in it since its statistics began, by counter, or null.
+      type: dict
     verified:
       description: Whether tenants were checked and none differs.
       type: bool
@@ -224,7 +227,8 @@ def run(options):
     finally:
         client.close()
     database = options["database"]
-    return {"changed": False, "data_set": {**found, "rows": database_rows.count_rows(database), "bytes": database_rows.count_bytes(database)}}
+    counted = {"rows": database_rows.count_rows(database), "bytes": database_rows.count_bytes(database), "work": database_rows.count_work(database)}
+    return {"changed": False, "data_set": {**found, **counted}}
 
 
 def main(create_module=AnsibleModule):

@@ -31,6 +31,8 @@ def test_postgres(postgres):
     assert 1 <= cell["resources"]["postgresql"]["connections_max"] <= 60
     assert cell["resources"]["postgresql"]["limits"]["connections"] == 100
     assert cell["rows"]["after"]["runs"] > cell["rows"]["before"]["runs"]
+    assert cell["database_work"]["commits"] > cell["total"]["n"]
+    assert cell["database_work"]["deadlocks"] == 0
 
 
 def test_a_run_cannot_go_on_with_another_database(postgres):

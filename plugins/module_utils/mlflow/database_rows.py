@@ -25,6 +25,8 @@ else:
     PSYCOPG_ERROR = None
 
 _TIMEOUT_S = 30
+WORK = ("commits", "rollbacks", "deadlocks", "blocks_read", "blocks_hit", "temporary_bytes")
+_WORK_QUERY = "SELECT xact_commit, xact_rollback, deadlocks, blks_read, blks_hit, temp_bytes FROM pg_stat_database WHERE datname = current_database()"
 
 
 def count_rows(database: Mapping[str, Any] | None) -> dict[str, int] | None:
@@ -71,6 +73,18 @@ def server_processes(database: Mapping[str, Any] | None) -> dict[str, int] | Non
     with _connection(database["dsn_file"]) as connection:
         background, most = connection.execute(query).fetchone()
     return {"background": int(background), "max_connections": int(most)}
+
+
+def count_work(database: Mapping[str, Any] | None) -> dict[str, int] | None:
+    """Return what a PostgreSQL that we may read has done in MLflow's database since its statistics began, else None. Raises MlflowError.
+
+    WORK names the counters, from pg_stat_database (PostgreSQL's documentation, The Cumulative Statistics System). A server writes them within a second.
+    """
+    database = database or {}
+    if database.get("kind") != "postgres" or not database.get("dsn_file"):
+        return None
+    with _connection(database["dsn_file"]) as connection:
+        return {name: int(value) for name, value in zip(WORK, connection.execute(_WORK_QUERY).fetchone(), strict=True)}
 
 
 def sqlite_rows(path: str) -> dict[str, int]:

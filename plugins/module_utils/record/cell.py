@@ -135,6 +135,7 @@ def measured_record(planned: dict[str, Any], factors: dict[str, Any], parts: dic
         **({"alerts": parts["alerts"]} if parts.get("alerts") else {}),
         "rows": filled_tables(parts.get("rows")),
         "database_bytes": parts.get("database_bytes"),
+        "database_work": parts.get("database_work"),
         "start_state": parts.get("start_state"),
         "timings": timings_of(parts.get("timings", {}), parts.get("exit", {})),
         "notes": {**parts.get("notes", {}), "partial": result.get("partial_reason", "the window has no end") if result.get("partial") else None},

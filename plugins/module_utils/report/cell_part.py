@@ -31,6 +31,7 @@ DRAWN_MAX = 48
 """So many cells have figures and tables, those first that miss, are invalid or failed; more would make the page too large to open."""
 FAILURE_COLUMNS = ("operation", "cause", "requests")
 ROW_COLUMNS = ("table", "before", "after", "added")
+WORK_COLUMNS = ("statistic", "in the load")
 ATTEMPT_COLUMNS = ("attempt", "began", "seconds", "outcome", "reason")
 _MIB = 1024**2
 _ROLES = {"mlflow": "mlflow", "postgresql": "postgresql", "k6_benchmark": "generator"}
@@ -240,7 +241,7 @@ def _tables(
 
 
 def _record_tables(record: Mapping[str, Any]) -> list[tuple[str, Sequence[str], list[list[str]], int]]:
-    """Return the tables of what the record alone has: rows of the database, attempts."""
+    """Return the tables of what the record alone has: rows and work of the database, attempts."""
     tables: list[tuple[str, Sequence[str], list[list[str]], int]] = []
     counted = record.get("rows") or {}
     before, after = counted.get("before") or {}, counted.get("after") or {}
@@ -250,6 +251,9 @@ def _record_tables(record: Mapping[str, Any]) -> list[tuple[str, Sequence[str], 
             for name in dict.fromkeys([*before, *after])
         ]
         tables.append(("Rows of the database", ROW_COLUMNS, rows, 1))
+    work = record.get("database_work")
+    if work:
+        tables.append(("Work of PostgreSQL for the load", WORK_COLUMNS, [[name.replace("_", " "), count(amount)] for name, amount in work.items()], 1))
     attempts = [
         [
             str(attempt.get("n", "")), time_text(attempt.get("started")), number(_seconds(attempt)), str(attempt.get("outcome", "")),

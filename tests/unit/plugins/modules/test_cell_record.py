@@ -13,11 +13,12 @@ import pytest
 import yaml
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.plan import expand
+from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow import database_rows
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.baseline import Baselines, DataSet, LocalStore, StartState
 from ansible_collections.perfscale.mlflow.plugins.module_utils.mlflow.database_rows import count_rows
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.cell import measured_record
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.verdict import evaluate_rules
-from ansible_collections.perfscale.mlflow.plugins.modules.cell_record import with_connections, with_rows
+from ansible_collections.perfscale.mlflow.plugins.modules.cell_record import with_connections, with_rows, with_work
 from fakes.record_parts import record_parts
 from fakes.tracking_databases import FakeTrackingDatabase
 
@@ -131,6 +132,28 @@ def test_a_database_that_cannot_be_read_costs_its_rows_and_no_more(tmp_path):
     assert parts["rows"] == {"before": {"runs": 1}, "after": None}
     assert parts["notes"]["warnings"][0] == "first"
     assert "rows cannot be counted" in parts["notes"]["warnings"][1]
+
+
+BEFORE = {"commits": 10, "rollbacks": 1}
+
+
+@pytest.mark.parametrize(
+    ("parts", "after", "work"),
+    [
+        pytest.param({"work_before": BEFORE}, {"commits": 25, "rollbacks": 1}, {"commits": 15, "rollbacks": 0}, id="counted"),
+        pytest.param({"work_before": BEFORE}, {"commits": 5, "rollbacks": 3}, None, id="reset meanwhile"),
+        pytest.param({"work_before": BEFORE, "start_state": {"status": "attached"}}, {"commits": 25, "rollbacks": 1}, None, id="of an earlier load"),
+        pytest.param({"work_before": None}, {"commits": 25, "rollbacks": 1}, None, id="not before"),
+        pytest.param({"work_before": BEFORE}, None, None, id="not after"),
+    ],
+)
+def test_the_work_of_our_postgresql_is_a_difference(monkeypatch, parts, after, work):
+    monkeypatch.setattr(database_rows, "count_work", lambda _database: after)
+    assert with_work(parts, {"kind": "postgres"})["database_work"] == work
+
+
+def test_work_that_cannot_be_read_is_unknown():
+    assert with_work({"work_before": BEFORE}, {"kind": "postgres", "dsn_file": "/absent"})["database_work"] is None
 
 
 @pytest.mark.parametrize("database", [{"kind": "sqlite", "path": "/absent"}, {"kind": "postgres"}, {"kind": "postgres", "dsn_file": "/absent"}])

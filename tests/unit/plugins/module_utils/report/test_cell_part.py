@@ -131,6 +131,13 @@ def test_rows_of_the_database_are_compared(run):
     assert rows == [["runs", "30", "42", "12"], ["tags", "5", "–", "–"]]
 
 
+def test_the_work_of_the_database_is_a_table(run):
+    work = {"commits": 1200, "rollbacks": 3, "deadlocks": 0, "blocks_read": 7, "blocks_hit": 90_000, "temporary_bytes": 0}
+    edit_record(run / "cells" / CELL / "cell.json", database_work=work)
+    [rows] = [table[2] for table in parts_of(run)[CELL].tables if table[0] == "Work of PostgreSQL for the load"]
+    assert rows[:2] == [["commits", "1\u202f200"], ["rollbacks", "3"]]
+
+
 def test_a_failed_cell_has_its_attempts_and_the_end_of_its_log(tmp_path):
     run = write_cell_files(write_run(tmp_path / "run", tenants=(1,), concurrency=(5,), verdicts={CELL: "failed"}))
     attempt = run / "cells" / CELL / "attempts" / "1"
