@@ -68,8 +68,9 @@ def _strict(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _search(directory: Path) -> Path:
-    """Return a run that is a search with an answer."""
-    run = write_run(directory, tenants=(1,), concurrency=(), rates=(1, 2))
+    """Return a run that is a search with an answer after twenty probes, as many as are allowed by default."""
+    rates = [1 + n / 20 for n in range(20)]
+    run = write_run(directory, tenants=(1,), concurrency=(), rates=rates)
     document = read_sealed(run / "run.json")
     search = {
         "axis": "rate", "start": 1.0, "minimum": 0.1, "maximum": 100.0, "resolution": 0.1, "probes_max": 20, "limits": {"fast": 2000.0},
@@ -79,9 +80,10 @@ def _search(directory: Path) -> Path:
     sentence = "This MLflow carries 1.4 to 1.6 journeys/s with P95 <= 2 s."
     write_sealed(run / "run.json", {**document, "search": {"answered": True, "sentence": sentence}})
     probes = [
-        {"id": f"t1-q{load}-r1", "load": float(load), "verdict": verdict, "why": "", "values": {"fast": p95}, "missed": [], "rate_per_s": 50.0 * load,
+        {"id": f"t1-q{load:g}-r1", "load": load, "verdict": verdict, "why": why, "values": {"fast": p95}, "missed": [], "rate_per_s": 50.0 * load,
          "is_hopeless": False}
-        for load, verdict, p95 in ((1, "holds", 100.0), (2, "fails", 3000.0))
+        for load in rates
+        for verdict, why, p95 in [("holds", "", 100.0) if load < 1.5 else ("fails", "the server did 85 % of the requests of the journeys that came", 3000.0)]
     ]  # fmt: skip
     found: dict[str, Any] = {
         "schema_version": 2, "run_id": directory.name, "status": "answered", "sentence": sentence, "axis": "rate", "unit": "journeys/s", "search": search,

@@ -75,6 +75,17 @@ def test_paper_clips_nothing(visit, name, paper):
 
 
 @pytest.mark.parametrize("paper", PAPERS)
+@pytest.mark.parametrize("name", REPORTS)
+def test_on_paper_the_map_is_beside_or_above_the_chart(visit, name, paper):
+    opened = visit(name, width=PAPERS[paper], height=1000)
+    opened.page.emulate_media(media="print")
+    chart = opened.page.locator("#latency").bounding_box()
+    for table in opened.page.locator("table.map").all():
+        box = table.bounding_box()
+        assert box["x"] + box["width"] <= chart["x"] + 1 or box["y"] + box["height"] <= chart["y"] + 1
+
+
+@pytest.mark.parametrize("paper", PAPERS)
 def test_paper_shows_the_parts_that_are_closed(visit, paper):
     opened = visit("run")
     assert opened.page.locator("details.part[open]").count() == 0
