@@ -19,8 +19,8 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.record.integrity 
 _SERVER = ("mlflow", "postgresql")
 _GIB = 2**30
 COLUMNS = (
-    "deployment", "workers", "replicas", "db_backend", "mlflow_version", "status", "unit", "capacity", "capacity_low", "capacity_high", "requests_per_s_low",
-    "requests_per_s_high", "server_cores", "server_gib", "capacity_per_core", "capacity_per_gib", "breaks_by", "cause",
+    "deployment", "workers", "replicas", "db_backend", "mlflow_version", "status", "unit", "capacity", "capacity_low", "capacity_high", "shown_to_hold",
+    "shown_to_fail", "requests_per_s_low", "requests_per_s_high", "server_cores", "server_gib", "capacity_per_core", "capacity_per_gib", "breaks_by", "cause",
 )  # fmt: skip
 
 
@@ -44,7 +44,8 @@ def _row(label: str, directory: Path, schema_dir: Path | str) -> dict[str, Any]:
         "deployment": label, "workers": factors.get("workers"), "replicas": factors.get("replicas"), "db_backend": factors.get("db_backend"),
         "mlflow_version": factors.get("mlflow_version"), "status": found["status"], "unit": found["unit"], "capacity": load,
         "capacity_low": crossing.get("low") if load else None, "capacity_high": crossing.get("high") if load else None,
-        "requests_per_s_low": requests.get("low"), "requests_per_s_high": requests.get("high"), "server_cores": cores, "server_gib": gib,
+        "shown_to_hold": found["shown"]["holds"], "shown_to_fail": found["shown"]["fails"], "requests_per_s_low": requests.get("low"),
+        "requests_per_s_high": requests.get("high"), "server_cores": cores, "server_gib": gib,
         "capacity_per_core": load / cores if load and cores else None, "capacity_per_gib": load / gib if load and gib else None,
         "breaks_by": (found["breaks"] or {}).get("by", ""), "cause": (found["cause"] or {}).get("sentence", ""),
     }  # fmt: skip
@@ -74,10 +75,17 @@ def sizing_markdown(rows: Sequence[Mapping[str, Any]]) -> str:
     header = ("deployment", "capacity (95 %)", "per core", "per GiB", "breaks by", "cause")
     lines = ["# Sizing", "", f"| {' | '.join(header)} |", f"|{'---|' * len(header)}"]
     for row in rows:
-        capacity = f"{_text(row['capacity_low'])} to {_text(row['capacity_high'])} {row['unit']}" if row["capacity"] else row["status"]
-        cells = (row["deployment"], capacity, _text(row["capacity_per_core"]), _text(row["capacity_per_gib"]), row["breaks_by"], row["cause"])
+        cells = (row["deployment"], _capacity(row), _text(row["capacity_per_core"]), _text(row["capacity_per_gib"]), row["breaks_by"], row["cause"])
         lines.append(f"| {' | '.join(markdown(str(cell)) for cell in cells)} |")
     return "\n".join(lines) + "\n"
+
+
+def _capacity(row: Mapping[str, Any]) -> str:
+    """Return the interval of the capacity, or why there is none and what was shown."""
+    if row["capacity"]:
+        return f"{_text(row['capacity_low'])} to {_text(row['capacity_high'])} {row['unit']}"
+    shown = [f"{_text(row[name])} {row['unit']} {verb}" for name, verb in (("shown_to_hold", "holds"), ("shown_to_fail", "fails")) if row[name] is not None]
+    return f"{row['status']} ({', '.join(shown)})" if shown else row["status"]
 
 
 def _text(value: float | None) -> str:

@@ -81,8 +81,9 @@ def test_the_table_is_written_as_csv_and_markdown(searched, tmp_path):
 
 def test_a_search_without_an_answer_has_no_capacity(searched):
     [row] = sizing_rows([("workers-1", searched.directory)], searched.schema_dir)
-    text = sizing_markdown([{**row, "status": "above", "capacity": None}])
-    assert "| workers-1 | above |" in text
+    without = {**row, "status": "above", "capacity": None, "shown_to_hold": 2.0, "shown_to_fail": None}
+    assert "| workers-1 | above (2 journeys/s holds) |" in sizing_markdown([without])
+    assert "| workers-1 | above |" in sizing_markdown([{**without, "shown_to_hold": None}])
 
 
 def test_a_run_without_a_search_is_an_error(tmp_path):
