@@ -92,6 +92,11 @@ def operation_blocks(pools: Pools, required: Iterable[str], seconds: float) -> d
     return {name: block(_select(pools, (name,)), seconds) for name in names}
 
 
+def operation_latencies(pools: Pools) -> dict[str, NDArray[Any]]:
+    """Return the latencies (1/100 ms) of each operation that was seen, sorted."""
+    return {name: _sorted(_select(pools, (name,)).values()) for name in sorted({kind.operation for kind in pools})}
+
+
 def category_blocks(pools: Pools, seconds: float) -> dict[str, dict[str, Any]]:
     """Return a block for each category, over the pooled requests of its operations."""
     return {name: block(_select(pools, members), seconds) for name, members in CATEGORIES.items()}

@@ -181,6 +181,7 @@ def _build(attempt: Attempt) -> dict[str, Any]:
     written = samples.write_samples(attempt.dest / samples.SAMPLES_NAME, raw, order, planned)
     by_journey = journeys.tenant_journeys(raw, window)
     samples.write_tenants(attempt.dest / TENANTS_NAME, by_tenant, by_journey)
+    samples.write_latencies(attempt.dest / samples.LATENCIES_NAME, blocks.operation_latencies(pools))
     by_second = timeline.timeline_of(raw, window)
     timeline.write_timeline(attempt.dest / TIMELINE_NAME, by_second)
     result = {
@@ -208,7 +209,8 @@ def _build(attempt: Attempt) -> dict[str, Any]:
     }
     result["undersampled"] = undersampled(result["operations"], attempt.operations)
     result["warnings"] = load.warnings + _warnings(attempt, raw, result)
-    return {"result": result, "files": {name: file_digest(attempt.dest / name) for name in (samples.SAMPLES_NAME, TENANTS_NAME, TIMELINE_NAME)}}
+    written_names = (samples.SAMPLES_NAME, TENANTS_NAME, samples.LATENCIES_NAME, TIMELINE_NAME)
+    return {"result": result, "files": {name: file_digest(attempt.dest / name) for name in written_names}}
 
 
 def silent_repeats(raw: Raw, window: Window) -> dict[str, int]:

@@ -1,7 +1,8 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The files of an attempt: which are there, and the permanent ones, samples.csv.gz (a row per request, verified by reading it back) and tenants.csv."""
+"""The files of an attempt: which are there, and the permanent ones, samples.csv.gz (a row per request, verified by reading it back), tenants.csv and
+latencies.csv."""
 
 from __future__ import annotations
 
@@ -35,6 +36,10 @@ SHARDS_NAME = "shards.json"
 SHARDS_DIRECTORY = "shards"
 COLUMNS = ("start_ms", "operation", "journey", "tenant", "status", "error_code", "duration_ms", "waiting_ms", "phase", "shard")
 TENANT_COLUMNS = ("tenant", "n", "ok", "failed", "rate_per_s", "p50_ms", "p95_ms", "max_ms", "journeys_started", "journeys_completed")
+LATENCIES_NAME = "latencies.csv"
+LATENCY_COLUMNS = ("operation", "low_ms", "high_ms", "requests")
+BIN_RATIO = 1.02
+"""The ratio of the edges of a bin of latencies.csv: its middle is within 1 % of each latency in it, and bins of several cells add up."""
 _ROWS_PER_BLOCK = 8192
 _LEVEL = 6
 _BLOCK = 1 << 20
@@ -151,6 +156,22 @@ def read_window(directory: Path) -> dict[str, array[int]]:
     except (OSError, EOFError, zlib.error, ValueError, IndexError, StopIteration) as error:
         raise K6ResultError(f"Samples {path}: cannot be read ({error}). Measure the cell again with the same run_id.") from error
     return found
+
+
+def write_latencies(path: Path, by_operation: Mapping[str, NDArray[Any]]) -> None:
+    """Write how many requests of each operation took how long, from their latencies (1/100 ms), so that nothing that draws has to read samples.
+
+    Raises FileWriteError.
+    """
+    lines = [",".join(LATENCY_COLUMNS)]
+    for operation, latencies in by_operation.items():
+        bins = np.floor(np.log(np.maximum(latencies, 1) / PRECISION) / np.log(BIN_RATIO)).astype(int)
+        numbers, counts = np.unique(bins, return_counts=True)
+        lines += [
+            f"{operation.translate(_UNSAFE)},{BIN_RATIO**number:.6g},{BIN_RATIO**(number + 1):.6g},{count}"
+            for number, count in zip(numbers.tolist(), counts.tolist(), strict=True)
+        ]
+    write_text(path, "\n".join(lines) + "\n")
 
 
 def write_tenants(path: Path, by_tenant: dict[str, dict[str, Any]], journeys: Mapping[str, tuple[int, int]]) -> None:
