@@ -86,9 +86,10 @@ def generator(count: int) -> None:
         tokens.write_text(json.dumps({f"tenant-{number}": f"{number:04d}" + "t" * 1000 for number in range(1, count + 1)}))
         tenants = {"prefix": "tenant-", "count": count, "choice": {"distribution": "zipf", "exponent": 1}}
         mlflow = {"url": server.url, "token_file": None, "token_map_file": str(tokens), "tls_verify": True}
-        profile = {"kind": "closed", "concurrency": 50}
-        ended = run_k6(executable("k6", "PERFSCALE_K6"), LOAD, Path(directory) / "k6", config=load_config(server.url, mlflow=mlflow, tenants=tenants, profile=profile))
-    print(f"tenants_{count} k6 with 50 users and a token of 1 KB each: {ended.memory_bytes / 1e6:.0f} MB, {1e3 * ended.cpu_seconds / len(server.served):.2f} CPU-ms per request")
+        config = load_config(server.url, mlflow=mlflow, tenants=tenants, profile={"kind": "closed", "concurrency": 50})
+        ended = run_k6(executable("k6", "PERFSCALE_K6"), LOAD, Path(directory) / "k6", config=config)
+    figures = f"{ended.memory_bytes / 1e6:.0f} MB, {1e3 * ended.cpu_seconds / len(server.served):.2f} CPU-ms per request"
+    print(f"tenants_{count} k6 with 50 users and a token of 1 KB each: {figures}")
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.window import 
 
 WINDOW_MS = 60_000
 WINDOW = Window(0, WINDOW_MS)
-KINDS = [Kind("get_run", "browsing", "tenant-1", 200, ""), Kind("search_runs", "browsing", "tenant-1", 200, ""), Kind("get_run", "browsing", "tenant-1", 500, "")]
+KINDS = [Kind(operation, "browsing", "tenant-1", status, "") for operation, status in (("get_run", 200), ("search_runs", 200), ("get_run", 500))]
 
 
 def load(seed, factors, requests=400, tail=None, slow_second=1.0):
