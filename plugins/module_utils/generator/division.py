@@ -45,8 +45,8 @@ def divide(profile: Mapping[str, Any], training_share: float, shards: int, is_ro
     fitting = _next_fitting(profile, training_share, shards)
     use = f"Use {name} {fitting}, another k6_runner_shards" if fitting else "Use another k6_runner_shards"
     raise DivisionError(
-        f"Load of {shards} shards: {name} {_users(profile)} is {users['training']} virtual users for training and {users['browsing']} for browsing, "
-        f"which {shards} does not divide. {use}, or k6_runner_round_vus."
+        f"Load of {shards} shards: {name} {_users(profile)} is {users['training']} for training and {users['browsing']} for browsing, which {shards} does not "
+        f"divide. {use}, or k6_runner_round_vus."
     )
 
 

@@ -62,18 +62,18 @@ def test_what_the_shards_divide_stays(profile, share, shards, vus):
         pytest.param(
             closed(12),
             4,
-            "Load of 4 shards: concurrency 12 is 2 virtual users for training and 10 for browsing, which 4 does not divide. "
+            "Load of 4 shards: concurrency 12 is 2 for training and 10 for browsing, which 4 does not divide. "
             "Use concurrency 20, another k6_runner_shards, or k6_runner_round_vus.",
             id="closed",
         ),
         pytest.param(
             opened(200),
             3,
-            "Load of 3 shards: users_max 200 is 40 virtual users for training and 160 for browsing, which 3 does not divide. "
+            "Load of 3 shards: users_max 200 is 40 for training and 160 for browsing, which 3 does not divide. "
             "Use users_max 210, another k6_runner_shards, or k6_runner_round_vus.",
             id="open",
         ),
-        pytest.param(closed(1), 2, "concurrency 1 is 0 virtual users for training and 1 for browsing", id="one user"),
+        pytest.param(closed(1), 2, "concurrency 1 is 0 for training and 1 for browsing", id="one user"),
     ],
 )
 def test_what_the_shards_do_not_divide_is_an_error_with_a_number_that_fits(profile, shards, sentence):
