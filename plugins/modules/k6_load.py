@@ -83,12 +83,6 @@ options:
     description: Whether a load that ended normally and is not recorded yet is used instead of a new one.
     type: bool
     default: true
-  round_vus:
-    description:
-      - Whether virtual users of a journey that the shards of the generator (its C(shards)) do not divide are rounded up.
-      - Otherwise they are an error, because k6 divides rates as it divides virtual users.
-    type: bool
-    default: false
   raw:
     description: Whether O(state=fetched) also fetches the raw output.
     type: bool
@@ -156,7 +150,6 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.backend
     MissingLibraryError,
     create_backend,
 )
-from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.division import divide
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.options import connection_spec
 
 
@@ -176,18 +169,9 @@ def argument_spec():
         "live_url": {"type": "str"},
         "plan_digest": {"type": "str", "default": ""},
         "reuse_finished": {"type": "bool", "default": True},
-        "round_vus": {"type": "bool", "default": False},
         "raw": {"type": "bool", "default": True},
         "schema_directory": {"type": "path"},
     }
-
-
-def config_of(params):
-    """Return the configuration of the load, with its division among the shards of the generator, if that has several. Raises DivisionError."""
-    config, shards = params["config"], int(params["generator"].get("shards") or 1)
-    if shards == 1 or params["workload"] != "load":
-        return config
-    return {**config, "shards": shards, "vus": divide(config["profile"], config["training_share"], shards, params["round_vus"])}
 
 
 def run(params):
@@ -201,7 +185,7 @@ def run(params):
     load = Load(
         directory=directory,
         generator=params["generator"],
-        config=config_of(params),
+        config=params["config"],
         scripts_dir=params["scripts"],
         schema_dir=params["schema_directory"],
         workload=params["workload"],

@@ -169,25 +169,3 @@ def test_an_error_has_whether_another_generator_may_be_used(run_module, tmp_path
     answer = run_module("k6_load", started(tmp_path))
     assert answer["failed"]
     assert (answer["msg"], answer["retry"]) == (str(error), retry)
-
-
-SHARDED = {**GENERATOR, "kind": "k6_operator", "shards": 4}
-
-
-@pytest.mark.parametrize(("changes", "parts"), [
-    pytest.param({"config": load_config("http://m", profile={"kind": "closed", "concurrency": 20})}, {"shards": 4, "vus": {"training": 4, "browsing": 16}}, id="divided"),
-    pytest.param({"round_vus": True}, {"shards": 4, "vus": {"training": 4, "browsing": 4}}, id="rounded up"),
-    pytest.param({"generator": GENERATOR}, {}, id="one generator"),
-    pytest.param({"workload": "prefill"}, {}, id="prefill"),
-])
-def test_the_configuration_of_shards_has_their_virtual_users(run_module, fake, directory, changes, parts):
-    backend = fake(ATTEMPT)
-    run_module("k6_load", started(directory, **{"generator": SHARDED, **changes}))
-    [(_start, load)] = backend.calls
-    assert {key: value for key, value in load.config.items() if key in ("shards", "vus")} == parts
-
-
-def test_virtual_users_that_shards_do_not_divide_are_an_error(run_module, fake, directory):
-    fake(ATTEMPT)
-    result = run_module("k6_load", started(directory, generator=SHARDED))
-    assert result["msg"].startswith("Load of 4 shards: concurrency 5 is 1 for training and 4 for browsing, which 4 does not divide.")
