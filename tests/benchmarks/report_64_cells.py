@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Print what 64 cells cost: the plan of the matrix, and the report of a run whose cells have a million samples each, in a process of its own.
 
-Goals: at most 20 s of processor time, which other programs do not change, and 1 GiB for the report, which reads no samples. Records are generated; the samples of all cells are one file with many names.
+Goals: at most 20 s of processor time, which other programs do not change, and 1 GiB for the report, which reads no samples. Records are generated; the samples
+of all cells are one file with many names.
 """
 
 from __future__ import annotations
