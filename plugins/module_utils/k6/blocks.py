@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations import CATEGORIES, READ, READ_SHARE
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import PRECISION, TIMEOUT, WRONG_ANSWER, Kind, Raw
@@ -18,17 +18,32 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.window import 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.fairness import jain_index
 from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.quantiles import summarize
 
-Pools = dict[Kind, list[int]]
+try:
+    import numpy as np
+except ImportError:
+    np = None  # type: ignore[assignment]
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Pools = dict[Kind, "NDArray[Any]"]
 """The latencies (1/100 ms) of the requests of each kind."""
 
 
-def pools_of(raw: Raw, order: list[int], window: Window) -> Pools:
+def pools_of(raw: Raw, order: NDArray[Any], window: Window) -> Pools:
     """Collect the requests that started in the window; `order` sorts them by start."""
     first, end = (bisect_left(order, edge, key=raw.starts.__getitem__) for edge in (window.start_ms, window.end_ms))
-    by_kind: dict[int, list[int]] = defaultdict(list)
-    for i in order[first:end]:
-        by_kind[raw.kinds[i]].append(raw.durations[i])
-    return {raw.kind_table[number]: latencies for number, latencies in by_kind.items()}
+    inside = order[first:end]
+    kinds = raw.column("kinds")[inside]
+    inside = inside[np.argsort(kinds, kind="stable")]
+    counts = np.bincount(kinds, minlength=len(raw.kind_table))
+    found = np.split(raw.column("durations")[inside], np.cumsum(counts))[:-1]
+    return {kind: latencies for kind, latencies in zip(raw.kind_table, found, strict=True) if len(latencies)}
+
+
+def _sorted(parts: Iterable[NDArray[Any]]) -> NDArray[Any]:
+    found = list(parts)
+    return np.sort(np.concatenate(found)) if found else np.zeros(0, dtype=np.int32)
 
 
 def block(pools: Pools, seconds: float) -> dict[str, Any]:
@@ -42,8 +57,8 @@ def block(pools: Pools, seconds: float) -> dict[str, Any]:
     for kind, latencies in pools.items():
         if cause := causes[kind]:
             failed_by[cause] += len(latencies)
-    every = sorted(chain.from_iterable(pools.values()))
-    successful = sorted(chain.from_iterable(latencies for kind, latencies in pools.items() if not causes[kind])) if failed_by else every
+    every = _sorted(pools.values())
+    successful = _sorted(latencies for kind, latencies in pools.items() if not causes[kind]) if failed_by else every
     overall = summarize(every)
     ok = summarize(successful) if failed_by else overall
     return {
@@ -75,6 +90,11 @@ def operation_blocks(pools: Pools, required: Iterable[str], seconds: float) -> d
     """Return a block for each required operation, sampled or not, then for any other that was seen."""
     names = list(dict.fromkeys(chain(required, sorted({kind.operation for kind in pools}))))
     return {name: block(_select(pools, (name,)), seconds) for name in names}
+
+
+def operation_latencies(pools: Pools) -> dict[str, NDArray[Any]]:
+    """Return the latencies (1/100 ms) of each operation that was seen, sorted."""
+    return {name: _sorted(_select(pools, (name,)).values()) for name in sorted({kind.operation for kind in pools})}
 
 
 def category_blocks(pools: Pools, seconds: float) -> dict[str, dict[str, Any]]:
