@@ -17,6 +17,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.common.proxies im
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.redaction import has_user_information, redact_url
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.schema import check
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.backend import ERRORS
+from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.shards import are_whole
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.exit_codes import is_complete
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.samples import has_samples
 
@@ -69,13 +70,16 @@ def k6_command(
     }
     if ca_file:
         environment["SSL_CERT_FILE"] = ca_file
-    outputs = ["--out", f"csv={directory / 'raw.csv'}"]
     if live:
-        # https://grafana.com/docs/k6/latest/results-output/real-time/prometheus-remote-write/
-        outputs += ["--out", "experimental-prometheus-rw"]
         environment |= {"K6_PROMETHEUS_RW_SERVER_URL": live, "K6_PROMETHEUS_RW_TREND_STATS": LIVE_STATISTICS, "K6_PROMETHEUS_RW_STALE_MARKERS": "true"}
-    argv = [binary, "run", "--quiet", "--no-usage-report", "--address", "", *outputs, script]
+    argv = [binary, "run", "--quiet", "--address", "", *k6_arguments(directory, live), script]
     return {"argv": argv, "env": environment, "chdir": str(directory), "user": None}
+
+
+def k6_arguments(directory: PurePath, live: str) -> list[str]:
+    """Return the arguments of `k6 run` that are the same whatever starts it: its outputs, and that it reports nothing to its makers."""
+    # https://grafana.com/docs/k6/latest/results-output/real-time/prometheus-remote-write/
+    return ["--no-usage-report", "--out", f"csv={directory / 'raw.csv'}", *(["--out", "experimental-prometheus-rw"] if live else [])]
 
 
 def read_state(directory: Path) -> dict[str, Any]:
@@ -163,7 +167,7 @@ def unrecorded_attempt(directory: Path, plan_digest: str) -> dict[str, Any] | No
 def is_whole(attempt: Path) -> bool:
     """Return whether the load of an attempt ended well and left its samples."""
     record = read_exit(attempt)
-    return has_samples(attempt) and record is not None and is_complete(record["exit_code"])
+    return (has_samples(attempt) or are_whole(attempt)) and record is not None and is_complete(record["exit_code"])
 
 
 def stop_all(backend: Backend, directory: Path) -> bool:

@@ -26,6 +26,19 @@ _VERSION = re.compile(r"\bv?(\d+\.\d+\.\d+\S*)")
 # Pulling an image may fail for a moment: it counts after so many checks, one a second. The kubelet retries after about ten.
 PULL_PATIENCE = 20
 SERVICE_ACCOUNT_TIMEOUT_S = 30.0
+# What the runners of a divided load have in common with the pod.
+RUNNER_SETTINGS = (
+    "image_pull_policy",
+    "image_pull_secrets",
+    "resources",
+    "run_as_user",
+    "fs_group",
+    "volume_size",
+    "node_selector",
+    "tolerations",
+    "avoid",
+    "avoid_required",
+)
 
 
 def container_of(settings: Mapping[str, Any]) -> Container:
@@ -101,7 +114,7 @@ def target_part(cluster: Cluster, settings: Mapping[str, Any], pod: Mapping[str,
     limits = settings["resources"].get("limits") or {}
     node = pod["spec"].get("nodeName")
     memory = quantity(limits.get("memory"))
-    return {
+    part = {
         "kind": "pod",
         "namespace": settings["namespace"],
         "pod": settings["name"],
@@ -114,6 +127,17 @@ def target_part(cluster: Cluster, settings: Mapping[str, Any], pod: Mapping[str,
         "proxy": settings.get("proxy"),
         "shares_node_with": components_on_node(cluster, settings.get("avoid") or [], node, settings["namespace"]),
     }
+    return divided(part, settings) if settings.get("shards") else part
+
+
+def divided(part: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the generator's part of target.json for loads that the k6-operator divides among `settings.shards` runners, each with the pod's resources.
+
+    The pod stays for what is not divided. `runner` is all that a TestRun needs.
+    """
+    cores = part["cores"]
+    runner = {**{key: settings.get(key) for key in RUNNER_SETTINGS}, **settings["operator"], "cores": cores}
+    return {**part, "kind": "k6_operator", "shards": settings["shards"], "cores": cores * settings["shards"] if cores else None, "runner": runner}
 
 
 def components_on_node(cluster: Cluster, avoid: list[Mapping[str, Any]], node: str | None, namespace: str) -> list[str] | None:
