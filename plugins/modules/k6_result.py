@@ -14,8 +14,11 @@ author:
   - perfscale.mlflow contributors (@perfscale)
 description:
   - Reads the raw CSV output, the summary and the log of one k6 attempt.
-  - Writes C(samples.csv.gz), one row per request, C(tenants.csv), one row per tenant, and C(timeline.csv), one row per second, and returns counts, rates and
+  - Writes C(samples.csv.gz), one row per request, C(tenants.csv), one row per tenant, C(latencies.csv), how many requests of
+    each operation took how long, and C(timeline.csv), one row per second, and returns counts, rates and
     latencies of the measured window in the form of C(cell.json).
+  - Where several k6 shared the load (C(shards.json) in O(directory)), their requests are pooled before anything is computed, and the samples are partial unless
+    each of them is complete.
   - The samples are read back and compared with the raw file before the raw file is removed.
   - The result is also written as C(k6_result.json) in O(dest). Without the raw file the stored result is returned,
     so that a run that was interrupted afterwards can be resumed.
@@ -32,11 +35,13 @@ attributes:
     support: full
 options:
   directory:
-    description: Directory of the attempt, with C(raw.csv) or C(raw.csv.gz), C(summary*.json) and C(k6.log).
+    description:
+      - Directory of the attempt, with C(raw.csv) or C(raw.csv.gz), C(summary*.json) and C(k6.log).
+      - These files of several k6 are in C(shards/<number>), beside C(shards.json).
     type: path
     required: true
   dest:
-    description: Directory for C(samples.csv.gz), C(tenants.csv) and C(timeline.csv). It is created when missing.
+    description: Directory for C(samples.csv.gz), C(tenants.csv), C(latencies.csv) and C(timeline.csv). It is created when missing.
     type: path
     required: true
   operations:
@@ -162,6 +167,11 @@ result:
       description:
         - Rows and bytes of the samples.
         - C(lost), how many requests that k6 counted have no row (null without its summary), and C(unreadable), how many rows cannot be read.
+      type: dict
+    shards:
+      description:
+        - Where several k6 shared the load, how many were C(planned), their C(start_skew_s), the figures of each (C(members)), and C(deviations), phrases about
+          those that differ from the others beyond chance.
       type: dict
     undersampled:
       description: Required operations with fewer than five samples in the window.

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files of a cell beside the records that run_factory writes: timeline, series, samples and tenants, with invented figures."""
+"""Files of a cell beside the records that run_factory writes: timeline, series, samples, latencies and tenants, with invented figures."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ import math
 import random
 from pathlib import Path
 
+import numpy as np
+
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import file_digest, read_sealed
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations import OPERATIONS
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.samples import COLUMNS as SAMPLE_COLUMNS
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.samples import TENANT_COLUMNS
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.samples import TENANT_COLUMNS, write_latencies
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.timeline import COLUMNS as TIMELINE_COLUMNS
 from fakes.run_factory import edit_record
 
@@ -27,7 +29,7 @@ def write_cell_files(run: Path, samples: int = 600) -> Path:
         (path.parent / "k6.log").write_text('time="2026-11-30T05:36:21Z" level=info msg="done"\n', encoding="utf-8")
         if record["window"]:
             _write(path.parent, record["window"], record["spec"]["tenants"], samples, random.Random(record["id"]))
-            names = ("timeline.csv", "series.csv", "samples.csv.gz", "tenants.csv")
+            names = ("timeline.csv", "series.csv", "samples.csv.gz", "latencies.csv", "tenants.csv")
             edit_record(path, files={name: file_digest(path.parent / name) for name in names})
     return run
 
@@ -46,9 +48,12 @@ def _write(cell: Path, window: dict[str, float], tenants: int, samples: int, cha
     ]
     _write_csv(cell / "series.csv", ("timestamp", "metric", "component", "instance", "value"), lines)
     rows = []
+    latencies: dict[str, list[int]] = {}
     for place in range(samples):
-        start = window["start"] * 1000 + place * 50
-        rows.append(f"{start:.0f},{OPERATIONS[place % len(OPERATIONS)]},browsing,tenant-1,200,,{math.exp(chance.gauss(3, 0.6)):.2f},1.0,window,0")
+        start, operation, latency = window["start"] * 1000 + place * 50, OPERATIONS[place % len(OPERATIONS)], math.exp(chance.gauss(3, 0.6))
+        rows.append(f"{start:.0f},{operation},browsing,tenant-1,200,,{latency:.2f},1.0,window,0")
+        latencies.setdefault(operation, []).append(round(100 * latency))
+    write_latencies(cell / "latencies.csv", {operation: np.array(values) for operation, values in latencies.items()})
     with gzip.open(cell / "samples.csv.gz", "wt", encoding="utf-8") as stream:
         stream.write("\n".join([",".join(SAMPLE_COLUMNS), *rows]) + "\n")
     lines = [f"tenant-{tenant},100,100,0,1.6,30.0,{chance.uniform(80, 120):.1f},300.0" for tenant in range(1, tenants + 1)]

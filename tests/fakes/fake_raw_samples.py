@@ -27,8 +27,8 @@ MEDIAN_MS = {"search_prompts": 60.0, "search_runs": 35.0, "search_experiments": 
 EPOCH_MS = 1_795_000_000_000
 
 
-def raw_rows(requests: int, vus: int, tenants: int, seed: int = 1, failures: float = 0.002) -> Iterator[str]:
-    """Yield the text of each request (nine rows) or journey end (two rows), in the order of their ends."""
+def raw_rows(requests: int, vus: int, tenants: int, seed: int = 1, failures: float = 0.002, slowness: float = 1.0) -> Iterator[str]:
+    """Yield the text of each request (nine rows) or journey end (two rows), in the order of their ends; `slowness` multiplies latencies."""
     draw = random.Random(seed)
     ready = [(EPOCH_MS + draw.uniform(0, 1000), vu, "", [], 0.0) for vu in range(vus)]
     heapq.heapify(ready)
@@ -42,7 +42,7 @@ def raw_rows(requests: int, vus: int, tenants: int, seed: int = 1, failures: flo
             journey = "training" if vu % 5 == 0 else "browsing"
             metadata, left, began = f"tenant=tenant-{draw.randint(1, tenants)}&journey={journey}", JOURNEYS[journey][::-1], now
         operation, left = left[-1], left[:-1]
-        duration = MEDIAN_MS.get(operation, 8.0) * draw.lognormvariate(0, 0.5)
+        duration = slowness * MEDIAN_MS.get(operation, 8.0) * draw.lognormvariate(0, 0.5)
         yield _request_rows(draw, now + duration, duration, operation, metadata, draw.random() < failures)
         done += 1
         heapq.heappush(ready, (now + duration + 0.3, vu, metadata, left, began))

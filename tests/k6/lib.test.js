@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** Tests of files/k6/lib and files/k6/prefill, run inside k6 itself: `k6 run tests/k6/lib.test.js`; every check must pass. */
 import { check } from 'k6';
-import { createClock, planWindow } from '../../files/k6/lib/clock.js';
+import { createClock, planWindow, secondsToStart } from '../../files/k6/lib/clock.js';
 import { failureReason, isSuccess, readAnswer, tenantHeaders } from '../../files/k6/lib/client.js';
 import { OPERATIONS, createRun, fetchArtifact, getRun, logArtifact, logMetric, searchRuns } from '../../files/k6/lib/operations.js';
-import { scenariosOf, trainersOf } from '../../files/k6/lib/profiles.js';
+import { scenariosOf, stopThresholds, trainersOf, vusOf } from '../../files/k6/lib/profiles.js';
 import { createChooser, createRandom, pick } from '../../files/k6/lib/random.js';
 import { loadSettings, parseDuration, prefillSettings } from '../../files/k6/lib/settings.js';
 import { withOperations } from '../../files/k6/lib/summary.js';
@@ -97,6 +97,19 @@ function testProfiles() {
   equals('open, fractional rate', [open.training.rate, open.browsing.rate, open.training.timeUnit], [140, 560, '1000s']);
   equals('open, VUs', open.training.maxVUs + open.browsing.maxVUs, 200);
   equals('open, preallocated', [open.training.preAllocatedVUs, open.browsing.preAllocatedVUs], [open.training.maxVUs, open.browsing.maxVUs]);
+}
+
+function testShards() {
+  const shared = (changes) => ({ ...load({ CONCURRENCY: '10' }), shards: 4, vus: { training: 4, browsing: 12 }, ...changes });
+  const closed = scenariosOf(shared({ isolation_per_s: 0.5, tenants: { ...load({}).tenants, count: 2 } }));
+  equals('shards, given VUs', [closed.training.vus, closed.browsing.vus, vusOf(shared({})).training], [4, 12, 4]);
+  equals('shards, each has a heartbeat and one VU for the isolation', [closed.heartbeat.vus, closed.isolation.maxVUs], [4, 4]);
+  const open = scenariosOf({ ...load({ RATE: '10' }), shards: 3, vus: { training: 42, browsing: 162 } });
+  equals('shards, the rate stays whole', [open.training.rate, open.training.maxVUs, open.browsing.maxVUs], [2000, 42, 162]);
+  const limits = { after_s: 10, p95_ms: null, failed_share: 0.5, served_share: 0.8 };
+  const [stop] = stopThresholds({ ...load({ RATE: '10' }), shards: 4, stop_when: limits }, 30).iterations;
+  equals('shards, each judges its part of the rate, without the wait', [stop.threshold, stop.delayAbortEval], ['rate>0.5', '40000ms']);
+  equals('the wait for a start', [secondsToStart({ start_at: 5 }, 2000), secondsToStart({ start_at: 5 }, 9000), secondsToStart({ start_at: null }, 9000)], [3, 0, 0]);
 }
 
 function testManualSettings() {
@@ -237,7 +250,7 @@ function testSummaries() {
 }
 
 export default function selfTest() {
-  [testDurations, testRandom, testClock, testProfiles, testManualSettings, testInvalidSettings, testFileSettings, testResponses, testAnswers, testRetries,
+  [testDurations, testRandom, testClock, testProfiles, testShards, testManualSettings, testInvalidSettings, testFileSettings, testResponses, testAnswers, testRetries,
     testSummaries].forEach((test) => test());
 }
 

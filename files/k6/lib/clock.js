@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** Warm-up, window and graceful stop of a load test; all times are epoch milliseconds. */
 
+/** Seconds until a load starts: 0 for one without an absolute start, and for one that is late. */
+export const secondsToStart = ({ start_at: at }, nowMs) => (at ? Math.max(0, at - nowMs / 1000) : 0);
+
 /**
- * Start and end of warm-up and window for a load that starts now.
+ * Start and end of warm-up and window for a load that starts then: all shards of a load plan them from the same start, however late each of them is.
  * The result is logged and is the summary's setup_data, from which others read the window.
  * @param {number} nowMs
  * @param {{warmup_s: number, window_s: number}} timing

@@ -67,6 +67,14 @@ function validateProfile(profile) {
   }
 }
 
+/** The parts of a load that several shards share; a load without them is one whole. */
+function validateShards({ shards = 1, vus = null, start_at: startAt = null }) {
+  integer(shards, 'shards', 1);
+  if (startAt !== null) positive(startAt, 'start_at');
+  if (vus !== null) ['training', 'browsing'].forEach((journey) => integer(vus[journey], `vus.${journey}`, 0));
+  return { shards, vus, start_at: startAt };
+}
+
 /**
  * Validate the settings of the load (files/schemas/load_config.json).
  * @returns {object} the settings with the URL and TLS verification normalized
@@ -84,7 +92,7 @@ export function validateLoad(config) {
   positive(config.request_timeout_s, 'request_timeout_s');
   integer(config.seed, 'seed (SEED)', 0);
   number(config.isolation_per_s || 0, 'isolation_per_s', 0);
-  return { ...config, mlflow: validateMlflow(part(config, 'mlflow')) };
+  return { ...config, ...validateShards(config), mlflow: validateMlflow(part(config, 'mlflow')) };
 }
 
 /**

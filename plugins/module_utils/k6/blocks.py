@@ -10,25 +10,40 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations import CATEGORIES, LISTING, READ, READ_SHARE
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import PRECISION, TIMEOUT, WRONG_ANSWER, Kind, Raw
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import PRECISION, TIMEOUT, WRONG_ANSWER, Kind, Raw, indexes
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.window import Window
 from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.fairness import jain_index
 from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.quantiles import summarize
 
-Pools = dict[Kind, list[int]]
+try:
+    import numpy as np
+except ImportError:
+    np = None  # type: ignore[assignment]
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Pools = dict[Kind, "NDArray[Any]"]
 """The latencies (1/100 ms) of the requests of each kind."""
 
 
-def pools_of(raw: Raw, order: list[int], window: Window) -> Pools:
+def pools_of(raw: Raw, order: NDArray[Any], window: Window) -> Pools:
     """Collect the requests that started in the window; `order` sorts them by start."""
     first, end = (bisect_left(order, edge, key=raw.starts.__getitem__) for edge in (window.start_ms, window.end_ms))
-    by_kind: dict[int, list[int]] = defaultdict(list)
-    for i in order[first:end]:
-        by_kind[raw.kinds[i]].append(raw.durations[i])
-    return {raw.kind_table[number]: latencies for number, latencies in by_kind.items()}
+    inside = order[first:end]
+    kinds = raw.column("kinds")[inside]
+    inside = inside[np.argsort(kinds, kind="stable")]
+    counts = np.bincount(kinds, minlength=len(raw.kind_table))
+    found = np.split(raw.column("durations")[inside], np.cumsum(counts))[:-1]
+    return {kind: latencies for kind, latencies in zip(raw.kind_table, found, strict=True) if len(latencies)}
+
+
+def _sorted(parts: Iterable[NDArray[Any]]) -> NDArray[Any]:
+    found = list(parts)
+    return np.sort(np.concatenate(found)) if found else np.zeros(0, dtype=np.int32)
 
 
 def block(pools: Pools, seconds: float) -> dict[str, Any]:
@@ -42,8 +57,8 @@ def block(pools: Pools, seconds: float) -> dict[str, Any]:
     for kind, latencies in pools.items():
         if cause := causes[kind]:
             failed_by[cause] += len(latencies)
-    every = sorted(chain.from_iterable(pools.values()))
-    successful = sorted(chain.from_iterable(latencies for kind, latencies in pools.items() if not causes[kind])) if failed_by else every
+    every = _sorted(pools.values())
+    successful = _sorted(latencies for kind, latencies in pools.items() if not causes[kind]) if failed_by else every
     overall = summarize(every)
     ok = summarize(successful) if failed_by else overall
     return {
@@ -75,6 +90,11 @@ def operation_blocks(pools: Pools, required: Iterable[str], seconds: float) -> d
     """Return a block for each required operation, sampled or not, then for any other that was seen."""
     names = list(dict.fromkeys(chain(required, sorted({kind.operation for kind in pools}))))
     return {name: block(_select(pools, (name,)), seconds) for name in names}
+
+
+def operation_latencies(pools: Pools) -> dict[str, NDArray[Any]]:
+    """Return the latencies (1/100 ms) of each operation that was seen, sorted."""
+    return {name: _sorted(_select(pools, (name,)).values()) for name in sorted({kind.operation for kind in pools})}
 
 
 def category_blocks(pools: Pools, seconds: float) -> dict[str, dict[str, Any]]:
@@ -129,18 +149,18 @@ def slow_tenants(by_tenant: dict[str, dict[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def first_listings(raw: Raw, order: list[int]) -> dict[str, Any]:
+def first_listings(raw: Raw, order: NDArray[Any]) -> dict[str, Any]:
     """Return {tenants, first_p50_ms, later_p50_ms} of the successful listings of workspaces in the whole load: the first one for each tenant, and later ones.
 
     Authorization of a token that was not seen before is not cached, so the first ones are the cold ones. `order` sorts the requests by start.
     """
     latencies: dict[bool, list[int]] = {True: [], False: []}
     seen = set()
-    for i in order:
-        kind = raw.kind_table[raw.kinds[i]]
-        if kind.operation == LISTING and failure(kind.status, kind.error_code) is None:
-            latencies[kind.tenant not in seen].append(raw.durations[i])
-            seen.add(kind.tenant)
+    listing = np.array([kind.operation == LISTING and failure(kind.status, kind.error_code) is None for kind in raw.kind_table], dtype=bool)
+    for i in indexes(order[listing[raw.column("kinds")[order]]]):
+        tenant = raw.kind_table[raw.kinds[i]].tenant
+        latencies[tenant not in seen].append(raw.durations[i])
+        seen.add(tenant)
     first, later = (milliseconds(summarize(sorted(latencies[is_first]), (50,))["values"])["p50"] for is_first in (True, False))
     return {"tenants": len(seen), "first_p50_ms": first, "later_p50_ms": later}
 

@@ -30,8 +30,8 @@ MEANINGS = {
 }
 COMPLETE = frozenset({0, 99, 110})
 """Codes after which the load ran to its end: a crossed threshold or a failed check is a finding about the server, not a crash."""
-
-
+INTERRUPTED = frozenset({103, 105, 143})
+"""Codes of a k6 that was stopped from outside, as the other shards of a load are when a threshold ended one of them."""
 STOPPED = 99
 """The code of a load that a threshold ended early: those of the load script otherwise never fail."""
 

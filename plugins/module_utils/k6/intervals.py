@@ -24,17 +24,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def interval_blocks(raw: Raw, order: Sequence[int], window: Window, names: Sequence[str]) -> dict[str, Any]:
+def interval_blocks(raw: Raw, order: NDArray[Any], window: Window, names: Sequence[str]) -> dict[str, Any]:
     """Return {total, operations, categories, journeys} with the `ci95` of each; `order` sorts the requests by start, `names` are the operations.
 
     Rates are per second of the window, latencies are milliseconds over all outcomes; those with the prefix `ok_` cover the successful requests and
     are there where any request failed. Each number has [low, high], or null and a reason in `suppressed`.
     """
     first, end = (bisect_left(order, edge, key=raw.starts.__getitem__) for edge in (window.start_ms, window.end_ms))
-    inside = np.asarray(order[first:end], dtype=np.int64)
-    kinds = np.frombuffer(raw.kinds, dtype=np.dtype(raw.kinds.typecode))[inside] if len(inside) else inside
-    starts = np.frombuffer(raw.starts, dtype=np.int64)[inside] / 1000 if len(inside) else inside.astype(float)
-    latencies = np.frombuffer(raw.durations, dtype=np.int64)[inside] / PRECISION if len(inside) else inside.astype(float)
+    inside = order[first:end]
+    kinds = raw.column("kinds")[inside]
+    starts = raw.column("starts")[inside] / 1000
+    latencies = raw.column("durations")[inside] / PRECISION
     succeeds = np.array([failure(kind.status, kind.error_code) is None for kind in raw.kind_table], dtype=bool)
 
     def block(wanted: Callable[[str], bool]) -> dict[str, Any]:

@@ -6,14 +6,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.blocks import Pools
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations import JOURNEYS
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import Raw, Row
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.window import Window
 from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.quantiles import MEDIAN_MINIMUM, summarize
+
+try:
+    import numpy as np
+except ImportError:
+    np = None  # type: ignore[assignment]
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 HEARTBEAT = "heartbeat"
 ASIDE = (HEARTBEAT, "isolation")
@@ -75,14 +82,16 @@ def _share(counts: dict[str, int]) -> float | None:
 def generator(raw: Raw, window: Window, exit_code: int | None) -> dict[str, Any]:
     """Return what k6 reports about itself inside the window.
 
-    vus_max: most virtual users active at once (the heartbeat's included); dropped: journeys that found no free virtual user;
+    vus_max: most virtual users active at once (the heartbeat's included), the sum of those of the shards; dropped: journeys that found no free virtual user;
     iterations: those of the load, without the heartbeat; lateness_ms: the scheduling delay of the heartbeat.
     """
     delay = summarize(sorted(row.value for row in _inside(raw.heartbeats, window)), (95, 99))
     dropped = dropped_by_scenario(raw, window)
-    users = [int(row.value) for row in _inside(raw.users, window)]
+    users: dict[int, int] = {}
+    for row in _inside(raw.users, window):
+        users[row.shard] = max(users.get(row.shard, 0), int(row.value))
     return {
-        "vus_max": max(users, default=None),
+        "vus_max": sum(users.values()) if users else None,
         "dropped": sum(count for scenario, count in dropped.items() if scenario not in ASIDE),
         "dropped_by_scenario": dropped,
         "iterations": int(sum(row.value for row in _inside(raw.iterations, window) if row.scenario not in ASIDE)),
@@ -94,7 +103,7 @@ def generator(raw: Raw, window: Window, exit_code: int | None) -> dict[str, Any]
     }
 
 
-def congestion(raw: Raw, order: list[int], window: Window) -> float | None:
+def congestion(raw: Raw, order: NDArray[Any], window: Window) -> float | None:
     """Return how many times longer requests of the window took after the first journey was dropped than at the begin of the load; None if unknown.
 
     It tells a server at its limit, whose requests take longer the more virtual users wait for it, from a limit of virtual users that is too low for
@@ -102,22 +111,20 @@ def congestion(raw: Raw, order: list[int], window: Window) -> float | None:
     that of the median latencies of each operation with at least 5 requests in both, weighted by requests. `order` sorts the requests by start.
     """
     first_drop = min((row.time_ms for row in raw.dropped if row.scenario not in ASIDE), default=None)
-    if first_drop is None or not order:
+    if first_drop is None or not len(order):
         return None
     begin_end = raw.starts[order[0]] + (first_drop - raw.starts[order[0]]) / 4
-    early: dict[str, list[int]] = {}
-    late: dict[str, list[int]] = {}
-    for i in order:
-        start, operation = raw.starts[i], raw.kind_table[raw.kinds[i]].operation
-        if start < begin_end:
-            early.setdefault(operation, []).append(raw.durations[i])
-        elif start >= first_drop and window.phase(start) == "window":
-            late.setdefault(operation, []).append(raw.durations[i])
-    both = [name for name in late if min(len(late[name]), len(early.get(name, []))) >= MEDIAN_MINIMUM]
-    weight = sum(len(late[name]) for name in both)
-    if not weight:
-        return None
-    return round(sum(len(late[name]) * median(late[name]) / max(median(early[name]), 1) for name in both) / weight, 3)
+    starts, kinds, durations = (raw.column(name)[order] for name in ("starts", "kinds", "durations"))
+    is_early = starts < begin_end
+    is_late = (starts >= max(first_drop, window.start_ms)) & (starts < window.end_ms) & ~is_early
+    weight, weighted = 0, 0.0
+    for name in {kind.operation for kind in raw.kind_table}:
+        chosen = np.array([kind.operation == name for kind in raw.kind_table], dtype=bool)[kinds]
+        early, late = durations[chosen & is_early], durations[chosen & is_late]
+        if min(len(early), len(late)) >= MEDIAN_MINIMUM:
+            weight += len(late)
+            weighted += len(late) * float(np.median(late)) / max(float(np.median(early)), 1.0)
+    return round(weighted / weight, 3) if weight else None
 
 
 def dropped_by_scenario(raw: Raw, window: Window) -> dict[str, int]:

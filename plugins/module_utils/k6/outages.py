@@ -9,11 +9,14 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.blocks import failure
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import PRECISION, Raw
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import PRECISION, Raw, indexes
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.window import Window
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 SERVER_WIDE = frozenset({"list_workspaces"})
 """Operations that a server answers for any tenant, also for one that does not exist."""
@@ -21,7 +24,7 @@ CHANCE = 0.001
 """The expected number of stretches of independent failures in a cell below which a stretch is not explained by chance."""
 
 
-def longest_outage_s(raw: Raw, order: list[int], window: Window) -> float:
+def longest_outage_s(raw: Raw, order: NDArray[Any], window: Window) -> float:
     """Return the seconds of the longest stretch of the window in which requests failed and none succeeded; 0 when none failed.
 
     It lasts from the start of a failed request to the start of the next successful one, or to the end of the window. `order` sorts the requests
@@ -53,7 +56,7 @@ class Stretch:
     """Start of the first success after it, or the end of the window."""
 
 
-def tenant_outage(raw: Raw, order: list[int], window: Window) -> dict[str, Any] | None:
+def tenant_outage(raw: Raw, order: NDArray[Any], window: Window) -> dict[str, Any] | None:
     """Return the longest outage of a single tenant, or None; `order` sorts the requests by start.
 
     Returns {tenant, outage_s: from the start of its first failed request to the end of the last one, without_success_s: from the success before to
@@ -80,15 +83,19 @@ def tenant_outage(raw: Raw, order: list[int], window: Window) -> dict[str, Any] 
     }
 
 
-def _requests(raw: Raw, order: list[int], window: Window) -> Iterator[tuple[int, bool]]:
-    """Yield the requests of the window in their order, and whether each failed."""
+def _requests(raw: Raw, order: NDArray[Any], window: Window) -> Iterator[tuple[int, bool]]:
+    """Yield the requests of the window in their order, and whether each failed; nothing where none of the load did."""
     is_failed = [failure(kind.status, kind.error_code) is not None for kind in raw.kind_table]
+    if not any(is_failed):
+        return
     first, end = (bisect_left(order, edge, key=raw.starts.__getitem__) for edge in (window.start_ms, window.end_ms))
-    for i in order[first:end]:
+    for i in indexes(order[first:end]):
         yield i, is_failed[raw.kinds[i]]
 
 
-def _stretches(raw: Raw, order: list[int], window: Window, requests: Counter[tuple[str, str]], failed: Counter[tuple[str, str]]) -> list[Stretch]:
+def _stretches(
+    raw: Raw, order: NDArray[Any], window: Window, requests: Counter[tuple[str, str]], failed: Counter[tuple[str, str]]
+) -> list[Stretch]:
     """Return all stretches, and count the requests and the failed ones of the window by tenant and operation."""
     succeeded: dict[str, float] = {}
     ongoing: dict[str, Stretch] = {}

@@ -30,10 +30,18 @@ from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qsl
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations import BODILESS
+
+try:
+    import numpy as np
+except ImportError:
+    np = None  # type: ignore[assignment]
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _BLOCK = 1 << 22
 _DURATION = b"\nhttp_req_duration,"
@@ -62,7 +70,7 @@ WRONG_ANSWER = "answer_"
 _DIAL_TIMEOUT = "1211"
 _DIAL_LIMIT_MS = 30000.0
 """How long k6 tries to open a connection (the dialer of its js/runner.go)."""
-_BROKEN = (ValueError, KeyError, StopIteration, csv.Error)
+_BROKEN = (ValueError, KeyError, StopIteration, OverflowError, csv.Error)
 
 
 class K6ResultError(Exception):
@@ -119,21 +127,35 @@ class Leak(NamedTuple):
 
 
 class Row(NamedTuple):
-    """Any other value: its epoch milliseconds, the value, and k6's scenario."""
+    """Any other value: its epoch milliseconds, the value, k6's scenario, and the number of the shard that wrote it (0: the load has none)."""
 
     time_ms: float
     value: float
     scenario: str
+    shard: int = 0
+
+
+class Part(NamedTuple):
+    """The requests of a shard in a pool: those from index `first` on and before `end`."""
+
+    shard: int
+    first: int
+    end: int
 
 
 @dataclass
 class Raw:
-    """What a raw file holds; one entry per request in starts (epoch ms), durations, waitings (1/100 ms), kinds."""
+    """What a raw file, or the pool of several, holds; one entry per request in starts (epoch ms), durations, waitings (1/100 ms), kinds.
+
+    They are 20 bytes per request, because a load of ten million is computed in memory.
+    """
 
     starts: array[int] = field(default_factory=lambda: array("q"))
-    durations: array[int] = field(default_factory=lambda: array("q"))
-    waitings: array[int] = field(default_factory=lambda: array("q"))
-    kinds: array[int] = field(default_factory=lambda: array("l"))
+    durations: array[int] = field(default_factory=lambda: array("i"))
+    waitings: array[int] = field(default_factory=lambda: array("i"))
+    kinds: array[int] = field(default_factory=lambda: array("i"))
+    parts: list[Part] = field(default_factory=list)
+    """The shards of a pool, in their order; empty for the file of a load without shards."""
     kind_table: list[Kind] = field(default_factory=list)
     repeated: list[int] = field(default_factory=list)
     """The requests, by their index, that the HTTP client of k6 silently sent twice."""
@@ -152,20 +174,66 @@ class Raw:
     is_truncated: bool = False
     last_ms: float = 0.0
 
+    def column(self, name: str) -> NDArray[Any]:
+        """Return starts, durations, waitings or kinds as an array of numpy that shares their memory."""
+        values = getattr(self, name)
+        return np.frombuffer(values, dtype=values.typecode) if values else np.zeros(0, dtype=values.typecode)
 
-def read_raw(path: Path, timeout_ms: float) -> Raw:
+    def shards(self) -> NDArray[Any]:
+        """Return the number of the shard of each request, 0 without shards."""
+        numbers = np.zeros(len(self.starts), dtype=np.uint16)
+        for part in self.parts:
+            numbers[part.first:part.end] = part.shard
+        return numbers
+
+
+def read_raw(path: Path, timeout_ms: float, shard: int = 0) -> Raw:
     """Read a raw file, plain or gzip, complete or truncated.
 
-    timeout_ms: the request timeout of the load, used as the duration of requests that never got a connection. Raises
-    K6ResultError when it is no such file.
+    timeout_ms: the request timeout of the load, used as the duration of requests that never got a connection. shard: the number of the shard that wrote
+    it, if the load has several. Raises K6ResultError when it is no such file.
     """
-    return _Reader(path, timeout_ms).read()
+    return _Reader(path, timeout_ms, shard).read()
+
+
+def pool(raws: dict[int, Raw]) -> Raw:
+    """Return the requests and rows of all shards as one load, by which nothing but the shard of a request tells where it came from.
+
+    `raws` has what each shard wrote, by its number. It is emptied, since a second copy of ten million requests is not needed.
+    """
+    whole = Raw()
+    numbers: dict[Kind, int] = {}
+    for shard in sorted(raws):
+        raw = raws.pop(shard)
+        first = len(whole.starts)
+        translation = np.array([numbers.setdefault(kind, len(numbers)) for kind in raw.kind_table], dtype=np.int32)
+        whole.kinds.frombytes(translation[raw.column("kinds")].tobytes() if raw.kinds else b"")
+        whole.starts.extend(raw.starts)
+        whole.durations.extend(raw.durations)
+        whole.waitings.extend(raw.waitings)
+        whole.repeated += [first + i for i in raw.repeated]
+        for name in ("journeys", "aside", "leaks", "heartbeats", "users", "dropped", "iterations"):
+            getattr(whole, name).extend(getattr(raw, name))
+        for name in ("duration_rows", "unreadable", "wrong_answers", "unmatched_answers"):
+            setattr(whole, name, getattr(whole, name) + getattr(raw, name))
+        whole.is_truncated = whole.is_truncated or raw.is_truncated
+        whole.last_ms = max(whole.last_ms, raw.last_ms)
+        whole.parts.append(Part(shard, first, len(whole.starts)))
+    whole.kind_table = list(numbers)
+    return whole
+
+
+def indexes(order: NDArray[Any]) -> Iterator[int]:
+    """Yield the numbers of an array as plain ones, a block at a time: as a list, those of ten million requests would take more memory than all else."""
+    for at in range(0, len(order), _BLOCK):
+        yield from order[at:at + _BLOCK].tolist()
 
 
 class _Reader:
-    def __init__(self, path: Path, timeout_ms: float) -> None:
+    def __init__(self, path: Path, timeout_ms: float, shard: int) -> None:
         self.path = path
         self.timeout_ms = timeout_ms
+        self.shard = shard
         self.raw = Raw()
         self.invalid_stamp = b""
         self.tags: list[str] = []
@@ -259,8 +327,9 @@ class _Reader:
             return None
         if not duration:
             duration = unmeasured_wait_ms(kind.error_code, self.timeout_ms)
-        raw.starts.append(round(end - duration))
+        # First what may be too large for its array: a row is added as a whole or not at all.
         raw.durations.append(round(duration * PRECISION))
+        raw.starts.append(round(end - duration))
         raw.waitings.append(UNKNOWN)
         raw.kinds.append(number)
         return number
@@ -325,7 +394,7 @@ class _Reader:
             raw.kinds[i] = self.number_of(raw.kind_table[raw.kinds[i]]._replace(error_code=f"{WRONG_ANSWER}{wrong.kind}"))
 
     def row(self, stamp: bytes, value: bytes, rest: bytes) -> Row:
-        return Row(self.time(stamp), _amount(value), self.parse(rest).get("scenario", ""))
+        return Row(self.time(stamp), _amount(value), self.parse(rest).get("scenario", ""), self.shard)
 
     def kind(self, rest: bytes) -> int:
         number = self.known.get(rest)

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError, explain, file_digest, write_sealed
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6 import (
@@ -21,22 +21,33 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.k6 import (
     machine,
     outages,
     samples,
+    shard_differences,
+    shards,
     stalls,
     timeline,
 )
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.exit_codes import STOPPED, is_complete, meaning
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.exit_codes import INTERRUPTED, STOPPED, is_complete, meaning
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations import ARTIFACTS, OPERATIONS, undersampled
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import PRECISION, K6ResultError, Raw, read_raw
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.summary import Summary, SummaryError, read_summary
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import PRECISION, K6ResultError, Raw, pool, read_raw
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.summary import find_summary
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.window import Window, find_window
 
-LOG_NAME = "k6.log"
+try:
+    import numpy as np
+except ImportError:
+    np = None  # type: ignore[assignment]
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 DEFAULT_TIMEOUT_S = 60.0
 """The request timeout of k6 when a script sets none."""
 TENANTS_NAME = "tenants.csv"
 TIMELINE_NAME = "timeline.csv"
 # k6 flushes its CSV output and reports `vus` once per second; one second for each.
 _SILENCE_MS = 2000
+# The timers of k6 and the order of its starts make less.
+_LATE_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -64,42 +75,120 @@ def build_result(attempt: Attempt) -> dict[str, Any]:
     them; a second call then returns that result. Raises K6ResultError or FileWriteError (one sentence each); the raw
     file then stays.
     """
-    path = samples.raw_file(attempt.directory)
+    paths = samples.raw_files(attempt.directory)
     stored = samples.stored_result(attempt.dest)
-    if stored and not path.exists():
+    if stored and not any(path.exists() for path in paths):
         return {**stored, "changed": False}
-    built = _build(attempt, path)
+    built = _build(attempt)
     write_sealed(attempt.dest / samples.RESULT_NAME, built)
     if attempt.remove_raw:
-        _remove(path)
+        for path in filter(Path.exists, paths):
+            _remove(path)
+        if shards.is_sharded(attempt.directory):
+            shards.keep_files(attempt.directory)
     return {**built, "changed": attempt.remove_raw or built != stored}
 
 
-def _build(attempt: Attempt, path: Path) -> dict[str, Any]:
+@dataclass
+class _Load:
+    """What is read of an attempt, of one k6 or of all shards together: planned and observed window, and why its samples do not cover the load, if so."""
+
+    raw: Raw
+    planned: Window
+    window: Window
+    stopped_after_s: float | None
+    reasons: list[str]
+    lost: int | None
+    warnings: list[str]
+    shards: dict[str, Any] | None = None
+
+
+def _read(attempt: Attempt) -> _Load:
+    path = samples.raw_file(attempt.directory)
     try:
         raw = read_raw(path, attempt.timeout_s * 1000)
     except K6ResultError as error:
         raise K6ResultError(f"{error}{_exit_details(attempt)}") from error
     if not raw.starts:
         raise K6ResultError(f"Raw samples {path}: no requests{_unreadable(raw)}. The load did not reach the server.{_exit_details(attempt)}")
-    summary, warnings = _summary(attempt.directory)
-    planned = find_window(attempt.directory, attempt.window, log.window_line(attempt.directory / LOG_NAME), summary.setup_data if summary else None)
+    summary, warnings = find_summary(attempt.directory)
+    logged = log.window_line(attempt.directory / samples.LOG_NAME)
+    planned = find_window(attempt.directory, attempt.window, logged, summary.setup_data if summary else None)
     stopped_after_s = stopped_after(raw, planned, attempt.exit_code)
     reasons = [] if stopped_after_s else partial_reasons(raw, planned, attempt.exit_code, has_summary=summary is not None)
-    window = observed_window(raw, planned)
+    return _Load(raw, planned, observed_window(planned, raw.last_ms), stopped_after_s, reasons, shards.lost_rows(raw, summary), warnings)
+
+
+def _read_shards(attempt: Attempt) -> _Load:
+    """Read all shards into one load. It is complete only if each of them is."""
+    found = shards.read_shards(attempt.directory, attempt.timeout_s * 1000)
+    loaded = [shard for shard in found if shard.raw.starts]
+    if not loaded:
+        details = "; ".join(f"{shard.title}: {', '.join(shard.problems)}" for shard in found)
+        raise K6ResultError(f"Raw samples {attempt.directory}: none of {len(found)} shards sent a request. {details}.")
+    planned = find_window(attempt.directory, attempt.window, shards.common_window(found))
+    stopped = [seconds for shard in loaded if (seconds := stopped_after(shard.raw, planned, shard.known.get("exit_code"))) is not None]
+    first_ms, last_ms = max(shard.first_ms for shard in loaded), min(shard.raw.last_ms for shard in loaded)
+    window = observed_window(planned, last_ms, first_ms)
+    reasons = [f"{shard.title} of {len(found)}: {', '.join(problems)}" for shard in found if (problems := _problems(shard, planned, bool(stopped)))]
+    lost = [shard.lost() for shard in found]
+    by_shard = shards.figures(found, window)
+    started = {shard.number: _started(shard.raw, window) for shard in loaded}
+    titles = {shard.number: shard.title for shard in found}
+    raw = pool({shard.number: shard.raw for shard in loaded})
+    members = {
+        "planned": len(found),
+        "start_skew_s": max(known for own in by_shard if (known := own["start_skew_s"]) is not None),
+        "members": by_shard,
+        "deviations": _deviations(raw, window, started, titles),
+    }
+    total = None if None in lost else sum(rows or 0 for rows in lost)
+    return _Load(raw, planned, window, min(stopped, default=None), reasons, total, [], members)
+
+
+def _problems(shard: shards.Shard, planned: Window, is_stopped: bool) -> list[str]:
+    """Return why a shard is not complete; one that was stopped, since a threshold ended the load, need not have reached the end of the window."""
+    code = shard.known.get("exit_code")
+    if is_stopped and (is_complete(code) or code in INTERRUPTED):
+        return shard.problems
+    if not shard.raw.starts:
+        ended = [] if code is None or is_complete(code) else [f"k6 ended with exit code {code}: {meaning(code)}"]
+        return [*shard.problems, *ended]
+    late_s = (shard.first_ms - planned.start_ms) / 1000
+    late = [f"it began {late_s:.1f} s after the start of the window"] if late_s > _LATE_S else []
+    return [*shard.problems, *late, *partial_reasons(shard.raw, planned, code, has_summary=True)]
+
+
+def _started(raw: Raw, window: Window) -> tuple[int, int]:
+    """Return the journeys of training and all journeys that started in the window."""
+    names = [journey.name for journey in raw.journeys if window.phase(journey.start_ms) == "window"]
+    return names.count("training"), len(names)
+
+
+def _deviations(raw: Raw, window: Window, started: dict[int, tuple[int, int]], titles: dict[int, str]) -> list[str]:
+    """Return a phrase for each shard that differs from the others beyond chance."""
+    slow = [f"{titles[one.shard]} had {one.ratio:.2f} times the P{one.percent} of the others" for one in shard_differences.slow_shards(raw, window)]
+    mixed = shard_differences.mixed_shards(started)
+    return slow + [f"{titles[one.shard]} had {one.share:.0%} of training among its journeys, the others {one.others:.0%}" for one in mixed]
+
+
+def _build(attempt: Attempt) -> dict[str, Any]:
+    load = _read_shards(attempt) if shards.is_sharded(attempt.directory) else _read(attempt)
+    raw, planned, window = load.raw, load.planned, load.window
     order = samples.sorted_requests(raw)
     pools = blocks.pools_of(raw, order, window)
     by_tenant = blocks.tenant_blocks(pools, window.seconds)
     written = samples.write_samples(attempt.dest / samples.SAMPLES_NAME, raw, order, planned)
     by_journey = journeys.tenant_journeys(raw, window)
     samples.write_tenants(attempt.dest / TENANTS_NAME, by_tenant, by_journey)
+    samples.write_latencies(attempt.dest / samples.LATENCIES_NAME, blocks.operation_latencies(pools))
     by_second = timeline.timeline_of(raw, window)
     timeline.write_timeline(attempt.dest / TIMELINE_NAME, by_second)
     result = {
         "window": {"start": window.start_ms / 1000, "end": window.end_ms / 1000, "planned_end": planned.end_ms / 1000},
-        "stopped_after_s": stopped_after_s,
-        "partial": bool(reasons),
-        "partial_reason": "; ".join(reasons) or None,
+        "stopped_after_s": load.stopped_after_s,
+        "partial": bool(load.reasons),
+        "partial_reason": "; ".join(load.reasons) or None,
         **_measured(attempt, raw, order, window, pools),
         "outage_s": outages.longest_outage_s(raw, order, window),
         "tenant_outage": outages.tenant_outage(raw, order, window),
@@ -114,12 +203,14 @@ def _build(attempt: Attempt, path: Path) -> dict[str, Any]:
         "sent": sent(raw),
         "samples": {
             "rows": written.rows, "bytes": written.bytes, "bytes_per_row": round(written.bytes / written.rows, 2),
-            "lost": lost_rows(raw, summary), "unreadable": raw.unreadable,
+            "lost": load.lost, "unreadable": raw.unreadable,
         },
+        **({"shards": load.shards} if load.shards else {}),
     }
     result["undersampled"] = undersampled(result["operations"], attempt.operations)
-    result["warnings"] = warnings + _warnings(attempt, raw, result)
-    return {"result": result, "files": {name: file_digest(attempt.dest / name) for name in (samples.SAMPLES_NAME, TENANTS_NAME, TIMELINE_NAME)}}
+    result["warnings"] = load.warnings + _warnings(attempt, raw, result)
+    written_names = (samples.SAMPLES_NAME, TENANTS_NAME, samples.LATENCIES_NAME, TIMELINE_NAME)
+    return {"result": result, "files": {name: file_digest(attempt.dest / name) for name in written_names}}
 
 
 def silent_repeats(raw: Raw, window: Window) -> dict[str, int]:
@@ -133,27 +224,23 @@ def sent(raw: Raw) -> dict[str, Any]:
     n: requests; answered: those with a response; repeated: those that were silently sent twice; artifacts: the same of those that pass the content of an
     artifact; start and end of the first and the last one (epoch seconds). Requests for another tenant's objects, which are in no total, count too.
     """
-    kinds = [raw.kind_table[number] for number in raw.kinds]
-    ends = [start + duration / PRECISION for start, duration in zip(raw.starts, raw.durations, strict=True)]
-    repeated = [kinds[i].operation for i in raw.repeated]
+    operations: Counter[tuple[str, int]] = Counter()
+    for kind, count in zip(raw.kind_table, np.bincount(raw.column("kinds"), minlength=len(raw.kind_table)).tolist(), strict=True):
+        operations[kind.operation, kind.status] += count
+    artifacts = Counter({key: count for key, count in operations.items() if key[0] in ARTIFACTS})
+    operations.update((request.operation, request.status) for request in raw.aside)
+    repeated = [raw.kind_table[raw.kinds[i]].operation for i in raw.repeated]
 
-    def counted(operations: list[tuple[str, int]], repeats: list[str]) -> dict[str, int]:
-        return {"n": len(operations), "answered": sum(status > 0 for _name, status in operations), "repeated": len(repeats)}
+    def counted(requests: Counter[tuple[str, int]], repeats: list[str]) -> dict[str, int]:
+        return {"n": requests.total(), "answered": sum(count for (_name, status), count in requests.items() if status > 0), "repeated": len(repeats)}
 
-    operations = [(kind.operation, kind.status) for kind in kinds]
-    aside = [(request.operation, request.status) for request in raw.aside]
+    last_ms = float((raw.column("starts") + raw.column("durations") / PRECISION).max())
     return {
-        **counted(operations + aside, repeated),
-        "artifacts": counted([one for one in operations if one[0] in ARTIFACTS], [name for name in repeated if name in ARTIFACTS]),
-        "start": min([*raw.starts, *(request.start_ms for request in raw.aside)]) / 1000,
-        "end": max([*ends, *(request.start_ms + request.duration_ms for request in raw.aside)]) / 1000,
+        **counted(operations, repeated),
+        "artifacts": counted(artifacts, [name for name in repeated if name in ARTIFACTS]),
+        "start": min([int(raw.column("starts").min()), *(request.start_ms for request in raw.aside)]) / 1000,
+        "end": max([last_ms, *(request.start_ms + request.duration_ms for request in raw.aside)]) / 1000,
     }
-
-
-def lost_rows(raw: Raw, summary: Summary | None) -> int | None:
-    """Return how many requests that k6 counted have no row in the raw output; None without its summary."""
-    counted = summary.metrics.get("http_reqs", {}).get("count") if summary else None
-    return None if counted is None else max(0, round(counted) - raw.duration_rows)
 
 
 def _remove(path: Path) -> None:
@@ -163,7 +250,7 @@ def _remove(path: Path) -> None:
         raise FileWriteError(explain(path, error)) from error
 
 
-def _measured(attempt: Attempt, raw: Raw, order: list[int], window: Window, pools: blocks.Pools) -> dict[str, Any]:
+def _measured(attempt: Attempt, raw: Raw, order: NDArray[Any], window: Window, pools: blocks.Pools) -> dict[str, Any]:
     by_journey = journeys.journey_blocks(raw, window)
     operations = blocks.operation_blocks(pools, attempt.operations, window.seconds)
     measured = {
@@ -200,29 +287,22 @@ def stopped_after(raw: Raw, window: Window, exit_code: int | None) -> float | No
     """Return after how many seconds of load a threshold stopped a hopeless one; None for a load that reached the end of its window."""
     if exit_code != STOPPED or raw.last_ms >= window.end_ms - _SILENCE_MS:
         return None
-    return round((raw.last_ms - min(raw.starts)) / 1000, 1)
+    return round((raw.last_ms - int(raw.column("starts").min())) / 1000, 1)
 
 
-def observed_window(raw: Raw, planned: Window) -> Window:
-    """Return the part of the window that k6 completed, so that the rates of a killed k6 divide by the time it loaded."""
-    if raw.last_ms >= planned.end_ms - _SILENCE_MS:
-        return planned
-    return replace(planned, end_ms=max(planned.start_ms, raw.last_ms))
+def observed_window(planned: Window, last_ms: float, first_ms: float = 0.0) -> Window:
+    """Return the part of the window in which k6, or each of several, loaded the server, so that rates divide by that time.
 
-
-def _summary(directory: Path) -> tuple[Summary | None, list[str]]:
-    found = sorted(directory.glob("summary*.json"))
-    if not found:
-        return None, [f"Summary of {directory}: the file is missing. k6 writes it at the end of the load; see {LOG_NAME}."]
-    try:
-        return read_summary(found[0]), []
-    except SummaryError as error:
-        return None, [str(error)]
+    last_ms: the last row of k6, of the shard that ended first; first_ms: the first sign of the shard that began last (epoch milliseconds).
+    """
+    start = first_ms if first_ms > planned.start_ms + 1000 * _LATE_S else planned.start_ms
+    end = planned.end_ms if last_ms >= planned.end_ms - _SILENCE_MS else max(planned.start_ms, last_ms)
+    return replace(planned, start_ms=min(start, end), end_ms=end)
 
 
 def _exit_details(attempt: Attempt) -> str:
     """Return exit code and last log error of a k6 without output."""
-    error = log.last_error(attempt.directory / LOG_NAME)
+    error = log.last_error(attempt.directory / samples.LOG_NAME)
     ended = f" k6 ended with exit code {attempt.exit_code} ({meaning(attempt.exit_code)})." if attempt.exit_code is not None else ""
     return ended + (f" Its last error: {error.rstrip('.')}." if error else "")
 

@@ -1,7 +1,8 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The files of an attempt: which are there, and the permanent ones, samples.csv.gz (a row per request, verified by reading it back) and tenants.csv."""
+"""The files of an attempt: which are there, and the permanent ones, samples.csv.gz (a row per request, verified by reading it back), tenants.csv and
+latencies.csv."""
 
 from __future__ import annotations
 
@@ -13,17 +14,32 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import file_digest, read_sealed, write_atomic, write_text
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import PRECISION, UNKNOWN, K6ResultError, Raw
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.window import PHASES, Window
 
+try:
+    import numpy as np
+except ImportError:
+    np = None  # type: ignore[assignment]
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 RAW_NAMES = ("raw.csv", "raw.csv.gz")
 RESULT_NAME = "k6_result.json"
 SAMPLES_NAME = "samples.csv.gz"
+LOG_NAME = "k6.log"
+SHARDS_NAME = "shards.json"
+SHARDS_DIRECTORY = "shards"
 COLUMNS = ("start_ms", "operation", "journey", "tenant", "status", "error_code", "duration_ms", "waiting_ms", "phase", "shard")
 TENANT_COLUMNS = ("tenant", "n", "ok", "failed", "rate_per_s", "p50_ms", "p95_ms", "max_ms", "journeys_started", "journeys_completed")
+LATENCIES_NAME = "latencies.csv"
+LATENCY_COLUMNS = ("operation", "low_ms", "high_ms", "requests")
+BIN_RATIO = 1.02
+"""The ratio of the edges of a bin of latencies.csv: its middle is within 1 % of each latency in it, and bins of several cells add up."""
 _ROWS_PER_BLOCK = 8192
 _LEVEL = 6
 _BLOCK = 1 << 20
@@ -42,6 +58,12 @@ def raw_file(directory: Path) -> Path:
     return next((directory / name for name in RAW_NAMES if (directory / name).is_file()), directory / RAW_NAMES[0])
 
 
+def raw_files(directory: Path) -> list[Path]:
+    """Return the raw file of an attempt directory, or those of all shards that have a directory there."""
+    shards = directory / SHARDS_DIRECTORY
+    return [raw_file(own) for own in sorted(shards.iterdir())] if shards.is_dir() else [raw_file(directory)]
+
+
 def stored_result(dest: Path) -> dict[str, Any] | None:
     """Return {result, files} of an earlier call, or None unless its files are there unchanged."""
     try:
@@ -54,15 +76,16 @@ def stored_result(dest: Path) -> dict[str, Any] | None:
 
 def has_samples(directory: Path) -> bool:
     """Return whether an attempt's directory has the samples of its load, raw or repacked."""
-    return raw_file(directory).is_file() or stored_result(directory) is not None
+    paths = raw_files(directory)
+    return (bool(paths) and all(path.is_file() for path in paths)) or stored_result(directory) is not None
 
 
-def sorted_requests(raw: Raw) -> list[int]:
+def sorted_requests(raw: Raw) -> NDArray[Any]:
     """Return the indexes of the requests in the order of their starts; equal starts stay in k6's order."""
-    return sorted(range(len(raw.starts)), key=raw.starts.__getitem__)
+    return np.argsort(raw.column("starts"), kind="stable").astype(np.uint32)
 
 
-def write_samples(path: Path, raw: Raw, order: list[int], window: Window, shard: int = 0) -> VerifiedFile:
+def write_samples(path: Path, raw: Raw, order: NDArray[Any], window: Window) -> VerifiedFile:
     """Write the requests in that order and read the file back.
 
     Raises FileWriteError when it cannot be written (a full disk), K6ResultError when what was read back differs from
@@ -73,7 +96,7 @@ def write_samples(path: Path, raw: Raw, order: list[int], window: Window, shard:
     def write(stream: IO[bytes]) -> None:
         # Without name and time, so that equal samples result in equal files.
         with gzip.GzipFile(filename="", mode="wb", fileobj=stream, compresslevel=_LEVEL, mtime=0) as packed:
-            for block in _blocks(raw, order, window, shard):
+            for block in _blocks(raw, order, window):
                 written["crc"] = zlib.crc32(block, written["crc"])
                 packed.write(block)
 
@@ -89,15 +112,16 @@ def write_samples(path: Path, raw: Raw, order: list[int], window: Window, shard:
     return VerifiedFile(rows, path.stat().st_size)
 
 
-def _blocks(raw: Raw, order: list[int], window: Window, shard: int) -> Iterator[bytes]:
+def _blocks(raw: Raw, order: NDArray[Any], window: Window) -> Iterator[bytes]:
     yield (",".join(COLUMNS) + "\n").encode()
     kinds = [",".join(str(part).translate(_UNSAFE) for part in kind) for kind in raw.kind_table]
+    shards = raw.shards()
     edges = [0, *(bisect_left(order, edge, key=raw.starts.__getitem__) for edge in (window.start_ms, window.end_ms)), len(order)]
     for phase, first, end in zip(PHASES, edges[:-1], edges[1:], strict=True):
         for at in range(first, end, _ROWS_PER_BLOCK):
             yield "".join(
-                f"{raw.starts[i]},{kinds[raw.kinds[i]]},{raw.durations[i] / PRECISION:.2f},{_waiting(raw.waitings[i])},{phase},{shard}\n"
-                for i in order[at:min(at + _ROWS_PER_BLOCK, end)]
+                f"{raw.starts[i]},{kinds[raw.kinds[i]]},{raw.durations[i] / PRECISION:.2f},{_waiting(raw.waitings[i])},{phase},{shards[i]}\n"
+                for i in order[at:min(at + _ROWS_PER_BLOCK, end)].tolist()
             ).encode()
 
 
@@ -132,6 +156,22 @@ def read_window(directory: Path) -> dict[str, array[int]]:
     except (OSError, EOFError, zlib.error, ValueError, IndexError, StopIteration) as error:
         raise K6ResultError(f"Samples {path}: cannot be read ({error}). Measure the cell again with the same run_id.") from error
     return found
+
+
+def write_latencies(path: Path, by_operation: Mapping[str, NDArray[Any]]) -> None:
+    """Write how many requests of each operation took how long, from their latencies (1/100 ms), so that nothing that draws has to read samples.
+
+    Raises FileWriteError.
+    """
+    lines = [",".join(LATENCY_COLUMNS)]
+    for operation, latencies in by_operation.items():
+        bins = np.floor(np.log(np.maximum(latencies, 1) / PRECISION) / np.log(BIN_RATIO)).astype(int)
+        numbers, counts = np.unique(bins, return_counts=True)
+        lines += [
+            f"{operation.translate(_UNSAFE)},{BIN_RATIO**number:.6g},{BIN_RATIO**(number + 1):.6g},{count}"
+            for number, count in zip(numbers.tolist(), counts.tolist(), strict=True)
+        ]
+    write_text(path, "\n".join(lines) + "\n")
 
 
 def write_tenants(path: Path, by_tenant: dict[str, dict[str, Any]], journeys: Mapping[str, tuple[int, int]]) -> None:

@@ -9,11 +9,19 @@ NOT to Measure Latency, 2013). Weighted by time each second counts the same, how
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import PRECISION, Raw
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.window import Window
 from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.quantiles import quantile
+
+try:
+    import numpy as np
+except ImportError:
+    np = None  # type: ignore[assignment]
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 PERCENTS = (50, 95, 99)
 INSTANTS = 10_000
@@ -22,32 +30,30 @@ INSTANTS = 10_000
 
 def longest_stall_s(raw: Raw, window: Window) -> float:
     """Return the seconds of the longest stretch of the window in which requests were in flight and none ended, whatever its outcome."""
-    spans = sorted((start + duration / PRECISION, start) for start, duration in zip(raw.starts, raw.durations, strict=True))
+    if not raw.starts:
+        return 0.0
+    ends = raw.column("starts") + raw.column("durations") / PRECISION
+    order = np.lexsort((raw.column("starts"), ends)).astype(np.uint32)
+    ends = ends[order]
     # The earliest start among the requests that end last, from the back.
-    earliest, longest = window.end_ms, 0.0
-    for (before, _start), (end, start) in zip(reversed([(window.start_ms, 0), *spans[:-1]]), reversed(spans), strict=True):
-        earliest = min(earliest, start)
-        longest = max(longest, min(end, window.end_ms) - max(before, earliest, window.start_ms))
-    return longest / 1000
+    earliest = np.minimum.accumulate(raw.column("starts")[order][::-1])[::-1]
+    begins = np.maximum(np.minimum(earliest, window.end_ms), window.start_ms)
+    begins[1:] = np.maximum(begins[1:], ends[:-1])
+    return max(0.0, float((np.minimum(ends, window.end_ms) - begins).max())) / 1000
 
 
-def time_weighted_ms(raw: Raw, order: list[int], window: Window) -> dict[str, float]:
+def time_weighted_ms(raw: Raw, order: NDArray[Any], window: Window) -> dict[str, float]:
     """Return percentiles of what a request that arrives at a random instant of the window would have taken (milliseconds).
 
     At an instant that is the duration of the next request to start; while requests are in flight, at least the time until the next one ends.
     `order` sorts the requests by start; there is at least one.
     """
-    starts = [raw.starts[i] for i in order]
-    ends = sorted(start + duration / PRECISION for start, duration in zip(raw.starts, raw.durations, strict=True))
-    step = (window.end_ms - window.start_ms) / INSTANTS
-    latencies = []
-    for n in range(INSTANTS):
-        at = window.start_ms + (n + 0.5) * step
-        upcoming = min(bisect_left(starts, at), len(starts) - 1)
-        latency = raw.durations[order[upcoming]] / PRECISION
-        ended = bisect_right(ends, at)
-        if bisect_right(starts, at) > ended:
-            latency = max(latency, ends[ended] - at)
-        latencies.append(latency)
-    latencies.sort()
+    starts = raw.column("starts")[order]
+    ends = np.sort(raw.column("starts") + raw.column("durations") / PRECISION)
+    last = len(starts) - 1
+    at = window.start_ms + (np.arange(INSTANTS) + 0.5) * (window.end_ms - window.start_ms) / INSTANTS
+    latencies = raw.column("durations")[order[np.minimum(np.searchsorted(starts, at), last)]] / PRECISION
+    ended = np.searchsorted(ends, at, side="right")
+    in_flight = np.searchsorted(starts, at, side="right") > ended
+    latencies = np.sort(np.where(in_flight, np.maximum(latencies, ends[np.minimum(ended, last)] - at), latencies))
     return {f"p{percent}": round(quantile(latencies, percent), 3) for percent in PERCENTS}

@@ -68,6 +68,17 @@ def read_summary(path: str | Path) -> Summary:
     return summary
 
 
+def find_summary(directory: Path) -> tuple[Summary | None, list[str]]:
+    """Return the summary in the directory of a load, or None and a sentence why there is none that can be used."""
+    found = sorted(directory.glob("summary*.json"))
+    if not found:
+        return None, [f"Summary of {directory}: the file is missing. k6 writes it at the end of the load; see k6.log."]
+    try:
+        return read_summary(found[0]), []
+    except SummaryError as error:
+        return None, [str(error)]
+
+
 def parse_summary(document: Any) -> Summary | None:
     """Return a parsed summary of any shape as a Summary, or None when it has none of them."""
     if not isinstance(document, dict):

@@ -56,12 +56,12 @@ class Timeline:
 
 def timeline_of(raw: Raw, window: Window) -> Timeline:
     """Return the timeline of a load that sent at least one request."""
-    starts = np.frombuffer(raw.starts, dtype=np.int64)
-    latencies = np.frombuffer(raw.durations, dtype=np.int64) / PRECISION
+    starts = raw.column("starts")
+    latencies = raw.column("durations") / PRECISION
     failing = np.array([failure(kind.status, kind.error_code) is not None for kind in raw.kind_table], dtype=bool)
-    failed = failing[np.frombuffer(raw.kinds, dtype=np.dtype(raw.kinds.typecode))]
+    failed = failing[raw.column("kinds")]
     ends = (starts + latencies - window.start_ms) / 1000
-    order = np.argsort(ends, kind="stable")
+    order = np.argsort(ends, kind="stable").astype(np.uint32)
     return Timeline(ends[order], latencies[order], failed[order], (float(starts.min()) - window.start_ms) / 1000, window.seconds)
 
 

@@ -23,7 +23,7 @@ UNLISTED = ("cell.json", "state.json")
 MEASURED = (
     *("operations", "total", "categories", "journeys", "mix", "tenants", "samples", "machine"),
     *("outage_s", "tenant_outage", "steadiness", "wrong_answers", "silent_repeats", "stall_s", "time_weighted_ms", "stopped_after_s", "others", "isolation"),
-    "sent",
+    *("sent", "shards"),
 )
 COVERAGE_MIN = 0.5
 # A failed attempt that ended earlier before the next one began belongs to another execution.

@@ -57,6 +57,8 @@ def findings(record: dict[str, Any], judged: Collection[str] = ()) -> Iterator[F
         yield "tenant_leaks", "; ".join(isolation["examples"]), isolation["leaks"]
     for change in record.get("steadiness", {}).get("findings", []):
         yield "not_steady", change, 1
+    for deviation in (record.get("shards") or {}).get("deviations", []):
+        yield "shard_deviation", deviation, 1
     for disturbance in record.get("notes", {}).get("disturbances", []):
         yield "disturbances", disturbance, 1
     yield from _start_findings(record)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the files of one cell say for its part of the page: timeline, series of the components and samples, each reduced to what a figure can show."""
+"""What the files of one cell say for its part of the page: timeline, series of the components and latencies, each reduced to what a figure can show."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.result import TIMELINE_NAME
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.samples import SAMPLES_NAME
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.samples import LATENCIES_NAME, LATENCY_COLUMNS, SAMPLES_NAME
 
 try:
     import numpy as np
@@ -62,10 +62,18 @@ def read_cell_files(directory: Path, record: Mapping[str, Any]) -> CellFiles:
     series = _frame(directory, SERIES_NAME, record, found, ["timestamp", "metric", "component", "instance", "value"], ("metric", "component", "instance"))
     if series is not None:
         _add_series(found, series, float(window["start"]))
-    samples = _frame(directory, SAMPLES_NAME, record, found, ["operation", "duration_ms", "phase"], ("operation", "phase"))
-    if samples is not None:
-        _add_samples(found, samples)
+    latencies = _latencies(directory, record, found)
+    if latencies is not None:
+        _add_latencies(found, latencies)
     return found
+
+
+def _latencies(directory: Path, record: Mapping[str, Any], found: CellFiles) -> DataFrame | None:
+    """Return how many requests of each operation took how long. A cell of an older version has samples alone."""
+    if LATENCIES_NAME in (record.get("files") or {}):
+        return _frame(directory, LATENCIES_NAME, record, found, LATENCY_COLUMNS, ("operation",))
+    samples = _frame(directory, SAMPLES_NAME, record, found, ["operation", "duration_ms", "phase"], ("operation", "phase"))
+    return None if samples is None else samples[samples["phase"] == "window"].assign(low_ms=samples["duration_ms"], high_ms=samples["duration_ms"], requests=1.0)
 
 
 def _frame(directory: Path, name: str, record: Mapping[str, Any], found: CellFiles, columns: Sequence[str], texts: Sequence[str] = ()) -> DataFrame | None:
@@ -121,18 +129,20 @@ def _add_series(found: CellFiles, frame: DataFrame, start: float) -> None:
         found.components.setdefault(str(metric), {})[str(component)] = (seconds, means["value"].tolist())
 
 
-def _add_samples(found: CellFiles, frame: DataFrame) -> None:
-    frame = frame[(frame["phase"] == "window") & (frame["duration_ms"] >= 0)]
+def _add_latencies(found: CellFiles, frame: DataFrame) -> None:
+    frame = frame[(frame["low_ms"] >= 0) & frame["high_ms"].notna() & frame["requests"].notna()]
     if frame.empty:
         return
-    durations = frame["duration_ms"].clip(lower=0.1)
+    durations = np.sqrt(frame["low_ms"] * frame["high_ms"]).clip(lower=0.1)
     low, high = float(durations.min()), float(durations.max())
     edges = np.geomspace(low, max(high, low * 1.01), BINS + 1)
     bins = np.clip(np.searchsorted(edges, durations.to_numpy(), side="right") - 1, 0, BINS - 1)
     found.edges = [float(edge) for edge in edges]
     operations = frame["operation"].astype(str).to_numpy()
+    requests = frame["requests"].to_numpy()
     for name in sorted(set(operations)):
-        found.histograms[name] = np.bincount(bins[operations == name], minlength=BINS).tolist()
+        mine = operations == name
+        found.histograms[name] = np.bincount(bins[mine], weights=requests[mine], minlength=BINS).astype(int).tolist()
 
 
 def listed_files(directory: Path) -> list[Path]:

@@ -31,6 +31,7 @@ DRAWN_MAX = 48
 """So many cells have figures and tables, those first that miss, are invalid or failed; more would make the page too large to open."""
 FAILURE_COLUMNS = ("operation", "cause", "requests")
 ROW_COLUMNS = ("table", "before", "after", "added")
+SHARD_COLUMNS = ("shard", "node", "state", "requests", "per s", "P50 ms", "P95 ms", "failed", "delay P99 ms", "CPU s", "memory MiB", "start skew s")
 ATTEMPT_COLUMNS = ("attempt", "began", "seconds", "outcome", "reason")
 _MIB = 1024**2
 _ROLES = {"mlflow": "mlflow", "postgresql": "postgresql", "k6_benchmark": "generator"}
@@ -237,8 +238,10 @@ def _tables(
 
 
 def _record_tables(record: Mapping[str, Any]) -> list[tuple[str, Sequence[str], list[list[str]], int]]:
-    """Return the tables of what the record alone has: rows of the database, attempts."""
+    """Return the tables of what the record alone has: shards, rows of the database, attempts."""
     tables: list[tuple[str, Sequence[str], list[list[str]], int]] = []
+    if record.get("shards"):
+        tables.append(("Generators that shared the load: the percentiles of the cell are those of all of their requests", SHARD_COLUMNS, _shard_rows(record), 3))
     counted = record.get("rows") or {}
     before, after = counted.get("before") or {}, counted.get("after") or {}
     if before or after:
@@ -255,6 +258,21 @@ def _record_tables(record: Mapping[str, Any]) -> list[tuple[str, Sequence[str], 
         for attempt in record.get("attempts") or []
     ]  # fmt: skip
     return [*tables, ("Attempts", ATTEMPT_COLUMNS, attempts, 0)] if attempts else tables
+
+
+def _shard_rows(record: Mapping[str, Any]) -> list[list[str]]:
+    return [
+        [
+            str(shard["shard"]), str(shard["node"] or "–"), "complete" if shard["is_complete"] else f"incomplete ({shard['reason'] or 'reason unknown'})",
+            count(shard["n"]), number(shard["rate_per_s"]), number(shard["p50_ms"]), number(shard["p95_ms"]), count(shard["failed"]),
+            number(shard.get("lateness_ms_p99")), number(shard.get("cpu_s")), number(_mebibytes(shard.get("memory_bytes_max"))), number(shard["start_skew_s"]),
+        ]
+        for shard in record["shards"]["members"]
+    ]  # fmt: skip
+
+
+def _mebibytes(amount: float | None) -> float | None:
+    return None if amount is None else amount / _MIB
 
 
 def _seconds(attempt: Mapping[str, Any]) -> float | None:

@@ -36,6 +36,8 @@ QUANTILE_TIMES = 1000
 """The same of the indicator of what exceeds a quantile."""
 LEVEL = 0.95
 _BINS = 1000
+# The spectrum of ten million values would take more memory than all else of a load.
+_SERIES_MAX = 1 << 20
 # Sokal's factor: the sum of autocorrelations ends at the first lag of five autocorrelation times.
 _WINDOW_FACTOR = 5
 
@@ -85,9 +87,15 @@ def autocorrelation_time(series: Series) -> float:
     """Return the integrated autocorrelation time of a series in its steps, at least 1 (that of independent values).
 
     1 + 2 x the sum of the autocorrelations up to the first lag M with M >= 5 x the sum so far (Sokal, Monte Carlo methods in statistical mechanics,
-    1997, section 3). A constant series has 1.
+    1997, section 3). A constant series has 1. That of a series of more than a million values follows from the means of b neighbours each, since both
+    give the same variance of the mean of all: b x their time x their variance / the variance of the series.
     """
     n = len(series)
+    if n > _SERIES_MAX:
+        size = -(-n // _SERIES_MAX)
+        means = series[: n // size * size].reshape(-1, size).mean(axis=1)
+        variance = float(series.var())
+        return max(1.0, size * autocorrelation_time(means) * float(means.var()) / variance) if variance > 0 else 1.0
     centred = series - series.mean()
     size = 1 << (2 * n - 1).bit_length()
     spectrum = np.fft.rfft(centred, size)

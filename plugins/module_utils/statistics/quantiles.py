@@ -20,12 +20,13 @@ TRUSTED_COUNT_ABOVE = 10
 
 def quantile(ordered: Sequence[float], percent: float) -> float:
     """Return the percentile (0 to 100) of ascending, non-empty samples, in their unit; raises ValueError."""
-    if not ordered or not 0 <= percent <= 100:
+    if not len(ordered) or not 0 <= percent <= 100:
         raise ValueError(f"quantile {percent}: needs at least one sample and a percentage from 0 to 100")
     place = (len(ordered) - 1) * percent / 100
     below = math.floor(place)
     above = min(below + 1, len(ordered) - 1)
-    return ordered[below] + (ordered[above] - ordered[below]) * (place - below)
+    low, high = float(ordered[below]), float(ordered[above])
+    return low + (high - low) * (place - below)
 
 
 def suppression(n: int, percent: int) -> str | None:
@@ -41,16 +42,21 @@ def is_low(n: int, percent: int) -> bool:
 
 
 def summarize(ordered: Sequence[float], percents: Sequence[int] = PERCENTILES) -> dict[str, Any]:
-    """Summarize ascending samples in their unit.
+    """Summarize ascending samples, a sequence or an array of numpy, in their unit.
 
     Returns {values: {mean, p<percent>..., max}, low_n: [names], suppressed: {name: reason}}; a suppressed
     percentile is None, mean and max are None only without any sample.
     """
     n = len(ordered)
     reasons = {f"p{percent}": reason for percent in percents if (reason := suppression(n, percent))}
-    values: dict[str, float | None] = {"mean": math.fsum(ordered) / n if n else None}
+    values: dict[str, float | None] = {"mean": _total(ordered) / n if n else None}
     for percent in percents:
         values[f"p{percent}"] = None if f"p{percent}" in reasons else quantile(ordered, percent)
-    values["max"] = ordered[-1] if n else None
+    values["max"] = float(ordered[-1]) if n else None
     low = [f"p{percent}" for percent in percents if f"p{percent}" not in reasons and is_low(n, percent)]
     return {"values": values, "low_n": low, "suppressed": reasons}
+
+
+def _total(values: Any) -> float:
+    """Return an exact sum: whole numbers of an array add up in 64 bits."""
+    return int(values.sum()) if hasattr(values, "dtype") and values.dtype.kind == "i" else math.fsum(values)

@@ -34,7 +34,7 @@ def test_answer(capsys, directory, tmp_path):
     code, answer = run(capsys, directory=str(directory), dest=str(tmp_path / "kept"), exit_code=0, remove_raw=True)
     assert (code, answer["changed"]) == (0, True)
     assert answer["result"]["samples"]["rows"] == 58
-    assert set(answer["files"]) == {"samples.csv.gz", "tenants.csv", "timeline.csv"}
+    assert set(answer["files"]) == {"samples.csv.gz", "tenants.csv", "latencies.csv", "timeline.csv"}
     assert not (directory / "raw.csv").exists()
 
 

@@ -20,6 +20,9 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.result import 
 from fakes.k6_raw_rows import HEADER, value, wrong_answer
 
 
+NAMES = ("samples.csv.gz", "tenants.csv", "latencies.csv", "timeline.csv")
+
+
 def build(directory, **known):
     return build_result(Attempt(directory, directory / "kept", **{"exit_code": 0, **known}))
 
@@ -54,7 +57,7 @@ def test_every_number_follows_from_the_samples(attempt_directory):
     assert result["window"]["end"] - result["window"]["start"] == pytest.approx(1.2)
     assert all(journey["started"] for journey in result["journeys"].values())
     assert result["undersampled"] == list(OPERATIONS)
-    assert built["files"] == {name: file_digest(attempt_directory / "kept" / name) for name in ("samples.csv.gz", "tenants.csv", "timeline.csv")}
+    assert built["files"] == {name: file_digest(attempt_directory / "kept" / name) for name in NAMES}
     json.dumps(built, allow_nan=False)
 
 

@@ -8,14 +8,16 @@ from __future__ import annotations
 import csv
 import errno
 import gzip
+import math
 
+import numpy as np
 import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6 import samples
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.blocks import tenant_blocks
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import K6ResultError, Kind, read_raw
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.samples import COLUMNS, sorted_requests, write_samples, write_tenants
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.samples import COLUMNS, sorted_requests, write_latencies, write_samples, write_tenants
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.window import Window
 from fakes.k6_raw_rows import HEADER, request
 
@@ -105,3 +107,11 @@ def test_one_line_per_tenant(tmp_path):
         "tenant-1,5,5,0,2.5,3.0,,5.0,2,1",
         "tenant-2,1,0,1,0.5,,,2.5,0,0",
     ]
+
+
+def test_latencies_are_counted_within_one_percent(tmp_path):
+    latencies = np.array([0, 1, 99, 100, 101, 5000, 5000, 60_000_000])
+    write_latencies(tmp_path / "latencies.csv", {"get_run": latencies})
+    rows = list(csv.DictReader((tmp_path / "latencies.csv").open()))
+    middles = [math.sqrt(float(row["low_ms"]) * float(row["high_ms"])) for row in rows for _request in range(int(row["requests"]))]
+    assert middles == pytest.approx(np.maximum(latencies, 1) / 100, rel=0.01)

@@ -96,6 +96,8 @@ def change(parts, path, value):
         pytest.param("resources.k6_benchmark.cpu_cores_mean", 1.9, "invalid", "generator_cpu_share: 0.95", id="saturated-generator"),
         pytest.param("result.generator.lateness_ms_p99", 400.0, "valid", "generator_lateness_p99_ms: 400", id="late-generator-warns"),
         pytest.param("result.steadiness", {"findings": ["P95 rose by 38 %"]}, "valid", "not_steady: P95 rose by 38 %. The numbers", id="drift-warns"),
+        pytest.param("result.shards", {"deviations": ["shard 3 (node-b) had 1.42 times the P50 of the others"]}, "valid",
+                     "shard_deviation: shard 3 (node-b) had 1.42 times the P50 of the others. Shards share", id="slow-shard-warns"),
         pytest.param("notes", {"foreign_workspaces": ["tenant-9"]}, "valid", "foreign_workspaces: 1; allowed is at most 0.", id="foreign-workspace-warns"),
         pytest.param("notes", {"tls_verify": False}, "valid", "tls_not_verified: found.", id="tls-off-warns"),
         pytest.param("resources", {"mlflow": {"status": "not_requested"}}, "valid", "", id="not-requested-is-valid"),

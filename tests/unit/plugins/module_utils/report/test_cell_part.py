@@ -55,6 +55,20 @@ def test_every_sample_of_the_window_is_in_a_bin(run):
     assert sum(map(sum, found.histograms.values())) == 600
 
 
+def test_the_figures_of_a_cell_read_no_samples(run):
+    (run / "cells" / CELL / "samples.csv.gz").unlink()
+    assert contents(run).missing == []
+
+
+def test_a_cell_of_an_older_version_is_drawn_from_its_samples(run):
+    content = (run / "cells" / CELL / "samples.csv.gz").read_bytes()
+    bins = contents(run)
+    replace(run, "samples.csv.gz", content)
+    older = contents(run)
+    assert {name: sum(counts) for name, counts in older.histograms.items()} == {name: sum(counts) for name, counts in bins.histograms.items()}
+    assert older.edges[-1] == pytest.approx(bins.edges[-1], rel=0.02)
+
+
 def test_a_long_cell_is_thinned_out(run):
     lines = [f"{second},window,10,0,{second % 7}.0,{second % 50}.0" for second in range(3600)]
     replace(run, "timeline.csv", "\n".join(["second,phase,completed,failed,p50_ms,p95_ms", *lines]).encode())
@@ -74,6 +88,7 @@ BROKEN = [
     pytest.param("timeline.csv", b"", id="empty"),
     pytest.param("timeline.csv", b"one,two\n1,2\n", id="other columns"),
     pytest.param("timeline.csv", b"\xff\xfe\x00\x01", id="bytes"),
+    pytest.param("latencies.csv", b"one,two\n1,2\n", id="other bins"),
     pytest.param("samples.csv.gz", b"no archive", id="no archive"),
     pytest.param("samples.csv.gz", gzip.compress(b"operation,duration_ms,phase\n" * 999)[:40], id="half an archive"),
 ]
@@ -114,6 +129,16 @@ def test_the_timeline_marks_warm_up_and_window_and_has_the_components(run):
     chart = parts_of(run)[CELL].figures[0].charts[0]
     for text in ("warm-up", "window", "CPU in cores", "memory in MiB", "failed requests per second", "Cell t1-c5-r1 over time."):
         assert text in chart, text
+
+
+def test_generators_that_shared_the_load_are_listed(run):
+    member = {
+        "shard": 2, "name": "k6-2", "node": "node-b", "exit_code": 137, "reason": "OOMKilled", "is_complete": False, "n": 200, "failed": 0, "rate_per_s": 20.0,
+        "p50_ms": 10.0, "p95_ms": 25.5, "lateness_ms_p99": 1.5, "cpu_s": 3.2, "memory_bytes_max": 2**27, "start_skew_s": 0.08, "lost": None,
+    }  # fmt: skip
+    edit_record(run / "cells" / CELL / "cell.json", shards={"planned": 2, "start_skew_s": 0.08, "deviations": [], "members": [member]})
+    [rows] = [table[2] for table in parts_of(run)[CELL].tables if table[0].startswith("Generators")]
+    assert rows == [["2", "node-b", "incomplete (OOMKilled)", "200", "20.0", "10.0", "25.5", "0", "1.50", "3.20", "128", "0.0800"]]
 
 
 def test_rows_of_the_database_are_compared(run):
