@@ -17,7 +17,6 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.common.proxies im
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.redaction import has_user_information, redact_url
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.schema import check
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.backend import ERRORS
-from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.shards import are_whole
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.exit_codes import is_complete
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.samples import has_samples
 
@@ -167,7 +166,7 @@ def unrecorded_attempt(directory: Path, plan_digest: str) -> dict[str, Any] | No
 def is_whole(attempt: Path) -> bool:
     """Return whether the load of an attempt ended well and left its samples."""
     record = read_exit(attempt)
-    return (has_samples(attempt) or are_whole(attempt)) and record is not None and is_complete(record["exit_code"])
+    return has_samples(attempt) and record is not None and is_complete(record["exit_code"])
 
 
 def stop_all(backend: Backend, directory: Path) -> bool:

@@ -145,7 +145,7 @@ class K6OperatorBackend:
         numbers = range(1, handle["shards"] + 1)
         statuses = in_parallel(lambda shard: self._shard_status(attempt, shard, found.get(_job(handle, shard)), with_progress), numbers, PARALLELISM)
         if self._peaks:
-            write_json(directory / "shards" / PEAKS_FILE, self._peaks)
+            write_json(directory / PEAKS_FILE, self._peaks)
         return _combined(handle, statuses)
 
     def fetch(self, attempt: Mapping[str, Any], with_raw: bool) -> dict[str, Any]:
@@ -453,8 +453,8 @@ class K6OperatorBackend:
             code = record["exit_code"] if record else exit_of(pod)[0]
             lost = loss_of(pod, None)
             reason = "" if is_complete(code) else lost.text if lost else meaning(KILLED if code is None else code)
-            place = {"name": pod["metadata"]["name"], "node": pod["spec"].get("nodeName")} if pod else {}
-            entries.append(shards.shard_record(directory, shard, record or {"exit_code": code}, reason, place))
+            node = pod["spec"].get("nodeName") if pod else None
+            entries.append(shards.shard_record(directory, shard, _job(handle, shard), node, record or {"exit_code": code}, reason))
             records.append(record or {"pid": 0, "exit_code": KILLED if code is None else code})
         shards.write_shards(directory, entries, handle["shards"])
         shards.write_exit(directory, shards.whole_exit(records))
@@ -523,7 +523,7 @@ def _handle_of(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 def _peaks(directory: Path) -> dict[str, int]:
     """Return the memory of each shard that was seen during the load (bytes), and forget the file."""
-    path = directory / "shards" / PEAKS_FILE
+    path = directory / PEAKS_FILE
     try:
         found: dict[str, int] = read_json(path)
     except ValueError:

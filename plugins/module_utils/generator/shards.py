@@ -9,46 +9,34 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import read_json, write_json
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import write_json
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.exit_codes import is_complete
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.samples import SHARDS_DIRECTORY, SHARDS_NAME, raw_file
 
-SHARDS_FILE = "shards.json"
 EXIT_FILE = "k6.exit.json"
-RAW_FILES = ("raw.csv.gz", "raw.csv")
 
 
 def shard_directory(attempt: Path, shard: int) -> Path:
     """Return the directory of one shard (from 1) of an attempt; it has what the attempt of a load that is not divided has."""
-    return attempt / "shards" / str(shard)
+    return attempt / SHARDS_DIRECTORY / str(shard)
 
 
-def are_whole(attempt: Path) -> bool:
-    """Return whether every shard of a divided load ended well and left its files."""
-    try:
-        record = read_json(attempt / SHARDS_FILE)
-        return len(record["shards"]) == record["planned"] and all(entry["is_complete"] for entry in record["shards"])
-    except (ValueError, KeyError, TypeError):
-        return False
+def shard_record(attempt: Path, shard: int, name: str, node: str | None, exited: Mapping[str, Any], reason: str) -> dict[str, Any]:
+    """Return the entry of a shard in shards.json (files/schemas/shards.json).
 
-
-def shard_record(attempt: Path, shard: int, exited: Mapping[str, Any], reason: str, pod: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the entry of a shard in shards.json.
-
-    `exited` is its exit record, or what is known of it; `reason` says why a shard has no good end, empty otherwise; `pod` has name and node. A shard
-    is complete with a complete window (k6.exit_codes), its raw samples and its summary.
+    `exited` is its exit record, or {exit_code} where that did not arrive; `reason` says why a shard has no good end, empty otherwise. The exit record
+    comes last, so with it every file has arrived.
     """
     directory = shard_directory(attempt, shard)
     files = sorted(path.name for path in directory.glob("*") if path.is_file() and not path.name.startswith("."))
-    code = exited.get("exit_code")
-    has_output = any(name in files for name in RAW_FILES) and any("summary" in name for name in files)
     return {
         "shard": shard,
-        "name": pod.get("name"),
-        "node": pod.get("node"),
-        "exit_code": code,
+        "name": name,
+        "node": node,
+        "exit_code": exited["exit_code"],
         "reason": reason or None,
         "files": files,
-        "is_complete": is_complete(code) and has_output,
+        "is_complete": EXIT_FILE in files and raw_file(directory).is_file(),
         "started": exited.get("started"),
         "cpu_s": exited.get("cpu_seconds"),
         "memory_bytes_max": exited.get("max_rss_bytes"),
@@ -57,7 +45,7 @@ def shard_record(attempt: Path, shard: int, exited: Mapping[str, Any], reason: s
 
 def write_shards(attempt: Path, entries: Sequence[Mapping[str, Any]], planned: int) -> None:
     """Write shards.json of an attempt. Raises FileWriteError."""
-    write_json(attempt / SHARDS_FILE, {"schema_version": 1, "planned": planned, "shards": list(entries)})
+    write_json(attempt / SHARDS_NAME, {"schema_version": 1, "planned": planned, "shards": list(entries)})
 
 
 def whole_exit(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

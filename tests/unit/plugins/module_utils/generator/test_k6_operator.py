@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.schema import check
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator import attempt as attempts
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator import k6_operator, pod_files, pod_lifecycle, pod_rpc, test_run
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.backend import GeneratorLostError, Load
@@ -85,6 +86,7 @@ def test_a_load_runs_in_all_shards_and_is_fetched(start, cluster, tmp_path):
     fetched = backend_of(cluster).fetch(attempts.latest_attempt(tmp_path / CELL), True)
     assert sorted(fetched["files"]) == sorted(f"shards/{shard}/{name}" for shard in (1, 2, 3) for name in ("k6.log", "raw.csv.gz", SUMMARY))
     record = shards_of(started)
+    check(record, "shards", str(ROOT / "files" / "schemas"))
     assert [entry["is_complete"] for entry in record["shards"]] == [True, True, True]
     assert [(entry["shard"], entry["node"], entry["exit_code"], entry["reason"]) for entry in record["shards"]] == [
         (1, "node1", 0, None), (2, "node2", 0, None), (3, "node3", 0, None)
@@ -138,7 +140,7 @@ def test_the_worst_exit_code_is_that_of_the_load(start, cluster, code, reason):
     assert wait_for_end(cluster, started).exit["exit_code"] == code
     backend_of(cluster).fetch(started, True)
     entry = shards_of(started)["shards"][1]
-    assert (entry["exit_code"], entry["reason"], entry["is_complete"]) == (code, reason, reason is None)
+    assert (entry["exit_code"], entry["reason"], entry["is_complete"]) == (code, reason, True)
     assert attempts.read_exit(Path(started["directory"]))["exit_code"] == code
 
 
@@ -176,8 +178,10 @@ def test_a_runner_that_is_gone_has_no_files(start, cluster, tmp_path):
     cluster.delete_pod(1, is_gone=True)
     assert "shard 1: its pod was deleted" in backend_of(cluster).status(started, False).failure.text
     assert attempts.stop_all(backend_of(cluster), tmp_path / CELL)
-    first, second, _third = shards_of(started)["shards"]
-    assert (first["files"], first["exit_code"], first["reason"]) == ([], None, "its pod was deleted")
+    record = shards_of(started)
+    check(record, "shards", str(ROOT / "files" / "schemas"))
+    first, second, _third = record["shards"]
+    assert (first["files"], first["exit_code"], first["reason"], first["is_complete"]) == ([], None, "its pod was deleted", False)
     assert "raw.csv.gz" in second["files"]
 
 
