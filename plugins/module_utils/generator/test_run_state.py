@@ -88,7 +88,8 @@ def start_readiness(seen: Observed) -> Readiness:
     waiting = [text for text in (_missing(seen, shard) for shard in range(1, seen.shards + 1)) if text]
     if not waiting:
         return Readiness()
-    doubts = [text for text in map(pods.start_failure, seen.pods.values()) if text]
+    # What a starter does not start is started anyway.
+    doubts = [text for job, pod in seen.pods.items() if job != seen.job_name("starter") and (text := pods.start_failure(pod))]
     doubts += [text for text in pods.warnings_about(seen.events, [seen.job_name(role) for role in _roles(seen)]) if f" {FAILED_CREATE} (" in text]
     unscheduled = [text for text in map(pods.scheduling_failure, seen.pods.values()) if text]
     if not seen.jobs and not seen.stage:

@@ -18,8 +18,8 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.readin
 POLL_S = 1.0
 # Kubernetes' recommended label (https://kubernetes.io/docs/concepts/overview/working-with-objects/common-labels/), and that of OLM.
 VERSION_LABEL, OLM_OWNER = "app.kubernetes.io/version", "olm.owner"
-# Tags such as latest, main or a commit name no version.
-_VERSION_TAG = re.compile(r"v?\d+(\.\d+)+\S*")
+# Tags such as latest, main or a commit name no version; some have the name of the program before it (controller-v1.6.0).
+_VERSION_TAG = re.compile(r"(?:[a-z]+-)*(v?\d+(?:\.\d+)+\S*)")
 
 
 @dataclass(frozen=True)
@@ -122,8 +122,9 @@ def declared_version(deployment: Mapping[str, Any], image: str | None) -> dict[s
         return {"version": labels[VERSION_LABEL], "source": f"label {VERSION_LABEL}"}
     if ".v" in csv:
         return {"version": csv.partition(".v")[2], "source": f"ClusterServiceVersion {csv}"}
-    if _VERSION_TAG.fullmatch(tag):
-        return {"version": tag, "source": "image tag"}
+    tagged = _VERSION_TAG.fullmatch(tag)
+    if tagged:
+        return {"version": tagged[1], "source": "image tag"}
     return {"version": None, "source": f"not declared: no label {VERSION_LABEL}, not installed by OLM, image tag {tag or 'absent'}"}
 
 
