@@ -40,7 +40,7 @@ options:
     elements: str
     default: []
   namespaces:
-    description: The namespaces of this run by the names that the annotations of the RBAC file use (C(generator), C(mlflow), C(k6_operator)).
+    description: The namespaces of this run by the names that the annotations of the RBAC file use (C(generator), C(mlflow)).
     type: dict
     default: {}
   crds:

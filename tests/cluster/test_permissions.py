@@ -50,7 +50,7 @@ class Granted:
 
     def __init__(self, cluster: Cluster, namespace: str, role: str, without: Permission | None = None) -> None:
         self.cluster, self.namespace = cluster, namespace
-        self.permissions = granted_permissions(SHIPPED, {"generator": namespace, "mlflow": namespace, "k6_operator": namespace})
+        self.permissions = granted_permissions(SHIPPED, {"generator": namespace, "mlflow": namespace})
         cluster.request("POST", f"/api/v1/namespaces/{namespace}/serviceaccounts", {"metadata": {"name": CONTROLLER}})
         self.paths = [self._create(copy.deepcopy(manifest), role, without) for manifest in SHIPPED if manifest["kind"] in PLURALS]
         self.user = log_in(cluster, namespace, CONTROLLER, Path())
