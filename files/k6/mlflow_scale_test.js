@@ -31,7 +31,7 @@ export const options = {
 export function setup() {
   assertTenantsExist(settings);
   const now = Date.now();
-  const window = { ...planWindow(settings.start_at ? Math.round(settings.start_at * 1000) : now, settings), users: vusOf(settings) };
+  const window = { ...planWindow(settings.start_at ? Math.round(settings.start_at * 1000) : now, settings), users: vusOf(settings), vus: settings.vus };
   if (now >= window.end_ms) throw `start_at ${settings.start_at}: the window is over. Start the load earlier, or with a later start_at.`;
   console.log(JSON.stringify(window));
   sleep(secondsToStart(settings, now));

@@ -155,6 +155,10 @@ options:
         type: str
         choices: [none, even, separate]
         default: even
+      round_vus:
+        description: Whether virtual users that O(shards) does not divide are rounded up; they are an error otherwise.
+        type: bool
+        default: false
       start_margin_s:
         description: Seconds from the creation of a load until all runners begin with it; they wait for each other.
         type: float
@@ -224,6 +228,7 @@ def argument_spec():
     operator = {
         "starter_image": {"type": "str", "default": ""},
         "spread": {"type": "str", "choices": ["none", "even", "separate"], "default": "even"},
+        "round_vus": {"type": "bool", "default": False},
         "start_margin_s": {"type": "float", "default": 30},
         "hold_s": {"type": "int", "default": 86400},
     }

@@ -55,6 +55,7 @@ def generator_of(shards: int, **runner: Any) -> dict[str, Any]:
         "avoid_required": False,
         "starter_image": "",
         "spread": "even",
+        "round_vus": True,
         "start_margin_s": 5.0,
         "hold_s": 60,
         "cores": 1.0,

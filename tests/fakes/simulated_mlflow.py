@@ -12,6 +12,8 @@ It responds to every request of prefill and journeys with what a healthy MLflow 
   stalls        list of [from, to]: nothing is served in between
   slow          list of [from, to, factor]: serving takes that many times as long
   slow_tenants  {tenant: factor}
+  slow_paths    {prefix: factor}: requests whose path begins so are served as if it did not, that many times as long; a client that is given such a URL has
+                a slow way to the server
   drift_per_s   how much longer serving takes with every second, as a share: after t seconds 1 + t * drift_per_s times
   apart         "kept" or "leaking": each tenant has an experiment of its own, and gets a 404 for that of another one, or that very experiment; else all
                 tenants are given the same ones
@@ -93,6 +95,7 @@ class Behaviour:
         self.stalls = programmed.get("stalls", [])
         self.slow = programmed.get("slow", [])
         self.slow_tenants = programmed.get("slow_tenants", {})
+        self.slow_paths = programmed.get("slow_paths", {})
         self.drift_per_s = programmed.get("drift_per_s", 0.0)
         self.tokens = programmed.get("tokens")
         self.apart = programmed.get("apart")
@@ -112,11 +115,16 @@ class Behaviour:
                 return entry
         return {}
 
-    def end_of(self, operation: str, tenant: str, at: float) -> float:
+    def way_of(self, path: str) -> tuple[str, float]:
+        """Return the path without the prefix of a slow way, and how many times as long that takes."""
+        prefix = next((known for known in self.slow_paths if path.startswith(known)), "")
+        return path.removeprefix(prefix), self.slow_paths.get(prefix, 1.0)
+
+    def end_of(self, operation: str, tenant: str, at: float, slowness: float = 1.0) -> float:
         """Return the second at which a request that arrives at `at` is served: after those before it, and not during a stall."""
         begin = max(at, self._free[0]) if self._free else at
         factor = math.prod(factor for begun, ended, factor in self.slow if begun <= begin < ended)
-        seconds = self._draw(operation) / 1000 * factor * self.slow_tenants.get(tenant, 1) * (1 + self.drift_per_s * begin)
+        seconds = self._draw(operation) / 1000 * factor * slowness * self.slow_tenants.get(tenant, 1) * (1 + self.drift_per_s * begin)
         end = begin + seconds
         for stall, over in self.stalls:
             if begin < over and end > stall:
@@ -206,7 +214,7 @@ class Connection(asyncio.Protocol):
     def _respond(self, method: str, target: str, headers: dict[str, str], body: bytes) -> None:
         # A client that was given this server as its proxy sends the whole URL.
         parts = urlsplit(target)
-        path = parts.path
+        path, slowness = self._shared.behaviour.way_of(parts.path)
         shared, start_ms, now = self._shared, time.time() * 1000, self._loop.time()
         shared.begun = now if shared.begun is None else shared.begun
         at = now - shared.begun
@@ -225,7 +233,7 @@ class Connection(asyncio.Protocol):
         entry = shared.behaviour.fault_of(operation, at)
         status, answer, more = _faulty(entry, answer) if entry and entry["kind"] != "reset" else (200, answer, "")
         served = Served(start_ms, 0, operation, tenant, 0 if entry.get("kind") == "reset" else status, entry.get("kind", ""))
-        end = shared.behaviour.end_of(operation, tenant, at)
+        end = shared.behaviour.end_of(operation, tenant, at, slowness)
         if end > at:
             self._loop.call_at(shared.begun + end, self._write, served, answer, more)
         else:

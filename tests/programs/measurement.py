@@ -8,13 +8,16 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.common.parallel import in_parallel
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.schema import check
+from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.division import divide
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.result import Attempt, build_result
 from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.plan import expand
 from ansible_collections.perfscale.mlflow.plugins.module_utils.record.cell import measured_record
@@ -61,7 +64,43 @@ def measure(k6: str, directory: Path, programmed: dict[str, Any], **config: Any)
     with simulated_mlflow(**programmed) as simulation:
         ended = run_k6(k6, LOAD, directory, config=load_config(simulation.url, **config), samples=True)
     assert ended.code == 0, ended.log
-    result = build_result(Attempt(directory=directory, dest=directory, exit_code=ended.code))["result"]
+    return _measurement(directory, ended, simulation.served)
+
+
+# Four k6 start within this time on a busy machine.
+START_MARGIN_S = 5
+
+
+def measure_shards(
+    k6: str, directory: Path, programmed: dict[str, Any], shards: int, ways: dict[int, str] | None = None, **config: Any
+) -> Measurement:  # fmt: skip
+    """Share a load among so many k6, each with its segment, and return the measurement; `ways` has what follows the URL of a shard, by its number."""
+    edges = [f"{n}/{shards}" if 0 < n < shards else str(n // shards) for n in range(shards + 1)]
+    with simulated_mlflow(**programmed) as simulation:
+        whole = load_config(simulation.url, **config)
+        vus = divide(whole["profile"], whole["training_share"], shards, is_rounded=False)
+        whole |= {"shards": shards, "vus": vus, "start_at": time.time() + START_MARGIN_S}
+
+        def run(number: int) -> FinishedK6:
+            own = {**whole, "mlflow": {**whole["mlflow"], "url": simulation.url + (ways or {}).get(number, "")}}
+            segment = ["--execution-segment", f"{edges[number - 1]}:{edges[number]}", "--execution-segment-sequence", ",".join(edges)]
+            return run_k6(k6, LOAD, directory / "shards" / str(number), config=own, samples=True, options=segment)
+
+        ended = in_parallel(run, range(1, shards + 1), shards)
+    assert [one.code for one in ended] == [0] * shards, "".join(one.log for one in ended)
+    entries = [
+        {
+            "shard": number, "name": f"k6-{number}", "node": None, "exit_code": one.code, "reason": None, "files": [], "is_complete": True, "started": None,
+            "cpu_s": one.cpu_seconds, "memory_bytes_max": one.memory_bytes,
+        }
+        for number, one in enumerate(ended, start=1)
+    ]  # fmt: skip
+    (directory / "shards.json").write_text(json.dumps({"schema_version": 1, "planned": shards, "shards": entries}))
+    return _measurement(directory, None, simulation.served)
+
+
+def _measurement(directory: Path, ended: FinishedK6 | None, served: list[Served]) -> Measurement:
+    result = build_result(Attempt(directory=directory, dest=directory, exit_code=0))["result"]
     with gzip.open(directory / "samples.csv.gz", "rt", encoding="utf-8", newline="") as stream:
         samples = list(csv.DictReader(stream))
-    return Measurement(ended, result, samples, simulation.served)
+    return Measurement(ended, result, samples, served)

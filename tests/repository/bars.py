@@ -157,8 +157,9 @@ def bars() -> list[Bar]:
         # Intervals, steadiness, noise, stalls, baselines and clones are nouns of their own; so are Jobs, psql in them, what they keep, clones by them,
         # and MLflow's artifacts, and a search, its probes, crossing, cause and answer, deployments, and alerts, test cases and metrics for other programs.
         # The page has SVG, figures, files and part of a cell, the answer, the list of runs; sweeps stand apart from their chart, so that tables load no
-        # library that draws.
-        Bar("files of module_utils", 183, helpers),
+        # library that draws. A load that several generators share is divided, and has shards and their differences; where the k6-operator divides it there
+        # are its TestRun, what became of that, the backend, the shards on the controller, and whether a cluster has room for the runners.
+        Bar("files of module_utils", 184, helpers),
         *once,
     ]
 

@@ -36,6 +36,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.attempt
     write_state,
 )
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.backend import Failure, GeneratorLostError, Load, Status
+from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.division import divide
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.pod import (
     KILLED,
     POLL_INTERVAL_MIN_S,
@@ -196,7 +197,7 @@ class K6OperatorBackend:
         # The runners compare it with their own clocks, which the API server's is closer to than this machine's may be.
         now = cluster.server_time() or time.time()
         own = config_in_pod(load.config, directory, generator.get("proxy"))
-        config = {**own, "shards": generator["shards"], "start_at": round(now + margin_s, 3)}
+        config = {**own, **_divided(load), "start_at": round(now + margin_s, 3)}
         load.check(config)
         write_json(attempt_directory(load.directory, n) / test_run.CONFIG, config)
         environment = {**command_in_pod(load, directory, generator["runner"]["cores"])["env"], "PERFSCALE_CONFIG": f"{directory}/{test_run.CONFIG}"}
@@ -355,8 +356,7 @@ class K6OperatorBackend:
     def _found(self, load: Load) -> dict[str, Any] | None:
         """Return the state of the requested load that a lost controller began, written again, or None; other loads of its run are deleted."""
         run_id = load.directory.resolve().parents[1].name
-        directory = ""
-        wanted = {**config_in_pod(load.config, directory, load.generator.get("proxy")), "shards": load.generator["shards"]}
+        wanted = {**config_in_pod(load.config, "", load.generator.get("proxy")), **_divided(load)}
         digest, known = test_run.config_digest(wanted), None
         for entry in self._test_runs(load.generator["namespace"], run_id):
             handle = _handle_of(entry)
@@ -496,6 +496,12 @@ def _undivided(load: Load) -> Load:
     """Return a load for the generator's pod alone."""
     generator = {**load.generator, "kind": "pod", "cores": load.generator["runner"]["cores"]}
     return dataclasses.replace(load, generator=generator)
+
+
+def _divided(load: Load) -> dict[str, Any]:
+    """Return what the configuration of a load has of its division: shards, and the virtual users of each journey. Raises DivisionError."""
+    shards_count, config = load.generator["shards"], load.config
+    return {"shards": shards_count, "vus": divide(config["profile"], config["training_share"], shards_count, load.generator["runner"]["round_vus"])}
 
 
 def _numbers(handle: Mapping[str, Any]) -> range:

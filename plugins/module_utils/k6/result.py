@@ -126,7 +126,8 @@ def _read_shards(attempt: Attempt) -> _Load:
     if not loaded:
         details = "; ".join(f"{shard.title}: {', '.join(shard.problems)}" for shard in found)
         raise K6ResultError(f"Raw samples {attempt.directory}: none of {len(found)} shards sent a request. {details}.")
-    planned = find_window(attempt.directory, attempt.window, shards.common_window(found))
+    common = shards.common_window(found)
+    planned = find_window(attempt.directory, attempt.window, common)
     stopped = [seconds for shard in loaded if (seconds := stopped_after(shard.raw, planned, shard.known.get("exit_code"))) is not None]
     first_ms, last_ms = max(shard.first_ms for shard in loaded), min(shard.raw.last_ms for shard in loaded)
     window = observed_window(planned, last_ms, first_ms)
@@ -138,6 +139,7 @@ def _read_shards(attempt: Attempt) -> _Load:
     raw = pool({shard.number: shard.raw for shard in loaded})
     members = {
         "planned": len(found),
+        "vus": (common or {}).get("vus"),
         "start_skew_s": max(known for own in by_shard if (known := own["start_skew_s"]) is not None),
         "members": by_shard,
         "deviations": _deviations(raw, window, started, titles),

@@ -14,6 +14,7 @@ from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError, explain, read_json
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6 import blocks, journeys, log
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.exit_codes import is_complete
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import K6ResultError, Raw, read_raw
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.samples import LOG_NAME, SHARDS_DIRECTORY, SHARDS_NAME, raw_file, sorted_requests
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.summary import Summary, find_summary
@@ -83,14 +84,14 @@ def _read_shard(number: int, known: dict[str, Any], directory: Path, timeout_ms:
         problems.append(f"no requests{f' ({cause})' if cause else ''}")
     if known.get("exit_code") is None:
         problems.append("no exit code")
-    if not known.get("is_complete"):
-        problems.append("not all of its files arrived")
     summary, _warnings = find_summary(directory)
     if summary is None:
         problems.append("k6 wrote no summary")
     lost = lost_rows(raw, summary)
     if lost:
         problems.append(f"{lost} requests that k6 counted have no row")
+    if not (known.get("is_complete") or problems) and is_complete(known["exit_code"]):
+        problems.append("not all of its files arrived")
     window = log.window_line(directory / LOG_NAME) or (summary.setup_data if summary else None)
     return Shard(number, known, raw, summary, window, problems)
 

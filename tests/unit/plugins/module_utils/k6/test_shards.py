@@ -93,6 +93,10 @@ def test_figures_of_a_shard(sharded):
     }  # fmt: skip
 
 
+def test_virtual_users_by_journey_are_recorded(sharded):
+    assert sharded[0]["shards"]["vus"] == {"training": 8, "browsing": 8}
+
+
 def test_shards_that_are_alike_have_no_deviation(sharded):
     assert sharded[0]["shards"]["deviations"] == []
 
@@ -127,7 +131,7 @@ def test_a_shard_without_any_trace_is_named(tmp_path):
     directory = attempt_of(tmp_path)
     document = json.loads((directory / "shards.json").read_text())
     (directory / "shards.json").write_text(json.dumps({**document, "planned": 5}))
-    assert build(directory)["partial_reason"] == "shard 5 of 5: no requests, no exit code, not all of its files arrived, k6 wrote no summary"
+    assert build(directory)["partial_reason"] == "shard 5 of 5: no requests, no exit code, k6 wrote no summary"
 
 
 def test_requests_without_a_row_are_counted_by_shard(tmp_path):
