@@ -103,7 +103,7 @@ def test_every_shard_gets_the_same_start_and_its_arguments(start, cluster):
     before = time.time()
     started = start(0.2)
     config = json.loads((Path(started["directory"]) / "load_config.json").read_text())
-    assert (config["shards"], started["handle"]["shards"]) == (3, 3)
+    assert (config["shards"], config["vus"], started["handle"]["shards"]) == (3, {"training": 3, "browsing": 6}, 3)
     assert config["start_at"] == pytest.approx(before + 5, abs=2)
     wait_for_end(cluster, started)
     backend_of(cluster).fetch(started, True)
