@@ -67,7 +67,7 @@ def generator_of(shards: int, **runner: Any) -> dict[str, Any]:
 class FakeK6Operator(FakeCluster):
     """Each TestRun gets its Jobs and pods at once; what goes wrong is set beforehand.
 
-    `early` and `late` are exit codes of k6 by shard, before the start and at the end; `refused` shards get no pod, with an event; with `starter_fails`
+    `early` and `late` are exit codes of k6 by shard, before the start and at the end; `rejected` shards get no pod, with an event; with `starter_fails`
     the runners stay paused, with `is_absent` nothing is seen at all, with `vanishes` the TestRun is deleted at once; `script_error` is the log of an
     initializer that fails. `unpaused` are the shards that were started through the proxy.
     """
@@ -78,7 +78,7 @@ class FakeK6Operator(FakeCluster):
         self.directory = directory
         self.early: dict[int, int] = {}
         self.late: dict[int, int] = {}
-        self.refused: set[int] = set()
+        self.rejected: set[int] = set()
         self.starter_fails = self.is_absent = self.vanishes = False
         self.script_error = ""
         self.fails: list[Exception] = []
@@ -193,14 +193,14 @@ class FakeK6Operator(FakeCluster):
             return
         test_run["status"] = {"stage": "created"}
         for shard in range(1, spec["parallelism"] + 1):
-            if shard in self.refused:
+            if shard in self.rejected:
                 self.objects[f"{JOBS}/{name}-{shard}"] = {"metadata": {"name": f"{name}-{shard}", "labels": self._labels(name)}, "status": {}}
                 about = {"kind": "Job", "name": f"{name}-{shard}"}
                 event = {"type": "Warning", "reason": "FailedCreate", "message": "exceeded quota", "involvedObject": about, "metadata": {"name": f"e{shard}"}}
                 self.objects[f"{EVENTS}/e{shard}"] = event
             else:
                 self._runner(test_run, shard)
-        if self.refused or self.early:
+        if self.rejected or self.early:
             return
         test_run["status"] = {"stage": "started"}
         if not self._job(name, "starter", self.starter_fails):

@@ -48,7 +48,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.pod imp
 )
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.pod_lifecycle import load_prefix
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.pod_rpc import PodRpc, RejectedError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.test_run_state import Observed, by_job, exit_of, loss_of, start_readiness
+from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.test_run_state import Observed, by_job, exit_of, termination_of, start_readiness
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.exit_codes import is_complete, meaning
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import ownership, pods
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
@@ -339,7 +339,7 @@ class K6OperatorBackend:
         """Return starting, running, ended (with a complete window), incomplete or lost."""
         if pod is None:
             return "starting"
-        if loss_of(pod, None):
+        if termination_of(pod, None):
             return "lost"
         if not pods.check_running(pod, test_run.RUNNER).ready:
             return "starting"
@@ -373,7 +373,7 @@ class K6OperatorBackend:
         fetched = read_exit(directory)
         if fetched is not None:
             return shard, Status(False, exit=fetched)
-        lost = loss_of(pod, None)
+        lost = termination_of(pod, None)
         if lost is not None or pod is None:
             self._salvage(attempt, shard, pod)
             return shard, Status(False, failure=Failure(lost.text if lost else "its pod was deleted", lost.is_retryable if lost else True))
@@ -406,7 +406,7 @@ class K6OperatorBackend:
         try:
             return pod_files.fetch(self._rpc(handle, pod, test_run.RUNNER if is_running else test_run.KEEPER), handle["directory"], directory, with_raw)
         except ClusterError as error:
-            lost = loss_of(self._pods(handle).get(_job(handle, shard)), pod["metadata"]["uid"])
+            lost = termination_of(self._pods(handle).get(_job(handle, shard)), pod["metadata"]["uid"])
             if lost is None:
                 raise
             kind = GeneratorLostError if lost.is_retryable else ClusterError
@@ -435,7 +435,7 @@ class K6OperatorBackend:
             self._fetch_shard(attempt, shard, pod, with_raw=True)
         except ClusterError:
             # A k6 that never began has no files, and those of a pod that has ended are gone.
-            if ran and loss_of(self._pods(handle).get(_job(handle, shard)), None) is None:
+            if ran and termination_of(self._pods(handle).get(_job(handle, shard)), None) is None:
                 raise
         return ran
 
@@ -451,7 +451,7 @@ class K6OperatorBackend:
                 record["max_rss_bytes"] = peaks.get(str(shard))
                 shards.write_exit(where, record)
             code = record["exit_code"] if record else exit_of(pod)[0]
-            lost = loss_of(pod, None)
+            lost = termination_of(pod, None)
             reason = "" if is_complete(code) else lost.text if lost else meaning(KILLED if code is None else code)
             node = pod["spec"].get("nodeName") if pod else None
             entries.append(shards.shard_record(directory, shard, _job(handle, shard), node, record or {"exit_code": code}, reason))

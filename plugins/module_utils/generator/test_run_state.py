@@ -126,7 +126,7 @@ def _missing(seen: Observed, shard: int) -> str:
     return f"k6 of shard {shard} is paused" if paused else ""
 
 
-def loss_of(pod: Mapping[str, Any] | None, uid: str | None) -> pods.Termination | None:
+def termination_of(pod: Mapping[str, Any] | None, uid: str | None) -> pods.Termination | None:
     """Return how a runner was lost, None while its container runs: deleted, evicted, out of memory, or ended by itself.
 
     `uid` is that of the pod at the start; an operator creates no second one.

@@ -41,11 +41,15 @@ def _quota_problems(cluster: Cluster, runners: Mapping[str, Any], options: Mappi
             key = name.removeprefix("requests.") if name in ("requests.cpu", "requests.memory") else name
             free = (quantity(hard) or 0.0) - (quantity((status.get("used") or {}).get(name)) or 0.0)
             if wanted.get(key, 0.0) > free:
-                problems.append(
-                    f"ResourceQuota {runners['namespace']}/{quota['metadata']['name']}: {free:g} left of {name}, and {runners['shards']} runners need "
-                    f"{wanted[key]:g}. Raise it, or take fewer or smaller runners (k6_runner_shards, k6_runner_pod_resources)."
-                )
+                problems.append(_quota_problem(f"{runners['namespace']}/{quota['metadata']['name']}", name, free, runners["shards"], wanted[key]))
     return problems
+
+
+def _quota_problem(quota: str, name: str, free: float, shards: int, wanted: float) -> str:
+    return (
+        f"ResourceQuota {quota}: {free:g} left of {name}, and {shards} runners need {wanted:g}. "
+        "Raise it, or take fewer or smaller runners (k6_runner_shards, k6_runner_pod_resources)."
+    )
 
 
 def _wanted(runners: Mapping[str, Any]) -> dict[str, float]:

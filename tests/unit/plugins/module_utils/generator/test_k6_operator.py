@@ -205,8 +205,8 @@ def test_a_starter_that_works_is_left_alone(start, cluster):
     assert cluster.unpaused == []
 
 
-def test_a_refused_pod_is_named_with_its_event(start, cluster):
-    cluster.refused = {3}
+def test_a_rejected_pod_is_named_with_its_event(start, cluster):
+    cluster.rejected = {3}
     with pytest.raises(ClusterError, match=r"FailedCreate \(exceeded quota\)"):
         start(1)
     assert [path for path in cluster.objects if path.startswith(TEST_RUNS)] == []

@@ -75,10 +75,10 @@ def test_what_time_may_resolve_is_waited_for(found, waits_for):
     assert readiness.problems == []
 
 
-def test_a_refused_pod_and_a_missing_image_are_doubts():
+def test_a_rejected_pod_and_a_missing_image_are_doubts():
     event = {"type": "Warning", "reason": "FailedCreate", "message": "exceeded quota", "involvedObject": {"kind": "Job", "name": "t-2"}}
-    refused = seen("created", shards=2, events=(event,))
-    assert test_run_state.start_readiness(refused).doubts == ["Job t-2: FailedCreate (exceeded quota)"]
+    rejected = seen("created", shards=2, events=(event,))
+    assert test_run_state.start_readiness(rejected).doubts == ["Job t-2: FailedCreate (exceeded quota)"]
     waiting = pod({"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}, "Pending")
     assert test_run_state.start_readiness(seen("created", {}, {"t-2": waiting}, 2)).doubts == ["pod p: ImagePullBackOff (no such image)"]
 
@@ -99,16 +99,16 @@ def test_a_starter_without_its_image_is_no_doubt():
     ],
 )
 def test_how_a_runner_is_lost(found, reason, is_retryable):
-    lost = test_run_state.loss_of(found, None)
+    lost = test_run_state.termination_of(found, None)
     assert (lost.reason, lost.is_retryable) == (reason, is_retryable)
 
 
 def test_a_running_runner_is_not_lost():
-    assert test_run_state.loss_of(UP, "u") is None
+    assert test_run_state.termination_of(UP, "u") is None
 
 
 def test_another_pod_of_the_same_job_is_not_the_runner():
-    assert test_run_state.loss_of(UP, "another").reason == "deleted"
+    assert test_run_state.termination_of(UP, "another").reason == "deleted"
 
 
 def test_pods_are_found_by_their_jobs_the_newest_counts():
