@@ -18,10 +18,9 @@ from typing import Any
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator import pod_manifests as manifests
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import ownership
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.pods import CONTAINER_SECURITY_CONTEXT, POD_SECURITY_CONTEXT
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.runner_preflight import PORT
 
 API_VERSION, KIND = "k6.io/v1alpha1", "TestRun"
-# k6's control API in each runner, which the operator waits for and its starter calls.
-PORT = 6565
 # Containers of a runner: that of k6, named by the operator, and the one that keeps the files.
 RUNNER, KEEPER = "k6", "keeper"
 COMPONENT = "load-runner"

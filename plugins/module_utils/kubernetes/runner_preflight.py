@@ -12,11 +12,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.test_run import PORT
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.manifests import quantity
 
+# k6's control API in each runner, which the operator waits for and its starter calls.
+PORT = 6565
 # Initializer and starter run beside the runners; each is a pod of a Job.
 _OTHER_PODS = 2
 _RUNNER_LABELS = {"app": "k6", "runner": "true"}
@@ -47,7 +48,7 @@ def _quota_problems(cluster: Cluster, runners: Mapping[str, Any], options: Mappi
 
 def _quota_problem(quota: str, name: str, free: float, shards: int, wanted: float) -> str:
     return (
-        f"ResourceQuota {quota}: {free:g} left of {name}, and {shards} runners need {wanted:g}. "
+        f"ResourceQuota {quota}: {free:g} left of {name}, and {shards} runners need {wanted:g} of it. "
         "Raise it, or take fewer or smaller runners (k6_runner_shards, k6_runner_pod_resources)."
     )
 
