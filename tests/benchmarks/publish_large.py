@@ -38,7 +38,8 @@ def write_samples(path: Path, size: int) -> None:
     """Write packed samples of at least that size (bytes)."""
     chance = random.Random(1)
     rows = (
-        f"{1_795_000_000_000 + 7 * n},get_run,browsing,tenant-{chance.randrange(500)},200,,{chance.lognormvariate(3, 0.6):.2f},{chance.uniform(4, 90):.2f},window,1\n"
+        f"{1_795_000_000_000 + 7 * n},get_run,browsing,tenant-{chance.randrange(500)},200,,"
+        f"{chance.lognormvariate(3, 0.6):.2f},{chance.uniform(4, 90):.2f},window,1\n"
         for n in range(ROWS)
     )
     block = "".join(rows).encode()

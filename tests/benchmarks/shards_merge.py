@@ -99,7 +99,8 @@ def main() -> int:
         found = json.loads(child.stdout)
         known = truth(directory, chosen.shards)
     error = max(abs(found[name] / value - 1) for name, value in known.items())
-    print(f"shards_merge_seconds {found['seconds']:.1f} ({found['cpu_s']:.1f} CPU-s) of {found['rows']} requests of {chosen.shards} shards, {packed:.0f} MB raw")
+    load = f"{found['rows']} requests of {chosen.shards} shards, {packed:.0f} MB raw"
+    print(f"shards_merge_seconds {found['seconds']:.1f} ({found['cpu_s']:.1f} CPU-s) of {load}")
     print(f"shards_merge_memory_mb {found['bytes'] / 1e6:.0f}, {found['bytes'] / found['rows']:.0f} bytes per request")
     print(f"shards_merge_error {100 * error:.4f} % (goal <= 1 %), {found['lost']} rows lost")
     is_small = chosen.requests <= 300_000

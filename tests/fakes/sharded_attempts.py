@@ -29,7 +29,8 @@ def write_k6(directory: Path, rows: str) -> None:
     """Write what a k6 that ended well leaves, with its window in the log."""
     directory.mkdir(parents=True)
     (directory / "raw.csv").write_text(HEADER + rows)
-    line = json.dumps({"perfscale": "window", "start_ms": START_MS, "end_ms": END_MS, "users": {"training": 8, "browsing": 8}, "vus": {"training": 8, "browsing": 8}})
+    vus = {"training": 8, "browsing": 8}
+    line = json.dumps({"perfscale": "window", "start_ms": START_MS, "end_ms": END_MS, "users": vus, "vus": vus})
     (directory / "k6.log").write_text(f'time="2026-11-20T10:00:00Z" level=info msg={json.dumps(line)} source=console\n')
     counted = rows.count("\nhttp_req_duration,") + rows.startswith("http_req_duration,")
     (directory / "summary.json").write_text(json.dumps({"metrics": {"http_reqs": {"values": {"count": counted}}}, "state": {"testRunDurationMs": 13000}}))

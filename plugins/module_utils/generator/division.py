@@ -26,10 +26,8 @@ class DivisionError(ValueError):
 def users_of(profile: Mapping[str, Any], training_share: float) -> dict[str, int]:
     """Return the virtual users of each journey as the load script divides them (trainersOf in files/k6/lib/profiles.js)."""
     users = _users(profile)
-    if training_share in (0, 1):
-        training = int(users * training_share)
-    else:
-        training = min(users - 1, max(1, math.floor(training_share * users + 0.5)))
+    both = min(users - 1, max(1, math.floor(training_share * users + 0.5)))
+    training = int(users * training_share) if training_share in (0, 1) else both
     return {"training": training, "browsing": users - training}
 
 
@@ -47,8 +45,8 @@ def divide(profile: Mapping[str, Any], training_share: float, shards: int, is_ro
     fitting = _next_fitting(profile, training_share, shards)
     use = f"Use {name} {fitting}, another k6_runner_shards" if fitting else "Use another k6_runner_shards"
     raise DivisionError(
-        f"Load of {shards} shards: {name} {_users(profile)} is {users['training']} virtual users for training and {users['browsing']} for browsing, "
-        f"which {shards} does not divide. {use}, or k6_runner_round_vus."
+        f"Load of {shards} shards: {name} {_users(profile)} is {users['training']} for training and {users['browsing']} for browsing, which {shards} does not "
+        f"divide. {use}, or k6_runner_round_vus."
     )
 
 
@@ -147,5 +145,6 @@ def shard_count(
             continue
         return count
     raise DivisionError(
-        f"Shards: {basis}; no number from {needed} to {room} divides the virtual users of every cell. Set k6_runner_round_vus, or declare other numbers of users."
+        f"Shards: {basis}; no number from {needed} to {room} divides the virtual users of every cell. "
+        "Set k6_runner_round_vus, or declare other numbers of users."
     )

@@ -184,8 +184,7 @@ def _build(attempt: Attempt) -> dict[str, Any]:
     by_journey = journeys.tenant_journeys(raw, window)
     samples.write_tenants(attempt.dest / TENANTS_NAME, by_tenant, by_journey)
     samples.write_latencies(attempt.dest / samples.LATENCIES_NAME, blocks.operation_latencies(pools))
-    by_second = timeline.timeline_of(raw, window)
-    timeline.write_timeline(attempt.dest / TIMELINE_NAME, by_second)
+    steadiness = _timeline(attempt, raw, window)
     result = {
         "window": {"start": window.start_ms / 1000, "end": window.end_ms / 1000, "planned_end": planned.end_ms / 1000},
         "stopped_after_s": load.stopped_after_s,
@@ -194,7 +193,7 @@ def _build(attempt: Attempt) -> dict[str, Any]:
         **_measured(attempt, raw, order, window, pools),
         "outage_s": outages.longest_outage_s(raw, order, window),
         "tenant_outage": outages.tenant_outage(raw, order, window),
-        "steadiness": timeline.steadiness(by_second),
+        "steadiness": steadiness,
         "stall_s": round(stalls.longest_stall_s(raw, window), 3),
         "time_weighted_ms": stalls.time_weighted_ms(raw, order, window),
         "isolation": isolation.isolation(raw, window),
@@ -213,6 +212,13 @@ def _build(attempt: Attempt) -> dict[str, Any]:
     result["warnings"] = load.warnings + _warnings(attempt, raw, result)
     written_names = (samples.SAMPLES_NAME, TENANTS_NAME, samples.LATENCIES_NAME, TIMELINE_NAME)
     return {"result": result, "files": {name: file_digest(attempt.dest / name) for name in written_names}}
+
+
+def _timeline(attempt: Attempt, raw: Raw, window: Window) -> dict[str, Any]:
+    """Write timeline.csv and return what it says about steadiness; the timeline itself is as large as the samples."""
+    by_second = timeline.timeline_of(raw, window)
+    timeline.write_timeline(attempt.dest / TIMELINE_NAME, by_second)
+    return timeline.steadiness(by_second)
 
 
 def silent_repeats(raw: Raw, window: Window) -> dict[str, int]:

@@ -27,14 +27,14 @@ except ImportError:
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-PERCENTS = (50, 95)
+SLICED = {50: 10, 95: 40}
+"""The percentiles that are compared, and how many requests of each shard a slice needs for them."""
 CHANCE = 0.001
 """The probability that shards that are alike give any finding, of each kind."""
 NOTED_RATIO = 1.10
 """Latencies that are closer are no finding, however certain they are."""
 NOTED_SHARE = 0.05
 """The same of the share of training among journeys."""
-_REQUESTS_PER_SLICE = 40
 _SLICES = (6, 30)
 
 
@@ -60,14 +60,21 @@ def slow_shards(raw: Raw, window: Window) -> list[Slow]:
     Latencies are relative to the median of their operation. In each slice of the window the percentile of a shard is compared with the median of those
     of the others; one-sided t-test over the slices, with Bonferroni's correction. Too few requests give no finding.
     """
-    numbers, slices = _slices(raw, window)
-    if not numbers:
+    starts = raw.column("starts")
+    succeeds = np.array([failure(kind.status, kind.error_code) is None for kind in raw.kind_table], dtype=bool)
+    chosen = np.flatnonzero((starts >= window.start_ms) & (starts < window.end_ms) & succeeds[raw.column("kinds")]).astype(np.uint32)
+    numbers, rows, counts = np.unique(raw.shards()[chosen], return_inverse=True, return_counts=True)
+    if len(numbers) < 2:
         return []
-    chance = CHANCE / (len(PERCENTS) * len(numbers))
+    logs = _relative_logs(raw, chosen)
+    moments = ((starts[chosen] - window.start_ms) / (window.end_ms - window.start_ms)).astype(np.float32)
+    chance = CHANCE / (len(SLICED) * len(numbers))
     found: dict[int, Slow] = {}
-    for place, percent in enumerate(PERCENTS):
-        values = slices[:, :, place]
-        for row, shard in enumerate(numbers):
+    for percent, needed in SLICED.items():
+        values = _sliced(logs, rows, moments, min(_SLICES[1], int(counts.min()) // needed), percent)
+        if values.shape[1] < _SLICES[0]:
+            continue
+        for row, shard in enumerate(numbers.tolist()):
             differences = values[row] - np.median(np.delete(values, row, axis=0), axis=0)
             error = float(differences.std(ddof=1)) / math.sqrt(len(differences))
             ratio = math.exp(float(differences.mean()))
@@ -77,25 +84,16 @@ def slow_shards(raw: Raw, window: Window) -> list[Slow]:
     return list(found.values())
 
 
-def _slices(raw: Raw, window: Window) -> tuple[list[int], NDArray[Any]]:
-    """Return the shards, and their percentiles of log latency by shard, slice and percent; no shard where there are too few requests."""
-    starts, kinds = raw.column("starts"), raw.column("kinds")
-    succeeds = np.array([failure(kind.status, kind.error_code) is None for kind in raw.kind_table], dtype=bool)
-    chosen = np.flatnonzero((starts >= window.start_ms) & (starts < window.end_ms) & succeeds[kinds]).astype(np.uint32)
-    shards = raw.shards()[chosen]
-    numbers, counts = np.unique(shards, return_counts=True)
-    count = min(_SLICES[1], int(counts.min()) // _REQUESTS_PER_SLICE) if len(numbers) > 1 else 0
-    if count < _SLICES[0]:
-        return [], np.zeros(0)
-    logs = _relative_logs(raw, chosen)
-    place = ((starts[chosen] - window.start_ms) * count / (window.end_ms - window.start_ms)).astype(np.int32)
-    key = np.searchsorted(numbers, shards).astype(np.int32) * count + place
-    sizes = np.bincount(key, minlength=len(numbers) * count)
-    parts = np.split(logs[np.argsort(key, kind="stable")], np.cumsum(sizes)[:-1])
-    values = np.array([np.percentile(part, PERCENTS) if len(part) else [np.nan, np.nan] for part in parts]).reshape(len(numbers), count, len(PERCENTS))
-    # A slice in which a shard did nothing compares nothing.
-    usable = ~np.isnan(values).any(axis=(0, 2))
-    return (numbers.tolist(), values[:, usable]) if int(usable.sum()) >= _SLICES[0] else ([], np.zeros(0))
+def _sliced(logs: NDArray[Any], rows: NDArray[Any], moments: NDArray[Any], count: int, percent: float) -> NDArray[Any]:
+    """Return the percentile of each shard (row) in each of so many slices of the window, but those in which a shard did nothing: they compare nothing.
+
+    `rows` are the shards of the requests from 0, `moments` their starts as shares of the window.
+    """
+    shards = int(rows.max()) + 1
+    key = rows.astype(np.int32) * count + np.minimum((moments * count).astype(np.int32), count - 1)
+    parts = np.split(logs[np.argsort(key, kind="stable")], np.cumsum(np.bincount(key, minlength=shards * count))[:-1]) if count else []
+    values = np.array([np.percentile(part, percent) if len(part) else np.nan for part in parts]).reshape(shards, count)
+    return values[:, ~np.isnan(values).any(axis=0)]
 
 
 def _relative_logs(raw: Raw, chosen: NDArray[Any]) -> NDArray[Any]:

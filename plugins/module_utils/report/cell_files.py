@@ -73,7 +73,9 @@ def _latencies(directory: Path, record: Mapping[str, Any], found: CellFiles) -> 
     if LATENCIES_NAME in (record.get("files") or {}):
         return _frame(directory, LATENCIES_NAME, record, found, LATENCY_COLUMNS, ("operation",))
     samples = _frame(directory, SAMPLES_NAME, record, found, ["operation", "duration_ms", "phase"], ("operation", "phase"))
-    return None if samples is None else samples[samples["phase"] == "window"].assign(low_ms=samples["duration_ms"], high_ms=samples["duration_ms"], requests=1.0)
+    if samples is None:
+        return None
+    return samples[samples["phase"] == "window"].assign(low_ms=samples["duration_ms"], high_ms=samples["duration_ms"], requests=1.0)
 
 
 def _frame(directory: Path, name: str, record: Mapping[str, Any], found: CellFiles, columns: Sequence[str], texts: Sequence[str] = ()) -> DataFrame | None:

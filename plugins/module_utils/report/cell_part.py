@@ -241,7 +241,7 @@ def _record_tables(record: Mapping[str, Any]) -> list[tuple[str, Sequence[str], 
     """Return the tables of what the record alone has: shards, rows of the database, attempts."""
     tables: list[tuple[str, Sequence[str], list[list[str]], int]] = []
     if record.get("shards"):
-        tables.append(("Generators that shared the load: the percentiles of the cell are those of all of their requests", SHARD_COLUMNS, _shard_rows(record), 3))
+        tables.append(("Generators that shared the load: percentiles of the cell are those of all requests", SHARD_COLUMNS, _shard_rows(record), 3))
     counted = record.get("rows") or {}
     before, after = counted.get("before") or {}, counted.get("after") or {}
     if before or after:

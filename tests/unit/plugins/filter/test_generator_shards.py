@@ -33,13 +33,16 @@ def test_auto_counts_from_a_calibration():
     assert generator_shards(PLAN, "auto", calibration=RECORD, nodes=[{"cpu_cores": 8, "memory_bytes": 8e9}]) == 4
 
 
-@pytest.mark.parametrize(("arguments", "sentence"), [
-    pytest.param({"shards": 3}, "which 3 does not divide", id="not divisible"),
-    pytest.param({"shards": "many"}, "Shards many: neither a whole number from 1 nor auto. Set k6_runner_shards", id="text"),
-    pytest.param({"shards": 0}, "Shards 0: neither a whole number from 1", id="zero"),
-    pytest.param({"shards": "auto"}, "Shards auto: no calibration. Measure the matrix calibration", id="no calibration"),
-    pytest.param({"shards": "auto", "calibration": RECORD}, "the nodes have room for 0", id="no nodes"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        pytest.param({"shards": 3}, "which 3 does not divide", id="not divisible"),
+        pytest.param({"shards": "many"}, "Shards many: neither a whole number from 1 nor auto. Set k6_runner_shards", id="text"),
+        pytest.param({"shards": 0}, "Shards 0: neither a whole number from 1", id="zero"),
+        pytest.param({"shards": "auto"}, "Shards auto: no calibration. Measure the matrix calibration", id="no calibration"),
+        pytest.param({"shards": "auto", "calibration": RECORD}, "the nodes have room for 0", id="no nodes"),
+    ],
+)
 def test_an_error_is_one_sentence(arguments, sentence):
     with pytest.raises(AnsibleFilterError, match=sentence):
         generator_shards(PLAN, **arguments)

@@ -43,23 +43,39 @@ def test_users_are_those_of_the_load_script(users, share, training):
     assert users_of(closed(users), share) == {"training": training, "browsing": users - training}
 
 
-@pytest.mark.parametrize(("profile", "share", "shards", "vus"), [
-    pytest.param(closed(20), 0.2, 4, {"training": 4, "browsing": 16}, id="closed"),
-    pytest.param(opened(200), 0.2, 8, {"training": 40, "browsing": 160}, id="open"),
-    pytest.param(closed(12), 0, 4, {"training": 0, "browsing": 12}, id="one journey"),
-    pytest.param(closed(7), 0.2, 1, {"training": 1, "browsing": 6}, id="one shard"),
-])
+@pytest.mark.parametrize(
+    ("profile", "share", "shards", "vus"),
+    [
+        pytest.param(closed(20), 0.2, 4, {"training": 4, "browsing": 16}, id="closed"),
+        pytest.param(opened(200), 0.2, 8, {"training": 40, "browsing": 160}, id="open"),
+        pytest.param(closed(12), 0, 4, {"training": 0, "browsing": 12}, id="one journey"),
+        pytest.param(closed(7), 0.2, 1, {"training": 1, "browsing": 6}, id="one shard"),
+    ],
+)
 def test_what_the_shards_divide_stays(profile, share, shards, vus):
     assert divide(profile, share, shards, is_rounded=False) == vus
 
 
-@pytest.mark.parametrize(("profile", "shards", "sentence"), [
-    pytest.param(closed(12), 4, "Load of 4 shards: concurrency 12 is 2 virtual users for training and 10 for browsing, which 4 does not divide. "
-                 "Use concurrency 20, another k6_runner_shards, or k6_runner_round_vus.", id="closed"),
-    pytest.param(opened(200), 3, "Load of 3 shards: users_max 200 is 40 virtual users for training and 160 for browsing, which 3 does not divide. "
-                 "Use users_max 210, another k6_runner_shards, or k6_runner_round_vus.", id="open"),
-    pytest.param(closed(1), 2, "concurrency 1 is 0 virtual users for training and 1 for browsing", id="one user"),
-])
+@pytest.mark.parametrize(
+    ("profile", "shards", "sentence"),
+    [
+        pytest.param(
+            closed(12),
+            4,
+            "Load of 4 shards: concurrency 12 is 2 for training and 10 for browsing, which 4 does not divide. "
+            "Use concurrency 20, another k6_runner_shards, or k6_runner_round_vus.",
+            id="closed",
+        ),
+        pytest.param(
+            opened(200),
+            3,
+            "Load of 3 shards: users_max 200 is 40 for training and 160 for browsing, which 3 does not divide. "
+            "Use users_max 210, another k6_runner_shards, or k6_runner_round_vus.",
+            id="open",
+        ),
+        pytest.param(closed(1), 2, "concurrency 1 is 0 for training and 1 for browsing", id="one user"),
+    ],
+)
 def test_what_the_shards_do_not_divide_is_an_error_with_a_number_that_fits(profile, shards, sentence):
     with pytest.raises(DivisionError) as raised:
         divide(profile, 0.2, shards, is_rounded=False)
@@ -95,38 +111,47 @@ def test_a_calibration_is_what_a_request_cost():
     assert calibration_of(RECORD) == pytest.approx((0.002, 50, 10))
 
 
-@pytest.mark.parametrize("changes", [
-    pytest.param({"generator": {"cpu_cores_mean": None}}, id="no CPU"),
-    pytest.param({"total": {"n": 0}}, id="no request"),
-    pytest.param({"journeys": {}}, id="no journey"),
-])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"generator": {"cpu_cores_mean": None}}, id="no CPU"),
+        pytest.param({"total": {"n": 0}}, id="no request"),
+        pytest.param({"journeys": {}}, id="no journey"),
+    ],
+)
 def test_a_cell_that_shows_nothing_is_no_calibration(changes):
     with pytest.raises(DivisionError, match="Measure the cell again"):
         calibration_of({**RECORD, **changes})
 
 
-@pytest.mark.parametrize(("nodes", "cores", "memory", "room"), [
-    pytest.param(NODES, 1, 0, 8, id="processors"),
-    pytest.param(NODES, 1, 3e9, 4, id="memory"),
-    pytest.param(NODES, 3, 0, 2, id="no generator on two nodes"),
-    pytest.param([{**NODES[0], "cpu_cores_taken": 2.5}], 1, 0, 1, id="taken"),
-    pytest.param([{**NODES[0], "cpu_cores_taken": 5}], 1, 0, 0, id="over-committed"),
-    pytest.param([], 1, 0, 0, id="no node"),
-])
+@pytest.mark.parametrize(
+    ("nodes", "cores", "memory", "room"),
+    [
+        pytest.param(NODES, 1, 0, 8, id="processors"),
+        pytest.param(NODES, 1, 3e9, 4, id="memory"),
+        pytest.param(NODES, 3, 0, 2, id="no generator on two nodes"),
+        pytest.param([{**NODES[0], "cpu_cores_taken": 2.5}], 1, 0, 1, id="taken"),
+        pytest.param([{**NODES[0], "cpu_cores_taken": 5}], 1, 0, 0, id="over-committed"),
+        pytest.param([], 1, 0, 0, id="no node"),
+    ],
+)
 def test_room_for_generators(nodes, cores, memory, room):
     assert room_for(nodes, cores, memory) == room
 
 
-@pytest.mark.parametrize(("cells", "known", "count"), [
-    pytest.param([cell(20)], {}, 1, id="small"),
-    # 40 journeys/s x 50 requests x 1 ms = 2 cores, of which one generator may use 0.7.
-    pytest.param([cell(rate=40, users_max=300)], {}, 3, id="open"),
-    pytest.param([cell(20), cell(rate=40, users_max=300)], {"is_rounded": True}, 3, id="the largest cell, rounded"),
-    # 3 are needed, and 4 is the first that divides 40 and 160.
-    pytest.param([cell(rate=40, users_max=200)], {}, 4, id="the next that divides"),
-    # 200 users x 10 requests/s x 1 ms = 2 cores.
-    pytest.param([cell(200)], {"head_room": 0.5}, 4, id="closed"),
-])
+@pytest.mark.parametrize(
+    ("cells", "known", "count"),
+    [
+        pytest.param([cell(20)], {}, 1, id="small"),
+        # 40 journeys/s x 50 requests x 1 ms = 2 cores, of which one generator may use 0.7.
+        pytest.param([cell(rate=40, users_max=300)], {}, 3, id="open"),
+        pytest.param([cell(20), cell(rate=40, users_max=300)], {"is_rounded": True}, 3, id="the largest cell, rounded"),
+        # 3 are needed, and 4 is the first that divides 40 and 160.
+        pytest.param([cell(rate=40, users_max=200)], {}, 4, id="the next that divides"),
+        # 200 users x 10 requests/s x 1 ms = 2 cores.
+        pytest.param([cell(200)], {"head_room": 0.5}, 4, id="closed"),
+    ],
+)
 def test_how_many_shards(cells, known, count):
     assert shard_count(cells, CALIBRATION, NODES, 1, **known) == count
 

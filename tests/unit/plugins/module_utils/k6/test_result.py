@@ -19,7 +19,6 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import K6R
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.result import Attempt, build_result
 from fakes.k6_raw_rows import HEADER, value, wrong_answer
 
-
 NAMES = ("samples.csv.gz", "tenants.csv", "latencies.csv", "timeline.csv")
 
 

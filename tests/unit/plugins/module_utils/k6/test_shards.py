@@ -111,13 +111,18 @@ def test_the_schema_of_shards_is_that_of_the_fake(sharded):
     jsonschema.validate(json.loads((sharded[1] / "shards.json").read_text()), schema)
 
 
-@pytest.mark.parametrize(("file", "entry", "words"), [
-    pytest.param("raw.csv", {"exit_code": 137, "reason": "OOMKilled"}, "shard 2 (node-2) of 4: no requests (OOMKilled), 1500 requests that k6 counted", id="no samples"),
-    pytest.param("summary.json", {}, "shard 2 (node-2) of 4: k6 wrote no summary", id="no summary"),
-    pytest.param(None, {"exit_code": None}, "shard 2 (node-2) of 4: no exit code", id="no exit code"),
-    pytest.param(None, {"is_complete": False}, "shard 2 (node-2) of 4: not all of its files arrived", id="incomplete"),
-    pytest.param(None, {"exit_code": 137}, "shard 2 (node-2) of 4: k6 ended with exit code 137", id="killed at its end"),
-])
+@pytest.mark.parametrize(
+    ("file", "entry", "words"),
+    [
+        pytest.param(
+            "raw.csv", {"exit_code": 137, "reason": "OOMKilled"}, "shard 2 (node-2) of 4: no requests (OOMKilled), 1500 requests that", id="no samples"
+        ),
+        pytest.param("summary.json", {}, "shard 2 (node-2) of 4: k6 wrote no summary", id="no summary"),
+        pytest.param(None, {"exit_code": None}, "shard 2 (node-2) of 4: no exit code", id="no exit code"),
+        pytest.param(None, {"is_complete": False}, "shard 2 (node-2) of 4: not all of its files arrived", id="incomplete"),
+        pytest.param(None, {"exit_code": 137}, "shard 2 (node-2) of 4: k6 ended with exit code 137", id="killed at its end"),
+    ],
+)
 def test_a_shard_that_is_not_whole_makes_the_load_partial(tmp_path, file, entry, words):
     directory = attempt_of(tmp_path, {2: entry})
     if file:
@@ -211,13 +216,16 @@ def test_windows_of_shards_that_were_planned_apart_are_intersected(tmp_path):
     assert build(directory)["window"] == {"start": (START_MS + 400) / 1000, "end": END_MS / 1000, "planned_end": END_MS / 1000}
 
 
-@pytest.mark.parametrize(("journeys", "found"), [
-    pytest.param({1: (200, 1000), 2: (190, 1000), 3: (215, 1000)}, [], id="chance"),
-    pytest.param({1: (200, 1000), 2: (200, 1000), 3: (500, 1000)}, [Mixed(3, 0.5, 0.2)], id="one"),
-    pytest.param({1: (2000, 10000), 2: (2000, 10000), 3: (2300, 10000)}, [], id="certain but small"),
-    pytest.param({1: (2, 10), 2: (5, 10)}, [], id="few"),
-    pytest.param({1: (0, 0), 2: (5, 10)}, [], id="nothing of one"),
-    pytest.param({1: (0, 1000), 2: (0, 1000)}, [], id="one journey"),
-])
+@pytest.mark.parametrize(
+    ("journeys", "found"),
+    [
+        pytest.param({1: (200, 1000), 2: (190, 1000), 3: (215, 1000)}, [], id="chance"),
+        pytest.param({1: (200, 1000), 2: (200, 1000), 3: (500, 1000)}, [Mixed(3, 0.5, 0.2)], id="one"),
+        pytest.param({1: (2000, 10000), 2: (2000, 10000), 3: (2300, 10000)}, [], id="certain but small"),
+        pytest.param({1: (2, 10), 2: (5, 10)}, [], id="few"),
+        pytest.param({1: (0, 0), 2: (5, 10)}, [], id="nothing of one"),
+        pytest.param({1: (0, 1000), 2: (0, 1000)}, [], id="one journey"),
+    ],
+)
 def test_mix_of_shards(journeys, found):
     assert mixed_shards(journeys) == found
