@@ -39,6 +39,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.backend
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.division import divide
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.pod import (
     KILLED,
+    NO_EXIT_RECORD,
     POLL_INTERVAL_MIN_S,
     STATUS_TIMEOUT_S,
     PodBackend,
@@ -386,9 +387,11 @@ class K6OperatorBackend:
         if "peak_kb" in response:
             self._peaks[str(shard)] = int(response["peak_kb"]) * 1024
         requests, _blank, failures = response.get("counts", "0 0").partition(" ")
-        status = Status(response["phase"] != "ended", None, int(requests), int(failures))
+        status = Status(response["phase"] == "running", None, int(requests), int(failures))
         if status.is_running:
             return shard, status
+        if response["phase"] != "ended":
+            return shard, status._replace(failure=Failure(NO_EXIT_RECORD.text, NO_EXIT_RECORD.is_retryable))
         record = pod_files.exit_record(response["exit"])
         if record["exit_code"] == KILLED and record["oom_kills"]:
             return shard, status._replace(failure=Failure(f"k6 ran out of memory ({pods.OOMKILLED}, exit code {KILLED})", False))
