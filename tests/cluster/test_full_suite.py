@@ -1,7 +1,8 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The whole job in a real cluster: the real MLflow with its real authorization, tenants as namespaces, k6 in a pod and divided among several, both databases, both addresses.
+"""The whole job in a real cluster: the real MLflow with its real authorization, tenants as namespaces, k6 in a pod and divided among two, both
+databases, both addresses.
 
 A user runs it who has the permissions of files/kubernetes/rbac.yml and no others, logged in as an automation controller logs in. An administrator
 installed the operator before.

@@ -26,9 +26,9 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.backend
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.result import Attempt, build_result
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.objects import Objects
+from fake_k6_operator import manifests as k6_manifests
 from fakes.k6_configs import load_config
 from fakes.simulated_mlflow import simulated_url
-from fake_k6_operator import manifests as k6_manifests
 from generator.detour import detour
 from generator.pods import CELL, NAME, Generator, until
 from node import faults, layout

@@ -49,7 +49,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.pod imp
 )
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.pod_lifecycle import load_prefix
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.pod_rpc import PodRpc, RejectedError
-from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.test_run_state import Observed, by_job, exit_of, termination_of, start_readiness
+from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.test_run_state import Observed, by_job, exit_of, start_readiness, termination_of
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.exit_codes import is_complete, meaning
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import ownership, pods
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster

@@ -20,6 +20,9 @@ def pod(state=None, phase="Running", container="k6", **changes):
     return {"metadata": {"name": "p", "uid": "u", **changes.pop("metadata", {})}, "status": status}
 
 
+UNSCHEDULED = {"conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}]}
+
+
 def ended(code, reason):
     return pod({"terminated": {"exitCode": code, "reason": reason}}, "Failed")
 
@@ -44,14 +47,18 @@ def test_without_an_answer_of_k6_the_starter_is_believed():
     [
         pytest.param(Observed("t", 1, None), "the TestRun was deleted", id="deleted"),
         pytest.param(
-            seen("error", {"t-initializer": FAILED}, {"t-initializer": ended(1, "Error")}), "the initializer failed before the start (Error, exit code 1)", id="script"
+            seen("error", {"t-initializer": FAILED}, {"t-initializer": ended(1, "Error")}),
+            "the initializer failed before the start (Error, exit code 1)",
+            id="script",
         ),
         pytest.param(seen("error"), "the operator gave up (stage error)", id="more-runners-than-users"),
         pytest.param(seen("created", {"t-2": FAILED}, shards=2), "shard 2 failed before the start (its pod is gone)", id="job-without-pod"),
-        pytest.param(seen("created", {}, {"t-2": ended(137, "OOMKilled")}, shards=2), "shard 2 failed before the start (OOMKilled, exit code 137)", id="out-of-memory"),
+        pytest.param(
+            seen("created", {}, {"t-2": ended(137, "OOMKilled")}, shards=2), "shard 2 failed before the start (OOMKilled, exit code 137)", id="out-of-memory"
+        ),
         pytest.param(seen("created", ended={1: 107}), "k6 of shard 1 ended before the start with exit code 107", id="init-code"),
     ],
-)  # fmt: skip
+)
 def test_what_no_time_resolves_is_a_problem(found, problem):
     assert test_run_state.start_readiness(found).problems[0].startswith(problem)
 
@@ -63,12 +70,9 @@ def test_what_no_time_resolves_is_a_problem(found, problem):
         pytest.param(seen("created", shards=2), "shard 2 does not run yet (stage created)", id="created-for-ever"),
         pytest.param(seen(paused={1: True}), "k6 of shard 1 is paused", id="missed-by-the-starter"),
         pytest.param(seen(jobs={"t-starter": FAILED}, paused={1: True}), "k6 of shard 1 is paused", id="starter-failed"),
-        pytest.param(
-            seen("created", {}, {"t-2": pod(None, "Pending", status={"conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}]})}, 2),
-            "pod p: Unschedulable", id="no-node"
-        ),
+        pytest.param(seen("created", {}, {"t-2": pod(None, "Pending", status=UNSCHEDULED)}, 2), "pod p: Unschedulable", id="no-node"),
     ],
-)  # fmt: skip
+)
 def test_what_time_may_resolve_is_waited_for(found, waits_for):
     readiness = test_run_state.start_readiness(found)
     assert readiness.waiting_for[0].startswith(waits_for)
