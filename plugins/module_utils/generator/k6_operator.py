@@ -141,7 +141,7 @@ class K6OperatorBackend:
         if fetched is not None:
             return Status(False, exit=fetched)
         try:
-            found = self._pods(handle, attempts=1, timeout_s=STATUS_TIMEOUT_S)
+            found = self._pods(handle, {"attempts": 1, "timeout_s": STATUS_TIMEOUT_S})
         except ClusterError as error:
             return Status(True, note=str(error))
         numbers = range(1, handle["shards"] + 1)
@@ -319,9 +319,9 @@ class K6OperatorBackend:
             found.append(f"k6.log of shard {shard}: {_end_of(partial(rpc.read, handle['directory'], 'k6.log', 0, 1))}")
         return found
 
-    def _pods(self, handle: Mapping[str, Any], **options: Any) -> dict[str, Mapping[str, Any]]:
-        """Return the pods of a TestRun by their Jobs. Raises ClusterError."""
-        return by_job(self._cluster.items(f"/api/v1/namespaces/{handle['namespace']}/pods", test_run.selector(handle["test_run"]), **options))
+    def _pods(self, handle: Mapping[str, Any], options: Mapping[str, Any] | None = None) -> dict[str, Mapping[str, Any]]:
+        """Return the pods of a TestRun by their Jobs; `options` as of Cluster.items. Raises ClusterError."""
+        return by_job(self._cluster.items(f"/api/v1/namespaces/{handle['namespace']}/pods", test_run.selector(handle["test_run"]), options=options))
 
     def _rpc(self, handle: Mapping[str, Any], pod: Mapping[str, Any], container: str = test_run.RUNNER, **options: Any) -> PodRpc:
         return PodRpc(self._cluster, Container(handle["namespace"], pod["metadata"]["name"], container), **options)

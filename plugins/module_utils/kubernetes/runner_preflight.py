@@ -34,7 +34,7 @@ def runner_problems(cluster: Cluster, runners: Mapping[str, Any], **options: Any
 
 def _quota_problems(cluster: Cluster, runners: Mapping[str, Any], options: Mapping[str, Any]) -> list[str]:
     wanted = _wanted(runners)
-    found = cluster.items(f"/api/v1/namespaces/{runners['namespace']}/resourcequotas", **options)
+    found = cluster.items(f"/api/v1/namespaces/{runners['namespace']}/resourcequotas", options=options)
     problems = []
     for quota in found:
         status = quota.get("status") or {}
@@ -68,7 +68,7 @@ def _node_problems(cluster: Cluster, runners: Mapping[str, Any], options: Mappin
     """Return whether empty nodes could hold the runners at all; who else runs on them is the scheduler's business."""
     selector = ",".join(f"{key}={value}" for key, value in runners["node_selector"].items())
     try:
-        nodes = cluster.items("/api/v1/nodes", selector, **options)
+        nodes = cluster.items("/api/v1/nodes", selector, options=options)
     except ClusterError as error:
         if error.status == 403:  # the part `nodes` of the permissions is optional
             return []
@@ -97,7 +97,7 @@ def _fitting(node: Mapping[str, Any], one: Mapping[str, float]) -> int:
 
 def _policy_problems(cluster: Cluster, runners: Mapping[str, Any], options: Mapping[str, Any]) -> list[str]:
     """Return the network policies that select runners when none of them lets the operator in."""
-    found = cluster.items(f"/apis/networking.k8s.io/v1/namespaces/{runners['namespace']}/networkpolicies", **options)
+    found = cluster.items(f"/apis/networking.k8s.io/v1/namespaces/{runners['namespace']}/networkpolicies", options=options)
     selecting = [policy["metadata"]["name"] for policy in found if _restricts(policy["spec"])]
     if not selecting or any(_admits(policy["spec"], runners) for policy in found if _restricts(policy["spec"])):
         return []

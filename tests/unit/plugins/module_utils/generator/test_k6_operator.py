@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
 import time
 from pathlib import Path
 
@@ -290,3 +292,33 @@ def test_the_load_of_a_run_holds_its_lease_until_it_has_ended(start, cluster):
     assert pod_lifecycle.running_load(cluster, NAMESPACE, "run") == f"Pod {NAMESPACE}/{name}"
     wait_for_end(cluster, started)
     assert pod_lifecycle.running_load(cluster, NAMESPACE, "run") == ""
+
+
+def test_k6_in_a_runner_gets_the_environment_of_its_attempt_and_no_other(cluster, tmp_path):
+    (cluster.directory / "bin" / "k6").write_text(f"#!{shutil.which('sh')}\nenv >environment.seen\nexit 7\n")
+    (tmp_path / "test").mkdir()
+    (tmp_path / "test" / "load_config.json").write_text("{}")
+    (tmp_path / "test" / "environment").write_text("HOME=/a b\nGOGC=200\n")
+    own = {"PERFSCALE_ATTEMPT": str(tmp_path / "test"), "PERFSCALE_DIRECTORY": str(tmp_path / "load"), "PERFSCALE_HOLD_S": "0"}
+    environment = {"PATH": f"{cluster.directory / 'scripts' / 'bin'}{os.pathsep}{cluster.path}", "K6_RPS": "1", **own}
+    done = subprocess.run([str(cluster.directory / "scripts" / "bin" / "k6"), "run"], env=environment, timeout=10, check=False)
+    assert done.returncode == 7
+    seen = (tmp_path / "load" / "environment.seen").read_text().splitlines()
+    assert {"HOME=/a b", "GOGC=200"} <= set(seen)
+    assert [line for line in seen if line.startswith(("K6_RPS", "PERFSCALE_"))] == []
+
+
+def test_the_container_beside_k6_stays_until_the_files_are_gone(cluster, tmp_path):
+    directory = tmp_path / "load"
+    directory.mkdir()
+    keeper = subprocess.Popen([shutil.which("sh"), cluster.script, "keep", str(directory)])
+    try:
+        with pytest.raises(subprocess.TimeoutExpired):
+            keeper.wait(timeout=0.3)
+        keeper.terminate()
+        with pytest.raises(subprocess.TimeoutExpired):
+            keeper.wait(timeout=1.5)
+        directory.rmdir()
+        assert keeper.wait(timeout=5) == 0
+    finally:
+        keeper.kill()
