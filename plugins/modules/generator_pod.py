@@ -111,7 +111,7 @@ options:
     elements: dict
     default: []
   network_policy:
-    description: Whether a NetworkPolicy denies all connections to the pod.
+    description: Whether NetworkPolicies deny all connections to the pod, and all but those of the operator to runners.
     type: bool
     default: false
   mlflow_url:
@@ -145,6 +145,10 @@ options:
     default: {}
     version_added: 0.2.0
     suboptions:
+      namespace:
+        description: Namespace of the operator, which O(network_policy) admits to the runners.
+        type: str
+        default: k6-operator-system
       starter_image:
         description: Image of the operator's starter, with a shell and C(curl). Empty means O(image).
         type: str
@@ -226,6 +230,7 @@ def argument_spec():
         "namespaces": {"type": "list", "elements": "str", "default": []},
     }
     operator = {
+        "namespace": {"type": "str", "default": "k6-operator-system"},
         "starter_image": {"type": "str", "default": ""},
         "spread": {"type": "str", "choices": ["none", "even", "separate"], "default": "even"},
         "round_vus": {"type": "bool", "default": False},

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator import pod_manifests as manifests
-from ansible_collections.perfscale.mlflow.plugins.module_utils.generator import pod_secret
+from ansible_collections.perfscale.mlflow.plugins.module_utils.generator import pod_secret, test_run
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.pod_rpc import PodRpc, RejectedError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import ownership, readiness
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
@@ -66,6 +66,7 @@ def present(cluster: Cluster, settings: Mapping[str, Any], scripts: Mapping[str,
     companions += [pod_secret.secret(settings["namespace"], settings["name"], secrets)] if secrets else []
     companions += [manifests.volume_claim(settings)] if settings["volume"] == "claim" else []
     companions += [manifests.network_policy(settings)] if settings["network_policy"] else []
+    companions += [test_run.network_policy(settings)] if settings["network_policy"] and settings.get("shards") else []
     for manifest in companions:
         changed = objects.present(manifest, dry_run=dry_run)["changed"] or changed
     manifest = manifests.pod(settings, scripts)
@@ -97,6 +98,7 @@ def absent(cluster: Cluster, settings: Mapping[str, Any], dry_run: bool = False)
         ("v1", "Secret", manifests.secret_name(name)),
         ("v1", "PersistentVolumeClaim", manifests.claim_name(name)),
         ("networking.k8s.io/v1", "NetworkPolicy", name),
+        ("networking.k8s.io/v1", "NetworkPolicy", test_run.policy_name(name)),
     )
     found = []
     for api_version, kind, object_name in kinds:
@@ -136,7 +138,8 @@ def divided(part: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, A
     The pod stays for what is not divided. `runner` is all that a TestRun needs.
     """
     cores = part["cores"]
-    runner = {**{key: settings.get(key) for key in RUNNER_SETTINGS}, **settings["operator"], "cores": cores}
+    operator = {key: value for key, value in settings["operator"].items() if key != "namespace"}
+    runner = {**{key: settings.get(key) for key in RUNNER_SETTINGS}, **operator, "cores": cores}
     return {**part, "kind": "k6_operator", "shards": settings["shards"], "cores": cores * settings["shards"] if cores else None, "runner": runner}
 
 

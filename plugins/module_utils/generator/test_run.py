@@ -107,6 +107,26 @@ def test_run(
     }
 
 
+def network_policy(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the policy that admits only the operator, and pods of a TestRun such as the starter, to the control API of runners: it has no login."""
+    peers = [
+        {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": settings["operator"]["namespace"]}}},
+        {"podSelector": {"matchLabels": {"app": "k6"}}},
+    ]
+    spec = {
+        "podSelector": {"matchLabels": {manifests.COMPONENT_LABEL: COMPONENT}},
+        "policyTypes": ["Ingress"],
+        "ingress": [{"from": peers, "ports": [{"protocol": "TCP", "port": PORT}]}],
+    }
+    metadata = {"name": policy_name(settings["name"]), "namespace": settings["namespace"]}
+    return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata, "spec": spec}
+
+
+def policy_name(pod: str) -> str:
+    """Return the name of the policy for the runners that belong to a generator's pod."""
+    return f"{pod}-runners"
+
+
 def _initializer(settings: Mapping[str, Any], volumes: list[dict[str, Any]]) -> dict[str, Any]:
     """Return what only the initializer has: it runs the script's init code once, which reads the configuration and the token."""
     return {
