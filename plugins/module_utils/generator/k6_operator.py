@@ -144,8 +144,9 @@ class K6OperatorBackend:
             found = self._pods(handle, {"attempts": 1, "timeout_s": STATUS_TIMEOUT_S})
         except ClusterError as error:
             return Status(True, note=str(error))
-        numbers = range(1, handle["shards"] + 1)
-        statuses = in_parallel(lambda shard: self._shard_status(attempt, shard, found.get(_job(handle, shard)), with_progress), numbers, PARALLELISM)
+        statuses = in_parallel(
+            lambda shard: self._shard_status(attempt, shard, found.get(_job(handle, shard)), with_progress), _numbers(handle), PARALLELISM
+        )
         if self._peaks:
             write_json(directory / PEAKS_FILE, self._peaks)
         return _combined(handle, statuses)
