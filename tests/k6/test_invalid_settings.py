@@ -26,6 +26,9 @@ INVALID = [
     pytest.param(LOAD, _with(mlflow={"url": URL, "token_file": None, "token_map_file": "/nowhere"}), "mlflow.token_map_file /nowhere: not readable",
                  id="no token map"),
     pytest.param(LOAD, _with(window_s=0), "Use a number above 0.", id="no window"),
+    pytest.param(LOAD, _with(shards=0), r'shards: \"0\" is not allowed. Use a whole number from 1.', id="no shard"),
+    pytest.param(LOAD, _with(start_at=-1), r'start_at: \"-1\" is not allowed. Use a number above 0.', id="start before the epoch"),
+    pytest.param(LOAD, _with(vus={"training": 1}), r'vus.browsing: \"undefined\" is not allowed.', id="VUs of one journey"),
     pytest.param(PREFILL, prefill_config(URL, concurrency=0), "Use a whole number from 1.", id="prefill concurrency 0"),
     pytest.param(PREFILL, prefill_config(URL, tenants={"prefix": "t", "numbers": []}), "no tenant. Use", id="prefill no tenant"),
 ]

@@ -19,6 +19,8 @@ VALID = [
     pytest.param("load_config", load_config(URL), id="closed"),
     pytest.param("load_config", load_config(URL, profile={"kind": "open", "rate": 0.5, "users_max": 10}), id="open"),
     pytest.param("load_config", load_config(URL, tenants={"prefix": "t", "count": 1, "choice": {"distribution": "zipf", "exponent": 1.0}}), id="zipf"),
+    pytest.param("load_config", load_config(URL, start_at=1_795_000_000.5, shards=4, vus={"training": 4, "browsing": 16}), id="shards"),
+    pytest.param("load_config", load_config(URL, start_at=None, vus=None), id="no shards"),
     pytest.param("prefill_config", prefill_config(URL), id="prefill"),
 ]
 INVALID = [
@@ -27,6 +29,9 @@ INVALID = [
     pytest.param("load_config", load_config("mlflow:5000"), id="no scheme"),
     pytest.param("load_config", load_config(URL, training_share=2), id="share"),
     pytest.param("load_config", load_config(URL, token="secret"), id="a token in the file"),
+    pytest.param("load_config", load_config(URL, shards=0), id="no shard"),
+    pytest.param("load_config", load_config(URL, start_at=0), id="start before the epoch"),
+    pytest.param("load_config", load_config(URL, vus={"training": 4}), id="VUs of one journey"),
     pytest.param("prefill_config", prefill_config(URL, tenants={"prefix": "t", "numbers": []}), id="no tenant"),
     pytest.param("prefill_config", prefill_config(URL, data_set={"digest": "x"}), id="no shape"),
 ]

@@ -442,6 +442,13 @@ def _amount(value: bytes) -> float:
     return amount
 
 
+def _inflated(inflate: Any, block: bytes) -> Iterator[bytes]:
+    """Yield what a block holds in pieces of bounded size: raw output is packed to a twentieth."""
+    while block:
+        yield inflate.decompress(block, _BLOCK)
+        block = inflate.unconsumed_tail
+
+
 def _chunks(path: Path, raw: Raw) -> Iterator[bytes]:
     """Yield the content; a truncated or damaged gzip stream yields what precedes the damage."""
     try:
@@ -449,8 +456,10 @@ def _chunks(path: Path, raw: Raw) -> Iterator[bytes]:
             block = stream.read(_BLOCK)
             inflate = zlib.decompressobj(wbits=31) if block.startswith(b"\x1f\x8b") else None
             while block:
-                yield inflate.decompress(block) if inflate else block
+                yield from _inflated(inflate, block) if inflate else (block,)
                 block = stream.read(_BLOCK)
+            if inflate:
+                yield inflate.flush()
             raw.is_truncated = inflate is not None and not inflate.eof
     except zlib.error:
         raw.is_truncated = True
