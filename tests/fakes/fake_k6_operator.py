@@ -33,7 +33,8 @@ echo "arguments $*"
 trap 'kill "$!" 2>/dev/null; exit 105' TERM
 until [ -e $pod/go ]; do sleep 0.05 & wait "$!"; done
 cp "{raw}" raw.csv
-sleep "$(sed -n 's/.*"window_s": \\([0-9.]*\\).*/\\1/p' load_config.json)" &
+seconds=$(cat $pod/seconds 2>/dev/null)
+sleep "${{seconds:-$(sed -n 's/.*"window_s": \\([0-9.]*\\).*/\\1/p' load_config.json)}}" &
 wait "$!"
 echo '{{}}' > summary_tenants-1_concurrency_1.json
 [ ! -e $pod/late ] || exit "$(cat $pod/late)"
@@ -67,7 +68,8 @@ def generator_of(shards: int, **runner: Any) -> dict[str, Any]:
 class FakeK6Operator(FakeCluster):
     """Each TestRun gets its Jobs and pods at once; what goes wrong is set beforehand.
 
-    `early` and `late` are exit codes of k6 by shard, before the start and at the end; `rejected` shards get no pod, with an event; with `starter_fails`
+    `early` and `late` are exit codes of k6 by shard, before the start and at the end, which `seconds` brings
+    forward; `rejected` shards get no pod, with an event; with `starter_fails`
     the runners stay paused, with `is_absent` nothing is seen at all, with `vanishes` the TestRun is deleted at once; `script_error` is the log of an
     initializer that fails. `unpaused` are the shards that were started through the proxy.
     """
@@ -78,6 +80,7 @@ class FakeK6Operator(FakeCluster):
         self.directory = directory
         self.early: dict[int, int] = {}
         self.late: dict[int, int] = {}
+        self.seconds: dict[int, float] = {}
         self.rejected: set[int] = set()
         self.starter_fails = self.is_absent = self.vanishes = False
         self.script_error = ""
@@ -228,7 +231,7 @@ class FakeK6Operator(FakeCluster):
         config_map = self.objects[f"/api/v1/namespaces/{NAMESPACE}/configmaps/{test_run['spec']['script']['configMap']['name']}"]
         for key, text in config_map["data"].items():
             (place / "test" / key).write_text(text)
-        for kind, codes in (("early", self.early), ("late", self.late)):
+        for kind, codes in (("early", self.early), ("late", self.late), ("seconds", self.seconds)):
             if shard in codes:
                 (place / kind).write_text(str(codes[shard]))
         mapped = {"/results": str(place / "results"), "/scripts": str(self.directory / "scripts"), "/test": str(place / "test")}

@@ -50,7 +50,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.pod imp
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.pod_lifecycle import load_prefix
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.pod_rpc import PodRpc, RejectedError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.test_run_state import Observed, by_job, exit_of, start_readiness, termination_of
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.exit_codes import is_complete, meaning
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.exit_codes import STOPPED, is_complete, meaning
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import ownership, pods
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
@@ -147,6 +147,9 @@ class K6OperatorBackend:
         statuses = in_parallel(
             lambda shard: self._shard_status(attempt, shard, found.get(_job(handle, shard)), with_progress), _numbers(handle), PARALLELISM
         )
+        if any(status.exit and status.exit["exit_code"] == STOPPED for _shard, status in statuses):
+            # Each k6 judges its own requests, so the others would go on with a load that one of them found hopeless.
+            in_parallel(partial(self._stop_k6, handle, found), [shard for shard, status in statuses if status.is_running], PARALLELISM)
         if self._peaks:
             write_json(directory / PEAKS_FILE, self._peaks)
         return _combined(handle, statuses)
@@ -397,6 +400,13 @@ class K6OperatorBackend:
         if record["exit_code"] == KILLED and record["oom_kills"]:
             return shard, status._replace(failure=Failure(f"k6 ran out of memory ({pods.OOMKILLED}, exit code {KILLED})", False))
         return shard, status._replace(exit=record)
+
+    def _stop_k6(self, handle: Mapping[str, Any], found: Mapping[str, Mapping[str, Any]], shard: int) -> bool:
+        """Stop k6 of a shard if it responds; else the next status tries again. Return whether it ran."""
+        try:
+            return "stopped" in stop_k6(self._rpc(handle, found[_job(handle, shard)], attempts=1), handle["directory"])
+        except (ClusterError, RejectedError):
+            return False
 
     def _fetch_shard(self, attempt: Mapping[str, Any], shard: int, pod: Mapping[str, Any] | None, with_raw: bool) -> dict[str, Any]:
         """Fetch the files of one shard from the container of k6, or where memory ended that, from the one that keeps them."""

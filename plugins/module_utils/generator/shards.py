@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import write_json
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.exit_codes import is_complete
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.exit_codes import INTERRUPTED, STOPPED, is_complete
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.samples import SHARDS_DIRECTORY, SHARDS_NAME, raw_file
 
 EXIT_FILE = "k6.exit.json"
@@ -51,9 +51,16 @@ def write_shards(attempt: Path, entries: Sequence[Mapping[str, Any]], planned: i
 def whole_exit(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the exit record of a load from those of its shards: the worst exit code, the CPU seconds of all, the memory of the largest.
 
-    The worst is one without a complete window, else one that is not 0.
+    The worst is one without a complete window, else one that a threshold ended (the others are stopped then), else one that is not 0.
     """
-    worst = max(records, key=lambda record: (not is_complete(record["exit_code"]), record["exit_code"] != 0))
+    codes = {record["exit_code"] for record in records}
+
+    def badness(record: Mapping[str, Any]) -> tuple[bool, bool, bool]:
+        code = record["exit_code"]
+        is_fine = is_complete(code) or (STOPPED in codes and code in INTERRUPTED)
+        return not is_fine, code == STOPPED, code != 0
+
+    worst = max(records, key=badness)
     cpu = [record.get("cpu_seconds") for record in records]
     peaks = [record["max_rss_bytes"] for record in records if record.get("max_rss_bytes")]
     started = [record["started"] for record in records if record.get("started")]

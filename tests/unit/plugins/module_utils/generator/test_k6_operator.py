@@ -139,11 +139,21 @@ def test_a_shard_that_does_not_answer_counts_as_running(start, cluster):
 def test_the_worst_exit_code_is_that_of_the_load(start, cluster, code, reason):
     cluster.late = {2: code}
     started = start(0.2)
-    assert wait_for_end(cluster, started).exit["exit_code"] == code
+    ended = wait_for_end(cluster, started)
+    assert ended.exit["exit_code"] == code, ended
     backend_of(cluster).fetch(started, True)
     entry = shards_of(started)["shards"][1]
     assert (entry["exit_code"], entry["reason"], entry["is_complete"]) == (code, reason, True)
     assert attempts.read_exit(Path(started["directory"]))["exit_code"] == code
+
+
+def test_the_others_are_stopped_when_a_threshold_ends_a_shard(start, cluster):
+    cluster.late, cluster.seconds = {2: 99}, {2: 0.1}
+    started = start(30)
+    assert wait_for_end(cluster, started).exit["exit_code"] == 99
+    backend_of(cluster).fetch(started, True)
+    assert [entry["exit_code"] for entry in shards_of(started)["shards"]] == [105, 99, 105]
+    assert attempts.read_exit(Path(started["directory"]))["exit_code"] == 99
 
 
 def test_out_of_memory_names_the_shard_and_its_files_are_fetched(start, cluster, tmp_path):
