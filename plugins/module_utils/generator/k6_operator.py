@@ -391,10 +391,11 @@ class K6OperatorBackend:
         if "peak_kb" in response:
             self._peaks[str(shard)] = int(response["peak_kb"]) * 1024
         requests, _blank, failures = response.get("counts", "0 0").partition(" ")
-        status = Status(response["phase"] == "running", None, int(requests), int(failures))
+        # A runner without the files of a load is about to begin; one that had them has ended.
+        status = Status(response["phase"] in ("running", "absent"), None, int(requests), int(failures))
         if status.is_running:
             return shard, status
-        if response["phase"] != "ended":
+        if response["phase"] == "lost":
             return shard, status._replace(failure=Failure(NO_EXIT_RECORD.text, NO_EXIT_RECORD.is_retryable))
         record = pod_files.exit_record(response["exit"])
         if record["exit_code"] == KILLED and record["oom_kills"]:
