@@ -88,8 +88,8 @@ def test_run(
         "metadata": {"labels": labels},
         "securityContext": {**POD_SECURITY_CONTEXT, **_identity(settings)},
         "containerSecurityContext": CONTAINER_SECURITY_CONTEXT,
-        **_given(imagePullSecrets=[{"name": secret} for secret in settings["image_pull_secrets"]]),
-        **_given(nodeSelector=dict(settings["node_selector"]), tolerations=list(settings["tolerations"])),
+        **_given(imagePullSecrets=[{"name": secret} for secret in settings.get("image_pull_secrets") or []]),
+        **_given(nodeSelector=dict(settings.get("node_selector") or {}), tolerations=list(settings.get("tolerations") or [])),
     }
     volumes = _volumes(generator, files)
     return {
@@ -198,7 +198,7 @@ def _affinity(settings: Mapping[str, Any], name: str) -> dict[str, Any]:
 
     The operator's own `separate` would replace the first one.
     """
-    avoided = manifests.affinity(settings["avoid"], settings["avoid_required"])
+    avoided = manifests.affinity(settings.get("avoid") or [], settings["avoid_required"])
     if settings["spread"] != "separate":
         return avoided
     term = {"labelSelector": {"matchLabels": _runners_of(name)}, "topologyKey": manifests.HOSTNAME}
