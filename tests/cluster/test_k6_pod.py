@@ -400,8 +400,8 @@ def test_a_deleted_runner_is_lost_and_what_it_measured_is_stored(divided, mlflow
 
 @pytest.mark.alone
 def test_a_runner_out_of_memory_is_named_and_what_it_measured_is_stored(divided, mlflow):
-    divided.target["runner"]["resources"] = {"requests": {"cpu": "100m", "memory": "48Mi"}, "limits": {"cpu": "1", "memory": "48Mi"}}
-    assert divided.load(config_of(mlflow, seconds=60, profile={"kind": "closed", "concurrency": 300}, think_time_s=0)) != 0
+    divided.target["runner"]["resources"] = {"requests": {"cpu": "100m", "memory": "72Mi"}, "limits": {"cpu": "1", "memory": "72Mi"}}
+    assert divided.load(config_of(mlflow, seconds=90, profile={"kind": "closed", "concurrency": 60}, think_time_s=0)) != 0
     output = " ".join(divided.output().split())
     assert re.search(r"lost [12] of 2 shards", output)
     assert "OOMKilled" in output

@@ -399,7 +399,7 @@ class K6OperatorBackend:
             return shard, status._replace(failure=Failure(NO_EXIT_RECORD.text, NO_EXIT_RECORD.is_retryable))
         record = pod_files.exit_record(response["exit"])
         if record["exit_code"] == KILLED and record["oom_kills"]:
-            return shard, status._replace(failure=Failure(f"k6 ran out of memory ({pods.OOMKILLED}, exit code {KILLED})", False))
+            return shard, status._replace(failure=Failure(f"k6 ran out of memory ({pods.OOM_KILLED}, exit code {KILLED})", False))
         return shard, status._replace(exit=record)
 
     def _stop_k6(self, handle: Mapping[str, Any], found: Mapping[str, Mapping[str, Any]], shard: int) -> bool:

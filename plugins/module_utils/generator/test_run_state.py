@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.test_run import RUNNER
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.exit_codes import meaning
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import pods
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.readiness import Readiness
 
@@ -104,7 +105,7 @@ def _roles(seen: Observed) -> list[str | int]:
 def _failures(seen: Observed) -> list[str]:
     """Return what ended before the load began. A starter that failed is none: what it did not do is done through the API server."""
     found = [_job_failure(seen, role) for role in _roles(seen) if role != "starter" and seen.has_failed(role)]
-    found += [f"k6 of shard {shard} ended before the start with exit code {code}" for shard, code in sorted(seen.ended.items())]
+    found += [f"k6 of shard {shard} ended before the start with exit code {code} ({meaning(code)})" for shard, code in sorted(seen.ended.items())]
     if not found and seen.stage == "error":
         found = ["the operator gave up (stage error); its log has the reason, such as more runners than virtual users"]
     return found

@@ -171,6 +171,16 @@ def test_out_of_memory_names_the_shard_and_its_files_are_fetched(start, cluster,
     assert attempts.read_exit(Path(started["directory"]))["exit_code"] != 0
 
 
+def test_memory_that_ends_k6_alone_is_a_failure_too(start, cluster, monkeypatch):
+    """As with cgroup v1: the shell that keeps the container lives on, with the exit record of k6."""
+    started = start(30)
+    ended = '{"pid": 7, "exit_code": 137, "started": 100, "lasted_cs": 550, "cpu_times": "0m1.5s 1m0.25s", "oom_kills": 1}'
+    monkeypatch.setattr(k6_operator.PodRpc, "call", lambda *_a, **_k: {"phase": "ended", "exit": ended})
+    failure = backend_of(cluster).status(started, False).failure
+    assert "shard 1: k6 ran out of memory (OOMKilled, exit code 137); shard 2: k6 ran" in failure.text
+    assert not failure.is_retryable
+
+
 def test_a_deleted_runner_makes_the_load_retryable_and_its_files_are_fetched(start, cluster, tmp_path):
     started = start(30)
     time.sleep(0.3)
@@ -199,7 +209,7 @@ def test_a_runner_that_is_gone_has_no_files(start, cluster, tmp_path):
 
 def test_a_runner_that_ends_before_the_start_ends_the_start(start, cluster, tmp_path):
     cluster.early = {2: 107}
-    with pytest.raises(ClusterError, match=r"k6 of shard 2 ended before the start with exit code 107; k6.log of shard 2: arguments run"):
+    with pytest.raises(ClusterError, match=r"k6 of shard 2 ended before the start with exit code 107 \(the script threw an exception\); k6.log of shard 2: arguments run"):
         start(1)
     assert [path for path in cluster.objects if path.startswith((TEST_RUNS, PODS))] == []
     assert (tmp_path / CELL / "attempts" / "1" / "shards" / "2" / "k6.log").exists()
