@@ -61,7 +61,7 @@ def whole_exit(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         return not is_fine, code == STOPPED, code != 0
 
     worst = max(records, key=badness)
-    cpu = [record.get("cpu_seconds") for record in records]
+    cpu = [record["cpu_seconds"] for record in records if record.get("cpu_seconds") is not None]
     peaks = [record["max_rss_bytes"] for record in records if record.get("max_rss_bytes")]
     started = [record["started"] for record in records if record.get("started")]
     ended = [record["ended"] for record in records if record.get("ended")]
@@ -69,7 +69,7 @@ def whole_exit(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         **worst,
         "started": min(started, default=None),
         "ended": max(ended, default=None),
-        "cpu_seconds": round(sum(cpu), 6) if None not in cpu else None,
+        "cpu_seconds": round(sum(cpu), 6) if len(cpu) == len(records) else None,
         "max_rss_bytes": max(peaks, default=None),
         "oom_kills": sum(record.get("oom_kills") or 0 for record in records),
     }

@@ -79,9 +79,9 @@ def exit_of(pod: Mapping[str, Any] | None, container: str = RUNNER) -> tuple[int
     return None, ""
 
 
-def start_readiness(seen: Observed) -> Readiness:
+def start_readiness(seen: Observed | None) -> Readiness:
     """Return whether every runner has left its pause; what nothing will resolve is a problem, what a retry of a controller might is a doubt."""
-    if seen.test_run is None:
+    if seen is None or seen.test_run is None:
         return Readiness(problems=["the TestRun was deleted"])
     problems = _failures(seen)
     if problems:
