@@ -91,11 +91,21 @@ def start_readiness(seen: Observed | None) -> Readiness:
         return Readiness()
     # What a starter does not start is started anyway.
     doubts = [text for job, pod in seen.pods.items() if job != seen.job_name("starter") and (text := pods.start_failure(pod))]
-    doubts += [text for text in pods.warnings_about(seen.events, [seen.job_name(role) for role in _roles(seen)]) if f" {FAILED_CREATE} (" in text]
+    doubts += _rejections(seen)
     unscheduled = [text for text in map(pods.scheduling_failure, seen.pods.values()) if text]
     if not seen.jobs and not seen.stage:
         waiting = ["the k6-operator has not seen it: it does not run, or does not watch this namespace (WATCH_NAMESPACE)"]
     return Readiness(waiting_for=unscheduled or waiting, doubts=doubts)
+
+
+def _rejections(seen: Observed) -> list[str]:
+    """Return why pods of Jobs could not be created, the newest reason of each Job: each try has a name of its own in it."""
+    newest: dict[str, str] = {}
+    for text in pods.warnings_about(seen.events, [seen.job_name(role) for role in _roles(seen)], most=len(seen.events)):
+        job, _colon, rest = text.partition(": ")
+        if rest.startswith(f"{FAILED_CREATE} ("):
+            newest.setdefault(job, text)
+    return list(newest.values())
 
 
 def _roles(seen: Observed) -> list[str | int]:

@@ -81,8 +81,9 @@ def test_what_time_may_resolve_is_waited_for(found, waits_for):
 
 def test_a_rejected_pod_and_a_missing_image_are_doubts():
     event = {"type": "Warning", "reason": "FailedCreate", "message": "exceeded quota", "involvedObject": {"kind": "Job", "name": "t-2"}}
-    rejected = seen("created", shards=2, events=(event,))
-    assert test_run_state.start_readiness(rejected).doubts == ["Job t-2: FailedCreate (exceeded quota)"]
+    again = {**event, "message": "exceeded quota once more", "lastTimestamp": "2026-11-24T12:00:00Z"}
+    rejected = seen("created", shards=2, events=(event, again))
+    assert test_run_state.start_readiness(rejected).doubts == ["Job t-2: FailedCreate (exceeded quota once more)"]
     waiting = pod({"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}, "Pending")
     assert test_run_state.start_readiness(seen("created", {}, {"t-2": waiting}, 2)).doubts == ["pod p: ImagePullBackOff (no such image)"]
 
