@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Print what 64 cells cost: the plan of the matrix, and the report of a run whose cells have a million samples each, in a process of its own.
 
-Goals: at most 20 s and 1 GiB for the report, which reads no samples. Records are generated; the samples of all cells are one file with many names.
+Goals: at most 20 s of processor time, which other programs do not change, and 1 GiB for the report, which reads no samples. Records are generated; the samples
+of all cells are one file with many names.
 """
 
 from __future__ import annotations
@@ -74,11 +75,12 @@ def main() -> int:
         arguments = [str(run), str(output), *(str(ROOT / "files" / name) for name in ("report", "schemas")), *FORMATS]
         subprocess.run([sys.executable, "-c", CALL, *arguments], check=True)
         seconds = time.perf_counter() - began
-        memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        memory, cpu = used.ru_maxrss * 1024, used.ru_utime + used.ru_stime
         page = (output / "index.html").stat().st_size / 1e6
-    print(f"report_64_cells_seconds {seconds:.1f} with {chosen.samples} samples in each (goal <= {GOAL_S:g})")
+    print(f"report_64_cells_seconds {seconds:.1f} ({cpu:.1f} CPU-s) with {chosen.samples} samples in each (goal <= {GOAL_S:g} CPU-s)")
     print(f"report_64_cells_memory_mb {memory / 1e6:.0f} (goal <= {GOAL_BYTES / 1e6:.0f}); page {page:.1f} MB")
-    return 0 if seconds <= GOAL_S and memory <= GOAL_BYTES else 1
+    return 0 if cpu <= GOAL_S and memory <= GOAL_BYTES else 1
 
 
 if __name__ == "__main__":

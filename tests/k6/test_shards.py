@@ -19,8 +19,8 @@ pytestmark = pytest.mark.alone
 SHARDS = 4
 SLOW_SHARD, SLOW_WAY, SLOWNESS = 3, "/slow", 3.0
 # Long enough that what a busy test machine adds to a request is less than a percent of it.
-LATENCY = {"*": {"lognormal": [300, 0.3]}}
-CLOSED = {"profile": {"kind": "closed", "concurrency": 40}, "training_share": 0.5, "think_time_s": 0.1, "warmup_s": 2, "window_s": 15}
+LATENCY = {"*": {"lognormal": [1200, 0.3]}}
+CLOSED = {"profile": {"kind": "closed", "concurrency": 120}, "training_share": 0.5, "think_time_s": 0.1, "warmup_s": 2, "window_s": 15}
 OPEN = {
     "profile": {"kind": "open", "rate": 5, "users_max": 40}, "training_share": 0.2, "warmup_s": 0, "window_s": 10, "isolation_per_s": 2,
     "tenants": {"prefix": "tenant-", "count": 20, "choice": {"distribution": "zipf", "exponent": 1}},
@@ -29,7 +29,7 @@ OPEN = {
 
 @pytest.fixture(name="alone", scope="module")
 def fixture_alone(any_k6, tmp_path_factory):
-    """Forty VUs of one k6."""
+    """A hundred and twenty VUs of one k6."""
     return measure(any_k6, tmp_path_factory.mktemp("alone"), {"latency": LATENCY}, **CLOSED)
 
 
@@ -103,8 +103,8 @@ def test_all_shards_plan_the_same_window(shared):
 
 
 def test_each_shard_has_its_part_of_the_virtual_users(shared):
-    # Ten of the load and the heartbeat.
-    assert [member["vus_max"] for member in shared[0].result["shards"]["members"]] == [11] * SHARDS
+    # Thirty of the load and the heartbeat.
+    assert [member["vus_max"] for member in shared[0].result["shards"]["members"]] == [31] * SHARDS
 
 
 def test_each_shard_measures_its_scheduling_delay(shared):

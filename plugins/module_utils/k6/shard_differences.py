@@ -93,7 +93,8 @@ def _sliced(logs: NDArray[Any], rows: NDArray[Any], moments: NDArray[Any], count
     key = rows.astype(np.int32) * count + np.minimum((moments * count).astype(np.int32), count - 1)
     parts = np.split(logs[np.argsort(key, kind="stable")], np.cumsum(np.bincount(key, minlength=shards * count))[:-1]) if count else []
     values = np.array([np.percentile(part, percent) if len(part) else np.nan for part in parts]).reshape(shards, count)
-    return values[:, ~np.isnan(values).any(axis=0)]
+    compared: NDArray[Any] = values[:, ~np.isnan(values).any(axis=0)]
+    return compared
 
 
 def _relative_logs(raw: Raw, chosen: NDArray[Any]) -> NDArray[Any]:

@@ -11,14 +11,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 PERCENTILES = (50, 90, 95, 99)
 MEDIAN_MINIMUM = 5
 TRUSTED_COUNT_ABOVE = 10
 
 
-def quantile(ordered: Sequence[float], percent: float) -> float:
+def quantile(ordered: Sequence[float] | NDArray[Any], percent: float) -> float:
     """Return the percentile (0 to 100) of ascending, non-empty samples, in their unit; raises ValueError."""
     if not len(ordered) or not 0 <= percent <= 100:
         raise ValueError(f"quantile {percent}: needs at least one sample and a percentage from 0 to 100")
@@ -41,7 +44,7 @@ def is_low(n: int, percent: int) -> bool:
     return n * (100 - percent) < 100 * TRUSTED_COUNT_ABOVE
 
 
-def summarize(ordered: Sequence[float], percents: Sequence[int] = PERCENTILES) -> dict[str, Any]:
+def summarize(ordered: Sequence[float] | NDArray[Any], percents: Sequence[int] = PERCENTILES) -> dict[str, Any]:
     """Summarize ascending samples, a sequence or an array of numpy, in their unit.
 
     Returns {values: {mean, p<percent>..., max}, low_n: [names], suppressed: {name: reason}}; a suppressed
