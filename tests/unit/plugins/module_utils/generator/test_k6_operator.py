@@ -209,7 +209,8 @@ def test_a_runner_that_is_gone_has_no_files(start, cluster, tmp_path):
 
 def test_a_runner_that_ends_before_the_start_ends_the_start(start, cluster, tmp_path):
     cluster.early = {2: 107}
-    with pytest.raises(ClusterError, match=r"k6 of shard 2 ended before the start with exit code 107 \(the script threw an exception\); k6.log of shard 2: arguments run"):
+    words = r"k6 of shard 2 ended before the start with exit code 107 \(the script threw an exception\); k6.log of shard 2: arguments run"
+    with pytest.raises(ClusterError, match=words):
         start(1)
     assert [path for path in cluster.objects if path.startswith((TEST_RUNS, PODS))] == []
     assert (tmp_path / CELL / "attempts" / "1" / "shards" / "2" / "k6.log").exists()
