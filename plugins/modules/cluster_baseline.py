@@ -70,7 +70,7 @@ start_state:
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.backend import ERRORS
-from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.pod import PodBackend
+from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.k6_operator import cluster_backend
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.baseline_store import ClusterStore
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import LIBRARIES, MISSING, cluster_from
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.options import connection_spec
@@ -90,7 +90,7 @@ def run(params):
     try:
         store = ClusterStore(cluster, params["database"], params["mlflow_pods"], params["run_id"])
         baselines = Baselines(store, params["mlflow_version"], DataSet(params["data_set_digest"], params["prefix"]))
-        backend = PodBackend(lambda: cluster)
+        backend = cluster_backend(params["generator"]["kind"], lambda: cluster)
         return carry_out(baselines, params, lambda directory: backend.goes_on(directory, params["generator"], params["plan_digest"]))
     finally:
         cluster.close()

@@ -100,6 +100,36 @@ options:
         description: The longest lifetime that the run will request.
         type: int
         required: true
+  runners:
+    description: Runners of the k6-operator, for which quotas and nodes must have room, and which network policies must not cut off.
+    type: dict
+    version_added: 0.2.0
+    suboptions:
+      namespace:
+        description: Their namespace.
+        type: str
+        required: true
+      operator_namespace:
+        description: Namespace of the operator.
+        type: str
+        required: true
+      shards:
+        description: How many there are.
+        type: int
+        required: true
+      spread:
+        description: V(separate) has at most one on each node.
+        type: str
+        choices: [none, even, separate]
+        default: even
+      resources:
+        description: Requests and limits of each.
+        type: dict
+        default: {}
+      node_selector:
+        description: Labels of nodes that may run them.
+        type: dict
+        default: {}
   window:
     description: The shortest window of the run, which must not be too short for the spacing of samples.
     type: dict
@@ -169,6 +199,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import LIBRARIES, MISSING, cluster_from
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.options import connection_spec
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.runner_preflight import runner_problems
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.preflight import prometheus_problems, sample_spacing_s
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.client import connection_spec as prometheus_spec
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.probe import window_problems, window_warnings
@@ -191,6 +222,14 @@ CORE_MISSING = (
 def argument_spec():
     """Return the module's options."""
     text = {"type": "str", "required": True}
+    runners = {
+        "namespace": text,
+        "operator_namespace": text,
+        "shards": {"type": "int", "required": True},
+        "spread": {"type": "str", "choices": ["none", "even", "separate"], "default": "even"},
+        "resources": {"type": "dict", "default": {}},
+        "node_selector": {"type": "dict", "default": {}},
+    }
     return {
         **connection_spec(),
         "oldest_version": {"type": "str", "default": ""},
@@ -211,6 +250,7 @@ def argument_spec():
             "no_log": False,  # its lifetime, not the token
             "options": {"namespace": text, "names": {"type": "list", "elements": "str", "required": True}, "seconds": {"type": "int", "required": True}},
         },
+        "runners": {"type": "dict", "options": runners},
         "window": {"type": "dict", "options": {"seconds": {"type": "float", "required": True}, "scrape_interval_s": {"type": "float"}}},
         "lease": {"type": "dict", "options": {"namespace": text, "run_id": {"type": "str", "default": ""}}},
         "prometheus": {"type": "dict", "options": prometheus_spec()},
@@ -238,6 +278,7 @@ def inspect(options, cluster):
         lambda: preflight.crd_problems(cluster, options["crds"]),
         lambda: preflight.storage_problems(cluster, options["storage_class"]),
         lambda: preflight.pull_secret_problems(cluster, options["image_pull_secrets"]),
+        lambda: runner_problems(cluster, options["runners"], **preflight.BRIEFLY) if options["runners"] else [],
         lambda: preflight.token_problems(cluster, **options["token"]) if options["token"] else [],
         lambda: preflight.lease_problems(cluster, **options["lease"]) if options["lease"] else [],
         lambda: prometheus_problems(options["prometheus"]) if options["prometheus"] else [],
@@ -256,7 +297,7 @@ def window_of(options):
 
 def count(options):
     """Return how many checks the options request, with the one for a connection: each CRD and pull secret is one."""
-    named = ("oldest_version", "clock_limit", "rbac_file", "storage_class", "token", "lease", "prometheus", "window")
+    named = ("oldest_version", "clock_limit", "rbac_file", "storage_class", "runners", "token", "lease", "prometheus", "window")
     return 1 + sum(bool(options[name]) for name in named) + len(options["crds"]) + len(options["image_pull_secrets"])
 
 

@@ -44,6 +44,7 @@ options:
     type: list
     elements: str
     choices:
+      - TestRun
       - Deployment
       - Job
       - Pod

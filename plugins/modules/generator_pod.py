@@ -111,7 +111,7 @@ options:
     elements: dict
     default: []
   network_policy:
-    description: Whether a NetworkPolicy denies all connections to the pod.
+    description: Whether NetworkPolicies deny all connections to the pod, and all but those of the operator to runners.
     type: bool
     default: false
   mlflow_url:
@@ -133,6 +133,44 @@ options:
   ca_file:
     description: CA bundle in PEM format that k6 trusts instead of the image's.
     type: path
+  shards:
+    description:
+      - Runners of the k6-operator among which loads are divided, each with the image, resources, volume and placement of the pod. The pod then does
+        what is not divided. Without it the pod does everything.
+    type: int
+    version_added: 0.2.0
+  operator:
+    description: What only runners of the k6-operator have.
+    type: dict
+    default: {}
+    version_added: 0.2.0
+    suboptions:
+      namespace:
+        description: Namespace of the operator, which O(network_policy) admits to the runners.
+        type: str
+        default: k6-operator-system
+      starter_image:
+        description: Image of the operator's starter, with a shell and C(curl). Empty means O(image).
+        type: str
+        default: ''
+      spread:
+        description:
+          - V(even) has about as many runners on each node where that is possible, V(separate) at most one on each, V(none) as the scheduler likes.
+        type: str
+        choices: [none, even, separate]
+        default: even
+      round_vus:
+        description: Whether virtual users that O(shards) does not divide are rounded up; they are an error otherwise.
+        type: bool
+        default: false
+      start_margin_s:
+        description: Seconds from the creation of a load until all runners begin with it; they wait for each other.
+        type: float
+        default: 30
+      hold_s:
+        description: Seconds for which a runner keeps its files when no controller fetches them.
+        type: int
+        default: 86400
   timeout:
     description: Seconds that the pod may take to start, or to be deleted.
     type: float
@@ -162,6 +200,7 @@ generator:
   description:
     - The generator as in C(target.json), with the keys kind, namespace, pod, image, version (of k6), cores, memory_limit_bytes, node, secret, proxy (null for
       none) and shares_node_with (names of O(avoid) that are known to have a pod on the same node; null when too few pods may be listed to know).
+    - With O(shards) also shards and runner (what each runner is created with); cores are those of all runners.
     - Empty with O(state=absent) and in check mode.
   returned: success
   type: dict
@@ -190,6 +229,14 @@ def argument_spec():
         "labels": {"type": "dict", "required": True},
         "namespaces": {"type": "list", "elements": "str", "default": []},
     }
+    operator = {
+        "namespace": {"type": "str", "default": "k6-operator-system"},
+        "starter_image": {"type": "str", "default": ""},
+        "spread": {"type": "str", "choices": ["none", "even", "separate"], "default": "even"},
+        "round_vus": {"type": "bool", "default": False},
+        "start_margin_s": {"type": "float", "default": 30},
+        "hold_s": {"type": "int", "default": 86400},
+    }
     return {
         **connection_spec(),
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
@@ -213,6 +260,8 @@ def argument_spec():
         "network_policy": {"type": "bool", "default": False},
         "mlflow_url": {"type": "str"},
         "proxy": {"type": "str", "default": ""},
+        "shards": {"type": "int"},
+        "operator": {"type": "dict", "default": {}, "options": operator},
         "token_file": {"type": "path", "no_log": False},
         "token_map_file": {"type": "path", "no_log": False},
         "ca_file": {"type": "path"},

@@ -12,7 +12,8 @@ short_description: Start k6 on a load generator, fetch its files, or stop it
 author:
   - perfscale.mlflow contributors (@perfscale)
 description:
-  - Runs k6 as a detached process of this machine or in the pod of M(perfscale.mlflow.generator_pod), as C(generator.kind) of C(target.json) says.
+  - Runs k6 as a detached process of this machine, in the pod of M(perfscale.mlflow.generator_pod), or divided among runners of the k6-operator, as
+    C(generator.kind) of C(target.json) says. What is not the load of a cell is never divided.
   - The load outlives its controller; in a pod it also survives the loss of the connection or of the API server.
   - A second start of the same plan attaches to a running k6, or uses one that ended normally while no controller was watching.
   - Each start has its own directory below C(attempts); C(state.json) names the latest one and where it runs.
@@ -40,8 +41,9 @@ options:
     required: true
   generator:
     description:
-      - The generator of C(target.json), with its C(kind) V(process) or V(pod).
-      - V(process) needs C(binary), the path of k6. V(pod) needs C(namespace) and C(pod).
+      - The generator of C(target.json), with its C(kind) V(process), V(pod) or V(k6_operator).
+      - V(process) needs C(binary), the path of k6. V(pod) needs C(namespace) and C(pod). V(k6_operator) needs all that M(perfscale.mlflow.generator_pod)
+        returns with O(perfscale.mlflow.generator_pod#module:shards).
     type: dict
     required: true
   workload:
@@ -124,6 +126,7 @@ attempt:
   description:
     - The attempt that runs, with the keys n, directory, handle, started (epoch seconds) and attached.
     - The handle of a process has pid and start_time. That of a pod has pod_uid, namespace, pod, container, restarts, node, and the directory in the pod.
+    - That of a divided load has test_run, namespace, shards, directory and starts (the common start, epoch seconds).
     - Empty with other states.
   returned: success
   type: dict

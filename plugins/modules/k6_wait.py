@@ -29,7 +29,7 @@ options:
     type: path
     required: true
   kind:
-    description: The C(generator.kind) of C(target.json), V(process) or V(pod).
+    description: The C(generator.kind) of C(target.json), V(process), V(pod) or V(k6_operator).
     type: str
     required: true
   handle:

@@ -15,6 +15,7 @@ import yaml
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.objects import Objects
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tokens import request_token
+from fake_k6_operator import manifests as k6_manifests
 from fake_operator import manifests
 
 NAMESPACE = "opendatahub"
@@ -39,12 +40,12 @@ def operator(image: str) -> list[dict[str, Any]]:
 
 @contextmanager
 def prepared(cluster: Cluster, images: Mapping[str, str]) -> Iterator[dict[str, str]]:
-    """Apply the operator and the shipped roles, and return the environment of a controller that logs in with nothing but these.
+    """Apply the operators and the shipped roles, and return the environment of a controller that logs in with nothing but these.
 
     The environment is what an automation controller's credential for Kubernetes injects. All created objects are deleted afterwards.
     """
     objects, made = Objects(cluster), []
-    wanted = [*SHIPPED, *operator(images["mlflow"])]
+    wanted = [*SHIPPED, *operator(images["mlflow"]), *k6_manifests.objects(images["mlflow"])]
     # The definition comes before what is of its kind; a role before who is bound to it.
     wanted.sort(key=lambda manifest: manifest["kind"] not in ("Namespace", "CustomResourceDefinition"))
     try:

@@ -1,7 +1,8 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The whole job in a real cluster: the real MLflow with its real authorization, tenants as namespaces, k6 in a pod, both databases, both addresses.
+"""The whole job in a real cluster: the real MLflow with its real authorization, tenants as namespaces, k6 in a pod and divided among two, both
+databases, both addresses.
 
 A user runs it who has the permissions of files/kubernetes/rbac.yml and no others, logged in as an automation controller logs in. An administrator
 installed the operator before.
@@ -20,6 +21,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.prefli
 from audit_log import compare, used_permissions
 from cluster_suite import MANAGED, ClusterSuite, nothing_left
 from fake_gateway import service
+from fake_k6_operator import manifests as k6_manifests
 from run_settings import settings_for
 
 ORDER = {"test_matrix_tenants": "1,3", "run_id": "sqlite"}
@@ -163,20 +165,41 @@ def test_a_diagnosis_needs_no_other_permissions(sqlite):
 
 
 def test_the_gateway_is_a_target_of_its_own(sqlite, cluster, node, tmp_path):
-    """Through a TLS reverse proxy, with a matrix of its own beside the first run in one report."""
+    """Through a TLS reverse proxy, with a matrix of its own beside the first run in one report, and a load that the fake k6-operator divides.
+
+    Its starter has an image without curl, so it fails as the real one would, and what it left paused is started through the API server.
+    """
     suite, _finished = sqlite
     with service(cluster, tmp_path, suite.target("sqlite")["mlflow"]) as (url, ca_file):
         variables = {
             "run_id": "gateway",
             "test_matrix_tenants": 3,
+            # Two runners have as many of each kind of virtual user: 2 that train, 8 that browse.
+            "test_matrix_concurrency": 10,
+            "k6_runner_kind": "k6_operator",
+            "k6_runner_shards": 2,
+            "k6_runner_starter_image": suite.settings["k6_runner_pod_image"],
             "mlflow_server_external_url": f"{url}/mlflow",
             "mlflow_server_external_ca_file": ca_file,
         }
         assert suite.play("full_suite", variables).returncode == 0
-    cell = suite.cell("t3-c5-r1", "gateway")
+    cell = suite.cell("t3-c10-r1", "gateway")
     assert cell["spec"]["factors"]["target"] == "external"
     assert cell["verdict"]["status"] == "valid"
     assert suite.target("gateway")["mlflow"]["url"] == f"{url}/mlflow"
+
+
+def test_both_runners_of_a_divided_load_are_in_one_record(suite, cluster):
+    """Run after the one above."""
+    cell, target = suite.cell("t3-c10-r1", "gateway"), suite.target("gateway")
+    assert (target["generator"]["kind"], target["generator"]["shards"]) == ("k6_operator", 2)
+    assert target["fingerprint"]["k6_operator_version"] == k6_manifests.VERSION
+    first, second = cell["shards"]["members"]
+    assert (first["exit_code"], second["exit_code"]) == (0, 0)
+    assert first["n"] + second["n"] == cell["total"]["n"]
+    assert min(first["n"], second["n"]) > 0
+    assert cell["shards"]["start_skew_s"] < 1
+    assert cluster.items("/apis/k6.io/v1alpha1/testruns") == []
 
 
 def test_postgresql_with_two_replicas_and_both_databases_in_one_report(sqlite, suite, tmp_path):

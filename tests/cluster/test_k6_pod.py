@@ -1,16 +1,21 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The load from a real pod: run, attached to, used after the fact, and what happens when something of it is lost. MLflow is simulated on the node."""
+"""The load from a real pod, or divided among several: run, attached to, used after the fact, and what happens when something of it is lost.
+
+MLflow is simulated on the node, the k6-operator by a process there.
+"""
 
 from __future__ import annotations
 
 import gzip
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -20,6 +25,8 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.generator import 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.backend import Load
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.result import Attempt, build_result
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import ClusterError
+from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.objects import Objects
+from fake_k6_operator import manifests as k6_manifests
 from fakes.k6_configs import load_config
 from fakes.simulated_mlflow import simulated_url
 from generator.detour import detour
@@ -43,6 +50,36 @@ def mlflow(node):
     """URL of a simulated MLflow that pods can reach."""
     with simulated_url(host=layout.ADDRESS) as url:
         yield url
+
+
+@pytest.fixture
+def divided(generator, cluster, images, kubeconfig, tmp_path):
+    """The generator, with loads that a fake of the k6-operator divides among two runners."""
+    definition = next(manifest for manifest in k6_manifests.objects("") if manifest["kind"] == "CustomResourceDefinition")
+    Objects(cluster).present(definition)
+    environment = {**os.environ, "KUBECONFIG": kubeconfig, "WATCH_NAMESPACE": generator.settings["namespace"], "READY_FILE": str(tmp_path / "ready")}
+    environment["PYTHONPATH"] = str(k6_manifests.PROGRAM[-1].parent)
+    operator = subprocess.Popen([sys.executable, str(k6_manifests.PROGRAM[0])], env=environment)
+    try:
+        settings = {"starter_image": images["mlflow"], "spread": "even", "round_vus": True, "start_margin_s": 25.0, "hold_s": 600}
+        generator.create(shards=2, operator=settings, run_as_user=12345)
+        yield generator
+    finally:
+        operator.kill()
+        operator.wait()
+        Objects(cluster, timeout_s=60).delete(definition)
+
+
+def runner_of(generator, shard):
+    """Return the name of the pod of a shard."""
+    selector = f"job-name={generator.state()['handle']['test_run']}-{shard}"
+    [pod] = generator.cluster.items(f"/api/v1/namespaces/{generator.settings['namespace']}/pods", selector)
+    return pod["metadata"]["name"]
+
+
+def shards_of(generator):
+    """Return the entries of shards.json."""
+    return json.loads((Path(generator.state()["directory"]) / "shards.json").read_text())["shards"]
 
 
 def config_of(url, seconds=6, **changes):
@@ -310,6 +347,69 @@ def test_the_generator_avoids_the_nodes_of_measured_pods(generator, images, clus
                 generator.create(avoid=[{**avoid[0], "namespaces": namespaces}], avoid_required=True, timeout_s=6.0)
     finally:
         cluster.request("DELETE", f"/api/v1/namespaces/{other}")
+
+
+@pytest.mark.alone
+def test_a_load_is_divided_and_pooled(divided, mlflow):
+    assert divided.load(config_of(mlflow)) == 0
+    result = divided.result()
+    assert (result["n"], result["attached"], result["exit_code"]) == (1, False, 0)
+    assert "requests/s" in divided.output()
+    assert [(entry["exit_code"], entry["is_complete"], bool(entry["node"])) for entry in shards_of(divided)] == [(0, True, True)] * 2
+    assert all(entry["cpu_s"] > 0 and entry["memory_bytes_max"] > 1 << 20 for entry in shards_of(divided))
+    numbers = numbers_of(divided)
+    assert not numbers["partial"]
+    assert numbers["total"]["n"] > 20
+    assert [member["n"] > 0 for member in numbers["shards"]["members"]] == [True, True]
+    # Nothing of it remains but the pod.
+    where = divided.settings["namespace"]
+    assert divided.cluster.items(f"/apis/k6.io/v1alpha1/namespaces/{where}/testruns") == []
+    assert [pod["metadata"]["name"] for pod in divided.cluster.items(f"/api/v1/namespaces/{where}/pods")] == [NAME]
+
+
+@pytest.mark.alone
+def test_a_divided_load_outlives_its_controller_and_its_end(divided, mlflow):
+    config = config_of(mlflow, seconds=5)
+    first = divided.play(config)
+    until("progress", lambda: "requests/s" in divided.output())
+    os.killpg(first.pid, signal.SIGKILL)
+    handle = divided.state()["handle"]
+    # Its runners have ended meanwhile, and keep their files.
+    time.sleep(max(0, handle["starts"] - time.time()) + 15)
+    assert divided.load(config) == 0
+    assert (divided.result()["n"], divided.result()["attached"], divided.result()["handle"]) == (1, True, handle)
+    assert not numbers_of(divided)["partial"]
+
+
+@pytest.mark.alone
+def test_a_deleted_runner_is_lost_and_what_it_measured_is_stored(divided, mlflow):
+    playing = divided.play(config_of(mlflow, seconds=60))
+    until("requests", lambda: re.search(r"[1-9]\d* requests so far", divided.output()), 90)
+    _kubectl(divided, "delete", "pod", runner_of(divided, 2), "--wait=false")
+    assert playing.wait(timeout=90) != 0
+    output = " ".join(divided.output().split())
+    assert "lost 1 of 2 shards" in output
+    assert "retry: true" in output
+    attempt.stop_all(divided.backend(), divided.cell)
+    first, second = shards_of(divided)
+    assert (first["exit_code"], second["exit_code"], second["reason"]) == (105, 105, "its pod is being deleted")
+    assert "raw.csv.gz" in second["files"]
+    assert divided.load(config_of(mlflow)) == 0
+    assert divided.result()["n"] == 2
+
+
+@pytest.mark.alone
+def test_a_runner_out_of_memory_is_named_and_what_it_measured_is_stored(divided, mlflow):
+    divided.target["runner"]["resources"] = {"requests": {"cpu": "100m", "memory": "72Mi"}, "limits": {"cpu": "1", "memory": "72Mi"}}
+    assert divided.load(config_of(mlflow, seconds=90, profile={"kind": "closed", "concurrency": 60}, think_time_s=0)) != 0
+    output = " ".join(divided.output().split())
+    assert re.search(r"lost [12] of 2 shards", output)
+    assert "OOMKilled" in output
+    assert "retry: false" in output
+    attempt.stop_all(divided.backend(), divided.cell)
+    killed = [entry for entry in shards_of(divided) if entry["exit_code"] == 137]
+    assert killed
+    assert all("raw.csv.gz" in entry["files"] for entry in killed)
 
 
 def _readable(pattern):

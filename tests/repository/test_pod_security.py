@@ -19,10 +19,11 @@ import yaml
 
 from ansible_collections.perfscale.mlflow.plugins.filter.security_context import security_context
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.text_input import as_dict, as_list
-from ansible_collections.perfscale.mlflow.plugins.module_utils.generator import pod_manifests
+from ansible_collections.perfscale.mlflow.plugins.module_utils.generator import pod_manifests, test_run
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.volume import volume_pod
 from checkout import ROOT, files, load_yaml, relative
 from fakes.fake_generator_pod import settings_of
+from fakes.fake_k6_operator import generator_of
 
 # Kinds of volumes that the standard allows; none of them is a path of the node.
 VOLUMES = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"}
@@ -71,12 +72,31 @@ def postgresql(image: str, **changes: Any) -> dict[str, Any]:
     return dict(deployment["spec"]["template"]["spec"])
 
 
+def of_test_run(role: str) -> Callable[[str], dict[str, Any]]:
+    """Return how the k6-operator makes a pod of a TestRun: its fields are those of a pod, under other names."""
+
+    def build(image: str) -> dict[str, Any]:
+        generator = {**generator_of(2), "image": image}
+        pod = test_run.test_run(generator, "t", "run-1", {test_run.DIRECTORY: "/results/x"}, [], {})["spec"][role]
+        own = {"securityContext": pod["containerSecurityContext"]}
+        return {
+            "securityContext": pod["securityContext"],
+            "automountServiceAccountToken": pod["automountServiceAccountToken"] != "false",
+            "containers": [{"name": "k6", "image": pod["image"], **own}],
+            "initContainers": [{**container, **own} for container in pod.get("initContainers", [])],
+            "volumes": pod.get("volumes", []),
+        }
+
+    return build
+
+
 # Where pods are made: how.
 PODS: dict[str, dict[str, Callable[[str], dict[str, Any]]]] = {
     "plugins/module_utils/generator/pod_manifests.py": {
         "k6": lambda image: pod_manifests.pod(settings_of(image=image), pod_manifests.scripts(ROOT / "files" / "k6"))["spec"],
         "k6 with a user": lambda image: pod_manifests.pod(settings_of(image=image, run_as_user=1, fs_group=2), {})["spec"],
     },
+    "plugins/module_utils/generator/test_run.py": {role: of_test_run(role) for role in ("initializer", "runner", "starter")},
     "plugins/module_utils/publish/volume.py": {
         "volume": lambda image: volume_pod("here", "results", {"image": image})["spec"],
         "volume with a user": lambda image: volume_pod("here", "results", {"image": image, "run_as_user": "1", "fs_group": "2"})["spec"],
@@ -107,7 +127,7 @@ def test_a_pod_has_no_token_of_the_cluster(pod: Callable[[str], dict[str, Any]])
 
 
 def test_all_places_that_make_pods_are_listed() -> None:
-    manifest = re.compile(r"\"kind\": \"Pod\", \"metadata\": |^      containers:$|^  containers:$", re.MULTILINE)
+    manifest = re.compile(r"\"kind\": \"Pod\", \"metadata\": |\"runner\": {\*\*common|^      containers:$|^  containers:$", re.MULTILINE)
     found = {relative(path) for path in files("plugins/**/*.py", "roles/**/*.j2", "files/**/*.yml") if manifest.search(path.read_text(encoding="utf-8"))}
     assert found == set(PODS)
 

@@ -132,11 +132,22 @@ run() {
   shift
   printf '%s %s\n' "$$" "$(started_at "$$")" >run.pid
   kills=$(oom_kills) begun=$(date +%s) from=$(uptime_cs)
+  child='' signalled=''
+  # The first process of a container gets the signal of a deletion, k6 does not.
+  trap 'signalled=1; [ -z "$child" ] || kill -TERM "$child" 2>/dev/null' TERM
   "$@" >k6.log 2>&1 </dev/null &
   child=$!
+  [ -z "$signalled" ] || kill -TERM "$child"
   printf '%s %s %s %s\n' "$child" "$(started_at "$child")" "$from" "$kills" >load.pid
   wait "$child"
   code=$?
+  # A signal ends `wait` before the program has ended; 127 means that its end was seen already.
+  while [ -n "$signalled" ]; do
+    signalled=
+    wait "$child"
+    again=$?
+    [ "$again" -eq 127 ] || code=$again
+  done
   lasted=$(($(uptime_cs) - from))
   # In a subshell the times would be those of the subshell's children.
   times >times.txt
@@ -144,6 +155,43 @@ run() {
   printf '{"pid": %s, "exit_code": %s, "started": %s, "lasted_cs": %s, "cpu_times": "%s", "oom_kills": %s}\n' \
     "$child" "$code" "$begun" "$lasted" "$cpu" "$(($(oom_kills) - kills))" >exit.tmp
   mv exit.tmp exit.json
+}
+
+# hold DIRECTORY SECONDS NAME=VALUE… -- PROGRAM ARGUMENT…: runs the program as `run` does, then stays until its files were removed (`clean`), at most
+# SECONDS: they go with the container. Ends with the exit code of the program.
+hold() {
+  directory=$1 deadline=$2
+  shift 2
+  run "$directory" "$@"
+  trap : TERM
+  # From here on nothing runs, as `loads` has to tell.
+  rm -f "$directory/run.pid"
+  deadline=$(($(uptime_cs) + deadline * 100))
+  while [ -d "$directory" ] && [ "$(uptime_cs)" -lt "$deadline" ]; do
+    sleep 1 &
+    wait "$!"
+  done
+  exit "$code"
+}
+
+# keep DIRECTORY: a container beside that of `hold`, with the same volume. It lives on when memory ends the other one with all its processes, and
+# responds until the files were removed. Kubernetes ends it when k6's container has ended, and kills it after half a minute.
+keep() {
+  ended=
+  trap 'ended=1' TERM INT
+  while [ -z "$ended" ] || [ -d "$1" ]; do
+    sleep 1 &
+    wait "$!"
+  done
+}
+
+# As `k6` (the k6-operator runs that in a runner): k6 with these arguments and the environment of the attempt, and nothing else from the pod's.
+as_k6() {
+  PATH=${PATH#*:}
+  mkdir -p "$PERFSCALE_DIRECTORY" && cp "$PERFSCALE_ATTEMPT/load_config.json" "$PERFSCALE_DIRECTORY" || exit 1
+  set -- -- k6 "$@"
+  while IFS= read -r line; do set -- "$line" "$@"; done <"$PERFSCALE_ATTEMPT/environment"
+  exec env -i PATH="$PATH" sh "${0%/bin/*}/pod/load.sh" hold "$PERFSCALE_DIRECTORY" "$PERFSCALE_HOLD_S" "$@"
 }
 
 # loads RESULTS MARK: lists the loads whose names begin with MARK, each with its phase, the checksum of its configuration and its exit code.
@@ -248,10 +296,11 @@ clean() {
   finish
 }
 
+[ "${0##*/}" != k6 ] || as_k6 "$@"
 command=$1
 shift
 case $command in
-idle | probe | sums | start | run | loads | status | stop | pack | compress | clean) "$command" "$@" ;;
+idle | keep | probe | sums | start | run | hold | loads | status | stop | pack | compress | clean) "$command" "$@" ;;
 read) read_file "$@" ;;
 *) reject "unknown $command" ;;
 esac

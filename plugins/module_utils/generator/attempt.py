@@ -69,13 +69,16 @@ def k6_command(
     }
     if ca_file:
         environment["SSL_CERT_FILE"] = ca_file
-    outputs = ["--out", f"csv={directory / 'raw.csv'}"]
     if live:
-        # https://grafana.com/docs/k6/latest/results-output/real-time/prometheus-remote-write/
-        outputs += ["--out", "experimental-prometheus-rw"]
         environment |= {"K6_PROMETHEUS_RW_SERVER_URL": live, "K6_PROMETHEUS_RW_TREND_STATS": LIVE_STATISTICS, "K6_PROMETHEUS_RW_STALE_MARKERS": "true"}
-    argv = [binary, "run", "--quiet", "--no-usage-report", "--address", "", *outputs, script]
+    argv = [binary, "run", "--quiet", "--address", "", *k6_arguments(directory, live), script]
     return {"argv": argv, "env": environment, "chdir": str(directory), "user": None}
+
+
+def k6_arguments(directory: PurePath, live: str) -> list[str]:
+    """Return the arguments of `k6 run` that are the same whatever starts it: its outputs, and that it reports nothing to its makers."""
+    # https://grafana.com/docs/k6/latest/results-output/real-time/prometheus-remote-write/
+    return ["--no-usage-report", "--out", f"csv={directory / 'raw.csv'}", *(["--out", "experimental-prometheus-rw"] if live else [])]
 
 
 def read_state(directory: Path) -> dict[str, Any]:

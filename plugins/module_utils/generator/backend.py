@@ -28,7 +28,7 @@ except ImportError:
 else:
     IMPORT_ERROR = None
 
-KINDS = ("process", "pod")
+KINDS = ("process", "pod", "k6_operator")
 
 
 class MissingLibraryError(Exception):
@@ -160,11 +160,11 @@ def create_backend(kind: str, connection: Mapping[str, Any]) -> Backend:
         from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.process import ProcessBackend
 
         return ProcessBackend()
-    if kind == "pod":
-        from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.pod import PodBackend
+    if kind in ("pod", "k6_operator"):
+        from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.k6_operator import cluster_backend
         from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.connection import LIBRARIES, MISSING, cluster_from
 
         if MISSING:
             raise MissingLibraryError(LIBRARIES, MISSING)
-        return PodBackend(lambda: cluster_from(connection))
-    raise ValueError(f"Generator of kind {kind}: unknown kind. Allowed are {' and '.join(KINDS)}.")
+        return cluster_backend(kind, lambda: cluster_from(connection))
+    raise ValueError(f"Generator of kind {kind}: unknown kind. Allowed are {', '.join(KINDS[:-1])} and {KINDS[-1]}.")

@@ -146,7 +146,7 @@ class PodBackend:
             if is_of_cell and (phase == "running" or (phase == "ended" and is_complete(int(code)))):
                 found = True
             elif phase == "running":
-                _stop(rpc, name)
+                stop_k6(rpc, name)
         return found
 
     def status(self, attempt: Mapping[str, Any], with_progress: bool) -> Status:
@@ -178,7 +178,7 @@ class PodBackend:
         if read_exit(directory) is not None or not self._is_pod_running(handle):
             return False
         rpc = PodRpc(self._cluster, container_of(handle))
-        ran = "stopped" in _stop(rpc, handle["directory"])
+        ran = "stopped" in stop_k6(rpc, handle["directory"])
         try:
             pod_files.fetch(rpc, handle["directory"], directory, with_raw=True)
         except ClusterError as error:
@@ -293,7 +293,7 @@ def _find_load(rpc: PodRpc, prefix: str, load: Load) -> str:
         if is_usable and digest == hashlib.sha256(_body(config_in_pod(load.config, directory))).hexdigest():
             found = directory
         elif phase == "running":
-            _stop(rpc, directory)
+            stop_k6(rpc, directory)
     return found
 
 
@@ -306,7 +306,8 @@ def _loads(rpc: PodRpc, prefix: str) -> list[tuple[str, str, str, str]]:
     return [(directory, *value.split()) for directory, value in listed.items()]  # type: ignore[misc]
 
 
-def _stop(rpc: PodRpc, directory: str) -> dict[str, str]:
+def stop_k6(rpc: PodRpc, directory: str) -> dict[str, str]:
+    """Stop k6 in a pod; the response has `stopped` if it ran. It gets time to write its summary first. Raises ClusterError and RejectedError."""
     return rpc.call("stop", directory, str(STOP_TIMEOUT_S), timeout_s=STOP_TIMEOUT_S + 30)
 
 
@@ -320,16 +321,20 @@ def _body(config: Mapping[str, Any]) -> bytes:
     return json.dumps(config).encode()
 
 
-def _launch(rpc: PodRpc, directory: str, config: Mapping[str, Any], load: Load) -> None:
+def command_in_pod(load: Load, directory: str, cores: float | None) -> dict[str, Any]:
+    """Return the command of k6 (see k6_command) in a pod that may use so many cores, with the files of the mounted Secret."""
     ca_file = manifests.secret_file(manifests.CA_BUNDLE) if load.ca_file else None
     script = f"{manifests.SCRIPTS}/{load.script_name}"
     command = k6_command(manifests.PROGRAM, script, PurePosixPath(directory), ca_file, load.generator.get("proxy"), load.live_url)
-    cores = load.generator.get("cores")
     # k6 built before Go 1.25 uses every core of the node and is throttled.
-    environment = {**command["env"], **({"GOMAXPROCS": str(max(1, math.ceil(cores)))} if cores else {})}
+    return {**command, "env": {**command["env"], **({"GOMAXPROCS": str(max(1, math.ceil(cores)))} if cores else {})}}
+
+
+def _launch(rpc: PodRpc, directory: str, config: Mapping[str, Any], load: Load) -> None:
+    command = command_in_pod(load, directory, load.generator.get("cores"))
     body = _body(config)
     words = ["start", directory, str(len(body)), hashlib.sha256(body).hexdigest()]
-    words += [*(f"{name}={value}" for name, value in environment.items()), "--", *command["argv"]]
+    words += [*(f"{name}={value}" for name, value in command["env"].items()), "--", *command["argv"]]
     for attempt in range(1, START_ATTEMPTS + 1):
         try:
             rpc.call(*words, stdin=body)

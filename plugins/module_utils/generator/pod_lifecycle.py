@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator import pod_manifests as manifests
-from ansible_collections.perfscale.mlflow.plugins.module_utils.generator import pod_secret
+from ansible_collections.perfscale.mlflow.plugins.module_utils.generator import pod_secret, test_run
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.pod_rpc import PodRpc, RejectedError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes import ownership, readiness
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
@@ -26,6 +26,19 @@ _VERSION = re.compile(r"\bv?(\d+\.\d+\.\d+\S*)")
 # Pulling an image may fail for a moment: it counts after so many checks, one a second. The kubelet retries after about ten.
 PULL_PATIENCE = 20
 SERVICE_ACCOUNT_TIMEOUT_S = 30.0
+# What the runners of a divided load have in common with the pod.
+RUNNER_SETTINGS = (
+    "image_pull_policy",
+    "image_pull_secrets",
+    "resources",
+    "run_as_user",
+    "fs_group",
+    "volume_size",
+    "node_selector",
+    "tolerations",
+    "avoid",
+    "avoid_required",
+)
 
 
 def container_of(settings: Mapping[str, Any]) -> Container:
@@ -53,6 +66,7 @@ def present(cluster: Cluster, settings: Mapping[str, Any], scripts: Mapping[str,
     companions += [pod_secret.secret(settings["namespace"], settings["name"], secrets)] if secrets else []
     companions += [manifests.volume_claim(settings)] if settings["volume"] == "claim" else []
     companions += [manifests.network_policy(settings)] if settings["network_policy"] else []
+    companions += [test_run.network_policy(settings)] if settings["network_policy"] and settings.get("shards") else []
     for manifest in companions:
         changed = objects.present(manifest, dry_run=dry_run)["changed"] or changed
     manifest = manifests.pod(settings, scripts)
@@ -84,6 +98,7 @@ def absent(cluster: Cluster, settings: Mapping[str, Any], dry_run: bool = False)
         ("v1", "Secret", manifests.secret_name(name)),
         ("v1", "PersistentVolumeClaim", manifests.claim_name(name)),
         ("networking.k8s.io/v1", "NetworkPolicy", name),
+        ("networking.k8s.io/v1", "NetworkPolicy", test_run.policy_name(name)),
     )
     found = []
     for api_version, kind, object_name in kinds:
@@ -101,7 +116,7 @@ def target_part(cluster: Cluster, settings: Mapping[str, Any], pod: Mapping[str,
     limits = settings["resources"].get("limits") or {}
     node = pod["spec"].get("nodeName")
     memory = quantity(limits.get("memory"))
-    return {
+    part = {
         "kind": "pod",
         "namespace": settings["namespace"],
         "pod": settings["name"],
@@ -114,6 +129,18 @@ def target_part(cluster: Cluster, settings: Mapping[str, Any], pod: Mapping[str,
         "proxy": settings.get("proxy"),
         "shares_node_with": components_on_node(cluster, settings.get("avoid") or [], node, settings["namespace"]),
     }
+    return divided(part, settings) if settings.get("shards") else part
+
+
+def divided(part: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the generator's part of target.json for loads that the k6-operator divides among `settings.shards` runners, each with the pod's resources.
+
+    The pod stays for what is not divided. `runner` is all that a TestRun needs.
+    """
+    cores = part["cores"]
+    operator = {key: value for key, value in settings["operator"].items() if key != "namespace"}
+    runner = {**{key: settings.get(key) for key in RUNNER_SETTINGS}, **operator, "cores": cores}
+    return {**part, "kind": "k6_operator", "shards": settings["shards"], "cores": cores * settings["shards"] if cores else None, "runner": runner}
 
 
 def components_on_node(cluster: Cluster, avoid: list[Mapping[str, Any]], node: str | None, namespace: str) -> list[str] | None:

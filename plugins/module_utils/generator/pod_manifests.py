@@ -119,7 +119,7 @@ def _spec(settings: Mapping[str, Any], files: Mapping[str, str]) -> dict[str, An
         "terminationGracePeriodSeconds": 5,
         "securityContext": {**POD_SECURITY_CONTEXT, **identity},
         "containers": [_container(settings)],
-        "volumes": _volumes(settings, files),
+        "volumes": volumes(settings, files),
         **{key: value for key, value in optional.items() if value},
     }
 
@@ -153,7 +153,8 @@ def _container(settings: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _volumes(settings: Mapping[str, Any], files: Mapping[str, str]) -> list[dict[str, Any]]:
+def volumes(settings: Mapping[str, Any], files: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return the volumes scripts, results, access and tmp of a pod; those of `settings.name` are mounted."""
     items = [{"key": key_of(path), "path": path} for path in files]
     name = settings["name"]
     if settings["volume"] == "claim":

@@ -126,13 +126,18 @@ class Cluster:
                 return None
             raise
 
-    def items(self, path: str, selector: str = "", limit: int = 500, accept: str = "application/json", **query: Any) -> list[dict[str, Any]]:
-        """Return every object of a collection that an equality selector chooses, page by page; `accept` may request metadata only. Raises ClusterError."""
+    def items(
+        self, path: str, selector: str = "", limit: int = 500, accept: str = "application/json", options: Mapping[str, Any] | None = None, **query: Any
+    ) -> list[dict[str, Any]]:  # fmt: skip
+        """Return every object of a collection that an equality selector chooses, page by page.
+
+        `accept` may request metadata only, `options` are timeout_s and attempts of `request`. Raises ClusterError.
+        """
         found: list[dict[str, Any]] = []
         parameters = {"limit": limit, **query, **({"labelSelector": selector} if selector else {})}
         token = ""
         for _number in range(_PAGES):
-            page = self.request("GET", path, query={**parameters, **({"continue": token} if token else {})}, accept=accept)
+            page = self.request("GET", path, query={**parameters, **({"continue": token} if token else {})}, accept=accept, **(options or {}))
             items, metadata = page.get("items") or [], page.get("metadata") or {}
             if not isinstance(items, list) or not isinstance(metadata, dict) or not all(isinstance(item, dict) for item in items):
                 raise unexpected(f"GET {path}", self.host, json.dumps(page).encode())

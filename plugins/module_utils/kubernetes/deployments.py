@@ -18,8 +18,8 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.readin
 POLL_S = 1.0
 # Kubernetes' recommended label (https://kubernetes.io/docs/concepts/overview/working-with-objects/common-labels/), and that of OLM.
 VERSION_LABEL, OLM_OWNER = "app.kubernetes.io/version", "olm.owner"
-# Tags such as latest, main or a commit name no version.
-_VERSION_TAG = re.compile(r"v?\d+(\.\d+)+\S*")
+# Tags such as latest, main or a commit name no version; some have the name of the program before it (controller-v1.6.0).
+_VERSION_TAG = re.compile(r"(?:[a-z]+-)*(v?\d+(?:\.\d+)+\S*)")
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,17 @@ def read(cluster: Cluster, namespace: str, name: str) -> State:
     volumes = deployment["spec"]["template"]["spec"].get("volumes") or []
     names = [volume["persistentVolumeClaim"]["claimName"] for volume in volumes if "persistentVolumeClaim" in volume]
     claims = [cluster.get(f"{core}/persistentvolumeclaims/{claim}") for claim in names]
-    found = cluster.items(f"{core}/pods", ",".join(f"{key}={value}" for key, value in labels.items()))
-    return State(name, deployment, found, [claim for claim in claims if claim])
+    return State(name, deployment, _pods(cluster, f"{core}/pods", labels), [claim for claim in claims if claim])
+
+
+def _pods(cluster: Cluster, path: str, labels: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return the pods with these labels; none where they may not be listed, as of an operator that is only used: they serve the diagnosis."""
+    try:
+        return cluster.items(path, ",".join(f"{key}={value}" for key, value in labels.items()))
+    except ClusterError as error:
+        if error.status != 403:
+            raise
+        return []
 
 
 def rollout_problems(name: str, deployment: Mapping[str, Any] | None) -> list[str]:
@@ -122,8 +131,9 @@ def declared_version(deployment: Mapping[str, Any], image: str | None) -> dict[s
         return {"version": labels[VERSION_LABEL], "source": f"label {VERSION_LABEL}"}
     if ".v" in csv:
         return {"version": csv.partition(".v")[2], "source": f"ClusterServiceVersion {csv}"}
-    if _VERSION_TAG.fullmatch(tag):
-        return {"version": tag, "source": "image tag"}
+    tagged = _VERSION_TAG.fullmatch(tag)
+    if tagged:
+        return {"version": tagged[1], "source": "image tag"}
     return {"version": None, "source": f"not declared: no label {VERSION_LABEL}, not installed by OLM, image tag {tag or 'absent'}"}
 
 

@@ -21,6 +21,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.tenant
 
 # Kinds that this collection creates: API root and plural. Controllers come before the objects that they create.
 NAMESPACED = {
+    "TestRun": ("/apis/k6.io/v1alpha1", "testruns"),
     "Deployment": ("/apis/apps/v1", "deployments"),
     "Job": ("/apis/batch/v1", "jobs"),
     "Pod": ("/api/v1", "pods"),

@@ -10,56 +10,19 @@ SUPPORTED_MLFLOW_VERSION, and optionally EXPOSE_METRICS and MIGRATION_BACKOFF_LI
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
 import children
-import kubernetes
 import status
 import urllib3
+from server import Server
 
 RESOURCE = "/apis/mlflow.opendatahub.io/v1/mlflows/mlflow"
 POLL_S = 0.2
-PLURALS = {"NetworkPolicy": "networkpolicies"}
-
-
-class Server:
-    """The API server, as far as the fake needs it."""
-
-    def __init__(self) -> None:
-        kubernetes.config.load_config()
-        self._configuration = kubernetes.client.Configuration.get_default_copy()
-        self._pool = kubernetes.client.rest.RESTClientObject(self._configuration).pool_manager
-
-    def request(self, method: str, path: str, body: Any = None, content_type: str = "application/json", **query: str) -> dict[str, Any] | None:
-        """Return an answer, or None for what does not exist (or exists already). Raises RuntimeError."""
-        login = {setting["key"]: setting["value"] for setting in self._configuration.auth_settings().values() if setting["in"] == "header"}
-        url = self._configuration.host.rstrip("/") + path + ("?" + urlencode(query) if query else "")
-        answer = self._pool.request(
-            method, url, body=None if body is None else json.dumps(body).encode(), headers={"content-type": content_type, **login}, timeout=urllib3.Timeout(10)
-        )
-        if answer.status in (404, 409):
-            return None
-        if answer.status >= 300:
-            raise RuntimeError(f"{method} {path}: {answer.status} {answer.data[:300]!r}")
-        return json.loads(answer.data)
-
-    def apply(self, manifest: dict[str, Any]) -> dict[str, Any] | None:
-        """Create or update an object according to the manifest."""
-        return self.request("PATCH", path_of(manifest), manifest, "application/apply-patch+yaml", fieldManager="mlflow-operator", force="true")
-
-
-def path_of(manifest: dict[str, Any]) -> str:
-    """Return the path of an object of the kinds in children.py."""
-    version, kind, metadata = manifest["apiVersion"], manifest["kind"], manifest["metadata"]
-    root = f"/apis/{version}" if "/" in version else f"/api/{version}"
-    place = f"/namespaces/{metadata['namespace']}" if "namespace" in metadata else ""
-    return f"{root}{place}/{PLURALS.get(kind, kind.lower() + 's')}/{metadata['name']}"
 
 
 class Operator:
@@ -137,7 +100,7 @@ def same(one: dict[str, Any] | None, other: dict[str, Any]) -> bool:
 
 def main() -> None:
     """Work until it is killed; an error is printed and the step retried."""
-    operator = Operator(Server(), dict(os.environ))
+    operator = Operator(Server("mlflow-operator"), dict(os.environ))
     while True:
         try:
             operator.step()

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 HERE = Path(__file__).parent
-PROGRAM = ("main.py", "children.py", "status.py")
+PROGRAM = ("main.py", "children.py", "server.py", "status.py")
 
 
 def objects(namespace: str) -> list[dict[str, Any]]:

@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator import pod_lifecycle, pod_manifests
-from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.pod import PodBackend, container_of
+from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.backend import Backend
+from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.k6_operator import cluster_backend
+from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.pod import container_of
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.pod_rpc import PodRpc
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.cluster import Cluster
 
@@ -56,9 +58,9 @@ class Generator:
         self.target = result["generator"]
         return bool(result["changed"])
 
-    def backend(self) -> PodBackend:
-        """Return a backend for the loads of the pod."""
-        return PodBackend(lambda: self.cluster)
+    def backend(self) -> Backend:
+        """Return a backend for the loads of the pod, or those that are divided."""
+        return cluster_backend(self.target["kind"], lambda: self.cluster)
 
     def phase(self, handle: dict[str, Any]) -> str:
         """Return the phase of a load, as load.sh reports it."""

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[5]
 CONTRACT = [name for name, _method in inspect.getmembers(Backend, inspect.isfunction) if not name.startswith("_")]
 
 
-@pytest.mark.parametrize(("kind", "name"), [("process", "ProcessBackend"), ("pod", "PodBackend")])
+@pytest.mark.parametrize(("kind", "name"), [("process", "ProcessBackend"), ("pod", "PodBackend"), ("k6_operator", "K6OperatorBackend")])
 def test_a_kind_has_its_backend(kind, name):
     assert type(create_backend(kind, {})).__name__ == name
 
@@ -39,7 +39,7 @@ def test_every_kind_is_one_of_target_json():
 
 @pytest.mark.parametrize("kind", ["magic", None])
 def test_an_unknown_kind_is_an_error(kind):
-    with pytest.raises(ValueError, match=rf"Generator of kind {kind}: unknown kind\. Allowed are process and pod\."):
+    with pytest.raises(ValueError, match=rf"Generator of kind {kind}: unknown kind\. Allowed are process, pod and k6_operator\."):
         create_backend(kind, {})
 
 

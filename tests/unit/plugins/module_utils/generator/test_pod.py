@@ -191,7 +191,7 @@ def test_a_controller_that_starts_from_nothing_finds_the_load_with_a_complete_wi
 
 def test_the_scripts_of_an_older_pod_list_no_loads(start, pod):
     script = pod.directory / "scripts" / "pod" / "load.sh"
-    script.write_text(script.read_text().replace("run | loads |", "run |"))
+    script.write_text(script.read_text().replace("hold | loads |", "hold |"))
     assert not start(0.1)["attached"]
 
 

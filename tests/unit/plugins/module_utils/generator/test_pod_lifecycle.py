@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 
+import jsonschema
 import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator import pod_lifecycle, pod_manifests
@@ -132,6 +133,21 @@ def test_without_permission_to_list_all_pods_those_of_the_own_namespace_are_foun
 
     monkeypatch.setattr(pod, "items", only_home)
     assert pod_lifecycle.components_on_node(pod, AVOID, "node0", "load") == [entry["name"] for entry in AVOID]
+
+
+def test_a_divided_load_has_the_pod_and_what_its_runners_are_created_with(pod):
+    operator = {"namespace": "op", "starter_image": "s:1", "spread": "even", "round_vus": False, "start_margin_s": 30.0, "hold_s": 60}
+    settings = settings_of(shards=3, operator=operator, node_selector={"load": "yes"}, network_policy=True)
+    generator = pod_lifecycle.present(pod, settings, pod_manifests.scripts(ROOT / "files" / "k6"), {})["generator"]
+    assert (generator["kind"], generator["pod"], generator["shards"], generator["cores"]) == ("k6_operator", POD, 3, 4.5)
+    assert generator["runner"]["cores"] == 1.5
+    assert generator["runner"]["node_selector"] == {"load": "yes"}
+    assert (generator["runner"]["starter_image"], generator["runner"]["spread"]) == ("s:1", "even")
+    policy = pod.objects[f"/apis/networking.k8s.io/v1/namespaces/{NAMESPACE}/networkpolicies/{POD}-runners"]["spec"]
+    assert policy["ingress"][0]["ports"] == [{"protocol": "TCP", "port": 6565}]
+    assert policy["ingress"][0]["from"][0] == {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "op"}}}
+    target = json.loads((ROOT / "files" / "schemas" / "target.json").read_text())["properties"]["generator"]
+    jsonschema.validate(generator, target)
 
 
 def test_a_new_service_account_is_waited_for(pod, monkeypatch):

@@ -63,6 +63,7 @@ OF_OLM = {"olm.owner": "opendatahub-operator.v3.5.0", "olm.owner.kind": "Cluster
         pytest.param({}, LABEL, "op:3.0.0", "1.2.0", "label app.kubernetes.io/version", id="label-of-pods"),
         pytest.param(OF_OLM, {}, "op:3.0.0", "3.5.0", "ClusterServiceVersion opendatahub-operator.v3.5.0", id="olm"),
         pytest.param({}, {}, "registry:5000/op:v0.4.1-rc.1@sha256:0a", "v0.4.1-rc.1", "image tag", id="tag-and-digest"),
+        pytest.param({}, {}, "op:controller-v1.6.0", "v1.6.0", "image tag", id="tag-with-a-name"),
         pytest.param({}, {}, "registry:5000/op", None, f"{NOT_DECLARED} absent", id="no-tag"),
         pytest.param({}, {}, "op@sha256:0a", None, f"{NOT_DECLARED} absent", id="digest"),
         pytest.param({}, {}, "op:main", None, f"{NOT_DECLARED} main", id="moving-tag"),
