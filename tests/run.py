@@ -136,6 +136,12 @@ def mlflow(directory: Path, version: str) -> str:
     return tools.ensure_mlflow(tools.Settings(cache=directory, mlflow_requirements=requirements, mlflow_version=version))["path"]
 
 
+def otava_python(directory: Path) -> str:
+    """Return the Python of an environment that has Apache Otava, whose libraries are older than ours. Raises ToolError."""
+    requirements = (ROOT / "requirements-history.txt").read_text(encoding="utf-8")
+    return str(cache.ensure_environment(directory, "otava", requirements)[0] / "bin/python")
+
+
 def programs() -> dict[str, str]:
     """Return the environment variables that name the programs. Raises ToolError."""
     directory = cache.default_directory()
@@ -157,6 +163,7 @@ def programs() -> dict[str, str]:
         "PERFSCALE_NGINX": nginx(directory),
         "PERFSCALE_OPENSEARCH": opensearch(directory),
         "PERFSCALE_CHROMIUM": chromium(directory),
+        "PERFSCALE_OTAVA_PYTHON": otava_python(directory),
     }
     return {name: os.environ.get(name) or path for name, path in found.items()}
 

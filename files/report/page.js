@@ -83,6 +83,7 @@
       this.ends = this.home;
       this.xLog = "xlog" in svg.dataset;
       this.ticks = numbers(svg.dataset.ticks);
+      this.names = new Map((svg.dataset.names || "").split("|").filter(Boolean).map((name, place) => [this.ticks[place], name]));
       this.panels = [...svg.querySelectorAll(".panel")].map((group) => ({
         group, top: Number(group.dataset.top), height: Number(group.dataset.height), home: [Number(group.dataset.y0), Number(group.dataset.y1)],
         isRow: group.classList.contains("row"), log: "ylog" in group.dataset, wasLog: "ylog" in group.dataset, unit: group.dataset.unit, title: group.dataset.title,
@@ -102,7 +103,7 @@
     }
 
     get canBeLog() {
-      return this.panels.some((panel) => !panel.isRow && !panel.wasLog && panel.series.some((one) => one.y.some((value) => value > 0)));
+      return this.panels.some((panel) => !panel.isRow && !panel.wasLog && panel.home[0] >= 0 && panel.series.some((one) => one.y.some((value) => value > 0)));
     }
 
     /** The ends of the y axis of a panel in its present scale. */
@@ -142,7 +143,7 @@
         const at = this.x(value);
         if (value < this.ends[0] || value > this.ends[1] || at - last < 26) continue;
         last = at;
-        labels.push(create("svg:text", { x: px(at), y: Number(group.dataset.top) + 16, "text-anchor": "middle" }, tickText(value)));
+        labels.push(create("svg:text", { x: px(at), y: Number(group.dataset.top) + 16, "text-anchor": "middle" }, this.names.get(value) ?? tickText(value)));
       }
       group.replaceChildren(...labels);
       this.svg.querySelector(".x-title").setAttribute("x", px((start + end) / 2));

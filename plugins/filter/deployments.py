@@ -18,13 +18,17 @@ options:
   _input:
     description:
       - The values by axis, on this machine C(workers), C(db_backend) and C(mlflow_version).
-      - In a cluster C(workers), C(replicas), C(db_backend), C(token_mode), C(cpu_limit) and C(memory_limit).
+      - In a cluster C(workers), C(replicas), C(image), C(db_backend), C(token_mode), C(cpu_limit) and C(memory_limit).
     type: dict
   environment:
     description: Where they are deployed.
     type: str
     choices: [local, kubernetes, openshift]
     default: local
+  rounds:
+    description: In how many rounds the deployments are measured. Every second round has the reverse order, so that a drift of the machine falls on all alike.
+    type: int
+    default: 1
 """
 
 EXAMPLES = r"""
@@ -35,7 +39,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: Dictionaries with the keys C(label) and C(variables), the values by role variable.
+  description:
+    - Dictionaries with the keys C(label) and C(variables), the values by role variable, and C(deployment), the label without the round.
+    - With O(rounds) above 1 there is one for each deployment in each round, and the label ends with the round.
   type: list
   elements: dict
 """
@@ -44,13 +50,13 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.capacity.deployments import deployments_of
+from ansible_collections.perfscale.mlflow.plugins.module_utils.capacity.deployments import deployments_of, visits_of
 
 
-def deployments(axes: dict[str, Any], environment: str = "local") -> list[dict[str, Any]]:
-    """Return the deployments; raises AnsibleFilterError with one sentence."""
+def deployments(axes: dict[str, Any], environment: str = "local", rounds: int | str = 1) -> list[dict[str, Any]]:
+    """Return the deployments in the order in which they are measured; raises AnsibleFilterError with one sentence."""
     try:
-        return deployments_of(axes, environment)
+        return visits_of(deployments_of(axes, environment), int(rounds))
     except ValueError as error:
         # Ansible prints the text of every cause behind it, and the sentence is whole.
         raise AnsibleFilterError(str(error)) from None

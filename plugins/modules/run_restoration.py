@@ -31,6 +31,11 @@ options:
     description: The directory that holds one directory for each run.
     type: path
     required: true
+  only:
+    description: Patterns of paths; only matching files are fetched, such as the records of a run. An asterisk matches slashes too.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
@@ -87,7 +92,12 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sinks imp
 
 def argument_spec():
     """Return the module's options."""
-    return {**sink_spec(), "run_id": {"type": "str", "required": True}, "results_directory": {"type": "path", "required": True}}
+    return {
+        **sink_spec(),
+        "run_id": {"type": "str", "required": True},
+        "results_directory": {"type": "path", "required": True},
+        "only": {"type": "list", "elements": "str", "default": []},
+    }
 
 
 def run(params, check_mode=False):
@@ -96,7 +106,7 @@ def run(params, check_mode=False):
     if check_mode:
         return {"changed": False, "restoration": restoration.NOT_FOUND}
     try:
-        found = restoration.restore(params["run_id"], params["results_directory"], opened, params["schema_directory"])
+        found = restoration.restore(params["run_id"], params["results_directory"], opened, params["schema_directory"], params["only"])
     finally:
         for sink in opened:
             sink.close(for_good=True)

@@ -126,7 +126,7 @@ def test_questions_leave_the_decision_to_the_inventory(question: dict[str, Any])
 
 @each_question
 def test_choices_are_those_of_the_input(question: dict[str, Any]) -> None:
-    files = {"test_matrix_preset": "files/matrices/*.yml", "metrics_profile": "files/metrics_profiles/*.yml"}
+    files = dict.fromkeys(("test_matrix_preset", "comparison_preset"), "files/matrices/*.yml") | {"metrics_profile": "files/metrics_profiles/*.yml"}
     spec = inputs()[question["variable"]]
     if question["variable"] in files:
         allowed = {path.stem for path in ROOT.glob(files[question["variable"]])} | ({"none"} if question["variable"] == "metrics_profile" else set())

@@ -100,6 +100,7 @@ def test_the_workflow_is_that_of_the_data(prefix: str) -> None:
 def test_objects_in_awx_are_encrypted_and_disabled(prefix: str) -> None:
     assert one("credentials", f"{prefix} cluster")["inputs"]["bearer_token"] == "$encrypted$"
     assert one("schedules", f"{prefix} weekly")["enabled"] is False
+    assert one("schedules", f"{prefix} history nightly")["enabled"] is False
 
 
 def test_teardown_removes_exactly_the_created_objects(prefix: str, settings: dict[str, str]) -> None:

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A headless Chromium, and reports of invented runs for it: one of everything, a search, a folder of the legacy suite, two sources."""
+"""A headless Chromium, and reports of invented runs for it: one of everything, a search, a folder of the legacy suite, two sources, a comparison, a history."""
 
 from __future__ import annotations
 
@@ -13,9 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import read_sealed, write_sealed
+from ansible_collections.perfscale.mlflow.plugins.module_utils.comparison.document import compare, settings_of
+from ansible_collections.perfscale.mlflow.plugins.module_utils.comparison.history import history_of
+from ansible_collections.perfscale.mlflow.plugins.module_utils.comparison.page import write_comparison, write_history
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.report import create_report
 from fakes.cell_files import write_cell_files
 from fakes.legacy_folder import write_legacy_folder
@@ -23,6 +27,7 @@ from fakes.report_sources import SCHEMAS
 from fakes.run_factory import edit_record, write_run
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "files" / "report"
+FAKE_OTAVA = Path(__file__).resolve().parents[1] / "fakes" / "fake_otava.py"
 HOSTILE = "<img src=x onerror=alert(1)>'\"`${7*7}|--></script>"
 
 
@@ -59,7 +64,21 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     pages["sources"] = [write_run(root / name, (1,), backend=name, repeats=3) for name in ("sqlite", "postgres")]
     for name, sources in pages.items():
         create_report([str(source) for source in sources], root / name / "report", ("csv", "html"), SCHEMAS, TEMPLATES)
-    return {"runs": root / "index.html", **{name: root / name / "report" / "index.html" for name in pages}}
+    compared = {name: root / name / "index.html" for name in _write_compared(root)}
+    return {"runs": root / "index.html", **{name: root / name / "report" / "index.html" for name in pages}, **compared}
+
+
+def _write_compared(root: Path) -> tuple[str, str]:
+    """Write a comparison of several points and a history with a step, and return their names."""
+    settings = settings_of(yaml.safe_load((SCHEMAS.parent / "comparison" / "default.yml").read_text(encoding="utf-8")), SCHEMAS)
+    for seed, name in enumerate(("before", "after")):
+        write_run(root / name, repeats=3, seed=seed, slower=1.0 + 0.3 * seed, errors=0.1, factors={"workers": seed or HOSTILE})
+    write_comparison(root / "comparison", compare(["before"], ["after"], root, SCHEMAS, settings), SCHEMAS, TEMPLATES)
+    for day in range(1, 13):
+        write_run(root / "days" / f"day-{day}", (1,), (5,), repeats=1, seed=day, slower=1.0 if day < 8 else 1.5, started=86400.0 * day)
+    found = history_of([str(root / "days")], root, SCHEMAS, settings, [], lambda: str(FAKE_OTAVA))
+    write_history(root / "history", found, SCHEMAS, TEMPLATES)
+    return "comparison", "history"
 
 
 def _strict(row: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 REPORTS = ("run", "search", "legacy", "sources")
-NAMES = (*REPORTS, "runs")
+NAMES = (*REPORTS, "runs", "comparison", "history")
 OPEN_ALL = "() => document.querySelectorAll('details').forEach((element) => { element.open = true; })"
 # A part of the page that scrolls by itself may be wider.
 OVERFLOWING = """() => [...document.querySelectorAll('main *')]

@@ -34,12 +34,14 @@ _CLUSTER = {
 
 def write_run(
     directory: Path, tenants: Iterable[int] = (1, 10), concurrency: Iterable[int] = (5, 10), rates: Iterable[float] = (), repeats: int = 1,
-    backend: str = "sqlite", verdicts: dict[str, str] | None = None, metrics: str = "ok", errors: float = 0.0, seed: int = 1,
+    backend: str = "sqlite", verdicts: dict[str, str] | None = None, metrics: str = "ok", errors: float = 0.0, seed: int = 1, slower: float = 1.0,
+    started: float = 1795474000.0, factors: dict[str, Any] | None = None,
 ) -> Path:
     """Write run.json and cells/<id>/cell.json and return the directory.
 
     `verdicts` maps cell ids to invalid, failed or missing (planned, not run); `metrics` is ok, missing, not_requested, or cluster (pods on OpenShift);
-    `errors` is the share of search_prompts and create_run requests that fail.
+    `errors` is the share of search_prompts and create_run requests that fail; every request takes `slower` times as long. The run started at `started`
+    (epoch seconds); its cells have further `factors`.
     """
     verdicts = verdicts or {}
     chance = random.Random(seed)
@@ -54,12 +56,13 @@ def write_run(
         status = verdicts.get(plan["id"], "valid")
         if status == "missing":
             continue
-        record = _record(plan, status, backend, metrics, errors, chance)
+        record = _record(plan, status, backend, metrics, errors, chance, slower)
+        record["spec"]["factors"] |= factors or {}
         entries.append({"id": plan["id"], "verdict": record["verdict"]})
         if status == "valid":
             objectives += _objectives(record)
         _write(directory / "cells" / plan["id"] / "cell.json", record)
-    _write(directory / "run.json", _run(directory.name, planned, entries, objectives, backend))
+    _write(directory / "run.json", {**_run(directory.name, planned, entries, objectives, backend), "started": started})
     if repeats > 1:
         _write(directory / "points.json", {"schema_version": 2, "points": _points(directory, planned, verdicts)})
     return directory
@@ -86,7 +89,7 @@ def _planned(tenants: int, users: int | None, rate: float | None, repeat: int) -
     }
 
 
-def _record(plan: dict[str, Any], status: str, backend: str, metrics: str, errors: float, chance: random.Random) -> dict[str, Any]:
+def _record(plan: dict[str, Any], status: str, backend: str, metrics: str, errors: float, chance: random.Random, slower: float) -> dict[str, Any]:
     factors = {"db_backend": backend, "replicas": 1, "workers": 1, "target": "local", "profile": plan["profile"], "k6_version": "1.1.0"}
     spec = {key: plan[key] for key in plan if key not in ("id", "index")} | {"factors": factors}
     record: dict[str, Any] = {"schema_version": 2, "id": plan["id"], "spec": spec, "attempts": [_attempt(status)]}
@@ -99,7 +102,7 @@ def _record(plan: dict[str, Any], status: str, backend: str, metrics: str, error
         return {**record, "window": None}
     demand = 11.0 * (plan["concurrency"] or plan["rate"] * 4) * chance.uniform(0.97, 1.03)
     reached = _CAPACITY * (1.25 if backend == "postgres" else 1.0) * (1 - math.exp(-demand / _CAPACITY))
-    slowness = demand / reached * (1 + 0.12 * math.log10(plan["tenants"])) * chance.uniform(0.95, 1.05)
+    slowness = slower * demand / reached * (1 + 0.12 * math.log10(plan["tenants"])) * chance.uniform(0.95, 1.05)
     operations = {name: _operation(name, reached, slowness, errors, chance) for name in OPERATIONS}
     record["window"] = {"start": 1795475000.0, "end": 1795475000.0 + _WINDOW_S}
     record["operations"] = operations

@@ -151,15 +151,16 @@ def bars() -> list[Bar]:
     return [
         *way,
         Bar("set_fact in all roles", 35, facts),
-        # Three are those of the search for the capacity, two those of the sizing.
-        Bar("task files of all roles", 98, [relative(path) for path in task_files()]),
+        # Three are those of the search for the capacity, two those of the sizing, three those of the comparison, three those of the k6-operator.
+        Bar("task files of all roles", 100, [relative(path) for path in task_files()]),
         Bar("roles that include their caller", 0, callers_included()),
         # Intervals, steadiness, noise, stalls, baselines and clones are nouns of their own; so are Jobs, psql in them, what they keep, clones by them,
         # and MLflow's artifacts, and a search, its probes, crossing, cause and answer, deployments, and alerts, test cases and metrics for other programs.
         # The page has SVG, figures, files and part of a cell, the answer, the list of runs; sweeps stand apart from their chart, so that tables load no
         # library that draws. A load that several generators share is divided, and has shards and their differences; where the k6-operator divides it there
         # are its TestRun, what became of that, the backend, the shards on the controller, and whether a cluster has room for the runners. Listings stand apart.
-        Bar("files of module_utils", 185, helpers),
+        # A comparison has sides, conditions, metrics, verdicts, its document, tables, page, and the history.
+        Bar("files of module_utils", 193, helpers),
         *once,
     ]
 

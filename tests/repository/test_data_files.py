@@ -19,7 +19,7 @@ FILES = ROOT / "files"
 SCHEMAS = sorted(FILES.glob("schemas/*.json"))
 MATRICES = sorted(FILES.glob("matrices/*.yml"))
 PROFILES = sorted(FILES.glob("metrics_profiles/*.yml"))
-SCHEMA_OF_FOLDER = {"metrics_profiles": "metrics_profile", "slo": "slo", "validity": "validity"}
+SCHEMA_OF_FOLDER = {"comparison": "comparison_metrics", "metrics_profiles": "metrics_profile", "slo": "slo", "validity": "validity"}
 WITH_SCHEMA = [(path, schema) for folder, schema in SCHEMA_OF_FOLDER.items() for path in sorted((FILES / folder).glob("*.yml"))]
 
 

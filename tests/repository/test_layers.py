@@ -23,6 +23,7 @@ FLOORS = (
     ("platform",),
     ("generator",),
     ("publish", "report"),
+    ("comparison",),
 )
 FLOOR_OF = {area: number for number, floor in enumerate(FLOORS) for area in floor}
 PREFIX = "ansible_collections.perfscale.mlflow.plugins.module_utils."

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 BACKENDS = ("sqlite", "postgres")
 # A quantity of Kubernetes that a limit may be, and a version of MLflow that pip may install.
 _QUANTITY = re.compile(r"[0-9]+(\.[0-9]+)?(m|[KMGT]i?)?")
 _VERSION = re.compile(r"[0-9]+(\.[0-9]+)*")
+_IMAGE = re.compile(r"[a-z0-9][A-Za-z0-9._:/@-]*")
+# What the id of a run may not have, as the reference of an image has it.
+_NO_LABEL = re.compile(r"[^A-Za-z0-9.]+")
 
 
 class Axis(NamedTuple):
@@ -32,6 +35,7 @@ AXES = {
     "mlflow_version": Axis(False, "versions such as 3.12.0", "local_stack_mlflow_version", None, _VERSION),
     "token_mode": Axis(False, "shared or per_tenant", None, "workspaces_token_mode", re.compile("shared|per_tenant")),
     "replicas": Axis(True, "whole numbers from 1 up", None, "mlflow_server_replicas"),
+    "image": Axis(False, "references of images", None, "mlflow_server_image", _IMAGE),
     "cpu_limit": Axis(False, "quantities such as 500m or 2", None, "mlflow_server_cpu_limit", _QUANTITY),
     "memory_limit": Axis(False, "quantities such as 2Gi", None, "mlflow_server_memory_limit", _QUANTITY),
 }
@@ -58,14 +62,37 @@ def deployments_of(axes: Mapping[str, Any], environment: str = "local") -> list[
         raise ValueError(f"Deployments: no axis is given. Give at least one of {', '.join(allowed)}, such as workers: [1, 2].")
     if "sqlite" in values.get("db_backend", []) and any(count > 1 for count in values.get("replicas", [])):
         raise ValueError("Deployments: several replicas cannot share a SQLite file. Give db_backend: [postgres], or replicas: [1].")
-    found = [dict(zip(values, point, strict=True)) for point in itertools.product(*values.values())]
-    return [
+    points = [dict(zip(values, point, strict=True)) for point in itertools.product(*values.values())]
+    found = [
         {
-            "label": "-".join(f"{name.replace('_', '-')}-{value}" for name, value in point.items()),
+            "label": "-".join(f"{name.replace('_', '-')}-{_label(name, value)}" for name, value in point.items()),
             "variables": {variables[name]: value for name, value in point.items()},
         }
-        for point in found
+        for point in points
     ]
+    labels = [deployment["label"] for deployment in found]
+    if len(set(labels)) < len(labels):
+        raise ValueError(f"Deployments: two have the label {next(label for label in labels if labels.count(label) > 1)}. Give images whose tags differ.")
+    return found
+
+
+def visits_of(deployments: Sequence[Mapping[str, Any]], rounds: int) -> list[dict[str, Any]]:
+    """Return the deployments in the order in which they are measured in so many rounds: A B B A A B …, so that a drift of the machine falls on all alike.
+
+    A visit is a deployment whose label ends with its round, and which has the label of the deployment as `deployment`; with one round the labels stay.
+    Raises ValueError with one sentence.
+    """
+    if rounds < 1:
+        raise ValueError(f"Rounds: {rounds} is not allowed. Give a whole number from 1 up.")
+    return [
+        {**deployment, "label": f"{deployment['label']}-round-{number}" if rounds > 1 else deployment["label"], "deployment": deployment["label"]}
+        for number in range(1, rounds + 1) for deployment in (deployments if number % 2 else reversed(deployments))
+    ]  # fmt: skip
+
+
+def _label(name: str, value: Any) -> Any:
+    """Return a value as it stands in a run id; of an image what follows its registry and path."""
+    return _NO_LABEL.sub("-", str(value).rpartition("/")[2]) if name == "image" else value
 
 
 def _value(name: str, value: Any) -> Any:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase as fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,11 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink impo
 NOT_FOUND = {"found": False, "run_id": "", "directory": "", "sink": "", "location": "", "restored": 0, "unchanged": 0, "warnings": []}
 
 
-def restore(wanted: str, results: Path | str, sinks: Sequence[Sink], schema_dir: Path | str) -> dict[str, Any]:
+def restore(wanted: str, results: Path | str, sinks: Sequence[Sink], schema_dir: Path | str, only: Sequence[str] = ()) -> dict[str, Any]:
     """Restore a run (`wanted` is its id, or latest) below `results`; return {found, run_id, directory, sink, location, restored, unchanged, warnings}.
 
-    `found` is false when no sink has the run. Files that are present and the same are not fetched. Raises SinkError when a
+    `only` limits it to the files whose paths match one of some patterns (`*` also matches slashes). `found` is false when no sink has the run. Files
+    that are present and the same are not fetched. Raises SinkError when a
     sink could not be read and no other one has the run, and when a local file differs from the published one.
     """
     warnings: list[str] = []
@@ -33,7 +35,9 @@ def restore(wanted: str, results: Path | str, sinks: Sequence[Sink], schema_dir:
                     warnings.append(str(sink.error("read access missing. Correct its secret, or allow reading, or restore from another sink.")))
                 continue
             pending = manifest.read(sink, run_id, schema_dir, manifest.PENDING) or {"files": {}}
-            fetched = _fetch(sink, run_id, Path(results) / run_id, _accepted(found["files"], pending["files"]), found["files"])
+            accepted = _accepted(found["files"], pending["files"])
+            chosen = {path: contents for path, contents in accepted.items() if not only or any(fnmatch(path, pattern) for pattern in only)}
+            fetched = _fetch(sink, run_id, Path(results) / run_id, chosen, found["files"])
         except SinkError as error:
             warnings.append(str(error))
             continue

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.matrix.plan import search_of
@@ -21,6 +21,7 @@ except ImportError:
     junitparser = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
+    from junitparser import TestSuite
     from junitparser.junitparser import FinalResult, TestCase
 
 # Of the whole run, beside the classes that are called after cells.
@@ -37,7 +38,7 @@ def junit_xml(model: Model) -> str:
     without a value, a run that has not ended or ended early; skipped: what was not run or not judged, and what does not decide the exit code: objectives
     of severity warning, and probes of a search. Times are seconds. The format is that of Apache Ant, which junitparser writes.
     """
-    document = junitparser.JUnitXml("perfscale.mlflow")
+    suites = []
     for run in model.runs:
         suite = junitparser.TestSuite(run.run_id)
         for name, value in _properties(run):
@@ -46,6 +47,14 @@ def junit_xml(model: Model) -> str:
         if started != NONE:
             suite.timestamp = started.removesuffix(" UTC").replace(" ", "T")
         suite.add_testcases([*_run_cases(run), *_cell_cases(model, run)])
+        suites.append(suite)
+    return document_text(suites)
+
+
+def document_text(suites: Iterable[TestSuite]) -> str:
+    """Return the document with its suites, of which the cases are counted."""
+    document = junitparser.JUnitXml("perfscale.mlflow")
+    for suite in suites:
         document.add_testsuite(suite)
     document.update_statistics()  # type: ignore[no-untyped-call]
     text = document.tostring().decode()  # type: ignore[no-untyped-call]
@@ -69,11 +78,12 @@ def _run_cases(run: ReportedRun) -> Iterator[TestCase]:
     why = f"Run {run.run_id}: ended early: {abort_reason}" if abort_reason else ""
     if not why and not is_complete:
         why = f"Run {run.run_id}: has not ended, or planned cells have no record. Run it again with the same run_id."
-    yield _case(RUN_CLASS, "the run is complete", _result("Error", why, "incomplete") if why else None)
+    yield create_case(RUN_CLASS, "the run is complete", create_result("Error", why, "incomplete") if why else None)
     if _is_search(run):
         search = run.document.get("search") or {}
         sentence = search.get("sentence", "The search has not ended.")
-        yield _case(RUN_CLASS, "the search has an answer", None if search.get("answered") else _result("Failure", sentence, "no answer"), output=sentence)
+        result = None if search.get("answered") else create_result("Failure", sentence, "no answer")
+        yield create_case(RUN_CLASS, "the search has an answer", result, output=sentence)
 
 
 def _cell_cases(model: Model, run: ReportedRun) -> Iterator[TestCase]:
@@ -84,13 +94,13 @@ def _cell_cases(model: Model, run: ReportedRun) -> Iterator[TestCase]:
     every = list(dict.fromkeys(_objective_name(row) for rows in judged.values() for row in rows))
     is_search = _is_search(run)
     for cell in model.cells[model.cells["run_id"] == run.run_id].to_dict("records"):
-        yield _case(cell["cell_id"], "the measurement is valid", _cell_result(cell, is_search), cell["took_s"], _cell_output(cell))
+        yield create_case(cell["cell_id"], "the measurement is valid", _cell_result(cell, is_search), cell["took_s"], _cell_output(cell))
         rows = judged.get(cell["cell_id"])
         if rows is None:
             why = f"Not judged: the cell is {WORDS[cell['verdict']]}."
-            yield from (_case(cell["cell_id"], name, _result("Skipped", why, "not judged")) for name in every)
+            yield from (create_case(cell["cell_id"], name, create_result("Skipped", why, "not judged")) for name in every)
         else:
-            yield from (_case(cell["cell_id"], _objective_name(row), _objective_result(row, is_search), output=_value(row)) for row in rows)
+            yield from (create_case(cell["cell_id"], _objective_name(row), _objective_result(row, is_search), output=_value(row)) for row in rows)
 
 
 def _cell_result(cell: dict[str, Any], is_search: bool) -> FinalResult | None:
@@ -99,10 +109,10 @@ def _cell_result(cell: dict[str, Any], is_search: bool) -> FinalResult | None:
         return None
     why = " ".join(cell["reasons"]) or f"The cell is {WORDS[verdict]}."
     if verdict in (MISSING, NOT_JUDGED):
-        return _result("Skipped", why, WORDS[verdict])
+        return create_result("Skipped", why, WORDS[verdict])
     if is_search:
-        return _result("Skipped", f"{why} {_ON_PURPOSE}", verdict)
-    return _result("Failure" if verdict == "invalid" else "Error", why, verdict)
+        return create_result("Skipped", f"{why} {_ON_PURPOSE}", verdict)
+    return create_result("Failure" if verdict == "invalid" else "Error", why, verdict)
 
 
 def _objective_result(row: dict[str, Any], is_search: bool) -> FinalResult | None:
@@ -110,10 +120,10 @@ def _objective_result(row: dict[str, Any], is_search: bool) -> FinalResult | Non
         return None
     why = objective_sentence(row, number(row["value"]))
     if is_search:
-        return _result("Skipped", f"{why} {_ON_PURPOSE}", row["status"])
+        return create_result("Skipped", f"{why} {_ON_PURPOSE}", row["status"])
     if row["severity"] != "error":
-        return _result("Skipped", f"{why} Its severity is {row['severity']}, so it does not decide the exit code.", row["status"])
-    return _result("Failure" if row["status"] == "missed" else "Error", why, row["status"])
+        return create_result("Skipped", f"{why} Its severity is {row['severity']}, so it does not decide the exit code.", row["status"])
+    return create_result("Failure" if row["status"] == "missed" else "Error", why, row["status"])
 
 
 def _objective_name(row: dict[str, Any]) -> str:
@@ -129,7 +139,7 @@ def _cell_output(cell: dict[str, Any]) -> str:
     return "\n".join([*figures, *(f"Warning: {warning}" for warning in cell["warnings"])])
 
 
-def _case(class_name: str, name: str, result: FinalResult | None = None, seconds: Any = None, output: str = "") -> TestCase:
+def create_case(class_name: str, name: str, result: FinalResult | None = None, seconds: Any = None, output: str = "") -> TestCase:
     case = junitparser.TestCase(name, class_name, max(0.0, round(seconds, 3)) if is_known(seconds) else 0.0)
     if result is not None:
         case.result = [result]
@@ -138,7 +148,7 @@ def _case(class_name: str, name: str, result: FinalResult | None = None, seconds
     return case
 
 
-def _result(kind: str, why: str, type_: str) -> FinalResult:
+def create_result(kind: str, why: str, type_: str) -> FinalResult:
     """Return a result whose text is its message too: Jenkins shows the message, GitLab the text."""
     result: FinalResult = getattr(junitparser, kind)(why, type_)
     result.text = why

@@ -43,7 +43,7 @@ try:
 except ImportError:
     jinja2 = None  # type: ignore[assignment]
 
-TEMPLATES = ("index.html.j2", "page.css", "page.js", "runs.html.j2")
+TEMPLATES = ("index.html.j2", "macros.html.j2", "page.css", "page.js", "runs.html.j2", "comparison.html.j2", "history.html.j2")
 SECTIONS = ("Throughput", "Response times", "Components", "Tenants")
 _OVERVIEW = "Overview"
 # A map of more columns has marks without words, of still more without values, which its cells' titles then have.

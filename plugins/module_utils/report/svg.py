@@ -84,7 +84,7 @@ class Plot:
     alt: str = ""
     left: int = LEFT
     names: dict[float, str] = field(default_factory=dict)
-    """Labels of x ticks that are no numbers."""
+    """Labels of all x ticks, where these are no numbers."""
 
 
 class _Scale:
@@ -144,6 +144,7 @@ def plot_svg(plot: Plot) -> str:
     parts = [
         f'<svg class="chart" viewBox="0 0 {plot.width} {height}" role="img" aria-label="{_attribute(plot.alt)}" data-left="{plot.left}" data-right="{RIGHT}" '
         f'data-x0="{_short(x.low)}" data-x1="{_short(x.high)}"{" data-xlog" if x.log else ""} data-ticks="{_join(plot.x_ticks)}" '
+        f'{_names(plot)}'
         f'data-unit="{_attribute(plot.x_title)}">'
     ]  # fmt: skip
     bottom = height - BOTTOM
@@ -162,6 +163,11 @@ def plot_svg(plot: Plot) -> str:
     middle = _px((plot.left + plot.width - RIGHT) / 2)
     parts.append(f'</g><text class="x-title" x="{middle}" y="{bottom + 35:g}" text-anchor="middle">{_text(plot.x_title)}</text></svg>')
     return "".join(parts)
+
+
+def _names(plot: Plot) -> str:
+    """Return the names of the ticks, in their order, as an attribute; nothing where they have none."""
+    return f'data-names="{_attribute("|".join(plot.names[value].replace("|", "/") for value in plot.x_ticks))}" ' if plot.names else ""
 
 
 def _panel(panel: Panel, x: _Scale, plot: Plot, top: float) -> str:

@@ -9,7 +9,7 @@ import csv
 
 import pytest
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.capacity.deployments import deployments_of
+from ansible_collections.perfscale.mlflow.plugins.module_utils.capacity.deployments import deployments_of, visits_of
 from ansible_collections.perfscale.mlflow.plugins.module_utils.capacity.sizing import sizing_markdown, sizing_rows, write_sizing
 
 
@@ -33,11 +33,33 @@ def test_a_cluster_varies_what_its_resource_has():
     }
 
 
+def test_an_image_is_named_by_its_tag():
+    [point] = deployments_of({"image": ["registry.example.com/mlflow@x:v3.17.2"]}, "kubernetes")
+    assert (point["label"], point["variables"]) == ("image-mlflow-x-v3.17.2", {"mlflow_server_image": "registry.example.com/mlflow@x:v3.17.2"})
+
+
+def test_every_second_round_has_the_reverse_order():
+    visits = visits_of(deployments_of({"workers": [1, 2]}), 3)
+    assert [visit["label"] for visit in visits] == [f"workers-{count}-round-{number}" for number, count in ((1, 1), (1, 2), (2, 2), (2, 1), (3, 1), (3, 2))]
+    assert [visit["deployment"] for visit in visits[:3]] == ["workers-1", "workers-2", "workers-2"]
+
+
+def test_one_round_leaves_the_labels():
+    [visit] = visits_of(deployments_of({"workers": 4}), 1)
+    assert (visit["label"], visit["deployment"]) == ("workers-4", "workers-4")
+
+
+def test_no_round_is_a_sentence():
+    with pytest.raises(ValueError, match="Rounds: 0 is not allowed"):
+        visits_of(deployments_of({"workers": 4}), 0)
+
+
 @pytest.mark.parametrize(
     ("axes", "sentence"),
     [
         pytest.param({"mlflow_version": ["3.12.0"]}, "Deployment axis mlflow_version: is unknown in the environment openshift.", id="version of the operator"),
         pytest.param({"replicas": [1, 2], "db_backend": ["sqlite"]}, "several replicas cannot share a SQLite file.", id="replicas of a file"),
+        pytest.param({"image": ["a.example.com/mlflow:1", "b.example.com/mlflow:1"]}, "two have the label image-mlflow-1. Give images whose", id="equal tags"),
         pytest.param({"memory_limit": ["much"]}, "Deployment axis memory_limit: 'much' is not allowed. Give quantities such as 2Gi.", id="quantity"),
     ],
 )

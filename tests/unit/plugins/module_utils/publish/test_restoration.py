@@ -47,6 +47,13 @@ def test_a_run_comes_back(run, send, bring, shelf, tmp_path, wanted):
     assert (bring(wanted)["restored"], bring(wanted)["unchanged"]) == (0, 6)
 
 
+def test_the_records_alone_come_back(send, sink, tmp_path):
+    send()
+    found = restore("run-1", tmp_path / "back", [sink], SCHEMAS, ["run.json", "cells/*/cell.json"])
+    assert {path.name for path in (tmp_path / "back").rglob("*") if path.is_file()} == {"run.json", "cell.json"}
+    assert found["restored"] == 2
+
+
 @pytest.mark.parametrize("wanted", ["run-2", "latest"])
 def test_what_no_sink_has_is_not_found(bring, wanted):
     assert bring(wanted)["found"] is False

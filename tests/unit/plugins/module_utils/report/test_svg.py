@@ -117,3 +117,9 @@ def test_the_text_for_those_who_do_not_see_it_has_the_ends_of_every_series():
     assert text.startswith("0 tenants: 71.5 ms at 5, 861 ms at 50; ")
     assert text.endswith("; and 2 more")
     assert described([Series("a", [1], [GAP])], "ms") == "no values"
+
+
+def test_ticks_have_names_that_stay_when_the_page_places_them_again():
+    plot = Plot([Panel("p", [Series("s", [1.0, 2.0], [1.0, 2.0])])], "x", x_ticks=[1.0, 2.0], names={1.0: "t1-c5", 2.0: "t1|c10"})
+    assert 'data-names="t1-c5|t1/c10"' in plot_svg(plot)
+    assert ">t1-c5</text>" in plot_svg(plot)
