@@ -5,13 +5,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.blocks import failure, milliseconds
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations import LISTING
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import PRECISION, Raw
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import PRECISION, Raw, indexes
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.window import Window
 from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.quantiles import summarize
+
+try:
+    import numpy as np
+except ImportError:
+    np = None  # type: ignore[assignment]
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 SLOW_RATIO = 10
 SLOW_MS = 250
@@ -19,7 +27,7 @@ SLOW_MS = 250
 STRETCHES = 20
 
 
-def listings(raw: Raw, order: list[int], window: Window) -> dict[str, Any]:
+def listings(raw: Raw, order: NDArray[Any], window: Window) -> dict[str, Any]:
     """Return {tenants, first_p50_ms, later_p50_ms, slow} of the successful listings of workspaces in the whole load.
 
     The first listing of each tenant stands apart from later ones: authorization of a token that was not seen before is not cached, so the first ones are
@@ -30,14 +38,14 @@ def listings(raw: Raw, order: list[int], window: Window) -> dict[str, Any]:
     first: list[int] = []
     later: list[tuple[int, int]] = []
     seen = set()
-    for i in order:
-        kind = raw.kind_table[raw.kinds[i]]
-        if kind.operation == LISTING and failure(kind.status, kind.error_code) is None:
-            if kind.tenant in seen:
-                later.append((raw.starts[i], raw.durations[i]))
-            else:
-                first.append(raw.durations[i])
-            seen.add(kind.tenant)
+    listing = np.array([kind.operation == LISTING and failure(kind.status, kind.error_code) is None for kind in raw.kind_table], dtype=bool)
+    for i in indexes(order[listing[raw.column("kinds")[order]]]):
+        tenant = raw.kind_table[raw.kinds[i]].tenant
+        if tenant in seen:
+            later.append((raw.starts[i], raw.durations[i]))
+        else:
+            first.append(raw.durations[i])
+        seen.add(tenant)
     usual = _p50_ms([duration for _start, duration in later])
     limit = max(SLOW_MS, SLOW_RATIO * usual) if usual is not None else None
     stretches: list[list[float]] = []
