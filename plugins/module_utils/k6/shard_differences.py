@@ -99,7 +99,7 @@ def _sliced(logs: NDArray[Any], rows: NDArray[Any], moments: NDArray[Any], count
 
 def _relative_logs(raw: Raw, chosen: NDArray[Any]) -> NDArray[Any]:
     """Return the logarithms of the latencies of the chosen requests, each without the median of its operation."""
-    logs = np.log(np.maximum(raw.column("durations")[chosen], 1)).astype(np.float32)
+    logs: NDArray[Any] = np.log(np.maximum(raw.column("durations")[chosen], 1)).astype(np.float32)
     names = sorted({kind.operation for kind in raw.kind_table})
     operations = np.array([names.index(kind.operation) for kind in raw.kind_table], dtype=np.int16)[raw.column("kinds")[chosen]]
     for number in range(len(names)):
