@@ -88,7 +88,7 @@ def test_missing_arguments_are_named(wait):
 def test_an_unknown_kind_is_named(wait):
     answer = wait({}, kind="magic")
     assert answer["failed"]
-    assert "Generator of kind magic: unknown kind. Allowed are process and pod." in answer["msg"]
+    assert "Generator of kind magic: unknown kind. Allowed are process, pod and k6_operator." in answer["msg"]
 
 
 def test_check_mode_is_skipped(wait):
