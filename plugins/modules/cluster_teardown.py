@@ -61,6 +61,7 @@ options:
       - ClusterRole
       - Namespace
     default:
+      - TestRun
       - Deployment
       - Job
       - Pod

@@ -131,11 +131,8 @@ def test_roles_are_bound_by_name_and_never_an_administrators() -> None:
     assert [rule["resourceNames"] for rule in bound] == [["mlflow-operator-mlflow-integration"]]
 
 
-# Files for programs of the local stack and CA certificates, none of them results or secrets.
+# CA certificates, which are neither results nor secrets.
 PUBLIC_MODES = {
-    "roles/local_stack/tasks/main.yml": ["0644"],
-    "roles/local_stack/tasks/monitoring.yml": ["0644", "0644"],
-    "roles/local_stack/tasks/sampler.yml": ["0644"],
     "roles/monitoring/tasks/openshift.yml": ["0644"],
 }
 
