@@ -308,7 +308,8 @@ def test_a_load_goes_on_while_its_runners_do(start, cluster, tmp_path):
 
 
 def test_the_load_of_a_run_holds_its_lease_until_it_has_ended(start, cluster):
-    started = start(2)
+    # Long enough to be seen on a busy machine.
+    started = start(6)
     name = cluster.pod(1)["metadata"]["name"]
     assert pod_lifecycle.running_load(cluster, NAMESPACE, "run") == f"Pod {NAMESPACE}/{name}"
     wait_for_end(cluster, started)
