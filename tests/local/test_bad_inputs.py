@@ -35,7 +35,7 @@ def output(finished):
 @pytest.mark.parametrize(
     ("variables", "env", "sentence"),
     [
-        pytest.param({"test_matrix_preset": "huge"}, {}, "Preset huge: is unknown. Allowed: capacity, noise_floor, noisy_neighbour, publish", id="preset"),
+        pytest.param({"test_matrix_preset": "huge"}, {}, "Preset huge: is unknown. Allowed: calibration, capacity, noise_floor, noisy_neighbour", id="preset"),
         pytest.param({"test_matrix_file": "none.yml"}, {}, "Matrix file none.yml: does not exist.", id="matrix-file"),
         pytest.param({"test_matrix_file": "/etc/passwd"}, {}, "Matrix file /etc/passwd: ", id="matrix-of-another-kind"),
         pytest.param({"test_matrix_slo_file": "/nowhere.yml"}, {}, "Objectives file /nowhere.yml: not readable", id="objectives-file"),

@@ -12,6 +12,9 @@ from typing import Any
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.measurement import Measurement, Row, merge
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.profile import FIELDS, NUMBERS, ResourceField
 
+CLUSTER = "cluster"
+"""The component that every cluster has beside those of the target."""
+
 
 def blank(status: str) -> dict[str, Any]:
     """Return the resources of a component of which nothing is known; status ok, missing or not_requested."""
@@ -51,7 +54,8 @@ def resources(
             elif not entry.instant and any(row.points for row in rows):
                 too_short[str(entry.field)] = None
             elif not entry.is_required:
-                if not measurement.failed:
+                # What the target does not have, such as a database that is not monitored, is not missing.
+                if not measurement.failed and component in (*names, CLUSTER):
                     absent.setdefault(entry.metric, []).append(component)
                 continue
             else:
