@@ -97,6 +97,16 @@ def processes(origin: float) -> Samples:
             add("memory_bytes", f'{label},memtype="resident"', resident * alive)
             add("num_procs", label, 3.0 * alive)
             add("oldest_start_time_seconds", label, (2000.0 if group == "postgresql" and t > 0 else 1000.0) * alive)
+    # MLflow's own counters: those of a server that ended before, and of one that serves 20 requests/s from the start of the window on and, from second 5
+    # on, 10 more of another kind.
+    counters = samples["mlflow_http_request_total"] = []
+    for second in range(-60, int(PROCESS_WINDOW_S) + 5):
+        t = second + 0.5
+        read, wrote = (9000.0, 1304.0) if t < -40 else (100 + 20 * max(0.0, t), 10 * (t - 5) if t > 5 else None)
+        if not -40 <= t < -30:
+            counters.append(f'{{method="GET",status="200"}} {read:.6f} {origin + t:.3f}')
+        if wrote is not None:
+            counters.append(f'{{method="POST",status="200"}} {wrote:.6f} {origin + t:.3f}')
     return samples
 
 

@@ -186,6 +186,8 @@ def test_the_local_profile_distinguishes_running_ending_and_ended_processes(real
     assert (postgresql["memory_bytes_peak"], postgresql["restarts"]) == (2e8, 1.0)
     assert found.resources["ended"]["cpu_cores_mean"] is None
     assert found.resources["ended"]["memory_bytes_mean"] is None
+    # Up to the first scrape after the window; what a server that ended a minute ago counted is not among them.
+    assert mlflow["requests_served"] == pytest.approx(20 * 30.5 + 10 * 25.5)
     assert any("no samples in the window for component ended" in error for error in found.errors)
 
 
