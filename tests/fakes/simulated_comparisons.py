@@ -28,24 +28,40 @@ def simulated_suite(
     factor: float = 1.0,
     errors: float = 0.0,
     families: tuple[str, ...] = tuple(NAMES),
+    drawn: float | None = None,
 ) -> list[Row]:
     """Return the rows of a suite: numbers vary by so much between repeats, and those of the candidate are worse by the factor.
 
-    `errors` is the share of failures; it varies between repeats by half of itself, more than by chance.
+    `errors` is the share of failures; it varies between repeats by half of itself, more than by chance. With `drawn` repeats have seeds, and the journeys
+    that a seed draws change a number by so much on both sides.
     """
     return [
-        _row(random, f"point {point}", metric, name, repeats, variation, factor, errors)
+        _row(random, f"point {point}", metric, name, repeats, variation, factor, errors, drawn)
         for metric in METRICS if metric.family in families for name in NAMES[metric.family] for point in range(points)
     ]  # fmt: skip
 
 
-def _row(random: np.random.Generator, point: str, metric: Metric, name: str, repeats: tuple[int, int], variation: float, factor: float, errors: float) -> Row:
+def _row(
+    random: np.random.Generator,
+    point: str,
+    metric: Metric,
+    name: str,
+    repeats: tuple[int, int],
+    variation: float,
+    factor: float,
+    errors: float,
+    drawn: float | None,
+) -> Row:
     if not metric.is_ratio:
         sides = [tuple(_share(random, errors) for _repeat in range(count)) for count in repeats]
     else:
         middles = (100.0, 100.0 * factor if metric.better == "lower" else 100.0 / factor)
+        shared = np.zeros(max(repeats)) if drawn is None else drawn * random.standard_normal(max(repeats))
         sides = [
-            tuple(Value(float(value)) for value in middle * np.exp(variation * random.standard_normal(count)))
+            tuple(
+                Value(float(value), seed=None if drawn is None else seed)
+                for seed, value in enumerate(middle * np.exp(shared[:count] + variation * random.standard_normal(count)))
+            )
             for middle, count in zip(middles, repeats, strict=True)
         ]  # fmt: skip
     return Row(point, metric, name, *sides)

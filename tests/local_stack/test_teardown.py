@@ -15,6 +15,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.local.process imp
 from fakes.fake_http_server import FakeHttpServer, Reply
 from fakes.local_stacks import Stack
 from fakes.record_damage import write_finished_run
+from fakes.waiting import wait_until
 
 KUBECONFIG = """
 apiVersion: v1
@@ -38,7 +39,8 @@ def stack(create_stack: Callable[[str], Stack]) -> Stack:
     for name, directory in (("k6", attempt), ("mlflow", found.state)):
         directory.mkdir(parents=True)
         DetachedProcess(name, str(directory), {"argv": ["sleep", "600"], "env": {}, "chdir": str(directory), "user": None}).start(may_end=True)
-    assert len(found.processes()) >= 2
+    # A program that was started a moment ago has no environment yet, and so no mark.
+    wait_until(lambda: len(found.processes()) >= 2, "the processes of the stack")
     return found
 
 

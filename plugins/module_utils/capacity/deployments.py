@@ -80,12 +80,17 @@ def visits_of(deployments: Sequence[Mapping[str, Any]], rounds: int) -> list[dic
     """Return the deployments in the order in which they are measured in so many rounds: A B B A A B …, so that a drift of the machine falls on all alike.
 
     A visit is a deployment whose label ends with its round, and which has the label of the deployment as `deployment`; with one round the labels stay.
-    Raises ValueError with one sentence.
+    Visits of a round have the same seed, and so the same journeys: a comparison within seeds is one within rounds. Raises ValueError with one sentence.
     """
     if rounds < 1:
         raise ValueError(f"Rounds: {rounds} is not allowed. Give a whole number from 1 up.")
+    if rounds == 1:
+        return [{**deployment, "deployment": deployment["label"]} for deployment in deployments]
     return [
-        {**deployment, "label": f"{deployment['label']}-round-{number}" if rounds > 1 else deployment["label"], "deployment": deployment["label"]}
+        {
+            "label": f"{deployment['label']}-round-{number}", "deployment": deployment["label"],
+            "variables": {**deployment["variables"], "test_matrix_seed": number},
+        }
         for number in range(1, rounds + 1) for deployment in (deployments if number % 2 else reversed(deployments))
     ]  # fmt: skip
 

@@ -77,6 +77,7 @@ def compare_sides(baseline: Side, candidate: Side, settings: Settings) -> dict[s
         "others": [difference.document() for difference in conditions.others],
         "settings": {
             "tolerance": settings.tolerance, "severity": settings.severity, "level": 0.95, "correction": CORRECTION, "alpha": ALPHA,
+            "paired": all(row.is_paired for row in rows),
         },
         "power": [{"family": family, "change": POWER_CHANGE, "share_found": share} for family, share in power(rows).items()],
         "overall": [

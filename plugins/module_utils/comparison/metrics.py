@@ -39,10 +39,11 @@ class Metric(NamedTuple):
 
 
 class Value(NamedTuple):
-    """A number of a cell; `n` is how many requests, or journeys, it is a share of, else 0."""
+    """A number of a cell; `n` is how many requests, or journeys, it is a share of, else 0; cells with the same `seed` draw the same journeys."""
 
     value: float
     n: int = 0
+    seed: int | None = None
 
 
 def metrics_of(document: Mapping[str, Any]) -> list[Metric]:
@@ -56,7 +57,7 @@ def values_of(record: Mapping[str, Any], metrics: Sequence[Metric]) -> dict[tupl
     for metric in metrics:
         by_family.setdefault(metric.family, []).append(metric)
     return {
-        (metric, name): value
+        (metric, name): value._replace(seed=record["spec"].get("seed"))
         for family, wanted in by_family.items() for name, known in _BLOCKS[family](record)
         for metric in wanted if (value := known.get(metric.metric)) is not None
     }  # fmt: skip

@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The verdict of every compared number: slower, faster, same or undecided.
 
-Ratios are compared on the scale of logarithms by Student's t, with the variance between repeats pooled over the cells of a number
-(statistics/repeats.py); shares of failures, which may be 0, by their difference with Welch's t, where no side has less variance than chance alone gives
+Ratios are compared on the scale of logarithms by Student's t, with the variance between repeats pooled over the cells of a number. Repeats with the same
+seed draw the same journeys, so where both sides have them they are compared within their seeds: blocks, as in Box, Hunter and Hunter, Statistics for
+Experimenters, section 4.2. What the draw adds to both sides is then no noise. Shares of failures, which may be 0, by their difference with Welch's t, where no side has less variance than chance alone gives
 a share (binomial). Within a family the p-values are corrected by the method of Benjamini and Hochberg (Controlling the false discovery rate, Journal of
 the Royal Statistical Society B 57, 1995): of families without any difference at most 5 % have a false alarm, and of the differences that are found in
 others at most 5 % are none. Holm's method has the same false alarms between equal sides, and finds fewer changes that concern a whole family.
@@ -20,7 +21,7 @@ from typing import NamedTuple
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.comparison.metrics import Metric, Value
 from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.intervals import student_t
-from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.repeats import REPEATS_NEEDED, noise_of
+from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.repeats import REPEATS_NEEDED
 
 try:
     import numpy as np
@@ -62,6 +63,12 @@ class Row:
         return [value.value for value in self.baseline], [value.value for value in self.candidate]
 
     @property
+    def is_paired(self) -> bool:
+        """Whether the repeats of one side have seeds that all occur on the other side."""
+        one, other = ({value.seed for value in side} for side in (self.baseline, self.candidate))
+        return None not in one | other and bool(one) and bool(other) and (one <= other or other <= one)
+
+    @property
     def is_tested(self) -> bool:
         """Whether both sides have enough repeats, and a ratio has values that have a logarithm."""
         return min(self.repeats) >= REPEATS_NEEDED and not (self.metric.is_ratio and min(map(min, self.values)) <= 0)
@@ -70,6 +77,18 @@ class Row:
     def can_differ(self) -> bool:
         """Whether the row is tested and can be found to differ: where nothing failed on either side it cannot, and counts in no correction."""
         return self.is_tested and any(map(any, self.values))
+
+
+class Fit(NamedTuple):
+    """The least-squares change of logarithms from baseline to candidate within blocks, and what is left between the repeats.
+
+    The variance of the change is that of one repeat divided by `weight`, which is 0 where no block has both sides.
+    """
+
+    change: float
+    weight: float
+    squares: float
+    degrees: int
 
 
 class Estimate(NamedTuple):
@@ -133,15 +152,30 @@ def _estimates(rows: Sequence[Row]) -> dict[tuple[str, Metric, str], Estimate]:
         pools.setdefault((row.metric, row.name), []).append(row)
     found = {}
     for (metric, _name), pool in pools.items():
-        noise = noise_of([values for row in pool for values in row.values if values]) if metric.is_ratio else None
-        for row in (row for row in pool if row.is_tested):
-            if noise is not None:
-                one, other = ([math.log(value) for value in values] for values in row.values)
-                error = noise.deviation * math.sqrt(1 / len(one) + 1 / len(other))
-                found[_key(row)] = Estimate(_mean(other) - _mean(one), error, noise.degrees)
-            elif not metric.is_ratio:
-                found[_key(row)] = _difference(row)
+        tested = [row for row in pool if row.is_tested]
+        if not metric.is_ratio:
+            found.update({_key(row): _difference(row) for row in tested})
+        elif tested:
+            fits = {_key(row): fit_of(row) for row in pool if min(map(min, filter(None, row.values))) > 0}
+            degrees = sum(fit.degrees for fit in fits.values())
+            variance = math.fsum(fit.squares for fit in fits.values()) / degrees
+            found.update({key: Estimate(fits[key].change, math.sqrt(variance / fits[key].weight), degrees) for key in map(_key, tested)})
     return found
+
+
+def fit_of(row: Row) -> Fit:
+    """Return the change of a ratio with positive values: within the seeds where the row is paired, else in a single block."""
+    blocks: dict[int | None, tuple[list[float], list[float]]] = {}
+    for place, side in enumerate((row.baseline, row.candidate)):
+        for value in side:
+            blocks.setdefault(value.seed if row.is_paired else None, ([], []))[place].append(math.log(value.value))
+    both = [(len(one) * len(other) / (len(one) + len(other)), _mean(other) - _mean(one)) for one, other in blocks.values() if one and other]
+    weight = math.fsum(part for part, _change in both)
+    change = math.fsum(part * shift for part, shift in both) / weight if weight else 0.0
+    # The candidate without the change is like the baseline.
+    alike = [one + [value - change for value in other] for one, other in blocks.values()]
+    squares = math.fsum((value - _mean(values)) ** 2 for values in alike for value in values)
+    return Fit(change, weight, squares, sum(map(len, alike)) - len(alike) - bool(weight))
 
 
 def _difference(row: Row) -> Estimate:

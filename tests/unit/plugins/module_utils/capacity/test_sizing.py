@@ -44,9 +44,14 @@ def test_every_second_round_has_the_reverse_order():
     assert [visit["deployment"] for visit in visits[:3]] == ["workers-1", "workers-2", "workers-2"]
 
 
+def test_the_visits_of_a_round_draw_the_same_journeys():
+    visits = visits_of(deployments_of({"workers": [1, 2]}), 2)
+    assert [visit["variables"] for visit in visits] == [{"local_stack_workers": count, "test_matrix_seed": number} for number, count in ((1, 1), (1, 2), (2, 2), (2, 1))]
+
+
 def test_one_round_leaves_the_labels():
     [visit] = visits_of(deployments_of({"workers": 4}), 1)
-    assert (visit["label"], visit["deployment"]) == ("workers-4", "workers-4")
+    assert visit == {"label": "workers-4", "deployment": "workers-4", "variables": {"local_stack_workers": 4}}
 
 
 def test_no_round_is_a_sentence():

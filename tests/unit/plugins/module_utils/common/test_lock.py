@@ -19,6 +19,7 @@ import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common import lock
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common import process_handle as handles
+from fakes.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[5]
 CONTENDERS, ROUNDS = 6, 4
@@ -120,10 +121,7 @@ def test_a_killed_playbook_or_keeper_leaves_it_free(controller, tmp_path, victim
     assert not is_free(tmp_path / "lock")
     keeper = json.loads((tmp_path / "lock.json").read_text())["keeper"]["pid"]
     os.kill(controller.pid if victim == "controller" else keeper, signal.SIGKILL)
-    deadline = time.monotonic() + 20
-    while not is_free(tmp_path / "lock"):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: is_free(tmp_path / "lock"), "the lock")
 
 
 @pytest.mark.parametrize(

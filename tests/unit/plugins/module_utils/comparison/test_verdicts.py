@@ -75,6 +75,42 @@ def test_the_variance_is_pooled_over_the_points_of_a_number():
     assert pooled.verdict == UNDECIDED
 
 
+def seeded(metric, baseline, candidate, point="t1-c5"):
+    """A row whose values have the seeds by which they are given."""
+    return Row(point, metric, "total", *([Value(value, 0, seed) for seed, value in side] for side in (baseline, candidate)))
+
+
+def test_repeats_with_the_same_seeds_are_compared_within_them():
+    # The draw of the journeys changes a number by half; within each seed the candidate is 10 % slower, give or take 1 %.
+    [found] = judge([seeded(P95, [(1, 100.0), (2, 150.0), (3, 70.0)], [(3, 77.7), (1, 110.0), (2, 163.4)])], TOLERANCE)
+    [apart] = judge([row(P95, (100.0, 150.0, 70.0), (77.7, 110.0, 163.4))], TOLERANCE)
+    changes = np.log([1.1, 163.4 / 150, 1.11])
+    assert found.change == pytest.approx(np.exp(changes.mean()))
+    # That of a paired t-test: t with 2 degrees of freedom is 4.302653.
+    assert np.log(found.interval[1] / found.change) == pytest.approx(4.302653 * changes.std(ddof=1) / np.sqrt(3))
+    assert (found.verdict, apart.verdict) == (SLOWER, UNDECIDED)
+
+
+def test_a_repeat_without_its_pair_says_nothing_about_the_change():
+    pairs = [(1, 100.0), (2, 150.0), (3, 70.0)], [(1, 110.0), (2, 163.4), (3, 77.7)]
+    [found], [more] = judge([seeded(P95, *pairs)], TOLERANCE), judge([seeded(P95, pairs[0], [*pairs[1], (3, 77.7)])], TOLERANCE)
+    [single] = judge([seeded(P95, [*pairs[0], (4, 900.0)], pairs[1])], TOLERANCE)
+    assert single.change == pytest.approx(found.change)
+    assert single.interval == pytest.approx(found.interval)
+    # A second repeat of a seed counts.
+    assert more.interval != pytest.approx(found.interval)
+
+
+@pytest.mark.parametrize(
+    "candidate",
+    [pytest.param([(4, 110.0), (5, 163.4), (6, 77.7)], id="other seeds"), pytest.param([(3, 110.0), (4, 163.4), (5, 77.7)], id="one seed in common")],
+)
+def test_sides_with_different_seeds_are_compared_as_groups(candidate):
+    baseline = [(1, 100.0), (2, 150.0), (3, 70.0)]
+    [found], [plain] = judge([seeded(P95, baseline, candidate)], TOLERANCE), judge([row(P95, *([value for _seed, value in side] for side in (baseline, candidate)))], TOLERANCE)
+    assert found.interval == pytest.approx(plain.interval)
+
+
 def test_few_repeats_are_undecided_with_the_plain_change():
     [found] = judge([row(P95, (100.0, 102.0), (200.0, 204.0, 196.0))], TOLERANCE)
     assert (found.verdict, found.interval, found.p) == (UNDECIDED, None, None)
@@ -153,20 +189,29 @@ def test_the_change_over_all_points_is_their_geometric_mean():
 
 
 @pytest.mark.slow
-def test_equal_suites_have_at_most_five_percent_false_alarms_in_each_family():
+@pytest.mark.parametrize("drawn", [pytest.param(None, id="groups"), pytest.param(0.06, id="the same seeds")])
+def test_equal_suites_have_at_most_five_percent_false_alarms_in_each_family(drawn):
     random, alarms = np.random.default_rng(15), dict.fromkeys(("total", "journeys", "operations", "resources"), 0)
     for _suite in range(SUITES):
-        found = judge(simulated_suite(random, errors=0.02), TOLERANCE)
+        found = judge(simulated_suite(random, errors=0.02, drawn=drawn), TOLERANCE)
         for family in {judgement.row.metric.family for judgement in found if judgement.verdict in (SLOWER, FASTER)}:
             alarms[family] += 1
     assert max(alarms.values()) <= 0.05 * SUITES
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("repeats", "least"), [pytest.param(8, 0.9, id="8 repeats"), pytest.param(5, 0.76, id="5 repeats")])
-def test_a_shift_of_a_whole_family_is_found(repeats, least):
+@pytest.mark.parametrize(
+    ("repeats", "drawn", "least"),
+    [
+        pytest.param(8, None, 0.9, id="8 repeats"),
+        pytest.param(5, None, 0.76, id="5 repeats"),
+        pytest.param(8, 0.06, 0.9, id="8 repeats with the same seeds"),
+        pytest.param(5, 0.06, 0.72, id="5 repeats with the same seeds"),
+    ],
+)
+def test_a_shift_of_a_whole_family_is_found(repeats, drawn, least):
     random = np.random.default_rng(15)
-    suites = [simulated_suite(random, repeats=(repeats, repeats), factor=1.1, families=("total",)) for _suite in range(200)]
+    suites = [simulated_suite(random, repeats=(repeats, repeats), factor=1.1, families=("total",), drawn=drawn) for _suite in range(200)]
     found = [judgement.verdict for suite in suites for judgement in judge(suite, TOLERANCE) if judgement.row.metric.is_ratio]
     assert found.count(SLOWER) / len(found) >= least
     assert FASTER not in found

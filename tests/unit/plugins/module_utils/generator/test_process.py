@@ -20,6 +20,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.backend
 from ansible_collections.perfscale.mlflow.plugins.module_utils.generator.process import ProcessBackend
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.process import DetachedProcess, ProcessError
 from fakes.k6_configs import load_config
+from fakes.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[5]
 CONFIG = load_config("http://127.0.0.1:1")
@@ -71,10 +72,7 @@ def stop(directory):
 
 
 def wait_for_exit(attempt):
-    deadline = time.monotonic() + 20
-    while attempts.read_exit(Path(attempt["directory"])) is None:
-        assert time.monotonic() < deadline, "the fake never ended"
-        time.sleep(0.02)
+    wait_until(lambda: attempts.read_exit(Path(attempt["directory"])) is not None, "the end of the fake")
 
 
 def test_a_running_load_is_attached_to(start, tmp_path):

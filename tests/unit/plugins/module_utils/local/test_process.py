@@ -10,7 +10,6 @@ import os
 import signal
 import socket
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.common import pro
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local import process as detached_process
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local import readiness
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.process import DetachedProcess, ProcessError
+from fakes.waiting import wait_until
 
 SERVER = [sys.executable, "-m", "http.server", "--bind", "127.0.0.1", "{port}"]
 READY = {"url": "http://127.0.0.1:{port}/", "timeout_s": 30}
@@ -39,13 +39,6 @@ def create(tmp_path: Path) -> Iterator[Callable[..., DetachedProcess]]:
     yield detached
     for process in created:
         process.stop(1)
-
-
-def wait_until(condition: Callable[[], Any], limit_s: float = 20) -> None:
-    deadline = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
 
 
 def test_a_process_that_never_starts_is_given_up(create: Callable[..., DetachedProcess], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,6 @@ import csv
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,6 +17,7 @@ import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local import sampler as program
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.samples import METRICS, SamplesError, measurements, read_samples
+from fakes.waiting import wait_until
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.collection import Window
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.profile import load_profile
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.resources import resources
@@ -46,18 +46,11 @@ def rows_by_group(sampler: program.Sampler) -> dict[str, tuple[float, ...]]:
     return {row[1]: (row[2], row[3], row[4], row[5]) for row in sampler.sample()}
 
 
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert condition()
-
-
 def test_a_new_process_counts_from_its_start(busy: Callable[..., subprocess.Popen[bytes]], tmp_path: Path) -> None:
     sampler = program.Sampler({"group": str(tmp_path)})
     assert rows_by_group(sampler)["group"] == (0.0, 0, 0, 0.0)
     process = psutil.Process(busy(str(tmp_path), 0.5).pid)
-    until(lambda: sum(process.cpu_times()[:2]) >= 0.5)
+    wait_until(lambda: sum(process.cpu_times()[:2]) >= 0.5)
     cpu, memory, count, oldest = rows_by_group(sampler)["group"]
     assert cpu == pytest.approx(sum(process.cpu_times()[:2]), abs=0.05)
     assert memory > 32 * 2**20
@@ -66,7 +59,7 @@ def test_a_new_process_counts_from_its_start(busy: Callable[..., subprocess.Pope
 
 def test_a_process_that_ran_before_counts_from_the_first_look(busy: Callable[..., subprocess.Popen[bytes]], tmp_path: Path) -> None:
     process = psutil.Process(busy(str(tmp_path), 0.3).pid)
-    until(lambda: sum(process.cpu_times()[:2]) >= 0.3)
+    wait_until(lambda: sum(process.cpu_times()[:2]) >= 0.3)
     sampler = program.Sampler({"group": str(tmp_path)})
     assert rows_by_group(sampler)["group"][0] == pytest.approx(0, abs=0.02)
 
@@ -78,13 +71,13 @@ def test_children_belong_to_their_parent_and_what_ended_stays_counted(busy: Call
     code = "import subprocess, sys; subprocess.run([sys.executable, '-S', '-c', sys.argv[2], 'other', '0.2'])"
     parent = subprocess.Popen([sys.executable, "-S", "-c", code, str(tmp_path), BUSY], start_new_session=True)
     try:
-        until(lambda: rows_by_group(sampler)["group"][2] == 2)
-        until(lambda: rows_by_group(sampler)["group"][0] >= 0.2)
+        wait_until(lambda: rows_by_group(sampler)["group"][2] == 2)
+        wait_until(lambda: rows_by_group(sampler)["group"][0] >= 0.2)
     finally:
         for process in psutil.Process(parent.pid).children():
             process.kill()
         parent.wait()
-    until(lambda: rows_by_group(sampler)["group"][2] == 0)
+    wait_until(lambda: rows_by_group(sampler)["group"][2] == 0)
     assert rows_by_group(sampler)["group"][0] >= 0.2
 
 
@@ -93,7 +86,7 @@ def test_it_runs_as_a_program_of_its_own(busy: Callable[..., subprocess.Popen[by
     busy("mark-of-the-group", 0.1)
     process = subprocess.Popen([sys.executable, program.__file__, str(tmp_path / "config.json")])
     try:
-        until(lambda: (tmp_path / "samples.csv").is_file() and len(read_samples(str(tmp_path / "samples.csv"), 0, 1e12).get("group", [])) > 5)
+        wait_until(lambda: (tmp_path / "samples.csv").is_file() and len(read_samples(str(tmp_path / "samples.csv"), 0, 1e12).get("group", [])) > 5)
     finally:
         process.terminate()
         process.wait()

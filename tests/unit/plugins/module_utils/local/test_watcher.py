@@ -18,6 +18,7 @@ import psutil
 import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local import watcher
+from fakes.waiting import wait_until
 
 
 def spec(folder: Path, *argv: str) -> dict[str, Any]:
@@ -106,7 +107,4 @@ def test_a_stubborn_orphan_is_killed(tmp_path: Path) -> None:
             time.sleep(0.01)
         leader.kill()
         watcher.end_group(leader.pid, limit_s=0.3)
-        deadline = time.monotonic() + 5
-        while watcher.group_members(leader.pid) and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert watcher.group_members(leader.pid) == []
+        wait_until(lambda: watcher.group_members(leader.pid) == [], "the end of the orphan")

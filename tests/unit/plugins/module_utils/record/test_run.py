@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -26,6 +25,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.record.run import
     summarize,
 )
 from fakes.run_factory import edit_record
+from fakes.waiting import wait_until
 
 SCHEMAS = Path(__file__).resolve().parents[5] / "files" / "schemas"
 MISSED = {"name": "x", "cell": "t1-c0-r1", "metric": "p95_ms", "value": 1.0, "limit": "at most 0", "status": "missed", "severity": "error"}
@@ -89,9 +89,7 @@ def test_a_second_playbook_on_the_same_run_fails(run, plan, monkeypatch):
             run.begin(plan, {}, {})
         assert run.path.read_bytes() == before
         other.communicate(b"\n")
-    deadline = time.monotonic() + 20
-    while is_locked(run) and time.monotonic() < deadline:
-        time.sleep(0.05)
+    wait_until(lambda: not is_locked(run), "the lock of the run")
     assert run.begin(plan, {}, {})["resumed"]
 
 
