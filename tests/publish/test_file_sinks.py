@@ -9,7 +9,7 @@ import json
 
 import pytest
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.publish import sinks
+from ansible_collections.perfscale.mlflow.plugins.module_utils.publish import s3, sinks
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.publication import publish
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.restoration import restore
 from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.secret_scan import Scanner
@@ -43,6 +43,33 @@ def test_a_run_goes_and_comes_back(run, settings, tmp_path):
     assert (found["found"], found["run_id"], found["restored"]) == (True, "run-1", 5)
     for path in (path for path in (tmp_path / "back/run-1").rglob("*") if path.is_file()):
         assert path.read_bytes() == (run / path.relative_to(tmp_path / "back/run-1")).read_bytes()
+
+
+@pytest.fixture(name="parts")
+def fixture_parts(s3_url, tmp_path, monkeypatch):
+    """Return (settings, client) of a bucket to which the samples go in two parts."""
+    monkeypatch.setattr(s3, "PARTS_ABOVE", 9 << 20)
+    monkeypatch.setattr(s3, "PART_BYTES", 5 << 20)
+    settings = {"kind": "s3", "endpoint": s3_url, "bucket": "results", "prefix": tmp_path.name}
+    return settings, sinks.create_sinks([settings], {})[0]._client
+
+
+def test_a_large_file_goes_in_parts_and_comes_back(run, parts, tmp_path):
+    settings, client = parts
+    sent = send(run, settings)
+    assert (sent["problems"], sent["sinks"][0]["verified"]) == ([], {CHECKSUM: 5})
+    name = "run-1/cells/t1-c4-r1/samples.csv.gz"
+    assert client.head_object(Bucket="results", Key=f"{tmp_path.name}/{name}")["ETag"].strip('"').endswith("-2")
+    assert restore("run-1", tmp_path / "back", sinks.create_sinks([settings], {}), SCHEMAS)["found"]
+    assert (tmp_path / "back" / name).read_bytes() == (run.parent / name).read_bytes()
+
+
+def test_of_an_object_that_is_not_whole_nothing_stays(run, parts, tmp_path, monkeypatch):
+    settings, client = parts
+    # Smaller than S3 allows, which it says when all parts are there.
+    monkeypatch.setattr(s3, "PART_BYTES", 1 << 20)
+    assert "samples.csv.gz in bucket results: the store returned EntityTooSmall" in send(run, settings)["problems"][0]
+    assert client.list_multipart_uploads(Bucket="results", Prefix=tmp_path.name).get("Uploads", []) == []
 
 
 def test_what_is_not_there_is_not_found(settings, tmp_path):

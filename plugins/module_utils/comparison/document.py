@@ -66,6 +66,8 @@ def compare_sides(baseline: Side, candidate: Side, settings: Settings) -> dict[s
     conditions = conditions_of(baseline, candidate, settings.factor, settings.accept)
     rows = [row for match in conditions.matches for row in _rows(match, settings.metrics)]
     judgements = judge(rows, settings.tolerance)
+    # Numbers of a family may be missing in some repeats; those of all requests are in every cell.
+    tested = [row for row in rows if row.metric.family == "total" and row.is_tested]
     recorded = [_recorded(judgement, settings.severity) for judgement in judgements]
     document: dict[str, Any] = {
         "status": "failed" if any(row["is_regression"] for row in recorded) else "passed",
@@ -77,7 +79,7 @@ def compare_sides(baseline: Side, candidate: Side, settings: Settings) -> dict[s
         "others": [difference.document() for difference in conditions.others],
         "settings": {
             "tolerance": settings.tolerance, "severity": settings.severity, "level": 0.95, "correction": CORRECTION, "alpha": ALPHA,
-            "paired": all(row.is_paired for row in rows),
+            "paired": bool(tested) and all(row.is_paired for row in tested),
         },
         "power": [{"family": family, "change": POWER_CHANGE, "share_found": share} for family, share in power(rows).items()],
         "overall": [

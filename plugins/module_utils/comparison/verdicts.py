@@ -5,16 +5,18 @@
 
 Ratios are compared on the scale of logarithms by Student's t, with the variance between repeats pooled over the cells of a number. Repeats with the same
 seed draw the same journeys, so where both sides have them they are compared within their seeds: blocks, as in Box, Hunter and Hunter, Statistics for
-Experimenters, section 4.2. What the draw adds to both sides is then no noise. Shares of failures, which may be 0, by their difference with Welch's t, where no side has less variance than chance alone gives
-a share (binomial). Within a family the p-values are corrected by the method of Benjamini and Hochberg (Controlling the false discovery rate, Journal of
-the Royal Statistical Society B 57, 1995): of families without any difference at most 5 % have a false alarm, and of the differences that are found in
-others at most 5 % are none. Holm's method has the same false alarms between equal sides, and finds fewer changes that concern a whole family.
+Experimenters, section 4.2. What the draw adds to both sides is then no noise. Shares of failures, which may be 0, are compared by their difference with
+Welch's t, where no side has less variance than chance alone gives a share (binomial). Within a family the p-values are corrected by the method of
+Benjamini and Hochberg (Controlling the false discovery rate, Journal of the Royal Statistical Society B 57, 1995): of families without any difference at
+most 5 % have a false alarm, and of the differences that are found in others at most 5 % are none. Holm's method has the same false alarms between equal
+sides, and finds fewer changes that concern a whole family.
 """
 
 from __future__ import annotations
 
 import bisect
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -64,9 +66,9 @@ class Row:
 
     @property
     def is_paired(self) -> bool:
-        """Whether the repeats of one side have seeds that all occur on the other side."""
-        one, other = ({value.seed for value in side} for side in (self.baseline, self.candidate))
-        return None not in one | other and bool(one) and bool(other) and (one <= other or other <= one)
+        """Whether enough repeats have a seed of the other side: a comparison within seeds keeps at least half of the weight of one between the groups."""
+        one, other = (Counter(value.seed for value in side) for side in (self.baseline, self.candidate))
+        return None not in one + other and 2 * sum(_weight(one[seed], other[seed]) for seed in one & other) >= _weight(*self.repeats) > 0
 
     @property
     def is_tested(self) -> bool:
@@ -79,7 +81,7 @@ class Row:
         return self.is_tested and any(map(any, self.values))
 
 
-class Fit(NamedTuple):
+class _Fit(NamedTuple):
     """The least-squares change of logarithms from baseline to candidate within blocks, and what is left between the repeats.
 
     The variance of the change is that of one repeat divided by `weight`, which is 0 where no block has both sides.
@@ -156,26 +158,31 @@ def _estimates(rows: Sequence[Row]) -> dict[tuple[str, Metric, str], Estimate]:
         if not metric.is_ratio:
             found.update({_key(row): _difference(row) for row in tested})
         elif tested:
-            fits = {_key(row): fit_of(row) for row in pool if min(map(min, filter(None, row.values))) > 0}
+            fits = {_key(row): _fit_of(row) for row in pool if min(map(min, filter(None, row.values))) > 0}
             degrees = sum(fit.degrees for fit in fits.values())
             variance = math.fsum(fit.squares for fit in fits.values()) / degrees
             found.update({key: Estimate(fits[key].change, math.sqrt(variance / fits[key].weight), degrees) for key in map(_key, tested)})
     return found
 
 
-def fit_of(row: Row) -> Fit:
+def _fit_of(row: Row) -> _Fit:
     """Return the change of a ratio with positive values: within the seeds where the row is paired, else in a single block."""
     blocks: dict[int | None, tuple[list[float], list[float]]] = {}
     for place, side in enumerate((row.baseline, row.candidate)):
         for value in side:
             blocks.setdefault(value.seed if row.is_paired else None, ([], []))[place].append(math.log(value.value))
-    both = [(len(one) * len(other) / (len(one) + len(other)), _mean(other) - _mean(one)) for one, other in blocks.values() if one and other]
+    both = [(_weight(len(one), len(other)), _mean(other) - _mean(one)) for one, other in blocks.values() if one and other]
     weight = math.fsum(part for part, _change in both)
     change = math.fsum(part * shift for part, shift in both) / weight if weight else 0.0
     # The candidate without the change is like the baseline.
     alike = [one + [value - change for value in other] for one, other in blocks.values()]
     squares = math.fsum((value - _mean(values)) ** 2 for values in alike for value in values)
-    return Fit(change, weight, squares, sum(map(len, alike)) - len(alike) - bool(weight))
+    return _Fit(change, weight, squares, sum(map(len, alike)) - len(alike) - bool(weight))
+
+
+def _weight(one: int, other: int) -> float:
+    """Return the weight of the difference of two means of so many repeats, with variance 1 of a single one: 1 / its variance."""
+    return one * other / (one + other) if one + other else 0.0
 
 
 def _difference(row: Row) -> Estimate:

@@ -12,7 +12,7 @@ import shutil
 import ssl
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import quote, urlsplit
@@ -45,6 +45,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.publish.sink impo
     SERVER_DIGEST,
     WHOLE,
     FileSink,
+    SinkError,
     Upload,
     joined,
     secret_from,
@@ -62,6 +63,9 @@ else:
     BOTOCORE_ERROR = None
 
 PARALLEL = 4
+# S3 takes 5 GiB in one request and 10,000 parts of an object (docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html).
+PARTS_ABOVE = 1 << 30
+PART_BYTES = 64 << 20
 _MD5 = re.compile(r"[0-9a-f]{32}")
 _ABSENT = ("404", "NoSuchKey", "NotFound")
 _DENIED = ("403", "AccessDenied")
@@ -144,6 +148,8 @@ class S3Sink(FileSink):
         if upload.bytes <= WHOLE:
             data = upload.read()
             tag = self._put(key, TimedBytes(data), hashlib.md5(data, usedforsecurity=False), upload.sha256)
+        elif upload.bytes > PARTS_ABOVE:
+            tag = self._put_parts(key, upload)
         else:
             with TimedFile(str(upload.file)) as stream:
                 digest = hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False))
@@ -169,6 +175,42 @@ class S3Sink(FileSink):
         tag = str(response.get("ETag", "")).strip('"')
         # With encryption, and in some stores always, the tag is no checksum.
         return bool(_MD5.fullmatch(tag)) and tag == digest.hexdigest()
+
+    def _put_parts(self, key: str, upload: Upload) -> bool:
+        """Write an object in parts, and return whether the store returned its checksum; of an object that is not whole nothing stays."""
+        where = {"Bucket": self._bucket, "Key": self._key(key)}
+        with self._sentences(f"object {self._key(key)}"):
+            where["UploadId"] = self._client.create_multipart_upload(**where, Metadata={"sha256": upload.sha256})["UploadId"]
+        try:
+            tags, digests = self._send_parts(where, upload)
+            upload.check()
+            with self._sentences(f"object {self._key(key)}"):
+                parts = [{"PartNumber": number, "ETag": tag} for number, tag in enumerate(tags, 1)]
+                response = self._client.complete_multipart_upload(**where, MultipartUpload={"Parts": parts})
+        except BaseException:
+            with suppress(SinkError), self._sentences(f"object {self._key(key)}"):
+                self._client.abort_multipart_upload(**where)
+            raise
+        whole = hashlib.md5(digests, usedforsecurity=False).hexdigest()
+        return str(response.get("ETag", "")).strip('"') == f"{whole}-{len(tags)}"
+
+    def _send_parts(self, where: dict[str, Any], upload: Upload) -> tuple[list[str], bytes]:
+        """Send the parts of an object one after another, and return their tags and their MD5 digests in a row."""
+        tags: list[str] = []
+        digests = b""
+        with upload.file.open("rb") as stream:
+            while data := stream.read(PART_BYTES):
+                digest = hashlib.md5(data, usedforsecurity=False).digest()
+                with self._sentences(f"part {len(tags) + 1} of object {where['Key']}"):
+                    response = self._client.upload_part(
+                        **where,
+                        PartNumber=len(tags) + 1,
+                        Body=TimedBytes(data).limit(self._timeout_s),
+                        ContentMD5=base64.b64encode(digest).decode(),
+                    )
+                tags.append(response["ETag"])
+                digests += digest
+        return tags, digests
 
     def _digest(self, key: str) -> str:
         digest = hashlib.sha256()

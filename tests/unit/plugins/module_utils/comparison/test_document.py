@@ -50,6 +50,7 @@ def test_equal_runs_pass(alike):
     assert alike["status"] == "passed"
     assert {row["verdict"] for row in alike["rows"] if row["family"] == "total"} == {"same"}
     assert alike["sentence"] == "one to two: no regression of severity error; numbers of all requests: 4 same."
+    assert alike["settings"]["paired"]
 
 
 @pytest.mark.parametrize(("severity", "status"), [pytest.param("error", "passed", id="error"), pytest.param("warning", "failed", id="warning")])

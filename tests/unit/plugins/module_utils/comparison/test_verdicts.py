@@ -91,6 +91,12 @@ def test_repeats_with_the_same_seeds_are_compared_within_them():
     assert (found.verdict, apart.verdict) == (SLOWER, UNDECIDED)
 
 
+def test_two_of_three_pairs_are_enough():
+    baseline, candidate = [(1, 100.0), (2, 150.0), (4, 90.0)], [(1, 110.0), (2, 163.4), (3, 77.7)]
+    [found] = judge([seeded(P95, baseline, candidate)], TOLERANCE)
+    assert found.change == pytest.approx(np.exp(np.log([1.1, 163.4 / 150]).mean()))
+
+
 def test_a_repeat_without_its_pair_says_nothing_about_the_change():
     pairs = [(1, 100.0), (2, 150.0), (3, 70.0)], [(1, 110.0), (2, 163.4), (3, 77.7)]
     [found], [more] = judge([seeded(P95, *pairs)], TOLERANCE), judge([seeded(P95, pairs[0], [*pairs[1], (3, 77.7)])], TOLERANCE)
@@ -107,7 +113,8 @@ def test_a_repeat_without_its_pair_says_nothing_about_the_change():
 )
 def test_sides_with_different_seeds_are_compared_as_groups(candidate):
     baseline = [(1, 100.0), (2, 150.0), (3, 70.0)]
-    [found], [plain] = judge([seeded(P95, baseline, candidate)], TOLERANCE), judge([row(P95, *([value for _seed, value in side] for side in (baseline, candidate)))], TOLERANCE)
+    groups = row(P95, *([value for _seed, value in side] for side in (baseline, candidate)))
+    [found], [plain] = judge([seeded(P95, baseline, candidate)], TOLERANCE), judge([groups], TOLERANCE)
     assert found.interval == pytest.approx(plain.interval)
 
 

@@ -17,10 +17,10 @@ import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local import sampler as program
 from ansible_collections.perfscale.mlflow.plugins.module_utils.local.samples import METRICS, SamplesError, measurements, read_samples
-from fakes.waiting import wait_until
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.collection import Window
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.profile import load_profile
 from ansible_collections.perfscale.mlflow.plugins.module_utils.prometheus.resources import resources
+from fakes.waiting import wait_until
 
 ROOT = Path(__file__).parents[5]
 WINDOW = Window(100.0, 120.0)
