@@ -6,28 +6,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.blocks import Pools, failure
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations import CATEGORIES, JOURNEYS
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import Raw
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.requests import PRECISION, Requests
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.window import Window
-from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.intervals import (
-    Values,
-    event_counts,
-    latency_intervals,
-    rate_interval,
-)
+from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.intervals import Values, event_counts, latency_intervals, rate_interval
 from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.quantiles import Counted
 
 try:
     import numpy as np
 except ImportError:
     np = None  # type: ignore[assignment]
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 
 def interval_blocks(raw: Raw, pools: Pools, window: Window, names: Sequence[str]) -> dict[str, Any]:

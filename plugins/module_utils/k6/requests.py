@@ -174,7 +174,8 @@ class Requests:
         order = np.argsort(seconds, kind="stable")
         reached = np.searchsorted(np.cumsum(counts[order]), np.arange(CHUNK, self._written, CHUNK))
         edges = np.unique([seconds.min(), *seconds[order][reached], seconds.max() + 1])
-        places, first = [], 0
+        places: list[list[int]] = []
+        first = 0
         for own_seconds, own_counts in self._parts:
             before = first + np.append(0, np.cumsum(own_counts))
             places.append(before[np.searchsorted(own_seconds, edges)].tolist())
@@ -190,7 +191,7 @@ class Requests:
     def _open(self) -> IO[bytes]:
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
-            return tempfile.TemporaryFile(dir=self.directory)  # noqa: SIM115 - closed by `close`
+            return tempfile.TemporaryFile(dir=self.directory)
         except OSError as error:
             raise FileWriteError(explain(self.directory, error)) from error
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 import statistics
+from itertools import chain
 
 import pytest
 
@@ -55,7 +56,7 @@ def test_limits_of_small_samples(percent, least, trusted):
 def test_counted_samples_are_the_samples():
     draw = random.Random(6)
     parts = [[draw.randint(0, 50) for _sample in range(count)] for count in (0, 1, 400)]
-    counted, ordered = Counted.merged(map(Counted.of, parts)), sorted(sum(parts, []))
+    counted, ordered = Counted.merged(map(Counted.of, parts)), sorted(chain.from_iterable(parts))
     assert (list(counted), counted[-1], len(counted.values)) == (ordered, ordered[-1], len(set(ordered)))
     assert summarize(counted) == summarize(ordered)
     assert [quantile(counted, percent) for percent in range(101)] == [quantile(ordered, percent) for percent in range(101)]
