@@ -134,7 +134,7 @@ def test_requests_come_in_the_order_of_their_starts_as_often_as_wanted(small_chu
     assert len(requests) == count
 
 
-def test_no_chunk_is_larger_than_what_stays_in_memory(small_chunks, tmp_path):
+def test_no_chunk_is_larger_than_its_limit(small_chunks, tmp_path):
     small_chunks(50)
     requests, _added = filled(tmp_path, 1234)
     assert len(requests.columns["start"]) < 100
