@@ -13,7 +13,14 @@ import sys
 
 import numpy as np
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.intervals import mean_interval, quantile_interval, rate_interval
+from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.intervals import (
+    AggregatedSeries,
+    Values,
+    event_counts,
+    mean_interval,
+    quantile_interval,
+    rate_interval,
+)
 from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.repeats import interval_between, noise_of
 from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.steadiness import transient_end
 from fakes.simulated_latencies import SHAPES, autocorrelated, latencies, true_value
@@ -43,14 +50,15 @@ def within_windows(figures: Figures, replications: int) -> None:
             for _replication in range(replications):
                 series = latencies(shape, autocorrelated(n, correlation, chance))
                 for name, percent in NUMBERS.items():
-                    low, high = mean_interval(series) if percent is None else quantile_interval(series, percent)
+                    low, high = mean_interval(AggregatedSeries.of(series)) if percent is None else quantile_interval(Values.of(series), percent)
                     covered[name] += low <= true_value(shape, percent) <= high
             for name, count in covered.items():
                 figures.add(f"coverage_within_window {shape}, {name}, n={n}, autocorrelation {correlation:g}:", count / replications, *COVERAGE)
     chance, count = np.random.default_rng(2), 0
     for _replication in range(replications):
         moments = np.cumsum(chance.exponential(1 / 40, 4000))
-        low, high = rate_interval(moments[moments < 60], 0, 60)
+        moments = moments[moments < 60]
+        low, high = rate_interval(event_counts(moments, len(moments), 0, 60), 0, 60)
         count += low <= 40 <= high
     figures.add("coverage_within_window rate:", count / replications, *COVERAGE)
 

@@ -16,12 +16,12 @@ import tempfile
 import time
 from pathlib import Path
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.blocks import pools_by_operation
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.intervals import interval_blocks
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations import OPERATIONS
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.progress import read_progress
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import read_raw
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.result import Attempt, build_result
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.samples import sorted_requests
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.timeline import steadiness, timeline_of
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.window import Window
 from fakes.fake_raw_samples import EPOCH_MS, write_raw
@@ -46,10 +46,10 @@ def measure(directory: Path) -> None:
 def measure_statistics(directory: Path, window: Window) -> float:
     """Return the seconds that intervals, timeline and steadiness of all requests take."""
     raw = read_raw(directory / "raw.csv", 60_000)
-    order = sorted_requests(raw)
+    pools = pools_by_operation(raw.requests, window)
     began = time.perf_counter()
-    interval_blocks(raw, order, window, OPERATIONS)
-    steadiness(timeline_of(raw, window))
+    interval_blocks(raw, pools, window, OPERATIONS)
+    steadiness(timeline_of(raw.requests, window))
     return time.perf_counter() - began
 
 

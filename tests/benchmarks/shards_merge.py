@@ -1,10 +1,11 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Merge the raw output of several shards and compute a cell from it; print seconds, peak memory per request, and how exact the percentiles are.
+"""Merge the raw output of several shards and compute a cell from it; print seconds, peak memory, and how exact the percentiles are.
 
-Usage: shards_merge.py [--requests 300000] [--shards 8]. The raw output is that of shards of at most 300,000 requests, gzip with the lines that are read, as
-it arrives from a pod; with more shards than eight the same files are used again.
+Usage: shards_merge.py [--requests 300000] [--shards 8]. Memory is bounded whatever the number of requests; seconds are judged up to 300,000. The raw
+output is that of shards of at most 300,000 requests, gzip with the lines that are read, as it arrives from a pod; with more shards than eight the same files
+are used again.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ from fakes.fake_raw_samples import EPOCH_MS, raw_rows
 from fakes.k6_raw_rows import HEADER
 from fakes.sharded_attempts import write_attempt
 
-GOAL_SECONDS, GOAL_BYTES = 10.0, 1 << 30
+GOAL_SECONDS, GOAL_BYTES = 10.0, 400_000_000
+JUDGED = 300_000
 WRITTEN = 8
 BEGUN_MS = 5000
 
@@ -101,12 +103,11 @@ def main() -> int:
     error = max(abs(found[name] / value - 1) for name, value in known.items())
     load = f"{found['rows']} requests of {chosen.shards} shards, {packed:.0f} MB raw"
     print(f"shards_merge_seconds {found['seconds']:.1f} ({found['cpu_s']:.1f} CPU-s) of {load}")
-    print(f"shards_merge_memory_mb {found['bytes'] / 1e6:.0f}, {found['bytes'] / found['rows']:.0f} bytes per request")
+    print(f"shards_merge_memory_mb {found['bytes'] / 1e6:.0f} (goal <= {GOAL_BYTES / 1e6:.0f}), {found['bytes'] / found['rows']:.0f} bytes per request")
     print(f"shards_merge_error {100 * error:.4f} % (goal <= 1 %), {found['lost']} rows lost")
-    is_small = chosen.requests <= 300_000
-    print(f"goals for 300,000 requests: <= {GOAL_SECONDS:g} CPU-s, <= {GOAL_BYTES / 1e6:.0f} MB")
-    is_fast = found["cpu_s"] <= GOAL_SECONDS and found["bytes"] <= GOAL_BYTES
-    return 0 if error <= 0.01 and found["lost"] == 0 and (is_fast or not is_small) else 1
+    print(f"goal for {JUDGED} requests: <= {GOAL_SECONDS:g} CPU-s")
+    is_fast = found["cpu_s"] <= GOAL_SECONDS or chosen.requests > JUDGED
+    return 0 if error <= 0.01 and found["lost"] == 0 and found["bytes"] <= GOAL_BYTES and is_fast else 1
 
 
 if __name__ == "__main__":

@@ -10,13 +10,12 @@ import math
 import random
 from pathlib import Path
 
-import numpy as np
-
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import file_digest, read_sealed
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations import OPERATIONS
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.samples import COLUMNS as SAMPLE_COLUMNS
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.samples import TENANT_COLUMNS, write_latencies
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.timeline import COLUMNS as TIMELINE_COLUMNS
+from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.quantiles import Counted
 from fakes.run_factory import edit_record
 
 _WARMUP_S = 5
@@ -53,7 +52,7 @@ def _write(cell: Path, window: dict[str, float], tenants: int, samples: int, cha
         start, operation, latency = window["start"] * 1000 + place * 50, OPERATIONS[place % len(OPERATIONS)], math.exp(chance.gauss(3, 0.6))
         rows.append(f"{start:.0f},{operation},browsing,tenant-1,200,,{latency:.2f},1.0,window,0")
         latencies.setdefault(operation, []).append(round(100 * latency))
-    write_latencies(cell / "latencies.csv", {operation: np.array(values) for operation, values in latencies.items()})
+    write_latencies(cell / "latencies.csv", {operation: Counted.of(values) for operation, values in latencies.items()})
     with gzip.open(cell / "samples.csv.gz", "wt", encoding="utf-8") as stream:
         stream.write("\n".join([",".join(SAMPLE_COLUMNS), *rows]) + "\n")
     lines = [f"tenant-{tenant},100,100,0,1.6,30.0,{chance.uniform(80, 120):.1f},300.0" for tenant in range(1, tenants + 1)]

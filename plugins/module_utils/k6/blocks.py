@@ -5,18 +5,18 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations import CATEGORIES, READ, READ_SHARE
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import PRECISION, TIMEOUT, WRONG_ANSWER, Kind, Raw
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import TIMEOUT, WRONG_ANSWER
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.requests import PRECISION, Kind, Requests, durations_by
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.window import Window
 from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.fairness import jain_index
-from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.quantiles import summarize
+from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.quantiles import Counted, summarize
 
 try:
     import numpy as np
@@ -26,24 +26,40 @@ except ImportError:
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Pools = dict[Kind, "NDArray[Any]"]
-"""The latencies (1/100 ms) of the requests of each kind."""
+Pools = dict[Kind, Counted]
+"""The latencies (1/100 ms) of the requests of each kind, of which some properties may be empty: pools by operation and by tenant have far fewer values."""
 
 
-def pools_of(raw: Raw, order: NDArray[Any], window: Window) -> Pools:
-    """Collect the requests that started in the window; `order` sorts them by start."""
-    first, end = (bisect_left(order, edge, key=raw.starts.__getitem__) for edge in (window.start_ms, window.end_ms))
-    inside = order[first:end]
-    kinds = raw.column("kinds")[inside]
-    inside = inside[np.argsort(kinds, kind="stable")]
-    counts = np.bincount(kinds, minlength=len(raw.kind_table))
-    found = np.split(raw.column("durations")[inside], np.cumsum(counts))[:-1]
-    return {kind: latencies for kind, latencies in zip(raw.kind_table, found, strict=True) if len(latencies)}
+def pools_by_operation(requests: Requests, window: Window, apart: str = "") -> Pools:
+    """Collect the requests that started in the window, whatever their tenant, except for one that stands apart."""
+    return _pools(requests, window, lambda kind: kind._replace(tenant=kind.tenant if kind.tenant == apart else ""))[0]
 
 
-def _sorted(parts: Iterable[NDArray[Any]]) -> NDArray[Any]:
-    found = list(parts)
-    return np.sort(np.concatenate(found)) if found else np.zeros(0, dtype=np.int32)
+def pools_by_tenant(requests: Requests, window: Window) -> Pools:
+    """Collect the requests that started in the window, whatever their operation and journey."""
+    return _pools(requests, window, lambda kind: kind._replace(operation="", journey=""))[0]
+
+
+def pools_by_shard(requests: Requests, window: Window) -> dict[int, Pools]:
+    """Collect the requests that started in the window by the number of their shard, whatever their operation and tenant."""
+    return _pools(requests, window, lambda kind: kind._replace(operation="", tenant=""), by_shard=True)
+
+
+def _pools(requests: Requests, window: Window, kept: Callable[[Kind], Kind], by_shard: bool = False) -> dict[int, Pools]:
+    """Collect the requests of the window by what is kept of their kind, and by their shard, if asked, else all as number 0."""
+    numbers: dict[Kind, int] = {}
+    number_of = np.array([numbers.setdefault(kept(kind), len(numbers)) for kind in requests.kind_table], dtype=np.int64)
+
+    def groups(chunk: NDArray[Any]) -> NDArray[Any]:
+        found: NDArray[Any] = number_of[chunk["kind"]] + (len(numbers) * chunk["shard"].astype(np.int64) if by_shard else 0)
+        return found
+
+    pools: dict[int, Pools] = {0: {}}
+    kinds = list(numbers)
+    for number, latencies in sorted(durations_by(requests.inside(window), groups).items()):
+        shard, place = divmod(number, len(kinds))
+        pools.setdefault(shard, {})[kinds[place]] = latencies
+    return pools
 
 
 def block(pools: Pools, seconds: float) -> dict[str, Any]:
@@ -57,8 +73,8 @@ def block(pools: Pools, seconds: float) -> dict[str, Any]:
     for kind, latencies in pools.items():
         if cause := causes[kind]:
             failed_by[cause] += len(latencies)
-    every = _sorted(pools.values())
-    successful = _sorted(latencies for kind, latencies in pools.items() if not causes[kind]) if failed_by else every
+    every = Counted.merged(pools.values())
+    successful = Counted.merged(latencies for kind, latencies in pools.items() if not causes[kind]) if failed_by else every
     overall = summarize(every)
     ok = summarize(successful) if failed_by else overall
     return {
@@ -92,9 +108,9 @@ def operation_blocks(pools: Pools, required: Iterable[str], seconds: float) -> d
     return {name: block(_select(pools, (name,)), seconds) for name in names}
 
 
-def operation_latencies(pools: Pools) -> dict[str, NDArray[Any]]:
-    """Return the latencies (1/100 ms) of each operation that was seen, sorted."""
-    return {name: _sorted(_select(pools, (name,)).values()) for name in sorted({kind.operation for kind in pools})}
+def operation_latencies(pools: Pools) -> dict[str, Counted]:
+    """Return the latencies (1/100 ms) of each operation that was seen."""
+    return {name: Counted.merged(_select(pools, (name,)).values()) for name in sorted({kind.operation for kind in pools})}
 
 
 def category_blocks(pools: Pools, seconds: float) -> dict[str, dict[str, Any]]:

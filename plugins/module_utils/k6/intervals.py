@@ -5,42 +5,32 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.blocks import failure
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.blocks import Pools, failure
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations import CATEGORIES, JOURNEYS
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import PRECISION, Raw
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import Raw
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.requests import PRECISION, Requests
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.window import Window
-from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.intervals import latency_intervals, rate_interval
+from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.intervals import Values, event_counts, latency_intervals, rate_interval
+from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.quantiles import Counted
 
 try:
     import numpy as np
 except ImportError:
     np = None  # type: ignore[assignment]
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
-
-def interval_blocks(raw: Raw, order: NDArray[Any], window: Window, names: Sequence[str]) -> dict[str, Any]:
-    """Return {total, operations, categories, journeys} with the `ci95` of each; `order` sorts the requests by start, `names` are the operations.
+def interval_blocks(raw: Raw, pools: Pools, window: Window, names: Sequence[str]) -> dict[str, Any]:
+    """Return {total, operations, categories, journeys} with the `ci95` of each; `pools` are those by operation, `names` are the operations.
 
     Rates are per second of the window, latencies are milliseconds over all outcomes; those with the prefix `ok_` cover the successful requests and
     are there where any request failed. Each number has [low, high], or null and a reason in `suppressed`.
     """
-    first, end = (bisect_left(order, edge, key=raw.starts.__getitem__) for edge in (window.start_ms, window.end_ms))
-    inside = order[first:end]
-    kinds = raw.column("kinds")[inside]
-    starts = raw.column("starts")[inside] / 1000
-    latencies = raw.column("durations")[inside] / PRECISION
-    succeeds = np.array([failure(kind.status, kind.error_code) is None for kind in raw.kind_table], dtype=bool)
 
     def block(wanted: Callable[[str], bool]) -> dict[str, Any]:
-        chosen = np.array([wanted(kind.operation) for kind in raw.kind_table], dtype=bool)[kinds]
-        ok = chosen & succeeds[kinds]
-        return _block(starts, latencies, chosen, ok, window)
+        return _block(raw.requests, {kind: found for kind, found in pools.items() if wanted(kind.operation)}, window, wanted)
 
     return {
         "total": block(lambda _name: True),
@@ -50,16 +40,36 @@ def interval_blocks(raw: Raw, order: NDArray[Any], window: Window, names: Sequen
     }
 
 
-def _block(starts: NDArray[Any], latencies: NDArray[Any], chosen: NDArray[Any], ok: NDArray[Any], window: Window) -> dict[str, Any]:
+def _block(requests: Requests, pools: Pools, window: Window, wanted: Callable[[str], bool]) -> dict[str, Any]:
+    """Return the intervals of the requests of the wanted operations, of which `pools` has the latencies."""
     edges = window.start_ms / 1000, window.end_ms / 1000
-    found = latency_intervals(latencies[chosen])
-    found.add("rate_per_s", lambda: rate_interval(starts[chosen], *edges))
-    if bool((ok == chosen).all()):
-        found.copy("rate_per_s", "goodput_per_s")
+    chosen = np.array([wanted(kind.operation) for kind in requests.kind_table], dtype=bool)
+    succeeds = np.array([failure(kind.status, kind.error_code) is None for kind in requests.kind_table], dtype=bool)
+    every = Values(_milliseconds(pools))
+    ok = Values(_milliseconds({kind: latencies for kind, latencies in pools.items() if failure(kind.status, kind.error_code) is None}))
+    has_failed = len(ok) < len(every)
+    counts, ok_counts = event_counts([], len(every), *edges), event_counts([], len(ok), *edges)
+    for chunk in requests.inside(window) if len(every) else ():
+        mine = chunk[chosen[chunk["kind"]]]
+        every.add(mine["duration"] / PRECISION)
+        counts += event_counts(mine["start"] / 1000, len(every), *edges)
+        if has_failed:
+            mine = mine[succeeds[mine["kind"]]]
+            ok.add(mine["duration"] / PRECISION)
+            ok_counts += event_counts(mine["start"] / 1000, len(ok), *edges)
+    found = latency_intervals(every)
+    found.add("rate_per_s", lambda: rate_interval(counts, *edges))
+    if has_failed:
+        found.add("goodput_per_s", lambda: rate_interval(ok_counts, *edges))
+        found.update(latency_intervals(ok, prefix="ok_"))
     else:
-        found.add("goodput_per_s", lambda: rate_interval(starts[ok], *edges))
-        found.update(latency_intervals(latencies[ok], prefix="ok_"))
+        found.copy("rate_per_s", "goodput_per_s")
     return found.document()
+
+
+def _milliseconds(pools: Pools) -> Counted:
+    merged = Counted.merged(pools.values())
+    return Counted(merged.values / PRECISION, merged.counts)
 
 
 def _journeys(raw: Raw, window: Window, name: str) -> dict[str, Any]:
@@ -68,4 +78,4 @@ def _journeys(raw: Raw, window: Window, name: str) -> dict[str, Any]:
         journey.duration_ms for journey in sorted(raw.journeys)
         if journey.name == name and journey.outcome == "completed" and window.phase(journey.start_ms) == "window"
     ]
-    return latency_intervals(np.array(durations, dtype=float)).document()
+    return latency_intervals(Values.of(np.array(durations, dtype=float))).document()

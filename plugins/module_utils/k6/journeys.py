@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.blocks import Pools
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations import JOURNEYS
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import Raw, Row
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.requests import durations_by
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.window import Window
-from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.quantiles import MEDIAN_MINIMUM, summarize
+from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.quantiles import MEDIAN_MINIMUM, quantile, summarize
 
 try:
     import numpy as np
@@ -103,27 +104,35 @@ def generator(raw: Raw, window: Window, exit_code: int | None) -> dict[str, Any]
     }
 
 
-def congestion(raw: Raw, order: NDArray[Any], window: Window) -> float | None:
+def congestion(raw: Raw, window: Window) -> float | None:
     """Return how many times longer requests of the window took after the first journey was dropped than at the begin of the load; None if unknown.
 
     It tells a server at its limit, whose requests take longer the more virtual users wait for it, from a limit of virtual users that is too low for
     the duration of a journey: then requests take as long as before. The begin is the first quarter of the time until the first drop; the ratio is
-    that of the median latencies of each operation with at least 5 requests in both, weighted by requests. `order` sorts the requests by start.
+    that of the median latencies of each operation with at least 5 requests in both, weighted by requests.
     """
     first_drop = min((row.time_ms for row in raw.dropped if row.scenario not in ASIDE), default=None)
-    if first_drop is None or not len(order):
+    requests = raw.requests
+    if first_drop is None or not len(requests):
         return None
-    begin_end = raw.starts[order[0]] + (first_drop - raw.starts[order[0]]) / 4
-    starts, kinds, durations = (raw.column(name)[order] for name in ("starts", "kinds", "durations"))
-    is_early = starts < begin_end
-    is_late = (starts >= max(first_drop, window.start_ms)) & (starts < window.end_ms) & ~is_early
+    begin, _end = requests.span()
+    begin_end = begin + (first_drop - begin) / 4
+    names = sorted({kind.operation for kind in requests.kind_table})
+    operations = np.array([names.index(kind.operation) for kind in requests.kind_table])
+
+    def groups(chunk: NDArray[Any]) -> NDArray[Any]:
+        starts, numbers = chunk["start"], operations[chunk["kind"]]
+        is_early = starts < begin_end
+        is_late = (starts >= max(first_drop, window.start_ms)) & (starts < window.end_ms)
+        return np.where(is_early, numbers, np.where(is_late, len(names) + numbers, -1))
+
+    found = durations_by(requests.chunks(), groups)
     weight, weighted = 0, 0.0
-    for name in {kind.operation for kind in raw.kind_table}:
-        chosen = np.array([kind.operation == name for kind in raw.kind_table], dtype=bool)[kinds]
-        early, late = durations[chosen & is_early], durations[chosen & is_late]
-        if min(len(early), len(late)) >= MEDIAN_MINIMUM:
+    for number in range(len(names)):
+        early, late = found.get(number), found.get(len(names) + number)
+        if early and late and min(len(early), len(late)) >= MEDIAN_MINIMUM:
             weight += len(late)
-            weighted += len(late) * float(np.median(late)) / max(float(np.median(early)), 1.0)
+            weighted += len(late) * quantile(late, 50) / max(quantile(early, 50), 1.0)
     return round(weighted / weight, 3) if weight else None
 
 

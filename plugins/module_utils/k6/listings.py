@@ -5,21 +5,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from array import array
+from collections.abc import Sequence
+from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.blocks import failure, milliseconds
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations import LISTING
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import PRECISION, Raw, indexes
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.requests import PRECISION, Requests, rows
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.window import Window
-from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.quantiles import summarize
+from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.quantiles import Counted, summarize
 
 try:
     import numpy as np
 except ImportError:
     np = None  # type: ignore[assignment]
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 SLOW_RATIO = 10
 SLOW_MS = 250
@@ -27,29 +26,30 @@ SLOW_MS = 250
 STRETCHES = 20
 
 
-def listings(raw: Raw, order: NDArray[Any], window: Window) -> dict[str, Any]:
+def listings(requests: Requests, window: Window) -> dict[str, Any]:
     """Return {tenants, first_p50_ms, later_p50_ms, slow} of the successful listings of workspaces in the whole load.
 
     The first listing of each tenant stands apart from later ones: authorization of a token that was not seen before is not cached, so the first ones are
     the cold ones. `slow` are the stretches in which later listings were slow, {start_s, end_s, n, max_ms} in seconds after the start of the window, at most
     20, those with the slowest listings: a cache of authorization that expires is refilled by the next listing, which asks for every workspace again.
-    `order` sorts the requests by start.
     """
     first: list[int] = []
-    later: list[tuple[int, int]] = []
+    starts, durations = array("q"), array("i")
     seen = set()
-    listing = np.array([kind.operation == LISTING and failure(kind.status, kind.error_code) is None for kind in raw.kind_table], dtype=bool)
-    for i in indexes(order[listing[raw.column("kinds")[order]]]):
-        tenant = raw.kind_table[raw.kinds[i]].tenant
-        if tenant in seen:
-            later.append((raw.starts[i], raw.durations[i]))
-        else:
-            first.append(raw.durations[i])
-        seen.add(tenant)
-    usual = _p50_ms([duration for _start, duration in later])
+    listing = np.array([kind.operation == LISTING and failure(kind.status, kind.error_code) is None for kind in requests.kind_table], dtype=bool)
+    for chunk in requests.chunks():
+        for start, duration, kind in rows(chunk[listing[chunk["kind"]]], "start", "duration", "kind"):
+            tenant = requests.kind_table[kind].tenant
+            if tenant in seen:
+                starts.append(start)
+                durations.append(duration)
+            else:
+                first.append(duration)
+            seen.add(tenant)
+    usual = _p50_ms(durations)
     limit = max(SLOW_MS, SLOW_RATIO * usual) if usual is not None else None
     stretches: list[list[float]] = []
-    for start, duration in later:
+    for start, duration in zip(starts, durations, strict=True):
         took = duration / PRECISION
         if limit is None or took < limit:
             continue
@@ -70,5 +70,5 @@ def listings(raw: Raw, order: NDArray[Any], window: Window) -> dict[str, Any]:
     }
 
 
-def _p50_ms(durations: list[int]) -> float | None:
-    return milliseconds(summarize(sorted(durations), (50,))["values"])["p50"]
+def _p50_ms(durations: Sequence[int]) -> float | None:
+    return milliseconds(summarize(Counted.of(durations), (50,))["values"])["p50"]

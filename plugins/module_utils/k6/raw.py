@@ -26,22 +26,15 @@ import csv
 import math
 import re
 import zlib
-from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from sys import intern
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations import BODILESS
-
-try:
-    import numpy as np
-except ImportError:
-    np = None  # type: ignore[assignment]
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.requests import PRECISION, UNKNOWN, Kind, Requests
 
 _BLOCK = 1 << 22
 _DURATION = b"\nhttp_req_duration,"
@@ -56,9 +49,6 @@ ROWS = (
     *("journey_duration,", "heartbeat_lateness,", "vus,", "iterations,", "wrong_answers,", "tenant_leaks,"),
 )
 """What marks the lines that are read here (dropped_iterations among them): a file with only these gives the same result at two thirds of the bytes."""
-PRECISION = 100
-"""Latencies are stored in whole hundredths of a millisecond."""
-UNKNOWN = -1
 REPEAT_MS = 1.0
 """Sending a request without a body takes some hundredths of a millisecond; an attempt that cost less than this changes no latency."""
 _NEW_CONNECTION_MS = 0.03
@@ -75,16 +65,6 @@ _BROKEN = (ValueError, KeyError, StopIteration, OverflowError, csv.Error)
 
 class K6ResultError(Exception):
     """The output of k6 cannot be turned into a result; the message is one sentence for the user."""
-
-
-class Kind(NamedTuple):
-    """Properties that requests share: status 0 means no response; error_code is k6's or begins with WRONG_ANSWER, and empty for a success."""
-
-    operation: str
-    journey: str
-    tenant: str
-    status: int
-    error_code: str
 
 
 class Journey(NamedTuple):
@@ -135,30 +115,13 @@ class Row(NamedTuple):
     shard: int = 0
 
 
-class Part(NamedTuple):
-    """The requests of a shard in a pool: those from index `first` on and before `end`."""
-
-    shard: int
-    first: int
-    end: int
-
-
 @dataclass
 class Raw:
-    """What a raw file, or the pool of several, holds; one entry per request in starts (epoch ms), durations, waitings (1/100 ms), kinds.
+    """What a raw file, or the pool of several, holds; its requests are among those of the load."""
 
-    They are 20 bytes per request, because a load of ten million is computed in memory.
-    """
-
-    starts: array[int] = field(default_factory=lambda: array("q"))
-    durations: array[int] = field(default_factory=lambda: array("i"))
-    waitings: array[int] = field(default_factory=lambda: array("i"))
-    kinds: array[int] = field(default_factory=lambda: array("i"))
-    parts: list[Part] = field(default_factory=list)
-    """The shards of a pool, in their order; empty for the file of a load without shards."""
-    kind_table: list[Kind] = field(default_factory=list)
-    repeated: list[int] = field(default_factory=list)
-    """The requests, by their index, that the HTTP client of k6 silently sent twice."""
+    requests: Requests = field(default_factory=Requests)
+    first_start_ms: float = math.inf
+    """The start of the first request (epoch ms)."""
     journeys: list[Journey] = field(default_factory=list)
     aside: list[Aside] = field(default_factory=list)
     leaks: list[Leak] = field(default_factory=list)
@@ -174,70 +137,47 @@ class Raw:
     is_truncated: bool = False
     last_ms: float = 0.0
 
-    def column(self, name: str) -> NDArray[Any]:
-        """Return starts, durations, waitings or kinds as an array of numpy that shares their memory."""
-        values = getattr(self, name)
-        return np.frombuffer(values, dtype=values.typecode) if values else np.zeros(0, dtype=values.typecode)
-
-    def shards(self) -> NDArray[Any]:
-        """Return the number of the shard of each request, 0 without shards."""
-        numbers = np.zeros(len(self.starts), dtype=np.uint16)
-        for part in self.parts:
-            numbers[part.first:part.end] = part.shard
-        return numbers
+    @property
+    def count(self) -> int:
+        """Return how many requests were read."""
+        return self.duration_rows - self.unreadable - len(self.aside)
 
 
-def read_raw(path: Path, timeout_ms: float, shard: int = 0) -> Raw:
-    """Read a raw file, plain or gzip, complete or truncated.
+def read_raw(path: Path, timeout_ms: float, raw: Raw | None = None, shard: int = 0) -> Raw:
+    """Read a raw file, plain or gzip, complete or truncated, into `raw`, if it is given, and return that.
 
     timeout_ms: the request timeout of the load, used as the duration of requests that never got a connection. shard: the number of the shard that wrote
-    it, if the load has several. Raises K6ResultError when it is no such file.
+    it, if the load has several. Raises K6ResultError when it is no such file, and FileWriteError when there is no room for its requests.
     """
-    return _Reader(path, timeout_ms, shard).read()
+    return _Reader(path, timeout_ms, raw or Raw(), shard).read()
 
 
-def pool(raws: dict[int, Raw]) -> Raw:
-    """Return the requests and rows of all shards as one load, by which nothing but the shard of a request tells where it came from.
-
-    `raws` has what each shard wrote, by its number. It is emptied, since a second copy of ten million requests is not needed.
-    """
-    whole = Raw()
-    numbers: dict[Kind, int] = {}
-    for shard in sorted(raws):
-        raw = raws.pop(shard)
-        first = len(whole.starts)
-        translation = np.array([numbers.setdefault(kind, len(numbers)) for kind in raw.kind_table], dtype=np.int32)
-        whole.kinds.frombytes(translation[raw.column("kinds")].tobytes() if raw.kinds else b"")
-        whole.starts.extend(raw.starts)
-        whole.durations.extend(raw.durations)
-        whole.waitings.extend(raw.waitings)
-        whole.repeated += [first + i for i in raw.repeated]
+def pool(raws: list[Raw]) -> Raw:
+    """Return the rows of all shards, whose requests are in one place, as those of one load."""
+    whole = Raw(raws[0].requests)
+    for raw in raws:
         for name in ("journeys", "aside", "leaks", "heartbeats", "users", "dropped", "iterations"):
             getattr(whole, name).extend(getattr(raw, name))
         for name in ("duration_rows", "unreadable", "wrong_answers", "unmatched_answers"):
             setattr(whole, name, getattr(whole, name) + getattr(raw, name))
         whole.is_truncated = whole.is_truncated or raw.is_truncated
+        whole.first_start_ms = min(whole.first_start_ms, raw.first_start_ms)
         whole.last_ms = max(whole.last_ms, raw.last_ms)
-        whole.parts.append(Part(shard, first, len(whole.starts)))
-    whole.kind_table = list(numbers)
     return whole
 
 
-def indexes(order: NDArray[Any]) -> Iterator[int]:
-    """Yield the numbers of an array as plain ones, a block at a time: as a list, those of ten million requests would take more memory than all else."""
-    for at in range(0, len(order), _BLOCK):
-        yield from order[at:at + _BLOCK].tolist()
-
-
 class _Reader:
-    def __init__(self, path: Path, timeout_ms: float, shard: int) -> None:
+    def __init__(self, path: Path, timeout_ms: float, raw: Raw, shard: int) -> None:
         self.path = path
         self.timeout_ms = timeout_ms
         self.shard = shard
-        self.raw = Raw()
+        self.raw = raw
+        self.load = raw.requests
+        self.fields = self.load.columns
+        # The place in memory of the first request of this file.
+        self.first = len(self.fields["start"])
         self.invalid_stamp = b""
         self.tags: list[str] = []
-        self.kind_numbers: dict[Kind, int] = {}
         self.known: dict[bytes, int] = {}
         self.wrong_answers: list[WrongAnswer] = []
         self.others: dict[bytes, Callable[[bytes, bytes, bytes], None]] = {
@@ -256,13 +196,16 @@ class _Reader:
                 self.header(block)
             self.requests(block)
             self.other_rows(block)
+            if self.load.is_full():
+                # A request is read before the row about its wrong answer, and not long before: the later ones stay in memory.
+                self.mark_wrong_answers()
+                self.first = max(0, self.first - self.load.write_out())
         if not self.tags:
             raise K6ResultError(f"Raw samples {self.path}: empty or without a complete line. See k6.log in the same directory for the reason.")
         if self.invalid_stamp and not self.raw.last_ms:
             shown = self.invalid_stamp.decode("utf-8", "replace")
             raise K6ResultError(f"Raw samples {self.path}: time stamp {shown!r} is not an epoch time. Set K6_CSV_TIME_FORMAT=unix_milli for k6.")
-        if self.wrong_answers:
-            self.mark_wrong_answers()
+        self.mark_wrong_answers()
         return self.raw
 
     def blocks(self) -> Iterator[bytes]:
@@ -311,7 +254,8 @@ class _Reader:
                 at = block.find(_WAITING, end, following if following >= 0 else len(block))
                 if at >= 0:
                     self.waiting(stamp, number, block[at + len(_WAITING):block.index(b"\n", at + 1)])
-                    if self.raw.waitings[-1] != UNKNOWN and self.raw.durations[-1] - self.raw.waitings[-1] >= REPEAT_MS * PRECISION:
+                    waiting = self.fields["waiting"][-1]
+                    if waiting != UNKNOWN and self.fields["duration"][-1] - waiting >= REPEAT_MS * PRECISION:
                         self.repeat(number, block[end:at + 1])
             at = following
 
@@ -320,18 +264,15 @@ class _Reader:
         end = self.time(stamp)
         duration = _amount(value)
         number = self.kind(rest)
-        raw = self.raw
-        kind = raw.kind_table[number]
+        kind = self.load.kind_table[number]
         if kind.operation.startswith(ISOLATION):
-            raw.aside.append(Aside(end - duration, duration, kind.operation, kind.status))
+            self.raw.aside.append(Aside(end - duration, duration, kind.operation, kind.status))
             return None
         if not duration:
             duration = unmeasured_wait_ms(kind.error_code, self.timeout_ms)
-        # First what may be too large for its array: a row is added as a whole or not at all.
-        raw.durations.append(round(duration * PRECISION))
-        raw.starts.append(round(end - duration))
-        raw.waitings.append(UNKNOWN)
-        raw.kinds.append(number)
+        start = round(end - duration)
+        self.load.add(start, round(duration * PRECISION), number, self.shard)
+        self.raw.first_start_ms = min(self.raw.first_start_ms, start)
         return number
 
     def waiting(self, stamp: bytes, number: int, line: bytes) -> None:
@@ -339,7 +280,7 @@ class _Reader:
         try:
             own_stamp, value, rest = line.split(b",", 2)
             if own_stamp == stamp and self.kind(rest) == number:
-                self.raw.waitings[-1] = round(_amount(value) * PRECISION)
+                self.fields["waiting"][-1] = round(_amount(value) * PRECISION)
         except _BROKEN:
             pass
 
@@ -350,8 +291,8 @@ class _Reader:
         except (*_BROKEN, IndexError):
             return
         is_slow = sending >= max(REPEAT_MS, blocked) and blocked >= _NEW_CONNECTION_MS and connecting == 0
-        if is_slow and self.raw.kind_table[number].operation in BODILESS:
-            self.raw.repeated.append(len(self.raw.starts) - 1)
+        if is_slow and self.load.kind_table[number].operation in BODILESS:
+            self.fields["repeated"][-1] = 1
 
     def other_rows(self, block: bytes) -> None:
         for match in _OTHERS.finditer(block):
@@ -376,22 +317,25 @@ class _Reader:
 
     def mark_wrong_answers(self) -> None:
         """Give each wrong answer's request its error code: of the requests alike, the one that ended closest to the row about it."""
-        raw = self.raw
+        if not self.wrong_answers:
+            return
+        starts, durations, kinds = (self.fields[name] for name in ("start", "duration", "kind"))
         alike: dict[tuple[int, str, str, str], list[int]] = {(one.duration, one.operation, one.journey, one.tenant): [] for one in self.wrong_answers}
-        for i, (duration, number) in enumerate(zip(raw.durations, raw.kinds, strict=True)):
-            kind = raw.kind_table[number]
-            if (found := alike.get((duration, kind.operation, kind.journey, kind.tenant))) is not None and not kind.error_code:
+        for i in range(self.first, len(starts)):
+            kind = self.load.kind_table[kinds[i]]
+            if (found := alike.get((durations[i], kind.operation, kind.journey, kind.tenant))) is not None and not kind.error_code:
                 found.append(i)
-        raw.wrong_answers = len(self.wrong_answers)
+        self.raw.wrong_answers += len(self.wrong_answers)
         for wrong in self.wrong_answers:
             candidates = alike[wrong.duration, wrong.operation, wrong.journey, wrong.tenant]
             if not candidates:
-                raw.unmatched_answers += 1
+                self.raw.unmatched_answers += 1
                 continue
             started = wrong.time_ms - wrong.duration / PRECISION
-            _distance, i = min((abs(raw.starts[i] - started), i) for i in candidates)
+            _distance, i = min((abs(starts[i] - started), i) for i in candidates)
             candidates.remove(i)
-            raw.kinds[i] = self.number_of(raw.kind_table[raw.kinds[i]]._replace(error_code=f"{WRONG_ANSWER}{wrong.kind}"))
+            kinds[i] = self.load.number_of(self.load.kind_table[kinds[i]]._replace(error_code=f"{WRONG_ANSWER}{wrong.kind}"))
+        self.wrong_answers.clear()
 
     def row(self, stamp: bytes, value: bytes, rest: bytes) -> Row:
         return Row(self.time(stamp), _amount(value), self.parse(rest).get("scenario", ""), self.shard)
@@ -401,19 +345,15 @@ class _Reader:
         if number is None:
             tags = self.parse(rest)
             kind = Kind(tags["name"], tags.get("journey", ""), tags.get("tenant", ""), int(tags["status"]), tags.get("error_code", ""))
-            number = self.known[rest] = self.number_of(kind)
-        return number
-
-    def number_of(self, kind: Kind) -> int:
-        number = self.kind_numbers.setdefault(kind, len(self.kind_numbers))
-        if number == len(self.raw.kind_table):
-            self.raw.kind_table.append(kind)
+            number = self.known[rest] = self.load.number_of(kind)
         return number
 
     def parse(self, rest: bytes) -> dict[str, str]:
         fields = next(csv.reader([rest.decode("utf-8", "replace")], strict=True))
         tags = dict(zip(self.tags, fields, strict=True))
-        return {**tags, **dict(parse_qsl(tags.get("extra_tags", ""))), **dict(parse_qsl(tags.get("metadata", "")))}
+        tags |= dict(parse_qsl(tags.get("extra_tags", ""))) | dict(parse_qsl(tags.get("metadata", "")))
+        # Few texts, in very many rows.
+        return {name: intern(text) for name, text in tags.items()}
 
     def time(self, stamp: bytes) -> float:
         unit = _MILLISECONDS_PER_UNIT.get(len(stamp))
@@ -466,4 +406,5 @@ def _chunks(path: Path, raw: Raw) -> Iterator[bytes]:
     except FileNotFoundError as error:
         raise K6ResultError(f"Raw samples {path}: the file is missing. See k6.log in the same directory for the reason.") from error
     except OSError as error:
+        raw.is_truncated = True
         raise K6ResultError(f"Raw samples {path}: cannot be read ({error.strerror}). Check its permissions.") from error

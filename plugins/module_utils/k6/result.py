@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError, explain, file_digest, write_sealed
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6 import (
@@ -29,7 +30,8 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.k6 import (
 )
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.exit_codes import INTERRUPTED, STOPPED, is_complete, meaning
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.operations import ARTIFACTS, OPERATIONS, undersampled
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import PRECISION, K6ResultError, Raw, pool, read_raw
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import K6ResultError, Raw, pool, read_raw
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.requests import Requests
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.summary import find_summary
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.window import Window, find_window
 
@@ -37,9 +39,6 @@ try:
     import numpy as np
 except ImportError:
     np = None  # type: ignore[assignment]
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 DEFAULT_TIMEOUT_S = 60.0
 """The request timeout of k6 when a script sets none."""
@@ -80,7 +79,8 @@ def build_result(attempt: Attempt) -> dict[str, Any]:
     stored = samples.stored_result(attempt.dest)
     if stored and not any(path.exists() for path in paths):
         return {**stored, "changed": False}
-    built = _build(attempt)
+    with closing(Requests(attempt.dest)) as requests:
+        built = _build(attempt, requests)
     write_sealed(attempt.dest / samples.RESULT_NAME, built)
     if attempt.remove_raw:
         for path in filter(Path.exists, paths):
@@ -104,13 +104,13 @@ class _Load:
     shards: dict[str, Any] | None = None
 
 
-def _read(attempt: Attempt) -> _Load:
+def _read(attempt: Attempt, requests: Requests) -> _Load:
     path = samples.raw_file(attempt.directory)
     try:
-        raw = read_raw(path, attempt.timeout_s * 1000)
+        raw = read_raw(path, attempt.timeout_s * 1000, Raw(requests))
     except K6ResultError as error:
         raise K6ResultError(f"{error}{_exit_details(attempt)}") from error
-    if not raw.starts:
+    if not raw.count:
         raise K6ResultError(f"Raw samples {path}: no requests{_unreadable(raw)}. The load did not reach the server.{_exit_details(attempt)}")
     summary, warnings = find_summary(attempt.directory)
     logged = log.window_line(attempt.directory / samples.LOG_NAME)
@@ -120,10 +120,10 @@ def _read(attempt: Attempt) -> _Load:
     return _Load(raw, planned, observed_window(planned, raw.last_ms), stopped_after_s, reasons, shards.lost_rows(raw, summary), warnings)
 
 
-def _read_shards(attempt: Attempt) -> _Load:
+def _read_shards(attempt: Attempt, requests: Requests) -> _Load:
     """Read all shards into one load. It is complete only if each of them is."""
-    found = shards.read_shards(attempt.directory, attempt.timeout_s * 1000)
-    loaded = [shard for shard in found if shard.raw.starts]
+    found = shards.read_shards(attempt.directory, attempt.timeout_s * 1000, requests)
+    loaded = [shard for shard in found if shard.raw.count]
     if not loaded:
         details = "; ".join(f"{shard.title}: {', '.join(shard.problems)}" for shard in found)
         raise K6ResultError(f"Raw samples {attempt.directory}: none of {len(found)} shards sent a request. {details}.")
@@ -137,13 +137,13 @@ def _read_shards(attempt: Attempt) -> _Load:
     by_shard = shards.figures(found, window)
     started = {shard.number: _started(shard.raw, window) for shard in loaded}
     titles = {shard.number: shard.title for shard in found}
-    raw = pool({shard.number: shard.raw for shard in loaded})
+    raw = pool([shard.raw for shard in loaded])
     members = {
         "planned": len(found),
         "vus": (common or {}).get("vus"),
         "start_skew_s": max(known for own in by_shard if (known := own["start_skew_s"]) is not None),
         "members": by_shard,
-        "deviations": _deviations(raw, window, started, titles),
+        "deviations": _deviations(requests, window, started, titles),
     }
     total = None if None in lost else sum(rows or 0 for rows in lost)
     return _Load(raw, planned, window, min(stopped, default=None), reasons, total, [], members)
@@ -154,7 +154,7 @@ def _problems(shard: shards.Shard, planned: Window, is_stopped: bool) -> list[st
     code = shard.known.get("exit_code")
     if is_stopped and (is_complete(code) or code in INTERRUPTED):
         return shard.problems
-    if not shard.raw.starts:
+    if not shard.raw.count:
         ended = [] if code is None or is_complete(code) else [f"k6 ended with exit code {code}: {meaning(code)}"]
         return [*shard.problems, *ended]
     late_s = (shard.first_ms - planned.start_ms) / 1000
@@ -168,42 +168,42 @@ def _started(raw: Raw, window: Window) -> tuple[int, int]:
     return names.count("training"), len(names)
 
 
-def _deviations(raw: Raw, window: Window, started: dict[int, tuple[int, int]], titles: dict[int, str]) -> list[str]:
+def _deviations(requests: Requests, window: Window, started: dict[int, tuple[int, int]], titles: dict[int, str]) -> list[str]:
     """Return a phrase for each shard that differs from the others beyond chance."""
-    slow = [f"{titles[one.shard]} had {one.ratio:.2f} times the P{one.percent} of the others" for one in shard_differences.slow_shards(raw, window)]
+    slow = [f"{titles[one.shard]} had {one.ratio:.2f} times the P{one.percent} of the others" for one in shard_differences.slow_shards(requests, window)]
     mixed = shard_differences.mixed_shards(started)
     return slow + [f"{titles[one.shard]} had {one.share:.0%} of training among its journeys, the others {one.others:.0%}" for one in mixed]
 
 
-def _build(attempt: Attempt) -> dict[str, Any]:
-    load = _read_shards(attempt) if shards.is_sharded(attempt.directory) else _read(attempt)
+def _build(attempt: Attempt, requests: Requests) -> dict[str, Any]:
+    load = (_read_shards if shards.is_sharded(attempt.directory) else _read)(attempt, requests)
     raw, planned, window = load.raw, load.planned, load.window
-    order = samples.sorted_requests(raw)
-    pools = blocks.pools_of(raw, order, window)
-    by_tenant = blocks.tenant_blocks(pools, window.seconds)
-    written = samples.write_samples(attempt.dest / samples.SAMPLES_NAME, raw, order, planned)
+    pools = blocks.pools_by_operation(requests, window, attempt.apart)
+    by_tenant = blocks.tenant_blocks(blocks.pools_by_tenant(requests, window), window.seconds)
+    written = samples.write_samples(attempt.dest / samples.SAMPLES_NAME, raw, planned)
     by_journey = journeys.tenant_journeys(raw, window)
     samples.write_tenants(attempt.dest / TENANTS_NAME, by_tenant, by_journey)
     samples.write_latencies(attempt.dest / samples.LATENCIES_NAME, blocks.operation_latencies(pools))
-    steadiness = _timeline(attempt, raw, window)
+    by_second = timeline.timeline_of(requests, window)
+    timeline.write_timeline(attempt.dest / TIMELINE_NAME, by_second)
     result = {
         "window": {"start": window.start_ms / 1000, "end": window.end_ms / 1000, "planned_end": planned.end_ms / 1000},
         "stopped_after_s": load.stopped_after_s,
         "partial": bool(load.reasons),
         "partial_reason": "; ".join(load.reasons) or None,
-        **_measured(attempt, raw, order, window, pools),
-        "outage_s": outages.longest_outage_s(raw, order, window),
-        "tenant_outage": outages.tenant_outage(raw, order, window),
-        "steadiness": steadiness,
-        "stall_s": round(stalls.longest_stall_s(raw, window), 3),
-        "time_weighted_ms": stalls.time_weighted_ms(raw, order, window),
+        **_measured(attempt, raw, window, pools),
+        "outage_s": outages.longest_outage_s(requests, window),
+        "tenant_outage": outages.tenant_outage(requests, window),
+        "steadiness": timeline.steadiness(by_second),
+        "stall_s": round(stalls.longest_stall_s(requests, window), 3),
+        "time_weighted_ms": stalls.time_weighted_ms(requests, window),
         "isolation": isolation.isolation(raw, window),
         "tenants": {
-            **blocks.slow_tenants(by_tenant), "fairness": blocks.fairness(by_tenant, by_journey), "listings": listings.listings(raw, order, window),
+            **blocks.slow_tenants(by_tenant), "fairness": blocks.fairness(by_tenant, by_journey), "listings": listings.listings(requests, window),
         },
-        "congestion": journeys.congestion(raw, order, window),
+        "congestion": journeys.congestion(raw, window),
         "machine": machine.machine_use(attempt.directory / machine.MACHINE_NAME, window, sum(map(len, pools.values()))),
-        "silent_repeats": silent_repeats(raw, window),
+        "silent_repeats": silent_repeats(requests, window),
         "sent": sent(raw),
         "samples": {
             "rows": written.rows, "bytes": written.bytes, "bytes_per_row": round(written.bytes / written.rows, 2),
@@ -217,16 +217,12 @@ def _build(attempt: Attempt) -> dict[str, Any]:
     return {"result": result, "files": {name: file_digest(attempt.dest / name) for name in written_names}}
 
 
-def _timeline(attempt: Attempt, raw: Raw, window: Window) -> dict[str, Any]:
-    """Write timeline.csv and return what it says about steadiness; the timeline itself is as large as the samples."""
-    by_second = timeline.timeline_of(raw, window)
-    timeline.write_timeline(attempt.dest / TIMELINE_NAME, by_second)
-    return timeline.steadiness(by_second)
-
-
-def silent_repeats(raw: Raw, window: Window) -> dict[str, int]:
+def silent_repeats(requests: Requests, window: Window) -> dict[str, int]:
     """Count by operation the requests of the window that the HTTP client of k6 silently sent twice."""
-    return dict(sorted(Counter(raw.kind_table[raw.kinds[i]].operation for i in raw.repeated if window.phase(raw.starts[i]) == "window").items()))
+    counts: Counter[str] = Counter()
+    for chunk in requests.inside(window):
+        counts.update(requests.kind_table[kind].operation for kind in chunk["kind"][chunk["repeated"] > 0].tolist())
+    return dict(sorted(counts.items()))
 
 
 def sent(raw: Raw) -> dict[str, Any]:
@@ -235,21 +231,27 @@ def sent(raw: Raw) -> dict[str, Any]:
     n: requests; answered: those with a response; repeated: those that were silently sent twice; artifacts: the same of those that pass the content of an
     artifact; start and end of the first and the last one (epoch seconds). Requests for another tenant's objects, which are in no total, count too.
     """
+    kinds = raw.requests.kind_table
+    seen, repeats = np.zeros(len(kinds), dtype=int), np.zeros(len(kinds), dtype=int)
+    for chunk in raw.requests.chunks():
+        seen += np.bincount(chunk["kind"], minlength=len(kinds))
+        repeats += np.bincount(chunk["kind"][chunk["repeated"] > 0], minlength=len(kinds))
     operations: Counter[tuple[str, int]] = Counter()
-    for kind, count in zip(raw.kind_table, np.bincount(raw.column("kinds"), minlength=len(raw.kind_table)).tolist(), strict=True):
+    repeated: Counter[str] = Counter()
+    for kind, count, again in zip(kinds, seen.tolist(), repeats.tolist(), strict=True):
         operations[kind.operation, kind.status] += count
+        repeated[kind.operation] += again
     artifacts = Counter({key: count for key, count in operations.items() if key[0] in ARTIFACTS})
     operations.update((request.operation, request.status) for request in raw.aside)
-    repeated = [raw.kind_table[raw.kinds[i]].operation for i in raw.repeated]
 
-    def counted(requests: Counter[tuple[str, int]], repeats: list[str]) -> dict[str, int]:
-        return {"n": requests.total(), "answered": sum(count for (_name, status), count in requests.items() if status > 0), "repeated": len(repeats)}
+    def counted(requests: Counter[tuple[str, int]], again: int) -> dict[str, int]:
+        return {"n": requests.total(), "answered": sum(count for (_name, status), count in requests.items() if status > 0), "repeated": again}
 
-    last_ms = float((raw.column("starts") + raw.column("durations") / PRECISION).max())
+    first_ms, last_ms = raw.requests.span()
     return {
-        **counted(operations, repeated),
-        "artifacts": counted(artifacts, [name for name in repeated if name in ARTIFACTS]),
-        "start": min([int(raw.column("starts").min()), *(request.start_ms for request in raw.aside)]) / 1000,
+        **counted(operations, repeated.total()),
+        "artifacts": counted(artifacts, sum(count for name, count in repeated.items() if name in ARTIFACTS)),
+        "start": min([first_ms, *(request.start_ms for request in raw.aside)]) / 1000,
         "end": max([last_ms, *(request.start_ms + request.duration_ms for request in raw.aside)]) / 1000,
     }
 
@@ -261,7 +263,7 @@ def _remove(path: Path) -> None:
         raise FileWriteError(explain(path, error)) from error
 
 
-def _measured(attempt: Attempt, raw: Raw, order: NDArray[Any], window: Window, pools: blocks.Pools) -> dict[str, Any]:
+def _measured(attempt: Attempt, raw: Raw, window: Window, pools: blocks.Pools) -> dict[str, Any]:
     by_journey = journeys.journey_blocks(raw, window)
     operations = blocks.operation_blocks(pools, attempt.operations, window.seconds)
     measured = {
@@ -272,7 +274,7 @@ def _measured(attempt: Attempt, raw: Raw, order: NDArray[Any], window: Window, p
         "wrong_answers": blocks.wrong_answers(pools),
         "journeys": by_journey,
     }
-    found = intervals.interval_blocks(raw, order, window, list(operations))
+    found = intervals.interval_blocks(raw, pools, window, list(operations))
     measured["total"]["ci95"] = found["total"]
     for group in ("operations", "categories", "journeys"):
         for name, block in measured[group].items():
@@ -298,7 +300,7 @@ def stopped_after(raw: Raw, window: Window, exit_code: int | None) -> float | No
     """Return after how many seconds of load a threshold stopped a hopeless one; None for a load that reached the end of its window."""
     if exit_code != STOPPED or raw.last_ms >= window.end_ms - _SILENCE_MS:
         return None
-    return round((raw.last_ms - int(raw.column("starts").min())) / 1000, 1)
+    return round((raw.last_ms - raw.first_start_ms) / 1000, 1)
 
 
 def observed_window(planned: Window, last_ms: float, first_ms: float = 0.0) -> Window:

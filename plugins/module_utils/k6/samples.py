@@ -11,22 +11,21 @@ import gzip
 import io
 import zlib
 from array import array
-from bisect import bisect_left
 from collections.abc import Iterator, Mapping
+from itertools import chain, islice
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import file_digest, read_sealed, write_atomic, write_text
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import PRECISION, UNKNOWN, K6ResultError, Raw
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import K6ResultError, Raw
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.requests import PRECISION, UNKNOWN, Requests, rows
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.window import PHASES, Window
+from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.quantiles import Counted
 
 try:
     import numpy as np
 except ImportError:
     np = None  # type: ignore[assignment]
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 RAW_NAMES = ("raw.csv", "raw.csv.gz")
 RESULT_NAME = "k6_result.json"
@@ -80,13 +79,8 @@ def has_samples(directory: Path) -> bool:
     return (bool(paths) and all(path.is_file() for path in paths)) or stored_result(directory) is not None
 
 
-def sorted_requests(raw: Raw) -> NDArray[Any]:
-    """Return the indexes of the requests in the order of their starts; equal starts stay in k6's order."""
-    return np.argsort(raw.column("starts"), kind="stable").astype(np.uint32)
-
-
-def write_samples(path: Path, raw: Raw, order: NDArray[Any], window: Window) -> VerifiedFile:
-    """Write the requests in that order and read the file back.
+def write_samples(path: Path, raw: Raw, window: Window) -> VerifiedFile:
+    """Write the requests in the order of their starts and read the file back.
 
     Raises FileWriteError when it cannot be written (a full disk), K6ResultError when what was read back differs from
     what was written or from the number of requests in the raw file; then no file is left.
@@ -96,33 +90,35 @@ def write_samples(path: Path, raw: Raw, order: NDArray[Any], window: Window) -> 
     def write(stream: IO[bytes]) -> None:
         # Without name and time, so that equal samples result in equal files.
         with gzip.GzipFile(filename="", mode="wb", fileobj=stream, compresslevel=_LEVEL, mtime=0) as packed:
-            for block in _blocks(raw, order, window):
+            for block in _blocks(raw.requests, window):
                 written["crc"] = zlib.crc32(block, written["crc"])
                 packed.write(block)
 
     write_atomic(path, write)
-    rows, crc = _read_back(path)
-    expected = raw.duration_rows - raw.unreadable - len(raw.aside)
-    if crc != written["crc"] or rows != expected:
+    found, crc = _read_back(path)
+    if crc != written["crc"] or found != raw.count:
         path.unlink()
         raise K6ResultError(
-            f"Samples {path}: {rows} of {expected} rows were read back, or their checksum differs. "
+            f"Samples {path}: {found} of {raw.count} rows were read back, or their checksum differs. "
             "Check the disk; the raw file stays."
         )
-    return VerifiedFile(rows, path.stat().st_size)
+    return VerifiedFile(found, path.stat().st_size)
 
 
-def _blocks(raw: Raw, order: NDArray[Any], window: Window) -> Iterator[bytes]:
+def _blocks(requests: Requests, window: Window) -> Iterator[bytes]:
     yield (",".join(COLUMNS) + "\n").encode()
-    kinds = [",".join(str(part).translate(_UNSAFE) for part in kind) for kind in raw.kind_table]
-    shards = raw.shards()
-    edges = [0, *(bisect_left(order, edge, key=raw.starts.__getitem__) for edge in (window.start_ms, window.end_ms)), len(order)]
-    for phase, first, end in zip(PHASES, edges[:-1], edges[1:], strict=True):
-        for at in range(first, end, _ROWS_PER_BLOCK):
-            yield "".join(
-                f"{raw.starts[i]},{kinds[raw.kinds[i]]},{raw.durations[i] / PRECISION:.2f},{_waiting(raw.waitings[i])},{phase},{shards[i]}\n"
-                for i in order[at:min(at + _ROWS_PER_BLOCK, end)].tolist()
-            ).encode()
+    kinds = [",".join(str(part).translate(_UNSAFE) for part in kind) for kind in requests.kind_table]
+    for chunk in requests.chunks():
+        parts = np.split(chunk, np.searchsorted(chunk["start"], (window.start_ms, window.end_ms)))
+        lines = chain.from_iterable(
+            (
+                f"{start},{kinds[kind]},{duration / PRECISION:.2f},{_waiting(waiting)},{phase},{shard}\n"
+                for start, kind, duration, waiting, shard in rows(part, "start", "kind", "duration", "waiting", "shard")
+            )
+            for phase, part in zip(PHASES, parts, strict=True)
+        )
+        while block := "".join(islice(lines, _ROWS_PER_BLOCK)):
+            yield block.encode()
 
 
 def _waiting(amount: int) -> str:
@@ -158,15 +154,16 @@ def read_window(directory: Path) -> dict[str, array[int]]:
     return found
 
 
-def write_latencies(path: Path, by_operation: Mapping[str, NDArray[Any]]) -> None:
+def write_latencies(path: Path, by_operation: Mapping[str, Counted]) -> None:
     """Write how many requests of each operation took how long, from their latencies (1/100 ms), so that nothing that draws has to read samples.
 
     Raises FileWriteError.
     """
     lines = [",".join(LATENCY_COLUMNS)]
     for operation, latencies in by_operation.items():
-        bins = np.floor(np.log(np.maximum(latencies, 1) / PRECISION) / np.log(BIN_RATIO)).astype(int)
-        numbers, counts = np.unique(bins, return_counts=True)
+        bins = np.floor(np.log(np.maximum(latencies.values, 1) / PRECISION) / np.log(BIN_RATIO)).astype(int)
+        numbers, first = np.unique(bins, return_index=True)
+        counts = np.add.reduceat(latencies.counts, first)
         lines += [
             f"{operation.translate(_UNSAFE)},{BIN_RATIO**number:.6g},{BIN_RATIO**(number + 1):.6g},{count}"
             for number, count in zip(numbers.tolist(), counts.tolist(), strict=True)

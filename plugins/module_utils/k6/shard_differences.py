@@ -10,12 +10,13 @@ of them alike. So latency is compared slice by slice of the window, and the slic
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.blocks import failure
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import Raw
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.requests import Requests, durations_by
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.window import Window
 from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.intervals import student_t
 
@@ -54,27 +55,29 @@ class Mixed(NamedTuple):
     others: float
 
 
-def slow_shards(raw: Raw, window: Window) -> list[Slow]:
+def slow_shards(requests: Requests, window: Window) -> list[Slow]:
     """Return the shards whose latency is at least 10 % above that of the others beyond chance, each with the percentile that differs most.
 
     Latencies are relative to the median of their operation. In each slice of the window the percentile of a shard is compared with the median of those
     of the others; one-sided t-test over the slices, with Bonferroni's correction. Too few requests give no finding.
     """
-    starts = raw.column("starts")
-    succeeds = np.array([failure(kind.status, kind.error_code) is None for kind in raw.kind_table], dtype=bool)
-    chosen = np.flatnonzero((starts >= window.start_ms) & (starts < window.end_ms) & succeeds[raw.column("kinds")]).astype(np.uint32)
-    numbers, rows, counts = np.unique(raw.shards()[chosen], return_inverse=True, return_counts=True)
+    counts: Counter[int] = Counter()
+    for chunk in _successful(requests, window):
+        counts.update(dict(zip(*(values.tolist() for values in np.unique(chunk["shard"], return_counts=True)), strict=True)))
+    numbers = sorted(counts)
     if len(numbers) < 2:
         return []
-    logs = _relative_logs(raw, chosen)
-    moments = ((starts[chosen] - window.start_ms) / (window.end_ms - window.start_ms)).astype(np.float32)
+    usual = _median_logs(requests, window)
     chance = CHANCE / (len(SLICED) * len(numbers))
     found: dict[int, Slow] = {}
     for percent, needed in SLICED.items():
-        values = _sliced(logs, rows, moments, min(_SLICES[1], int(counts.min()) // needed), percent)
+        slices = min(_SLICES[1], min(counts.values()) // needed)
+        if slices < _SLICES[0]:
+            continue
+        values = _sliced(requests, window, usual, numbers, slices, percent)
         if values.shape[1] < _SLICES[0]:
             continue
-        for row, shard in enumerate(numbers.tolist()):
+        for row, shard in enumerate(numbers):
             differences = values[row] - np.median(np.delete(values, row, axis=0), axis=0)
             error = float(differences.std(ddof=1)) / math.sqrt(len(differences))
             ratio = math.exp(float(differences.mean()))
@@ -84,29 +87,60 @@ def slow_shards(raw: Raw, window: Window) -> list[Slow]:
     return list(found.values())
 
 
-def _sliced(logs: NDArray[Any], rows: NDArray[Any], moments: NDArray[Any], count: int, percent: float) -> NDArray[Any]:
-    """Return the percentile of each shard (row) in each of so many slices of the window, but those in which a shard did nothing: they compare nothing.
+def _successful(requests: Requests, window: Window) -> Iterator[NDArray[Any]]:
+    """Yield the successful requests of the window in the order of their starts."""
+    succeeds = np.array([failure(kind.status, kind.error_code) is None for kind in requests.kind_table], dtype=bool)
+    for chunk in requests.inside(window):
+        chosen = chunk[succeeds[chunk["kind"]]]
+        if len(chosen):
+            yield chosen
 
-    `rows` are the shards of the requests from 0, `moments` their starts as shares of the window.
+
+def _median_logs(requests: Requests, window: Window) -> NDArray[Any]:
+    """Return the logarithm of the median latency of the operation of each kind."""
+    names = sorted({kind.operation for kind in requests.kind_table})
+    operations = np.array([names.index(kind.operation) for kind in requests.kind_table])
+    found = durations_by(_successful(requests, window), lambda chunk: operations[chunk["kind"]])
+    medians = np.zeros(len(names), dtype=np.float32)
+    for number, latencies in found.items():
+        middle = (len(latencies) - 1) // 2, len(latencies) // 2
+        medians[number] = _logs(np.array([latencies[place] for place in middle])).mean()
+    logs: NDArray[Any] = medians[operations]
+    return logs
+
+
+def _logs(durations: NDArray[Any]) -> NDArray[Any]:
+    logs: NDArray[Any] = np.log(np.maximum(durations, 1)).astype(np.float32)
+    return logs
+
+
+def _sliced(requests: Requests, window: Window, usual: NDArray[Any], numbers: list[int], slices: int, percent: float) -> NDArray[Any]:
+    """Return the percentile of the relative latencies of each shard (row) in each slice of the window, but those in which a shard did nothing.
+
+    Such a slice compares nothing. Requests come in the order of their starts, so that a slice is complete as soon as the next one has begun.
     """
-    shards = int(rows.max()) + 1
-    key = rows.astype(np.int32) * count + np.minimum((moments * count).astype(np.int32), count - 1)
-    parts = np.split(logs[np.argsort(key, kind="stable")], np.cumsum(np.bincount(key, minlength=shards * count))[:-1]) if count else []
-    values = np.array([np.percentile(part, percent) if len(part) else np.nan for part in parts]).reshape(shards, count)
+    values = np.full((len(numbers), slices), np.nan, dtype=np.float32)
+    keys, logs = np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.float32)
+    for chunk in _successful(requests, window):
+        moments = ((chunk["start"] - window.start_ms) / (window.end_ms - window.start_ms)).astype(np.float32)
+        places = np.minimum((moments * slices).astype(np.int32), slices - 1)
+        keys = np.append(keys, places * len(numbers) + np.searchsorted(numbers, chunk["shard"]).astype(np.int32))
+        logs = np.append(logs, _logs(chunk["duration"]) - usual[chunk["kind"]])
+        is_complete = keys < places[-1] * len(numbers)
+        _fill(values, keys[is_complete], logs[is_complete], percent)
+        keys, logs = keys[~is_complete], logs[~is_complete]
+    _fill(values, keys, logs, percent)
     compared: NDArray[Any] = values[:, ~np.isnan(values).any(axis=0)]
     return compared
 
 
-def _relative_logs(raw: Raw, chosen: NDArray[Any]) -> NDArray[Any]:
-    """Return the logarithms of the latencies of the chosen requests, each without the median of its operation."""
-    logs: NDArray[Any] = np.log(np.maximum(raw.column("durations")[chosen], 1)).astype(np.float32)
-    names = sorted({kind.operation for kind in raw.kind_table})
-    operations = np.array([names.index(kind.operation) for kind in raw.kind_table], dtype=np.int16)[raw.column("kinds")[chosen]]
-    for number in range(len(names)):
-        mine = operations == number
-        if mine.any():
-            logs[mine] -= np.median(logs[mine])
-    return logs
+def _fill(values: NDArray[Any], keys: NDArray[Any], logs: NDArray[Any], percent: float) -> None:
+    """Set the percentiles of complete slices; a key is the number of the slice times that of the shards, plus the row of the shard."""
+    order = np.argsort(keys, kind="stable")
+    found, first = np.unique(keys[order], return_index=True)
+    for key, own in zip(found.tolist(), np.split(logs[order], first[1:]), strict=False):
+        place, row = divmod(key, len(values))
+        values[row, place] = np.percentile(own, percent)
 
 
 def mixed_shards(journeys: Mapping[int, tuple[int, int]]) -> list[Mixed]:

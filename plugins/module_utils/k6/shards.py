@@ -8,6 +8,7 @@ The attempt's directory has shards.json (files/schemas/shards.json) and, in `sha
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files impo
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6 import blocks, journeys, log
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.exit_codes import is_complete
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import K6ResultError, Raw, read_raw
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.samples import LOG_NAME, SHARDS_DIRECTORY, SHARDS_NAME, raw_file, sorted_requests
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.requests import Requests
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.samples import LOG_NAME, SHARDS_DIRECTORY, SHARDS_NAME, raw_file
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.summary import Summary, find_summary
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.window import Window
 
@@ -41,7 +43,7 @@ class Shard:
     @property
     def first_ms(self) -> float:
         """Epoch milliseconds of its first sign of life, infinite without one: the heartbeat begins with the load, however rare its journeys are."""
-        return min(min(self.raw.starts, default=float("inf")), min((row.time_ms for row in self.raw.heartbeats), default=float("inf")))
+        return min(self.raw.first_start_ms, min((row.time_ms for row in self.raw.heartbeats), default=float("inf")))
 
     def lost(self) -> int | None:
         """Return how many requests that k6 counted have no row in its raw output; None without its summary."""
@@ -59,8 +61,8 @@ def is_sharded(directory: Path) -> bool:
     return (directory / SHARDS_NAME).is_file()
 
 
-def read_shards(directory: Path, timeout_ms: float) -> list[Shard]:
-    """Return every shard that was planned, in the order of their numbers, those that left nothing too.
+def read_shards(directory: Path, timeout_ms: float, requests: Requests) -> list[Shard]:
+    """Return every shard that was planned, in the order of their numbers, those that left nothing too, and add their requests to those of the load.
 
     timeout_ms: the request timeout of the load. Raises K6ResultError when shards.json cannot be read.
     """
@@ -70,16 +72,15 @@ def read_shards(directory: Path, timeout_ms: float) -> list[Shard]:
         planned = range(1, document["planned"] + 1)
     except (ValueError, LookupError, TypeError) as error:
         raise K6ResultError(f"Shards of {directory}: {SHARDS_NAME} cannot be read ({error}). Start the run again with the same run_id.") from error
-    return [_read_shard(number, known.get(number, {}), directory / SHARDS_DIRECTORY / str(number), timeout_ms) for number in planned]
+    return [_read_shard(number, known.get(number, {}), directory / SHARDS_DIRECTORY / str(number), timeout_ms, Raw(requests)) for number in planned]
 
 
-def _read_shard(number: int, known: dict[str, Any], directory: Path, timeout_ms: float) -> Shard:
+def _read_shard(number: int, known: dict[str, Any], directory: Path, timeout_ms: float, raw: Raw) -> Shard:
     problems = []
-    try:
-        raw = read_raw(raw_file(directory), timeout_ms, number)
-    except K6ResultError:
-        raw = Raw()
-    if not raw.starts:
+    # What was read before an error counts, and is truncated.
+    with suppress(K6ResultError):
+        read_raw(raw_file(directory), timeout_ms, raw, number)
+    if not raw.count:
         cause = " and ".join(filter(None, (known.get("reason"), log.last_error(directory / LOG_NAME))))
         problems.append(f"no requests{f' ({cause})' if cause else ''}")
     if known.get("exit_code") is None:
@@ -110,12 +111,12 @@ def common_window(shards: list[Shard]) -> dict[str, Any] | None:
 def figures(shards: list[Shard], window: Window) -> list[dict[str, Any]]:
     """Return the figures of each shard in the window: latencies in milliseconds, rates per second, start_skew_s after the first shard, null where unknown."""
     first_ms = min(shard.first_ms for shard in shards)
-    return [_figures(shard, window, first_ms) for shard in shards]
+    pools = blocks.pools_by_shard(shards[0].raw.requests, window)
+    return [_figures(shard, pools.get(shard.number, {}), window, first_ms) for shard in shards]
 
 
-def _figures(shard: Shard, window: Window, first_ms: float) -> dict[str, Any]:
+def _figures(shard: Shard, pools: blocks.Pools, window: Window, first_ms: float) -> dict[str, Any]:
     raw, known = shard.raw, shard.known
-    pools = blocks.pools_of(raw, sorted_requests(raw), window)
     block = blocks.block(pools, window.seconds)
     own = journeys.generator(raw, window, known.get("exit_code"))
     mix = journeys.mix(journeys.journey_blocks(raw, window), pools, window)

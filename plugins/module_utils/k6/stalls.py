@@ -9,9 +9,9 @@ NOT to Measure Latency, 2013). Weighted by time each second counts the same, how
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import math
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import PRECISION, Raw
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.requests import PRECISION, Requests, ends_of
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.window import Window
 from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.quantiles import quantile
 
@@ -20,40 +20,44 @@ try:
 except ImportError:
     np = None  # type: ignore[assignment]
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
 PERCENTS = (50, 95, 99)
 INSTANTS = 10_000
 """Instants of the window at which latency is computed: more change no percentile by more than a ten-thousandth of the window."""
 
 
-def longest_stall_s(raw: Raw, window: Window) -> float:
+def longest_stall_s(requests: Requests, window: Window) -> float:
     """Return the seconds of the longest stretch of the window in which requests were in flight and none ended, whatever its outcome."""
-    if not raw.starts:
-        return 0.0
-    ends = raw.column("starts") + raw.column("durations") / PRECISION
-    order = np.lexsort((raw.column("starts"), ends)).astype(np.uint32)
-    ends = ends[order]
-    # The earliest start among the requests that end last, from the back.
-    earliest = np.minimum.accumulate(raw.column("starts")[order][::-1])[::-1]
-    begins = np.maximum(np.minimum(earliest, window.end_ms), window.start_ms)
-    begins[1:] = np.maximum(begins[1:], ends[:-1])
-    return max(0.0, float((np.minimum(ends, window.end_ms) - begins).max())) / 1000
+    longest, last_end = 0.0, -math.inf
+    for ends, ended, first_in_flight in requests.by_end():
+        if not len(ends):
+            continue
+        # The earliest start among the requests that end last, from the back.
+        earliest = np.minimum.accumulate(np.minimum(ended["start"], first_in_flight)[::-1])[::-1]
+        begins = np.maximum(np.minimum(earliest, window.end_ms), window.start_ms)
+        begins = np.maximum(begins, np.append(last_end, ends[:-1]))
+        longest = max(longest, float((np.minimum(ends, window.end_ms) - begins).max()))
+        last_end = float(ends[-1])
+    return longest / 1000
 
 
-def time_weighted_ms(raw: Raw, order: NDArray[Any], window: Window) -> dict[str, float]:
+def time_weighted_ms(requests: Requests, window: Window) -> dict[str, float]:
     """Return percentiles of what a request that arrives at a random instant of the window would have taken (milliseconds).
 
-    At an instant that is the duration of the next request to start; while requests are in flight, at least the time until the next one ends.
-    `order` sorts the requests by start; there is at least one.
+    At an instant that is the duration of the next request to start, or of the last one; while requests are in flight, at least the time until the next one
+    ends. There is at least one request.
     """
-    starts = raw.column("starts")[order]
-    ends = np.sort(raw.column("starts") + raw.column("durations") / PRECISION)
-    last = len(starts) - 1
     at = window.start_ms + (np.arange(INSTANTS) + 0.5) * (window.end_ms - window.start_ms) / INSTANTS
-    latencies = raw.column("durations")[order[np.minimum(np.searchsorted(starts, at), last)]] / PRECISION
-    ended = np.searchsorted(ends, at, side="right")
-    in_flight = np.searchsorted(starts, at, side="right") > ended
-    latencies = np.sort(np.where(in_flight, np.maximum(latencies, ends[np.minimum(ended, last)] - at), latencies))
-    return {f"p{percent}": round(quantile(latencies, percent), 3) for percent in PERCENTS}
+    latencies = np.zeros(INSTANTS)
+    is_known = np.zeros(INSTANTS, dtype=bool)
+    in_flight = np.zeros(INSTANTS, dtype=int)
+    next_end = np.full(INSTANTS, math.inf)
+    for chunk in requests.chunks():
+        starts, ends = chunk["start"], np.sort(ends_of(chunk))
+        last = len(chunk) - 1
+        latencies = np.where(is_known, latencies, chunk["duration"][np.minimum(np.searchsorted(starts, at), last)] / PRECISION)
+        is_known = at <= starts[-1]
+        ended = np.searchsorted(ends, at, side="right")
+        in_flight += np.searchsorted(starts, at, side="right") - ended
+        next_end = np.minimum(next_end, np.where(ended <= last, ends[np.minimum(ended, last)], math.inf))
+    latencies = np.sort(np.where(in_flight > 0, np.maximum(latencies, next_end - at), latencies))
+    return {f"p{percent}": round(quantile(latencies.tolist(), percent), 3) for percent in PERCENTS}

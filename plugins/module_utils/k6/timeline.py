@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import write_text
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.blocks import failure
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import PRECISION, Raw
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.requests import PRECISION, Requests
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.window import Window
 from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.quantiles import suppression
 from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.steadiness import VALUES_NEEDED, Trend, transient_end, trend
@@ -27,6 +28,8 @@ except ImportError:
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    Part = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
+
 COLUMNS = ("second", "phase", "completed", "failed", "p50_ms", "p95_ms")
 NOTED_CHANGE = 0.10
 """Smaller relative changes are no finding, however certain they are."""
@@ -35,45 +38,95 @@ _REQUESTS_PER_SLICE = 40
 _SLICES = (6, 30)
 
 
+class Second(NamedTuple):
+    """What completed in a second: how many requests, how many of them failed, P50 and P95 (ms, None for few), and the mean of the logarithms of latencies."""
+
+    completed: int
+    failed: int
+    p50: float | None
+    p95: float | None
+    mean_log: float
+
+
 @dataclass(frozen=True)
 class Timeline:
-    """Requests in the order of their ends: `ends` in seconds after the start of the window (negative before it), latencies in ms, which failed.
+    """Requests in the order of their ends.
 
-    `first_s` is the start of the load, `seconds` the length of the window.
+    `parts` returns them a part at a time, as often as it is called: their ends in seconds after the start of the window (negative before it), latencies
+    in ms, and which failed. `first_s` is the start of the load, `last_s` its last end, `seconds` the length of the window.
     """
 
-    ends: NDArray[Any]
-    latencies: NDArray[Any]
-    failed: NDArray[Any]
+    parts: Callable[[], Iterator[Part]]
     first_s: float
+    last_s: float
     seconds: float
 
-    def between(self, start: float, end: float) -> slice:
-        """Return where the requests are that ended from `start` on and before `end`."""
-        first, last = np.searchsorted(self.ends, (start, end))
-        return slice(int(first), int(last))
+    def counts(self, edges: NDArray[Any]) -> NDArray[Any]:
+        """Return how many requests ended from each edge on and before the next one."""
+        found = np.zeros(len(edges) - 1, dtype=int)
+        for ends, _latencies, _failed in self.parts():
+            found += np.diff(np.searchsorted(ends, edges))
+        return found
+
+    def between(self, edges: NDArray[Any]) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
+        """Yield latencies and failures of the requests that ended from each edge on and before the next one."""
+        at = 0
+        held: Part | None = None
+        for part in self.parts():
+            held = part if held is None else _joined(held, part)
+            places = np.searchsorted(held[0], edges[at:]).tolist()
+            # What ended on an edge or later shows that no more will end before it.
+            complete = sum(place < len(held[0]) for place in places[1:])
+            yield from _pieces(held, places[:complete + 1])
+            at += complete
+            if at == len(edges) - 1:
+                return
+            held = held[0][places[complete]:], held[1][places[complete]:], held[2][places[complete]:]
+        if held is not None:
+            yield from _pieces(held, np.searchsorted(held[0], edges[at:]).tolist())
+
+    @cached_property
+    def by_second(self) -> dict[int, Second]:
+        """Return what completed in each second of the load."""
+        seconds = range(math.floor(self.first_s), math.floor(self.last_s) + 1)
+        return {second: _second(*found) for second, found in zip(seconds, self.between(np.arange(seconds.start, seconds.stop + 1)), strict=True)}
 
 
-def timeline_of(raw: Raw, window: Window) -> Timeline:
+def _joined(one: Part, other: Part) -> Part:
+    ends, latencies, failed = (np.concatenate(pair) for pair in zip(one, other, strict=True))
+    return ends, latencies, failed
+
+
+def _pieces(part: Part, places: list[int]) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
+    for first, end in itertools.pairwise(places):
+        yield part[1][first:end], part[2][first:end]
+
+
+def _second(latencies: NDArray[Any], failed: NDArray[Any]) -> Second:
+    p50, p95 = (None if suppression(len(latencies), percent) else float(np.percentile(latencies, percent)) for percent in (50, 95))
+    mean_log = float(np.log(np.maximum(latencies, 0.01)).mean()) if len(latencies) else math.nan
+    return Second(len(latencies), int(failed.sum()), p50, p95, mean_log)
+
+
+def timeline_of(requests: Requests, window: Window) -> Timeline:
     """Return the timeline of a load that sent at least one request."""
-    starts = raw.column("starts")
-    latencies = raw.column("durations") / PRECISION
-    failing = np.array([failure(kind.status, kind.error_code) is not None for kind in raw.kind_table], dtype=bool)
-    failed = failing[raw.column("kinds")]
-    ends = (starts + latencies - window.start_ms) / 1000
-    order = np.argsort(ends, kind="stable").astype(np.uint32)
-    return Timeline(ends[order], latencies[order], failed[order], (float(starts.min()) - window.start_ms) / 1000, window.seconds)
+    failing = np.array([failure(kind.status, kind.error_code) is not None for kind in requests.kind_table], dtype=bool)
+
+    def parts() -> Iterator[Part]:
+        for ends, ended, _first_in_flight in requests.by_end():
+            yield (ends - window.start_ms) / 1000, ended["duration"] / PRECISION, failing[ended["kind"]]
+
+    first_ms, last_ms = requests.span()
+    return Timeline(parts, (first_ms - window.start_ms) / 1000, (last_ms - window.start_ms) / 1000, window.seconds)
 
 
 def write_timeline(path: Path, timeline: Timeline) -> None:
     """Write one line per second of the load: what completed in it, how much of that failed, P50 and P95 (ms; empty for few). Raises FileWriteError."""
     lines = [",".join(COLUMNS)]
-    for second in range(math.floor(timeline.first_s), math.floor(float(timeline.ends[-1])) + 1):
-        inside = timeline.between(second, second + 1)
-        latencies = timeline.latencies[inside]
-        percentiles = ("" if suppression(len(latencies), percent) else f"{np.percentile(latencies, percent):.2f}" for percent in (50, 95))
+    for second, found in timeline.by_second.items():
+        percentiles = ("" if value is None else f"{value:.2f}" for value in (found.p50, found.p95))
         phase = "warmup" if second < 0 else "window" if second < timeline.seconds else "tail"
-        lines.append(f"{second},{phase},{len(latencies)},{int(timeline.failed[inside].sum())},{','.join(percentiles)}")
+        lines.append(f"{second},{phase},{found.completed},{found.failed},{','.join(percentiles)}")
     write_text(path, "\n".join(lines) + "\n")
 
 
@@ -89,7 +142,8 @@ def steadiness(timeline: Timeline) -> dict[str, Any]:
     seconds = range(begins, math.floor(timeline.seconds))
     overrun, phrases = _warmup(timeline, seconds)
     start = max(0.0, overrun)
-    p95, throughput = _p95_trend(timeline, start), _throughput_trend(timeline, start)
+    ended = int(timeline.counts(np.array([start, timeline.seconds]))[0])
+    p95, throughput = _p95_trend(timeline, start, ended), _throughput_trend(timeline, start, ended)
     length = timeline.seconds - start
     phrases += _phrase("P95", p95, length) + _phrase("throughput", throughput, length)
     return {
@@ -106,14 +160,14 @@ def _warmup(timeline: Timeline, seconds: range) -> tuple[float, list[str]]:
     means: list[float] = []
     counts: list[float] = []
     for second in seconds:
-        latencies = timeline.latencies[timeline.between(second, second + 1)]
-        counts.append(float(len(latencies)))
+        found = timeline.by_second.get(second)
+        counts.append(float(found.completed) if found else 0.0)
         # A second without a response continues the one before it; throughput shows it.
-        means.append(float(np.log(np.maximum(latencies, 0.01)).mean()) if len(latencies) else (means[-1] if means else math.nan))
+        means.append(found.mean_log if found and found.completed else (means[-1] if means else math.nan))
     first = next((place for place, mean in enumerate(means) if not math.isnan(mean)), len(means))
     series = {"latency": np.exp(np.array(means[first:])), "throughput": np.array(counts[first:])}
     ended = timeline.first_s
-    found = []
+    phrases = []
     for name, values in series.items():
         cut = transient_end(np.log(values) if name == "latency" else values)
         # What reaches the limit of half of the load is no start-up but a drift.
@@ -125,38 +179,27 @@ def _warmup(timeline: Timeline, seconds: range) -> tuple[float, list[str]]:
             before, after = (float(part.mean()) for part in (values[inside:cut], values[cut:]))
             if after > 0 and abs(before / after - 1) >= NOTED_CHANGE:
                 unit = "ms geometric mean latency" if name == "latency" else "requests/s"
-                found.append(f"warm-up lasted {end:.0f} s into the window ({before:.3g} {unit} until then, {after:.3g} afterwards)")
-    return ended, found
+                phrases.append(f"warm-up lasted {end:.0f} s into the window ({before:.3g} {unit} until then, {after:.3g} afterwards)")
+    return ended, phrases
 
 
-def _p95_trend(timeline: Timeline, start: float) -> Trend | None:
-    inside = timeline.between(start, timeline.seconds)
-    slices = min(_SLICES[1], (inside.stop - inside.start) // _REQUESTS_PER_SLICE)
+def _p95_trend(timeline: Timeline, start: float, ended: int) -> Trend | None:
+    slices = min(_SLICES[1], ended // _REQUESTS_PER_SLICE)
     if slices < _SLICES[0]:
         return None
     values: list[float] = []
-    for low, high in _pieces(start, timeline.seconds, slices):
-        latencies = timeline.latencies[timeline.between(low, high)]
+    for latencies, _failed in timeline.between(np.linspace(start, timeline.seconds, slices + 1)):
         # An interval without a response has no P95: the throughput shows that.
         values.append(float(np.percentile(latencies, 95)) if len(latencies) else (values[-1] if values else math.nan))
     known = np.array([value for value in values if not math.isnan(value)])
     return trend(known) if len(known) >= _SLICES[0] else None
 
 
-def _throughput_trend(timeline: Timeline, start: float) -> Trend | None:
+def _throughput_trend(timeline: Timeline, start: float, ended: int) -> Trend | None:
     slices = min(_SLICES[1], int(timeline.seconds - start))
-    if slices < _SLICES[0]:
+    if slices < _SLICES[0] or ended < _REQUESTS_PER_SLICE:
         return None
-    inside = timeline.between(start, timeline.seconds)
-    if inside.stop - inside.start < _REQUESTS_PER_SLICE:
-        return None
-    counts = [float(piece.stop - piece.start) for piece in (timeline.between(low, high) for low, high in _pieces(start, timeline.seconds, slices))]
-    return trend(np.array(counts))
-
-
-def _pieces(start: float, end: float, count: int) -> Iterator[tuple[float, float]]:
-    edges = np.linspace(start, end, count + 1)
-    return itertools.pairwise(edges)
+    return trend(timeline.counts(np.linspace(start, timeline.seconds, slices + 1)).astype(float))
 
 
 def _fields(name: str, found: Trend | None) -> dict[str, Any]:

@@ -10,8 +10,14 @@ default of numpy and R, and what k6 prints), taken over all samples pooled, neve
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+try:
+    import numpy as np
+except ImportError:
+    np = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,7 +27,46 @@ MEDIAN_MINIMUM = 5
 TRUSTED_COUNT_ABOVE = 10
 
 
-def quantile(ordered: Sequence[float] | NDArray[Any], percent: float) -> float:
+@dataclass(frozen=True)
+class Counted:
+    """Ascending samples as their different values and how often each occurs: exact, and as large as there are values, not samples."""
+
+    values: NDArray[Any]
+    counts: NDArray[Any]
+
+    @classmethod
+    def of(cls, samples: Sequence[float] | NDArray[Any]) -> Counted:
+        """Count samples that come in any order."""
+        return cls(*np.unique(np.asarray(samples), return_counts=True))
+
+    @classmethod
+    def merged(cls, parts: Iterable[Counted]) -> Counted:
+        """Return the samples of all parts together."""
+        found = list(parts)
+        if len(found) == 1:
+            return found[0]
+        values = np.concatenate([np.zeros(0, dtype=np.int32), *(part.values for part in found)])
+        counts = np.concatenate([np.zeros(0, dtype=np.int64), *(part.counts for part in found)])
+        order = np.argsort(values, kind="stable")
+        values = values[order]
+        first = np.flatnonzero(np.append(True, values[1:] != values[:-1])[: len(values)])
+        return cls(values[first], np.add.reduceat(counts[order], first) if len(first) else counts)
+
+    def __len__(self) -> int:
+        return int(self.counts.sum())
+
+    def __getitem__(self, place: int) -> float:
+        """Return the sample at a place of their order, from the end if it is negative."""
+        found = np.searchsorted(np.cumsum(self.counts), place if place >= 0 else len(self) + place, side="right")
+        return float(self.values[found])
+
+    def total(self) -> float:
+        """Return the sum of the samples, of whole numbers an exact one."""
+        total: float = (self.values.astype(np.int64 if self.values.dtype.kind == "i" else float) * self.counts).sum().item()
+        return total
+
+
+def quantile(ordered: Sequence[float] | Counted, percent: float) -> float:
     """Return the percentile (0 to 100) of ascending, non-empty samples, in their unit; raises ValueError."""
     if not len(ordered) or not 0 <= percent <= 100:
         raise ValueError(f"quantile {percent}: needs at least one sample and a percentage from 0 to 100")
@@ -44,22 +89,18 @@ def is_low(n: int, percent: int) -> bool:
     return n * (100 - percent) < 100 * TRUSTED_COUNT_ABOVE
 
 
-def summarize(ordered: Sequence[float] | NDArray[Any], percents: Sequence[int] = PERCENTILES) -> dict[str, Any]:
-    """Summarize ascending samples, a sequence or an array of numpy, in their unit.
+def summarize(ordered: Sequence[float] | Counted, percents: Sequence[int] = PERCENTILES) -> dict[str, Any]:
+    """Summarize ascending samples in their unit.
 
     Returns {values: {mean, p<percent>..., max}, low_n: [names], suppressed: {name: reason}}; a suppressed
     percentile is None, mean and max are None only without any sample.
     """
     n = len(ordered)
     reasons = {f"p{percent}": reason for percent in percents if (reason := suppression(n, percent))}
-    values: dict[str, float | None] = {"mean": _total(ordered) / n if n else None}
+    total = ordered.total() if isinstance(ordered, Counted) else math.fsum(ordered)
+    values: dict[str, float | None] = {"mean": total / n if n else None}
     for percent in percents:
         values[f"p{percent}"] = None if f"p{percent}" in reasons else quantile(ordered, percent)
     values["max"] = float(ordered[-1]) if n else None
     low = [f"p{percent}" for percent in percents if f"p{percent}" not in reasons and is_low(n, percent)]
     return {"values": values, "low_n": low, "suppressed": reasons}
-
-
-def _total(values: Any) -> float:
-    """Return an exact sum: whole numbers of an array add up in 64 bits."""
-    return int(values.sum()) if hasattr(values, "dtype") and values.dtype.kind == "i" else math.fsum(values)

@@ -13,14 +13,15 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.blocks import 
     failure,
     fairness,
     operation_blocks,
-    pools_of,
+    pools_by_tenant,
     slow_tenants,
     tenant_blocks,
     wrong_answers,
 )
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import Kind, read_raw
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.samples import sorted_requests
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import read_raw
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.requests import Kind
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.window import Window
+from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.quantiles import Counted
 from fakes.k6_raw_rows import HEADER, request
 
 GOOD = Kind("get_run", "browsing", "tenant-10", 200, "")
@@ -28,8 +29,13 @@ BAD = Kind("get_run", "browsing", "tenant-2", 500, "1500")
 NO_CONNECTION = Kind("create_run", "training", "tenant-2", 0, "1212")
 
 
+def pools_of(latencies):
+    """Return pools of latencies (1/100 ms) that come in any order."""
+    return {kind: Counted.of(values) for kind, values in latencies.items()}
+
+
 def test_block_counts_every_outcome():
-    result = block({GOOD: [100 * n for n in range(1, 21)], BAD: [9000, 9100], NO_CONNECTION: [0]}, 10)
+    result = block(pools_of({GOOD: [100 * n for n in range(1, 21)], BAD: [9000, 9100], NO_CONNECTION: [0]}), 10)
     assert {name: result[name] for name in ("n", "ok", "failed", "failed_by", "rate_per_s", "goodput_per_s", "ci95")} == {
         "n": 23,
         "ok": 20,
@@ -46,7 +52,7 @@ def test_block_counts_every_outcome():
 
 
 def test_successful_requests_have_their_own_limits():
-    result = block({GOOD: [100] * 12, BAD: [200] * 10}, 1)
+    result = block(pools_of({GOOD: [100] * 12, BAD: [200] * 10}), 1)
     assert result["suppressed"] == {"p99": "n=22: p99 needs n(1-0.99) >= 1", "ok_p95": "n=12: p95 needs n(1-0.95) >= 1"}
     assert result["low_n"] == ["p90", "p95", "ok_p50"]
 
@@ -59,18 +65,18 @@ def test_block_of_nothing():
 
 
 def test_every_required_operation_is_present_and_others_follow():
-    blocks = operation_blocks({GOOD: [100], NO_CONNECTION: [0]}, ("search_runs", "get_run"), 10)
+    blocks = operation_blocks(pools_of({GOOD: [100], NO_CONNECTION: [0]}), ("search_runs", "get_run"), 10)
     assert {name: entry["n"] for name, entry in blocks.items()} == {"search_runs": 0, "get_run": 1, "create_run": 1}
 
 
 def test_categories_pool_their_operations():
-    blocks = category_blocks({GOOD: [100, 300], BAD: [500], NO_CONNECTION: [0]}, 10)
+    blocks = category_blocks(pools_of({GOOD: [100, 300], BAD: [500], NO_CONNECTION: [0]}), 10)
     assert {name: entry["n"] for name, entry in blocks.items()} == {"read": 3, "search": 0, "write": 1}
     assert blocks["read"]["latency_ms"]["mean"] == 3
 
 
 def test_tenants_come_in_natural_order():
-    blocks = tenant_blocks({GOOD: [100], BAD: [200], NO_CONNECTION: [0], Kind("x", "", "", 200, ""): [1]}, 10)
+    blocks = tenant_blocks(pools_of({GOOD: [100], BAD: [200], NO_CONNECTION: [0], Kind("x", "", "", 200, ""): [1]}), 10)
     assert {tenant: entry["n"] for tenant, entry in blocks.items()} == {"": 1, "tenant-2": 2, "tenant-10": 1}
 
 
@@ -78,8 +84,8 @@ def test_only_requests_that_started_in_the_window_count(tmp_path):
     ends = {1_795_000_001_000: 1, 1_795_000_001_001: 1, 1_795_000_001_999: 100, 1_795_000_002_050: 51, 1_795_000_002_051: 51}
     (tmp_path / "raw.csv").write_text(HEADER + "".join(request(end, duration=duration) for end, duration in ends.items()))
     raw = read_raw(tmp_path / "raw.csv", 60_000)
-    pools = pools_of(raw, sorted_requests(raw), Window(1_795_000_001_000, 1_795_000_002_000))
-    assert {kind: latencies.tolist() for kind, latencies in pools.items()} == {Kind("get_run", "browsing", "tenant-1", 200, ""): [100, 10000, 5100]}
+    pools = pools_by_tenant(raw.requests, Window(1_795_000_001_000, 1_795_000_002_000))
+    assert {kind: list(latencies) for kind, latencies in pools.items()} == {Kind("", "", "tenant-1", 200, ""): [100, 5100, 10000]}
 
 
 @pytest.mark.parametrize(
@@ -113,16 +119,16 @@ def test_wrong_answers_are_estimated_from_those_that_were_read():
         GOOD._replace(error_code="answer_body"): [100],
         GOOD._replace(operation="create_run", error_code="answer_part"): [100] * 2,
     }
-    assert wrong_answers(wrong) == {"seen": 6, "by_kind": {"body": 1, "part": 2, "type": 3}, "estimated": 3 + 20 + 2}
+    assert wrong_answers(pools_of(wrong)) == {"seen": 6, "by_kind": {"body": 1, "part": 2, "type": 3}, "estimated": 3 + 20 + 2}
 
 
 def test_a_wrong_answer_is_a_failure_of_its_own_cause():
-    result = block({GOOD: [100] * 8, GOOD._replace(error_code="answer_body"): [200] * 2}, 1)
+    result = block(pools_of({GOOD: [100] * 8, GOOD._replace(error_code="answer_body"): [200] * 2}), 1)
     assert (result["ok"], result["failed_by"]) == (8, {"answer": 2})
 
 
 def tenants_with(latencies):
-    return tenant_blocks({GOOD._replace(tenant=tenant): values for tenant, values in latencies.items()}, 10)
+    return tenant_blocks(pools_of({GOOD._replace(tenant=tenant): values for tenant, values in latencies.items()}), 10)
 
 
 def test_the_slowest_tenant_is_named_with_its_ratio():

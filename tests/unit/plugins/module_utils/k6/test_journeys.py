@@ -8,8 +8,10 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.journeys import congestion, generator, journey_blocks, mix
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import Journey, Kind, Raw, Row
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import Journey, Raw, Row
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.requests import Kind, Requests
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.window import Window
+from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.quantiles import Counted
 
 WINDOW = Window(1000, 3000, {"training": 1, "browsing": 3})
 
@@ -47,7 +49,8 @@ def test_journeys_of_the_window(raw):
 
 
 def test_mix_of_users_journeys_and_requests(raw):
-    pools = {Kind("a", "training", "t", 200, ""): [1] * 30, Kind("b", "browsing", "t", 200, ""): [1] * 70, Kind("c", "", "t", 200, ""): [1] * 9}
+    counts = {Kind("a", "training", "t", 200, ""): 30, Kind("b", "browsing", "t", 200, ""): 70, Kind("c", "", "t", 200, ""): 9}
+    pools = {kind: Counted.of([1] * count) for kind, count in counts.items()}
     assert mix(journey_blocks(raw, WINDOW), pools, WINDOW) == {
         "training_share_users": 0.25,
         "training_share_journeys": 0.125,
@@ -80,12 +83,10 @@ def test_silent_generator_has_no_numbers():
 
 def loaded(latencies, drop_s=4.0):
     """Return a load of 20 requests per second, whose latency (ms) at a second of the load is given, and the first journey dropped at `drop_s`."""
-    raw = Raw(kind_table=[Kind("get_run", "browsing", "tenant-1", 200, "")], dropped=[Row(drop_s * 1000, 1, "browsing")])
+    requests = Requests(kind_table=[Kind("get_run", "browsing", "tenant-1", 200, "")])
     for n in range(200):
-        raw.starts.append(n * 50)
-        raw.durations.append(round(latencies(n / 20) * 100))
-        raw.kinds.append(0)
-    return raw, list(range(200))
+        requests.add(n * 50, round(latencies(n / 20) * 100), 0)
+    return Raw(requests, dropped=[Row(drop_s * 1000, 1, "browsing")])
 
 
 @pytest.mark.parametrize(
@@ -96,16 +97,14 @@ def loaded(latencies, drop_s=4.0):
     ],
 )
 def test_congestion_tells_a_slow_server_from_few_users(latencies, ratio):
-    raw, order = loaded(latencies)
-    assert congestion(raw, order, Window(2000, 10_000)) == pytest.approx(ratio, rel=0.1)
+    assert congestion(loaded(latencies), Window(2000, 10_000)) == pytest.approx(ratio, rel=0.1)
 
 
 def test_congestion_is_unknown_when_journeys_are_dropped_at_once():
-    raw, order = loaded(lambda _second: 50, drop_s=0.2)
-    assert congestion(raw, order, Window(2000, 10_000)) is None
+    assert congestion(loaded(lambda _second: 50, drop_s=0.2), Window(2000, 10_000)) is None
 
 
 def test_congestion_is_unknown_when_nothing_is_dropped():
-    raw, order = loaded(lambda _second: 50)
+    raw = loaded(lambda _second: 50)
     raw.dropped.clear()
-    assert congestion(raw, order, Window(2000, 10_000)) is None
+    assert congestion(raw, Window(2000, 10_000)) is None

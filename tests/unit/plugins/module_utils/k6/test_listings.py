@@ -9,7 +9,6 @@ import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.listings import STRETCHES, listings
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import read_raw
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.samples import sorted_requests
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.window import Window
 from fakes.k6_raw_rows import HEADER, request
 
@@ -28,7 +27,7 @@ def fixture_found(tmp_path):
     def call(rows):
         (tmp_path / "raw.csv").write_text(HEADER + "".join(reversed(rows)))
         raw = read_raw(tmp_path / "raw.csv", 60_000)
-        return listings(raw, sorted_requests(raw), Window(START_MS, START_MS + 600_000))
+        return listings(raw.requests, Window(START_MS, START_MS + 600_000))
 
     return call
 

@@ -10,8 +10,8 @@ import random
 import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.outages import longest_outage_s, tenant_outage
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import Kind, Raw, read_raw
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.samples import sorted_requests
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import read_raw
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.requests import Kind, Requests
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.window import Window
 from fakes.k6_raw_rows import HEADER, request
 
@@ -34,25 +34,20 @@ def test_the_longest_outage(tmp_path, requests, seconds):
     rows = "".join(request(end_ms=START_MS + round(second * 1000) + 5, duration=5.0, status=status) for second, status in requests)
     (tmp_path / "raw.csv").write_text(HEADER + rows, encoding="utf-8")
     raw = read_raw(tmp_path / "raw.csv", 60_000)
-    assert longest_outage_s(raw, sorted_requests(raw), WINDOW) == seconds
+    assert longest_outage_s(raw.requests, WINDOW) == seconds
 
 
-def raw_of(requests):
-    """Return samples of (second of the window, tenant, operation, status)."""
-    raw, numbers = Raw(), {}
+def load_of(requests):
+    """Return requests of (second of the window, tenant, operation, status), which take 10 ms each."""
+    load = Requests()
     for second, tenant, operation, status in requests:
         kind = Kind(operation, "browsing", tenant, status, "" if status == 200 else f"1{status}")
-        numbers.setdefault(kind, len(numbers))
-        raw.starts.append(START_MS + round(second * 1000))
-        raw.durations.append(1000)  # 10 ms
-        raw.kinds.append(numbers[kind])
-    raw.kind_table = list(numbers)
-    return raw
+        load.add(START_MS + round(second * 1000), 1000, load.number_of(kind))
+    return load
 
 
 def outage_of(requests, seconds):
-    raw = raw_of(requests)
-    return tenant_outage(raw, sorted_requests(raw), Window(START_MS, START_MS + seconds * 1000, {}))
+    return tenant_outage(load_of(requests), Window(START_MS, START_MS + seconds * 1000, {}))
 
 
 def load(draw, tenants, per_second, seconds, failing=0.0):

@@ -11,7 +11,8 @@ import gzip
 import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6 import raw as raw_module
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import UNKNOWN, K6ResultError, Kind, read_raw, unmeasured_wait_ms
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import K6ResultError, read_raw, unmeasured_wait_ms
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.requests import UNKNOWN, Kind
 from fakes.k6_raw_rows import HEADER, journey, request, value, wrong_answer
 
 END = 1_800_000_000_000
@@ -30,11 +31,11 @@ def test_captured_file_row_by_row(attempt_directory):
     durations = [row for row in rows if row["metric_name"] == "http_req_duration"]
     waitings = [row for row in rows if row["metric_name"] == "http_req_waiting"]
     raw = read_raw(attempt_directory / "raw.csv", TIMEOUT_MS)
-    assert raw.duration_rows == len(durations) == len(raw.starts)
-    assert list(raw.durations) == [round(float(row["metric_value"]) * 100) for row in durations]
-    assert list(raw.waitings) == [round(float(row["metric_value"]) * 100) for row in waitings]
-    assert list(raw.starts) == [round(int(row["timestamp"]) - float(row["metric_value"])) for row in durations]
-    kinds = [raw.kind_table[number] for number in raw.kinds]
+    assert raw.duration_rows == len(durations) == len(raw.requests)
+    assert list(raw.requests.columns["duration"]) == [round(float(row["metric_value"]) * 100) for row in durations]
+    assert list(raw.requests.columns["waiting"]) == [round(float(row["metric_value"]) * 100) for row in waitings]
+    assert list(raw.requests.columns["start"]) == [round(int(row["timestamp"]) - float(row["metric_value"])) for row in durations]
+    kinds = [raw.requests.kind_table[number] for number in raw.requests.columns["kind"]]
     assert [(kind.operation, str(kind.status), kind.error_code) for kind in kinds] == [(row["name"], row["status"], row["error_code"]) for row in durations]
     assert all(f"tenant={kind.tenant}" in row["metadata"] and f"journey={kind.journey}" in row["metadata"] for kind, row in zip(kinds, durations, strict=True))
     for metric, found in (("journey_duration", raw.journeys), ("heartbeat_lateness", raw.heartbeats), ("vus", raw.users), ("iterations", raw.iterations)):
@@ -54,8 +55,8 @@ def test_blocks_do_not_matter(captured, monkeypatch, block):
 def test_order_of_tags_does_not_matter(tmp_path):
     swapped = request().replace("tenant=tenant-1&journey=browsing", "journey=browsing&tenant=tenant-1")
     raw = read(tmp_path, HEADER + request() + swapped)
-    assert raw.kind_table == [Kind("get_run", "browsing", "tenant-1", 200, "")]
-    assert list(raw.waitings) == [450, 450]
+    assert raw.requests.kind_table == [Kind("get_run", "browsing", "tenant-1", 200, "")]
+    assert list(raw.requests.columns["waiting"]) == [450, 450]
 
 
 def test_gzip_is_read_and_a_damaged_one_up_to_the_damage(tmp_path, monkeypatch):
@@ -80,7 +81,7 @@ def test_gzip_is_read_and_a_damaged_one_up_to_the_damage(tmp_path, monkeypatch):
 )
 def test_unfinished_last_line_is_not_used(tmp_path, cut, requests):
     raw = read(tmp_path, (HEADER + request() + request())[:cut])
-    assert len(raw.starts) == raw.duration_rows == requests
+    assert len(raw.requests) == raw.duration_rows == requests
     assert raw.is_truncated
 
 
@@ -100,8 +101,8 @@ def test_unfinished_last_line_is_not_used(tmp_path, cut, requests):
 def test_damaged_row_is_counted_and_spoils_no_other(tmp_path, line):
     raw = read(tmp_path, HEADER + request(duration=1, waiting=0.5) + line + request(END + 9, duration=3, waiting=2))
     assert (raw.unreadable, raw.duration_rows) == (1, 3)
-    assert list(raw.durations) == [100, 300]
-    assert list(raw.waitings) == [50, 200]
+    assert list(raw.requests.columns["duration"]) == [100, 300]
+    assert list(raw.requests.columns["waiting"]) == [50, 200]
 
 
 @pytest.mark.parametrize(
@@ -115,7 +116,7 @@ def test_damaged_row_is_counted_and_spoils_no_other(tmp_path, line):
 )
 def test_waiting_is_unknown_when_it_is_not_this_requests(tmp_path, waiting):
     raw = read(tmp_path, HEADER + request(waiting=None) + waiting + request(END + 2, waiting=1.25))
-    assert list(raw.waitings) == [UNKNOWN, 125]
+    assert list(raw.requests.columns["waiting"]) == [UNKNOWN, 125]
 
 
 def test_garbage_between_rows_is_passed_over(tmp_path):
@@ -132,8 +133,8 @@ def test_requests_without_a_connection_are_charged_their_wait(tmp_path):
     no_connection = request(duration=0, waiting=0, status=0, error_code="1212")
     slow = request(duration=150, waiting=0, status=0, error_code="1050")
     raw = read(tmp_path, HEADER + hung + no_connection + slow)
-    assert list(raw.durations) == [6_000_000, 0, 15_000]
-    assert list(raw.starts) == [END - 60_000, END, END - 150]
+    assert list(raw.requests.columns["duration"]) == [6_000_000, 0, 15_000]
+    assert list(raw.requests.columns["start"]) == [END - 60_000, END, END - 150]
 
 
 @pytest.mark.parametrize(
@@ -146,7 +147,7 @@ def test_requests_without_a_connection_are_charged_their_wait(tmp_path):
     ],
 )
 def test_units_of_time(tmp_path, stamp, milliseconds):
-    assert list(read(tmp_path, HEADER + request(stamp, duration=0)).starts) == [milliseconds]
+    assert list(read(tmp_path, HEADER + request(stamp, duration=0)).requests.columns["start"]) == [milliseconds]
 
 
 @pytest.mark.parametrize(
@@ -186,18 +187,18 @@ def test_unmeasured_wait(code, timeout_ms, charged):
 
 def test_a_wrong_answer_fails_its_request(tmp_path):
     raw = read(tmp_path, HEADER + request(END, 5.0) + request(END, 6.0) + wrong_answer(END + 1, 6.0, "body"))
-    assert [raw.kind_table[number].error_code for number in raw.kinds] == ["", "answer_body"]
+    assert [raw.requests.kind_table[number].error_code for number in raw.requests.columns["kind"]] == ["", "answer_body"]
     assert (raw.wrong_answers, raw.unmatched_answers) == (1, 0)
 
 
 def test_of_equal_requests_the_one_that_ended_then_has_the_wrong_answer(tmp_path):
     raw = read(tmp_path, HEADER + "".join(request(END + at, 5.0) for at in (0, 400, 900)) + wrong_answer(END + 401, 5.0))
-    assert [raw.kind_table[number].error_code for number in raw.kinds] == ["", "answer_type", ""]
+    assert [raw.requests.kind_table[number].error_code for number in raw.requests.columns["kind"]] == ["", "answer_type", ""]
 
 
 def test_two_wrong_answers_alike_fail_two_requests(tmp_path):
     raw = read(tmp_path, HEADER + request(END, 5.0) * 2 + wrong_answer(END, 5.0) * 2)
-    assert [raw.kind_table[number].error_code for number in raw.kinds] == ["answer_type"] * 2
+    assert [raw.requests.kind_table[number].error_code for number in raw.requests.columns["kind"]] == ["answer_type"] * 2
 
 
 @pytest.mark.parametrize("other", [{"duration": 6.0}, {"operation": "get_experiment"}, {"tenant": "tenant-2"}, {"status": 500, "error_code": "1500"}])
@@ -227,4 +228,4 @@ def test_a_damaged_row_of_a_wrong_answer_is_not_used(tmp_path):
 )
 def test_requests_that_k6_sent_twice_are_noted(tmp_path, rows, repeated):
     raw = read(tmp_path, HEADER + request() + request(**rows) + request())
-    assert raw.repeated == repeated
+    assert [place for place, is_repeated in enumerate(raw.requests.columns["repeated"]) if is_repeated] == repeated

@@ -16,9 +16,11 @@ import pytest
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import FileWriteError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6 import samples
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.blocks import tenant_blocks
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import K6ResultError, Kind, read_raw
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.samples import COLUMNS, sorted_requests, write_latencies, write_samples, write_tenants
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import K6ResultError, read_raw
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.requests import Kind
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.samples import COLUMNS, write_latencies, write_samples, write_tenants
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.window import Window
+from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.quantiles import Counted
 from fakes.k6_raw_rows import HEADER, request
 
 WINDOW = Window(1_795_000_001_000, 1_795_000_002_000)
@@ -44,7 +46,7 @@ def rows_of(path):
 
 
 def test_rows_are_sorted_by_start_with_their_phase(tmp_path, raw):
-    written = write_samples(tmp_path / "samples.csv.gz", raw, sorted_requests(raw), WINDOW)
+    written = write_samples(tmp_path / "samples.csv.gz", raw, WINDOW)
     rows = rows_of(tmp_path / "samples.csv.gz")
     assert tuple(rows[0]) == COLUMNS
     assert [tuple(row.values()) for row in rows] == [
@@ -58,14 +60,14 @@ def test_rows_are_sorted_by_start_with_their_phase(tmp_path, raw):
 
 def test_equal_samples_result_in_equal_files(tmp_path, raw):
     for name in ("one.gz", "two.gz"):
-        write_samples(tmp_path / name, raw, sorted_requests(raw), WINDOW)
+        write_samples(tmp_path / name, raw, WINDOW)
     assert (tmp_path / "one.gz").read_bytes() == (tmp_path / "two.gz").read_bytes()
 
 
 def test_names_cannot_break_the_columns(tmp_path):
     (tmp_path / "raw.csv").write_text(HEADER + request(operation='"a,b"'))
     raw = read_raw(tmp_path / "raw.csv", 60_000)
-    write_samples(tmp_path / "samples.csv.gz", raw, sorted_requests(raw), WINDOW)
+    write_samples(tmp_path / "samples.csv.gz", raw, WINDOW)
     assert rows_of(tmp_path / "samples.csv.gz")[0]["operation"] == "a_b"
 
 
@@ -75,13 +77,15 @@ def test_full_disk_is_one_sentence_and_leaves_nothing(tmp_path, raw, monkeypatch
 
     monkeypatch.setattr(samples.gzip.GzipFile, "write", full)
     with pytest.raises(FileWriteError, match="the disk is full"):
-        write_samples(tmp_path / "kept" / "samples.csv.gz", raw, sorted_requests(raw), WINDOW)
+        write_samples(tmp_path / "kept" / "samples.csv.gz", raw, WINDOW)
     assert list((tmp_path / "kept").iterdir()) == []
 
 
 def test_a_missing_row_is_noticed(tmp_path, raw):
+    for column in raw.requests.columns.values():
+        column.pop()
     with pytest.raises(K6ResultError, match="3 of 4 rows were read back"):
-        write_samples(tmp_path / "samples.csv.gz", raw, sorted_requests(raw)[:3], WINDOW)
+        write_samples(tmp_path / "samples.csv.gz", raw, WINDOW)
     assert not (tmp_path / "samples.csv.gz").exists()
 
 
@@ -96,11 +100,14 @@ def test_a_damaged_file_is_noticed(tmp_path, raw, monkeypatch):
 
     monkeypatch.setattr(samples, "write_atomic", damage)
     with pytest.raises(K6ResultError, match="raw file stays"):
-        write_samples(tmp_path / "samples.csv.gz", raw, sorted_requests(raw), WINDOW)
+        write_samples(tmp_path / "samples.csv.gz", raw, WINDOW)
 
 
 def test_one_line_per_tenant(tmp_path):
-    pools = {Kind("a", "", "tenant-1", 200, ""): [100 * n for n in range(1, 6)], Kind("a", "", "tenant-2", 500, ""): [250]}
+    pools = {
+        Kind("a", "", "tenant-1", 200, ""): Counted.of([100 * n for n in range(1, 6)]),
+        Kind("a", "", "tenant-2", 500, ""): Counted.of([250]),
+    }
     write_tenants(tmp_path / "tenants.csv", tenant_blocks(pools, 2), {"tenant-1": (2, 1)})
     assert (tmp_path / "tenants.csv").read_text().splitlines() == [
         "tenant,n,ok,failed,rate_per_s,p50_ms,p95_ms,max_ms,journeys_started,journeys_completed",
@@ -111,7 +118,7 @@ def test_one_line_per_tenant(tmp_path):
 
 def test_latencies_are_counted_within_one_percent(tmp_path):
     latencies = np.array([0, 1, 99, 100, 101, 5000, 5000, 60_000_000])
-    write_latencies(tmp_path / "latencies.csv", {"get_run": latencies})
+    write_latencies(tmp_path / "latencies.csv", {"get_run": Counted.of(latencies)})
     rows = list(csv.DictReader((tmp_path / "latencies.csv").open()))
     middles = [math.sqrt(float(row["low_ms"]) * float(row["high_ms"])) for row in rows for _request in range(int(row["requests"]))]
     assert middles == pytest.approx(np.maximum(latencies, 1) / 100, rel=0.01)

@@ -5,12 +5,10 @@
 
 from __future__ import annotations
 
-from array import array
-
 import numpy as np
 import pytest
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import Kind, Part, Raw
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.requests import Kind, Requests
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.shard_differences import slow_shards
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.window import Window
 
@@ -22,7 +20,7 @@ KINDS = [Kind(operation, "browsing", "tenant-1", status, "") for operation, stat
 def load(seed, factors, requests=400, tail=None, slow_second=1.0):
     """Return a load of a shard for each factor of its latencies; `tail` multiplies every tenth one of the last shard, and the server is slow for a while."""
     chance = np.random.default_rng(seed)
-    raw = Raw(kind_table=KINDS)
+    whole = Requests(kind_table=KINDS)
     for number, factor in enumerate(factors, start=1):
         starts = np.sort(chance.integers(0, WINDOW_MS, requests))
         kinds = chance.integers(0, 2, requests)
@@ -30,12 +28,9 @@ def load(seed, factors, requests=400, tail=None, slow_second=1.0):
         latencies[(starts > WINDOW_MS / 2) & (starts < WINDOW_MS * 0.7)] *= slow_second
         if tail and number == len(factors):
             latencies[::10] *= tail
-        first = len(raw.starts)
-        raw.starts.extend(array("q", starts.tolist()))
-        raw.durations.extend(array("i", latencies.astype(int).tolist()))
-        raw.kinds.extend(array("i", kinds.tolist()))
-        raw.parts.append(Part(number, first, len(raw.starts)))
-    return raw
+        for request in zip(starts.tolist(), latencies.astype(int).tolist(), kinds.tolist(), strict=True):
+            whole.add(*request, number)
+    return whole
 
 
 def test_shards_that_are_alike_are_hardly_ever_named():
@@ -77,6 +72,7 @@ def test_one_shard_is_compared_with_nothing():
 
 
 def test_failed_requests_are_not_compared():
-    raw = load(1, (1, 1))
-    raw.kinds = array("i", [2 if n >= raw.parts[1].first else kind for n, kind in enumerate(raw.kinds)])
-    assert slow_shards(raw, WINDOW) == []
+    requests = load(1, (1, 1))
+    for place, shard in enumerate(requests.columns["shard"]):
+        requests.columns["kind"][place] = 2 if shard == 2 else requests.columns["kind"][place]
+    assert slow_shards(requests, WINDOW) == []

@@ -6,14 +6,18 @@
 from __future__ import annotations
 
 import csv
+import errno
 import gzip
+import io
 import json
 from collections import Counter
 from functools import cache
+from pathlib import Path
 
 import jsonschema
 import pytest
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6 import raw as raw_module
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import K6ResultError
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.result import Attempt, build_result
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.samples import has_samples
@@ -147,6 +151,27 @@ def test_requests_without_a_row_are_counted_by_shard(tmp_path):
     path.write_text(json.dumps(document))
     result = build(directory)
     assert (result["samples"]["lost"], result["partial_reason"]) == (7, "shard 4 (node-4) of 4: 7 requests that k6 counted have no row")
+
+
+def test_what_was_read_of_a_shard_before_an_error_counts(tmp_path, monkeypatch):
+    class BrokenFile(io.BytesIO):
+        def read(self, size=-1):
+            if self.tell():
+                raise OSError(errno.EIO, "Input/output error")
+            return super().read(size)
+
+    def open_file(path, *mode, **options):
+        return BrokenFile(path.read_bytes()) if path.parts[-2:] == ("2", "raw.csv") and mode else opened(path, *mode, **options)
+
+    directory, opened = attempt_of(tmp_path), Path.open
+    monkeypatch.setattr(raw_module, "_BLOCK", 200_000)
+    monkeypatch.setattr(Path, "open", open_file)
+    result = build(directory)
+    counted = Counter(row["shard"] for row in samples_of(directory))
+    assert 0 < counted["2"] < counted["1"] == 1500
+    assert result["samples"]["lost"] == 1500 - counted["2"]
+    assert "shard 2 (node-2) of 4: " in result["partial_reason"]
+    assert "the raw file ends in the middle" in result["partial_reason"]
 
 
 def kept(text, keeps):

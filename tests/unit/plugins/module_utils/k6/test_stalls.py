@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.raw import Kind, Raw
-from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.samples import sorted_requests
+from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.requests import Kind, Requests
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.stalls import longest_stall_s, time_weighted_ms
 from ansible_collections.perfscale.mlflow.plugins.module_utils.k6.window import Window
 
@@ -16,14 +15,12 @@ START_MS = 1_800_000_000_000
 WINDOW = Window(START_MS, START_MS + 30_000, {})
 
 
-def raw_of(requests):
-    """Return a raw file of requests [start, duration] in milliseconds of the window."""
-    raw = Raw(kind_table=[Kind("get_run", "browsing", "tenant-1", 200, "")])
+def load_of(requests):
+    """Return a load of requests [start, duration] in milliseconds of the window."""
+    load = Requests(kind_table=[Kind("get_run", "browsing", "tenant-1", 200, "")])
     for start, duration in requests:
-        raw.starts.append(round(START_MS + start))
-        raw.durations.append(round(duration * 100))
-        raw.kinds.append(0)
-    return raw
+        load.add(round(START_MS + start), round(duration * 100), 0)
+    return load
 
 
 def closed_loop(vus, service_ms, pause_ms=0.0, frozen=(0.0, 0.0), begin=-2000, end=30_000):
@@ -41,8 +38,7 @@ def closed_loop(vus, service_ms, pause_ms=0.0, frozen=(0.0, 0.0), begin=-2000, e
 
 
 def weighted(requests, window=WINDOW):
-    raw = raw_of(requests)
-    return time_weighted_ms(raw, sorted_requests(raw), window)
+    return time_weighted_ms(load_of(requests), window)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +56,7 @@ def weighted(requests, window=WINDOW):
     ],
 )
 def test_longest_stall(requests, stall_s):
-    assert longest_stall_s(raw_of(requests), WINDOW) == pytest.approx(stall_s, abs=0.051)
+    assert longest_stall_s(load_of(requests), WINDOW) == pytest.approx(stall_s, abs=0.051)
 
 
 @pytest.mark.parametrize("pause_ms", [0.0, 1000.0])

@@ -8,11 +8,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics import intervals
 from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.intervals import (
     MEAN_TIMES,
     QUANTILE_TIMES,
+    AggregatedSeries,
     ShortWindowError,
+    Values,
     autocorrelation_time,
+    event_counts,
     latency_intervals,
     mean_interval,
     quantile_interval,
@@ -34,7 +38,7 @@ def test_intervals_cover_the_true_value_as_often_as_they_promise(shape, percent,
     covered = 0
     for _replication in range(REPLICATIONS):
         series = latencies(shape, autocorrelated(n, correlation, chance))
-        low, high = mean_interval(series) if percent is None else quantile_interval(series, percent)
+        low, high = mean_interval(AggregatedSeries.of(series)) if percent is None else quantile_interval(Values.of(series), percent)
         covered += low <= truth <= high
     assert LIMITS[0] <= covered / REPLICATIONS <= LIMITS[1]
 
@@ -43,7 +47,8 @@ def test_rates_are_covered():
     chance, covered = np.random.default_rng(2), 0
     for _replication in range(REPLICATIONS):
         moments = np.cumsum(chance.exponential(1 / 40, 4000))
-        low, high = rate_interval(moments[moments < 60], 0, 60)
+        moments = moments[moments < 60]
+        low, high = rate_interval(event_counts(moments, len(moments), 0, 60), 0, 60)
         covered += low <= 40 <= high
     assert LIMITS[0] <= covered / REPLICATIONS <= LIMITS[1]
 
@@ -63,21 +68,37 @@ def test_autocorrelation_time_of_an_autoregression(correlation):
     assert autocorrelation_time(series) == pytest.approx((1 + correlation) / (1 - correlation), rel=0.15)
 
 
+@pytest.mark.parametrize("pieces", [1, 7, 1000])
+@pytest.mark.parametrize("correlation", [0.0, 0.9])
+def test_a_series_of_very_many_values_has_nearly_their_intervals(monkeypatch, correlation, pieces):
+    series = np.exp(autocorrelated(300_000, correlation, np.random.default_rng(6)))
+    whole = Values.of(series)
+    known, time = latency_intervals(whole).values, whole.series.autocorrelation_time()
+    monkeypatch.setattr(intervals, "_SERIES_MAX", 20_000)
+    values = Values(np.sort(series).tolist())
+    for piece in np.array_split(series, pieces):
+        values.add(piece)
+    assert len(values.series.means) == 20_000
+    for name, found in latency_intervals(values).values.items():
+        assert found == pytest.approx(known[name], rel=0.002), name
+    assert values.series.autocorrelation_time() == pytest.approx(time, rel=0.1)
+
+
 def test_autocorrelation_time_of_a_constant():
     assert autocorrelation_time(np.full(500, 7.0)) == 1
 
 
 def test_a_constant_latency_has_an_interval_without_width():
-    assert quantile_interval(np.full(QUANTILE_TIMES, 7.0), 95) == (7.0, 7.0)
+    assert quantile_interval(Values.of(np.full(QUANTILE_TIMES, 7.0)), 95) == (7.0, 7.0)
 
 
 @pytest.mark.parametrize(
     ("interval", "reason"),
     [
-        pytest.param(lambda: mean_interval(np.arange(MEAN_TIMES - 1.0)), "n=199: 200 are needed", id="mean of few"),
-        pytest.param(lambda: quantile_interval(np.arange(QUANTILE_TIMES - 1.0), 95), "n=999: 1000 are needed", id="percentile of few"),
-        pytest.param(lambda: rate_interval(np.arange(50.0), 0, 50), "n=50: 200 are needed", id="rate of few"),
-        pytest.param(lambda: mean_interval(np.arange(400.0)), "autocorrelation times; 200 are needed", id="a trend"),
+        pytest.param(lambda: mean_interval(AggregatedSeries.of(np.arange(MEAN_TIMES - 1.0))), "n=199: 200 are needed", id="mean of few"),
+        pytest.param(lambda: quantile_interval(Values.of(np.arange(QUANTILE_TIMES - 1.0)), 95), "n=999: 1000 are needed", id="percentile of few"),
+        pytest.param(lambda: rate_interval(event_counts(np.arange(50.0), 50, 0, 50), 0, 50), "n=50: 200 are needed", id="rate of few"),
+        pytest.param(lambda: mean_interval(AggregatedSeries.of(np.arange(400.0))), "autocorrelation times; 200 are needed", id="a trend"),
     ],
 )
 def test_a_short_window_gives_the_reason(interval, reason):
@@ -86,7 +107,7 @@ def test_a_short_window_gives_the_reason(interval, reason):
 
 
 def test_what_is_too_short_is_null_with_its_reason():
-    found = latency_intervals(np.random.default_rng(5).exponential(10, 500), prefix="ok_").document()
+    found = latency_intervals(Values.of(np.random.default_rng(5).exponential(10, 500)), prefix="ok_").document()
     assert found["method"] == "batches_within_window"
     assert found["ok_mean"][0] < 10 < found["ok_mean"][1]
     assert found["ok_p95"] is None

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import random
 import statistics
+from itertools import chain
 
 import pytest
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.quantiles import is_low, quantile, summarize, suppression
+from ansible_collections.perfscale.mlflow.plugins.module_utils.statistics.quantiles import Counted, is_low, quantile, summarize, suppression
 
 
 @pytest.mark.parametrize(
@@ -50,6 +51,19 @@ def test_limits_of_small_samples(percent, least, trusted):
     assert f"n={least - 1}" in suppression(least - 1, percent)
     assert is_low(trusted - 1, percent)
     assert not is_low(trusted, percent)
+
+
+def test_counted_samples_are_the_samples():
+    draw = random.Random(6)
+    parts = [[draw.randint(0, 50) for _sample in range(count)] for count in (0, 1, 400)]
+    counted, ordered = Counted.merged(map(Counted.of, parts)), sorted(chain.from_iterable(parts))
+    assert (list(counted), counted[-1], len(counted.values)) == (ordered, ordered[-1], len(set(ordered)))
+    assert summarize(counted) == summarize(ordered)
+    assert [quantile(counted, percent) for percent in range(101)] == [quantile(ordered, percent) for percent in range(101)]
+
+
+def test_nothing_counted_has_no_numbers():
+    assert summarize(Counted.merged([])) == summarize([])
 
 
 def test_summarize_names_what_it_suppresses():
