@@ -107,8 +107,11 @@ def chromium(directory: Path) -> str:
         remedy = "Run apt-get update, or install chromium and put it on PATH"
         planned = run(["apt-get", "-q", "-s", "--no-install-recommends", "install", "chromium"], "Package chromium", remedy)
         for package in re.findall(r"^Inst (\S+)", planned, re.MULTILINE):
-            shutil.copytree(cache.ensure_debian_package(directory, package)[0], target, symlinks=True, dirs_exist_ok=True)
-        libraries = ":".join(str(path) for path in (*target.glob("usr/lib/*-linux-gnu*"), *target.glob("lib/*-linux-gnu*")))
+            # Not the marker of the package, which would say that all of them are there.
+            ignored = shutil.ignore_patterns(cache.MARKER)
+            shutil.copytree(cache.ensure_debian_package(directory, package)[0], target, ignore=ignored, symlinks=True, dirs_exist_ok=True)
+        # Some libraries lie in a folder of their package, as those of PulseAudio.
+        libraries = ":".join(sorted({str(path.parent) for path in target.glob("**/*-linux-gnu*/**/*.so*")}))
         start = target / "chromium"
         start.write_text(f'#!/bin/sh\nLD_LIBRARY_PATH="{libraries}" exec "{target}/usr/lib/chromium/chromium" "$@"\n', encoding="utf-8")
         start.chmod(0o755)

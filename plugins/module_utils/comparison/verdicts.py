@@ -67,8 +67,10 @@ class Row:
     @property
     def is_paired(self) -> bool:
         """Whether enough repeats have a seed of the other side: a comparison within seeds keeps at least half of the weight of one between the groups."""
+        if any(value.seed is None for value in (*self.baseline, *self.candidate)):
+            return False
         one, other = (Counter(value.seed for value in side) for side in (self.baseline, self.candidate))
-        return None not in one + other and 2 * sum(_weight(one[seed], other[seed]) for seed in one & other) >= _weight(*self.repeats) > 0
+        return 2 * sum(_weight(one[seed], other[seed]) for seed in one & other) >= _weight(*self.repeats) > 0
 
     @property
     def is_tested(self) -> bool:
@@ -168,9 +170,10 @@ def _estimates(rows: Sequence[Row]) -> dict[tuple[str, Metric, str], Estimate]:
 def _fit_of(row: Row) -> _Fit:
     """Return the change of a ratio with positive values: within the seeds where the row is paired, else in a single block."""
     blocks: dict[int | None, tuple[list[float], list[float]]] = {}
+    is_paired = row.is_paired
     for place, side in enumerate((row.baseline, row.candidate)):
         for value in side:
-            blocks.setdefault(value.seed if row.is_paired else None, ([], []))[place].append(math.log(value.value))
+            blocks.setdefault(value.seed if is_paired else None, ([], []))[place].append(math.log(value.value))
     both = [(_weight(len(one), len(other)), _mean(other) - _mean(one)) for one, other in blocks.values() if one and other]
     weight = math.fsum(part for part, _change in both)
     change = math.fsum(part * shift for part, shift in both) / weight if weight else 0.0

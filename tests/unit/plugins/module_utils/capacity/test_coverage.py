@@ -13,6 +13,9 @@ import pytest
 from fakes.simulated_queue import Queue
 from fakes.simulated_search import Scenario, search_often
 
+# The same code many times over: counting its lines would take as long again.
+pytestmark = pytest.mark.no_cover
+
 SEARCHES = 250
 SATURATION = Queue().saturation
 SCENARIOS = {

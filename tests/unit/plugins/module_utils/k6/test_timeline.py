@@ -42,6 +42,7 @@ def test_a_steady_load_has_no_findings(tmp_path):
     assert steadiness["p95_change_ci95"][0] < 0 < steadiness["p95_change_ci95"][1]
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(("seconds", "rate", "correlation"), [(35, 20, 0), (35, 40, 0.5), (90, 40, 0.5)])
 def test_a_steady_load_rarely_has_a_finding(seconds, rate, correlation):
     chance, found, loads = np.random.default_rng(1), 0, 200

@@ -30,6 +30,7 @@ REPLICATIONS = 300
 LIMITS = (0.93 - 3 * (0.05 * 0.95 / REPLICATIONS) ** 0.5, 0.97 + 0.02)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("percent", [None, 50, 95])
 @pytest.mark.parametrize(("correlation", "n"), [(0.0, 2000), (0.8, 12000)])
