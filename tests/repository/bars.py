@@ -159,8 +159,8 @@ def bars() -> list[Bar]:
         # The page has SVG, figures, files and part of a cell, the answer, the list of runs; sweeps stand apart from their chart, so that tables load no
         # library that draws. A load that several generators share is divided, and has shards and their differences; where the k6-operator divides it there
         # are its TestRun, what became of that, the backend, the shards on the controller, and whether a cluster has room for the runners. Listings stand apart.
-        # A comparison has sides, conditions, metrics, verdicts, its document, tables, page, and the history.
-        Bar("files of module_utils", 193, helpers),
+        # A comparison has sides, conditions, metrics, verdicts, its document, tables, page, and the history. The requests of a load are a store of their own.
+        Bar("files of module_utils", 194, helpers),
         *once,
     ]
 
