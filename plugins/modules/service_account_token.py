@@ -54,7 +54,7 @@ options:
     type: str
     default: ''
   dest:
-    description: The file.
+    description: The file, with mode 0600. A missing directory is created with mode 0700.
     type: path
     required: true
   secret:

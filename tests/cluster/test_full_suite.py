@@ -69,7 +69,7 @@ def test_the_suite_ends_well(sqlite):
 def test_every_operation_is_sampled_and_none_fails(sqlite, cell_id):
     cell = sqlite[0].cell(cell_id, "sqlite")
     assert len(cell["operations"]) == 16
-    assert {name: block["n"] for name, block in cell["operations"].items() if block["n"] < 5} == {}
+    assert [name for name, block in cell["operations"].items() if not block["n"]] == []
     assert {name: block["failed_by"] for name, block in cell["operations"].items() if block["failed"]} == {}
     assert cell["attempts"][-1]["outcome"] == "valid"
 

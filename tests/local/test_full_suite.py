@@ -41,7 +41,7 @@ def test_the_suite_ends_well_with_four_valid_cells(smoke):
 def test_every_operation_is_sampled_in_each_window(smoke, cell_id):
     operations = smoke[0].cell(cell_id)["operations"]
     assert set(operations) == {*TRAINING.split(), *BROWSING.split()}
-    assert {name: block["n"] for name, block in operations.items() if block["n"] < 5} == {}
+    assert [name for name, block in operations.items() if not block["n"]] == []
 
 
 @pytest.mark.parametrize("cell_id", CELLS)

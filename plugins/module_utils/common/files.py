@@ -49,12 +49,14 @@ def write_atomic(path: Path | str, write: Callable[[IO[bytes]], None], mode: int
     """Write a file through a temporary one in the same directory, synced and renamed.
 
     `write` gets the binary stream. Without a mode the file gets what the umask leaves of 0666, as any new file; a mode, such as 0600 for a
-    secret, is set before anything is written. Raises FileWriteError; then an existing file is unchanged.
+    secret, is set before anything is written, and a missing directory is created for those who may read the file. Raises FileWriteError; then an
+    existing file is unchanged.
     """
     path = Path(path)
     temporary = ""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        # Who may read the file may search its directory.
+        path.parent.mkdir(0o777 if mode is None else mode | (mode & 0o444) >> 2, parents=True, exist_ok=True)
         descriptor, temporary = _create_temporary(path, 0o666 if mode is None else 0o600)
         with os.fdopen(descriptor, "wb") as stream:
             if mode is not None:

@@ -41,6 +41,8 @@ def test_new_files_follow_the_umask_and_secrets_do_not(tmp_path, umask, umask_bi
     files.write_text(tmp_path / "token", "secret", mode=0o600)
     assert (tmp_path / "run.json").stat().st_mode & 0o777 == mode
     assert (tmp_path / "token").stat().st_mode & 0o777 == 0o600
+    files.write_text(tmp_path / "state" / "token", "secret", mode=0o600)
+    assert (tmp_path / "state").stat().st_mode & 0o777 == 0o700
 
 
 def test_a_secret_is_private_before_it_is_written(tmp_path, umask):

@@ -318,7 +318,7 @@ def test_the_text_of_a_response_is_short_and_plain(body, text):
 @pytest.mark.parametrize("shift", [0, 60, -60])
 def test_the_servers_clock_is_read(shift):
     response = Response(200, {"date": email.utils.formatdate(time.time() + shift, usegmt=True)})
-    assert response.date() == pytest.approx(time.time() + shift, abs=1.5)
+    assert response.date() == pytest.approx(time.time() + shift, abs=10)
 
 
 @pytest.mark.parametrize("headers", [{}, {"date": "noon"}])

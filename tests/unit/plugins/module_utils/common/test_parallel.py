@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.parallel import in_parallel
@@ -14,6 +16,8 @@ def test_parallel_results_keep_their_order_and_errors_end_it():
 
     def fail(item):
         begun.append(item)
+        # Slower than the thread that waits for the results, which cancels the others.
+        time.sleep(0.01 * bool(item))
         raise ValueError(item)
 
     with pytest.raises(ValueError, match="0"):

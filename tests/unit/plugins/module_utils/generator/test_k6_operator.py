@@ -69,7 +69,7 @@ def backend_of(cluster):
 
 def wait_for_end(cluster, started):
     """Wait for the end of a load and return its last status."""
-    backend, deadline = backend_of(cluster), time.monotonic() + 20
+    backend, deadline = backend_of(cluster), time.monotonic() + 60
     while (status := backend.status(started, False)).is_running:
         assert time.monotonic() < deadline, "the fake never ended"
         time.sleep(0.05)
@@ -106,7 +106,8 @@ def test_every_shard_gets_the_same_start_and_its_arguments(start, cluster):
     started = start(0.2)
     config = json.loads((Path(started["directory"]) / "load_config.json").read_text())
     assert (config["shards"], config["vus"], started["handle"]["shards"]) == (3, {"training": 3, "browsing": 6}, 3)
-    assert config["start_at"] == pytest.approx(before + 5, abs=2)
+    # On a busy machine it is the second try that starts.
+    assert before + 4.99 <= config["start_at"] <= time.time() + 5 * k6_operator.SECOND_MARGIN
     wait_for_end(cluster, started)
     backend_of(cluster).fetch(started, True)
     log = (Path(started["directory"]) / "shards" / "2" / "k6.log").read_text()

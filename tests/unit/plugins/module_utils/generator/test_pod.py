@@ -75,7 +75,7 @@ def fixture_start(pod, tmp_path):
 
 def wait_for_end(pod, started):
     """Wait for the end of a load and return its last status."""
-    backend, deadline = backend_of(pod), time.monotonic() + 20
+    backend, deadline = backend_of(pod), time.monotonic() + 60
     while (status := backend.status(started, False)).is_running:
         assert time.monotonic() < deadline, "the fake never ended"
         time.sleep(0.02)
@@ -174,7 +174,7 @@ def test_a_controller_that_starts_from_nothing_finds_its_running_load(start, tmp
     delete_results(tmp_path)
     second = start(30)
     assert (second["n"], second["attached"], second["handle"]) == (1, True, first["handle"])
-    assert second["started"] == pytest.approx(first["started"], abs=1)
+    assert second["started"] == pytest.approx(first["started"], abs=10)
 
 
 @pytest.mark.parametrize(("reusable", "attached"), [pytest.param(True, True, id="used"), pytest.param(False, False, id="not-wanted")])
