@@ -151,8 +151,9 @@ def bars() -> list[Bar]:
     return [
         *way,
         Bar("set_fact in all roles", 35, facts),
-        # Three are those of the search for the capacity, two those of the sizing, three those of the comparison, three those of the k6-operator.
-        Bar("task files of all roles", 100, [relative(path) for path in task_files()]),
+        # Three are those of the search for the capacity, two those of the sizing, three those of the comparison, three those of the k6-operator; the tables
+        # of the report are written from three places.
+        Bar("task files of all roles", 101, [relative(path) for path in task_files()]),
         Bar("roles that include their caller", 0, callers_included()),
         # Intervals, steadiness, noise, stalls, baselines and clones are nouns of their own; so are Jobs, psql in them, what they keep, clones by them,
         # and MLflow's artifacts, and a search, its probes, crossing, cause and answer, deployments, and alerts, test cases and metrics for other programs.
