@@ -137,6 +137,10 @@ class FakeK6Operator(FakeCluster):
         """Return the object of a runner's pod, to be changed."""
         return next(pod for path, pod in self.objects.items() if path.startswith(f"{PODS}/") and pod["metadata"]["labels"]["job-name"].endswith(f"-{shard}"))
 
+    def has_rows(self, shard: int) -> bool:
+        """Return whether k6 of a runner has begun its raw output."""
+        return any(self._place(self.pod(shard)["metadata"]["name"]).glob("results/*/raw.csv"))
+
     def delete_pod(self, shard: int, is_gone: bool = False) -> None:
         """Delete a runner's pod as a user or an eviction would: it gets SIGTERM and its grace period, after which it is gone."""
         pod = self.pod(shard)

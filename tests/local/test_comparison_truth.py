@@ -21,7 +21,7 @@ pytestmark = pytest.mark.alone
 DELAY_MS = 200
 RUN = {
     **EMPTY_DATA_SET, "metrics_profile": "none", "workspaces_adopt": True, "report_formats": ["csv"], "test_matrix_tenants": 2, "test_matrix_concurrency": 24,
-    "test_matrix_repeats": 4, "test_matrix_warmup": "2s", "test_matrix_duration": "8s",
+    "test_matrix_repeats": 3, "test_matrix_warmup": "2s", "test_matrix_duration": "8s",
     "test_matrix_validity_file": str(Path(__file__).resolve().parent / "validity.yml"),
 }  # fmt: skip
 

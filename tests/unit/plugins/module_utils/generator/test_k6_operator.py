@@ -23,6 +23,7 @@ from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors
 from fakes.fake_generator_pod import NAMESPACE, ROOT
 from fakes.fake_k6_operator import PODS, TEST_RUNS, FakeK6Operator, generator_of
 from fakes.k6_configs import load_config
+from fakes.waiting import wait_until
 
 CELL = Path("run", "cells", "t1-c1-r1")
 SUMMARY = "summary_tenants-1_concurrency_1.json"
@@ -159,7 +160,7 @@ def test_the_others_are_stopped_when_a_threshold_ends_a_shard(start, cluster):
 
 def test_out_of_memory_names_the_shard_and_its_files_are_fetched(start, cluster, tmp_path):
     started = start(30)
-    time.sleep(0.3)
+    wait_until(lambda: cluster.has_rows(2))
     cluster.run_out_of_memory(2)
     failure = backend_of(cluster).status(started, False).failure
     assert not failure.is_retryable
@@ -184,7 +185,7 @@ def test_memory_that_ends_k6_alone_is_a_failure_too(start, cluster, monkeypatch)
 
 def test_a_deleted_runner_makes_the_load_retryable_and_its_files_are_fetched(start, cluster, tmp_path):
     started = start(30)
-    time.sleep(0.3)
+    wait_until(lambda: cluster.has_rows(3))
     cluster.delete_pod(3)
     failure = backend_of(cluster).status(started, False).failure
     assert failure.is_retryable

@@ -8,7 +8,6 @@ from __future__ import annotations
 import itertools
 import json
 import shutil
-import time
 from pathlib import Path
 
 import psutil
@@ -201,15 +200,14 @@ def test_without_live_metrics_no_url_is_used():
 
 
 def test_a_process_is_watched_to_its_end(tmp_path):
-    argv = [shutil.which("sh"), "-c", f'printf "{ROWS}" > raw.csv; exec {shutil.which("sleep")} 30']
+    argv = [shutil.which("sh"), "-c", f'printf "{ROWS}" > written; {shutil.which("mv")} written raw.csv; exec {shutil.which("sleep")} 30']
     detached = DetachedProcess("k6", str(tmp_path), {"argv": argv, "env": {}, "chdir": str(tmp_path), "user": None})
     detached.start()
     described = detached.describe()
     attempt = {"directory": str(tmp_path), "handle": {key: described[key] for key in ("pid", "start_time")}}
     backend = ProcessBackend()
     try:
-        while not (tmp_path / "raw.csv").exists():
-            time.sleep(0.01)
+        wait_until((tmp_path / "raw.csv").exists)
         assert backend.status(attempt, False).requests == 0
         status = backend.status(attempt, True)
         assert (status.is_running, status.requests, status.failures) == (True, 2, 1)
