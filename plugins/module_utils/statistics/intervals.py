@@ -13,6 +13,7 @@ Such an interval is about this window only. What differs between two runs of the
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -153,6 +154,7 @@ class Values:
             series.add((values > percentile).astype(float))
 
 
+@functools.lru_cache(maxsize=1024)
 def student_t(degrees: float, level: float = LEVEL) -> float:
     """Return the factor of a two-sided interval with so many degrees of freedom, of 95 % unless another level is given."""
     # Tables of cells without repeats need no interval, and this import takes a fifth of their time.

@@ -295,7 +295,7 @@ def test_runners_keep_their_files_until_these_are_fetched(start, cluster):
     time.sleep(0.3)
     assert cluster.processes[name].poll() is None
     backend_of(cluster).fetch(started, True)
-    assert cluster.processes[name].wait(timeout=5) is not None
+    assert cluster.processes[name].wait(timeout=60) is not None
 
 
 def test_a_load_goes_on_while_its_runners_do(start, cluster, tmp_path):
@@ -343,6 +343,6 @@ def test_the_container_beside_k6_stays_until_the_files_are_gone(cluster, tmp_pat
         with pytest.raises(subprocess.TimeoutExpired):
             keeper.wait(timeout=1.5)
         directory.rmdir()
-        assert keeper.wait(timeout=5) == 0
+        assert keeper.wait(timeout=60) == 0
     finally:
         keeper.kill()

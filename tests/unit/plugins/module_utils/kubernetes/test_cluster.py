@@ -98,7 +98,7 @@ def test_sends_patches_with_their_type(server, cluster):
 
 
 def test_reads_the_clock_of_the_server(server, cluster):
-    assert abs(cluster.server_time() - time.time()) < 2
+    assert abs(cluster.server_time() - time.time()) < 10
     server.answers[("GET", "/version")] = [(200, {"__headers": {"Date": "Tue, 24 Nov 2026 12:00:00 GMT"}}), (200, {"__headers": {"Date": ""}})]
     assert cluster.server_time() == 1795521600.5
     assert cluster.server_time() is None
