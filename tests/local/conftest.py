@@ -25,24 +25,39 @@ ALERTS = [
 ]
 
 
-@pytest.fixture(name="suite_in", scope="session")
+class Suites:
+    """Suites of one test file or of all, torn down when these have ended: an idle stack takes a tenth of a processor from the tests that follow."""
+
+    def __init__(self, factory: pytest.TempPathFactory) -> None:
+        self._factory = factory
+        self._created: list[Suite] = []
+
+    def create(self, name: str, kind: type[Suite] = Suite) -> Suite:
+        """Return a suite of a kind in a directory of its own."""
+        self._created.append(kind(self._factory.mktemp(name)))
+        return self._created[-1]
+
+    def tear_down(self) -> None:
+        """Stop what still runs."""
+        for suite in self._created:
+            if suite.processes():
+                suite.play("teardown")
+
+
+@pytest.fixture(name="suite_in", scope="module")
 def fixture_suite_in(tmp_path_factory):
-    """Create suites and tear each down at the end of the session."""
-    suites = []
-
-    def create(name: str) -> Suite:
-        suites.append(Suite(tmp_path_factory.mktemp(name)))
-        return suites[-1]
-
-    yield create
-    for suite in suites:
-        suite.play("teardown")
+    """Create suites and tear each down at the end of the file."""
+    suites = Suites(tmp_path_factory)
+    yield suites.create
+    suites.tear_down()
 
 
 @pytest.fixture(name="smoke", scope="session")
-def fixture_smoke(suite_in):
+def fixture_smoke(tmp_path_factory):
     """The main job on the embedded default and its output: (suite, finished playbook)."""
-    suite = suite_in("smoke")
+    suites = Suites(tmp_path_factory)
+    suite = suites.create("smoke")
     alerts = suite.directory / "alerts.yml"
     alerts.write_text(yaml.safe_dump(ALERTS), encoding="utf-8")
-    return suite, suite.play("full_suite", {**SMOKE, "alert_profile": alerts.name})
+    yield suite, suite.play("full_suite", {**SMOKE, "alert_profile": alerts.name})
+    suites.tear_down()

@@ -1,17 +1,33 @@
 # Copyright: (c) 2026, perfscale.mlflow contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The ways to run the suite besides the default: PostgreSQL, an MLflow that is already there, the open profile, two at once."""
+"""The ways to run the suite besides the default: PostgreSQL, an MLflow that is already there, the open profile without a network, two at once."""
 
 from __future__ import annotations
 
 import csv
 import gzip
+import subprocess
+import sys
+from typing import Any
 
 import pytest
 
+from programs.without_network import is_possible, without_network
+
 from .conftest import ONE_CELL
 from .suite import PLANNED, Suite, check_from_an_empty_place
+
+# An address that is reserved for documentation.
+OUTSIDE = "import socket; socket.create_connection(('192.0.2.1', 80), 5)"
+needs_namespaces = pytest.mark.skipif(not is_possible(), reason="this machine lets its user make no network namespace")
+
+
+class OfflineSuite(Suite):
+    """A suite each of whose playbooks has loopback and nothing else: what is in the cache is all that it needs."""
+
+    def command(self, playbook: str, variables: dict[str, Any] | None = None, *options: str) -> list[str]:
+        return without_network(super().command(playbook, variables, *options))
 
 
 @pytest.fixture(name="postgres", scope="module")
@@ -48,6 +64,8 @@ def test_sqlite_and_postgres_are_reported_side_by_side(postgres, smoke, tmp_path
     table = (tmp_path / "report_summary.csv").read_text(encoding="utf-8")
     assert "sqlite" in table
     assert "postgres" in table
+    # Nothing below needs it.
+    assert postgres[0].play("teardown").returncode == 0
 
 
 @pytest.fixture(name="existing", scope="module")
@@ -88,13 +106,13 @@ def test_the_token_is_in_no_result_and_no_output(existing):
     assert {path.stat().st_mode & 0o777 for path in token_files} == {0o600}
 
 
-OPEN = {"test_matrix_tenants": 2, "test_matrix_rate": "1.5", "test_matrix_duration": "40s", "test_matrix_warmup": "2s", "run_id": "open"}
+OPEN = {"test_matrix_tenants": 2, "test_matrix_rate": "1.5", "test_matrix_duration": "30s", "test_matrix_warmup": "2s", "run_id": "open"}
 
 
 @pytest.fixture(name="open_profile", scope="module")
 def fixture_open_profile(smoke, suite_in):
-    """A run of the open profile, whose tenants have another prefix than the default, torn down before its verdict as make suite asks."""
-    suite = suite_in("open")
+    """A run of the open profile without a network, whose tenants have another prefix, torn down before its verdict as make suite asks."""
+    suite = suite_in("open", OfflineSuite if is_possible() else Suite)
     pending = suite.directory / "pending"
     pending.touch()
     finished = suite.play("full_suite", {**OPEN, "tenant_prefix": "team-", "teardown_pending_file": str(pending)})
@@ -109,8 +127,24 @@ def test_the_open_profile(open_profile):
     assert "  Run open: passed, 1 of 1 cells are valid." in finished.stdout.splitlines()[-5:]
     cell = suite.cell("t2-q1.5-r1")
     started = sum(journey["started"] + journey["dropped"] for journey in cell["journeys"].values())
-    assert started == pytest.approx(60, abs=4)
+    assert started == pytest.approx(45, abs=4)
     assert (suite.results / "open" / "cells" / "t2-q1.5-r1" / "summary_tenants-2_rate_1.5.json").is_file()
+
+
+@needs_namespaces
+def test_nothing_outside_is_reachable():
+    reached = subprocess.run(without_network([sys.executable, "-c", OUTSIDE]), capture_output=True, text=True, check=False)
+    assert "Network is unreachable" in reached.stderr
+
+
+@needs_namespaces
+def test_a_run_needs_no_network(open_profile):
+    suite = open_profile[0]
+    cell = suite.cell("t2-q1.5-r1", "open")
+    assert isinstance(suite, OfflineSuite)
+    assert cell["verdict"]["status"] == "valid"
+    assert cell["resources"]["mlflow"]["status"] == "ok"
+    assert (suite.results / "open" / "report" / "index.html").exists()
 
 
 def test_one_input_names_the_tenants_everywhere(open_profile):
