@@ -116,7 +116,7 @@ def test_every_shard_gets_the_same_start_and_its_arguments(start, cluster):
 
 
 def test_the_status_counts_the_requests_of_all_shards(start, cluster, monkeypatch):
-    started = start(30)
+    started = start(300)
     backend = backend_of(cluster)
     monkeypatch.setattr(k6_operator.PodRpc, "call", lambda *_a, **_k: {"phase": "running", "counts": "7 1", "block": "2", "peak_kb": "3"})
     status = backend.status(started, True)
@@ -124,7 +124,7 @@ def test_the_status_counts_the_requests_of_all_shards(start, cluster, monkeypatc
 
 
 def test_a_shard_that_does_not_answer_counts_as_running(start, cluster):
-    started = start(30)
+    started = start(300)
     cluster.fails = [ClusterError("the API server does not answer")]
     status = backend_of(cluster).status(started, False)
     assert (status.is_running, status.note) == (True, "the API server does not answer")
@@ -151,7 +151,7 @@ def test_the_worst_exit_code_is_that_of_the_load(start, cluster, code, reason):
 
 def test_the_others_are_stopped_when_a_threshold_ends_a_shard(start, cluster):
     cluster.late, cluster.seconds = {2: 99}, {2: 0.1}
-    started = start(30)
+    started = start(300)
     assert wait_for_end(cluster, started).exit["exit_code"] == 99
     backend_of(cluster).fetch(started, True)
     assert [entry["exit_code"] for entry in shards_of(started)["shards"]] == [105, 99, 105]
@@ -159,7 +159,7 @@ def test_the_others_are_stopped_when_a_threshold_ends_a_shard(start, cluster):
 
 
 def test_out_of_memory_names_the_shard_and_its_files_are_fetched(start, cluster, tmp_path):
-    started = start(30)
+    started = start(300)
     wait_until(lambda: cluster.has_rows(2))
     cluster.run_out_of_memory(2)
     failure = backend_of(cluster).status(started, False).failure
@@ -175,7 +175,7 @@ def test_out_of_memory_names_the_shard_and_its_files_are_fetched(start, cluster,
 
 def test_memory_that_ends_k6_alone_is_a_failure_too(start, cluster, monkeypatch):
     """As with cgroup v1: the shell that keeps the container lives on, with the exit record of k6."""
-    started = start(30)
+    started = start(300)
     ended = '{"pid": 7, "exit_code": 137, "started": 100, "lasted_cs": 550, "cpu_times": "0m1.5s 1m0.25s", "oom_kills": 1}'
     monkeypatch.setattr(k6_operator.PodRpc, "call", lambda *_a, **_k: {"phase": "ended", "exit": ended})
     failure = backend_of(cluster).status(started, False).failure
@@ -184,7 +184,7 @@ def test_memory_that_ends_k6_alone_is_a_failure_too(start, cluster, monkeypatch)
 
 
 def test_a_deleted_runner_makes_the_load_retryable_and_its_files_are_fetched(start, cluster, tmp_path):
-    started = start(30)
+    started = start(300)
     wait_until(lambda: cluster.has_rows(3))
     cluster.delete_pod(3)
     failure = backend_of(cluster).status(started, False).failure
@@ -198,7 +198,7 @@ def test_a_deleted_runner_makes_the_load_retryable_and_its_files_are_fetched(sta
 
 
 def test_a_runner_that_is_gone_has_no_files(start, cluster, tmp_path):
-    started = start(30)
+    started = start(300)
     cluster.delete_pod(1, is_gone=True)
     assert "shard 1: its pod was deleted" in backend_of(cluster).status(started, False).failure.text
     assert attempts.stop_all(backend_of(cluster), tmp_path / CELL)
@@ -226,7 +226,7 @@ def test_what_a_starter_left_paused_is_started(start, cluster):
 
 
 def test_a_starter_that_works_is_left_alone(start, cluster):
-    start(30)
+    start(300)
     assert cluster.unpaused == []
 
 
@@ -257,23 +257,23 @@ def test_a_test_run_that_is_deleted_before_the_start_may_be_retried(start, clust
 
 
 def test_a_running_load_is_attached_to(start):
-    first, second = start(30), start(30)
+    first, second = start(300), start(300)
     assert (first["n"], first["attached"], second["n"], second["attached"]) == (1, False, 1, True)
     assert first["handle"] == second["handle"]
 
 
 def test_a_controller_that_starts_from_nothing_finds_its_load(start, cluster, tmp_path):
-    first = start(30)
+    first = start(300)
     shutil.rmtree(tmp_path / "run")
-    second = start(30)
+    second = start(300)
     assert (second["attached"], second["handle"]["test_run"]) == (True, first["handle"]["test_run"])
     assert second["handle"]["directory"] == first["handle"]["directory"]
 
 
 def test_another_load_of_the_same_run_is_deleted(start, cluster, tmp_path):
-    first = start(30, seed=1)
+    first = start(300, seed=1)
     shutil.rmtree(tmp_path / "run")
-    second = start(30, seed=2)
+    second = start(300, seed=2)
     assert not second["attached"]
     assert f"{TEST_RUNS}/{first['handle']['test_run']}" not in cluster.objects
 
@@ -301,7 +301,7 @@ def test_runners_keep_their_files_until_these_are_fetched(start, cluster):
 def test_a_load_goes_on_while_its_runners_do(start, cluster, tmp_path):
     directory, generator = tmp_path / CELL, generator_of(3)
     assert not backend_of(cluster).goes_on(directory, generator, "abc")
-    start(30)
+    start(300)
     assert backend_of(cluster).goes_on(directory, generator, "abc")
     shutil.rmtree(tmp_path / "run")
     assert backend_of(cluster).goes_on(directory, generator, "abc")

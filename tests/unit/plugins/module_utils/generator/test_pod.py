@@ -142,7 +142,7 @@ def test_raw_output_is_not_fetched_unless_requested(start, pod, tmp_path):
 
 
 def test_a_running_load_is_attached_to(start):
-    first, second = start(30), start(30)
+    first, second = start(300), start(300)
     assert (first["n"], first["attached"], second["n"], second["attached"]) == (1, False, 1, True)
     assert first["handle"] == second["handle"]
 
@@ -155,11 +155,11 @@ def test_a_load_with_a_complete_window_that_ended_unwatched(start, pod, tmp_path
     wait_for_end(pod, start(0.1))
     if fetched:
         fetch(pod, tmp_path / CELL)
-    assert start(30, reusable=reusable)["n"] == n
+    assert start(300, reusable=reusable)["n"] == n
 
 
 def test_a_load_beside_that_of_another_run_is_rejected(start, pod, tmp_path):
-    start(30)
+    start(300)
     with pytest.raises(ClusterError, match=r"k6 runs in it already \(pid \d+\)"):
         backend_of(pod).start(load_of(tmp_path / "other-run" / "cells" / "t1-c1-r1", 30))
 
@@ -170,9 +170,9 @@ def delete_results(tmp_path):
 
 
 def test_a_controller_that_starts_from_nothing_finds_its_running_load(start, tmp_path):
-    first = start(30)
+    first = start(300)
     delete_results(tmp_path)
-    second = start(30)
+    second = start(300)
     assert (second["n"], second["attached"], second["handle"]) == (1, True, first["handle"])
     assert second["started"] == pytest.approx(first["started"], abs=10)
 
@@ -196,9 +196,9 @@ def test_the_scripts_of_an_older_pod_list_no_loads(start, pod):
 
 
 def test_a_load_of_the_same_run_with_other_settings_is_stopped(start, pod, tmp_path):
-    first = start(30, seed=1)
+    first = start(300, seed=1)
     delete_results(tmp_path)
-    second = start(30, seed=2)
+    second = start(300, seed=2)
     assert (second["attached"], second["handle"]["directory"] != first["handle"]["directory"]) == (False, True)
     assert wait_for_end(pod, first).exit["exit_code"] == 128 + 15
 
@@ -213,17 +213,17 @@ def test_a_run_that_was_restored_elsewhere_continues_there(start, pod, tmp_path)
 
 def test_a_lost_response_starts_nothing_twice(start, pod):
     pod.cuts.append("start")
-    start(30)
+    start(300)
     assert [command[0] for command in pod.commands].count("start") == 2
 
 
 def test_a_killed_load_is_stopped_fetched_and_not_used(start, pod, tmp_path):
-    started = start(30)
+    started = start(300)
     assert stop(pod, tmp_path)
     attempt = Path(started["directory"])
     assert attempts.read_exit(attempt)["exit_code"] == 128 + 15
     assert (attempt / "raw.csv.gz").is_file()
-    assert start(30)["n"] == 2
+    assert start(300)["n"] == 2
 
 
 def test_tokens_reach_the_pod_and_nothing_else(start, pod, tmp_path):
@@ -320,7 +320,7 @@ def test_nothing_to_fetch_or_stop(pod, tmp_path):
 
 
 def test_a_load_whose_pod_is_gone_is_not_stopped(start, pod, tmp_path):
-    start(30)
+    start(300)
     status = pod.objects[POD_PATH]
     status["metadata"]["uid"] = "another"
     assert not stop(pod, tmp_path)
@@ -337,7 +337,7 @@ def test_a_load_that_was_fetched_and_not_recorded_is_used_without_its_pod(start,
     if is_repacked:
         build_result(Attempt(directory=directory, dest=directory, window=(1.0, 4e9), exit_code=0, remove_raw=True))
     pod.objects[POD_PATH]["metadata"]["uid"] = "another"
-    again = start(30)
+    again = start(300)
     assert (again["n"], again["attached"]) == (1, True)
     status = backend_of(pod).status(again, True)
     assert (status.is_running, status.failure, status.exit["exit_code"]) == (False, None, 0)
