@@ -31,7 +31,7 @@ from fakes.k6_configs import load_config
 from fakes.simulated_mlflow import simulated_url
 from generator.detour import detour
 from generator.pods import CELL, NAME, Generator, until
-from node import faults, layout
+from node import layout
 
 ROOT = Path(__file__).resolve().parents[2]
 CANARY = "canary-token-of-the-generator"
@@ -167,20 +167,6 @@ def test_a_connection_that_is_lost_costs_nothing(generator, mlflow, kubeconfig, 
         assert playing.wait(timeout=120) == 0, generator.output()
     assert not numbers_of(generator)["partial"]
     assert generator.result()["n"] == 1
-
-
-@pytest.mark.alone
-def test_an_api_server_that_is_gone_for_a_minute_costs_nothing(generator, mlflow, node, cluster):
-    generator.create()
-    playing = generator.play(config_of(mlflow, seconds=40))
-    until("progress", lambda: "requests/s" in generator.output())
-    with faults.api_server_down(node):
-        time.sleep(60)
-    assert playing.wait(timeout=180) == 0, generator.output()
-    # A node that was not heard of is tainted for a while, and no pod of the next test would start.
-    until("a node without taints", lambda: not any(found["spec"].get("taints") for found in cluster.items("/api/v1/nodes")), 180)
-    assert "not reachable, which the load does not need" in generator.output()
-    assert not numbers_of(generator)["partial"]
 
 
 def test_a_deleted_pod_may_be_replaced_and_loaded_from_again(generator, mlflow):
@@ -352,11 +338,17 @@ def test_the_generator_avoids_the_nodes_of_measured_pods(generator, images, clus
 
 
 @pytest.mark.alone
-def test_a_load_is_divided_and_pooled(divided, mlflow):
-    assert divided.load(config_of(mlflow)) == 0
+def test_a_divided_load_outlives_its_controller_and_its_end(divided, mlflow):
+    config = config_of(mlflow, seconds=5)
+    first = divided.play(config)
+    until("progress", lambda: "requests/s" in divided.output())
+    os.killpg(first.pid, signal.SIGKILL)
+    handle = divided.state()["handle"]
+    # Its runners have ended meanwhile, and keep their files.
+    time.sleep(max(0, handle["starts"] - time.time()) + 15)
+    assert divided.load(config) == 0
     result = divided.result()
-    assert (result["n"], result["attached"], result["exit_code"]) == (1, False, 0)
-    assert "requests/s" in divided.output()
+    assert (result["n"], result["attached"], result["handle"], result["exit_code"]) == (1, True, handle, 0)
     assert [(entry["exit_code"], entry["is_complete"], bool(entry["node"])) for entry in shards_of(divided)] == [(0, True, True)] * 2
     assert all(entry["cpu_s"] > 0 and entry["memory_bytes_max"] > 1 << 20 for entry in shards_of(divided))
     numbers = numbers_of(divided)
@@ -367,20 +359,6 @@ def test_a_load_is_divided_and_pooled(divided, mlflow):
     where = divided.settings["namespace"]
     assert divided.cluster.items(f"/apis/k6.io/v1alpha1/namespaces/{where}/testruns") == []
     assert [pod["metadata"]["name"] for pod in divided.cluster.items(f"/api/v1/namespaces/{where}/pods")] == [NAME]
-
-
-@pytest.mark.alone
-def test_a_divided_load_outlives_its_controller_and_its_end(divided, mlflow):
-    config = config_of(mlflow, seconds=5)
-    first = divided.play(config)
-    until("progress", lambda: "requests/s" in divided.output())
-    os.killpg(first.pid, signal.SIGKILL)
-    handle = divided.state()["handle"]
-    # Its runners have ended meanwhile, and keep their files.
-    time.sleep(max(0, handle["starts"] - time.time()) + 15)
-    assert divided.load(config) == 0
-    assert (divided.result()["n"], divided.result()["attached"], divided.result()["handle"]) == (1, True, handle)
-    assert not numbers_of(divided)["partial"]
 
 
 @pytest.mark.alone

@@ -24,7 +24,10 @@ def api_server_down(places: layout.Layout) -> Iterator[None]:
     try:
         yield
     finally:
-        server.start(places)
-        for program in (control_plane.controller_manager(places, kubernetes), control_plane.scheduler(places, kubernetes)):
+        controllers = (control_plane.controller_manager(places, kubernetes), control_plane.scheduler(places, kubernetes))
+        # First: one that returns to the server would taint the node, which it has not heard of for so long.
+        for program in controllers:
             program.kill(places)
+        server.start(places)
+        for program in controllers:
             program.start(places)
