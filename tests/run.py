@@ -3,9 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Find or download the programs that the tests need, set their paths, and run pytest (or, with --benchmarks, the benchmarks).
 
-Every argument goes to pytest. Without paths among them the linters and all tests run: tests that start servers, which mostly wait, and beside them at
-a low priority the linters and tests that only compute, with the coverage of plugins/module_utils, which must be at least 90 %. The output of these
-follows. Tests that compare measured latencies with programmed ones come last, one after another.
+Every argument goes to pytest. Without paths among them the linters and all tests run: first, one after another, tests that compare measured latencies
+with programmed ones, and beside them, with the time that these leave, the linters and the rules of the repository. Then tests that start servers, which
+mostly wait, and beside them at a low priority the unit tests, with the coverage of plugins/module_utils, which must be at least 90 %. The output of what
+runs beside others follows.
 """
 
 from __future__ import annotations
@@ -43,15 +44,16 @@ MLFLOW_OF_OPERATOR = "3.14.0"
 LINTERS = ("make", "lint")
 PYTEST = (sys.executable, "-m", "pytest")
 # The tests of a file run in one worker, since they share servers (tests/conftest.py).
-COMPUTING = ("repository", "unit")
 COMPUTING_SIDE_BY_SIDE = ("-n", str(min(4, os.cpu_count() or 1)))
 COVERAGE = ("--cov=plugins/module_utils", "--cov-report=term", "--cov-fail-under=90")
 # Low enough not to disturb a measurement, high enough to end when the others do.
 LOW_PRIORITY = ("nice", "-n", "10")
+# Gets only what nothing else wants, so that a latency that is measured beside it stays the same.
+IDLE_PRIORITY = ("chrt", "--idle", "0") if shutil.which("chrt") else ("nice", "-n", "19")
 SERVING = ("k6", "prometheus", "mlflow", "publish", "local_stack", "awx", "local", "browser")
 # Each loads a server of its own, and a cell wants some samples of every operation.
 SERVING_SIDE_BY_SIDE = ("-n", "2", "-m", "not alone")
-# These compare measured latencies with programmed ones, to which a busy machine adds its own.
+# These compare measured latencies with programmed ones, to which other measurements on the machine would add their own.
 ALONE = ("-m", "alone")
 NO_TESTS = 5
 
@@ -171,7 +173,7 @@ def programs() -> dict[str, str]:
     return {name: os.environ.get(name) or path for name, path in found.items()}
 
 
-def paths(groups: tuple[str, ...]) -> list[str]:
+def paths(*groups: str) -> list[str]:
     """Return the folders of groups of tests."""
     return [f"tests/{group}" for group in groups]
 
@@ -182,11 +184,11 @@ def pytest(arguments: list[str], environment: dict[str, str]) -> int:
 
 
 @contextmanager
-def beside(command: Sequence[str], environment: dict[str, str]) -> Iterator[Callable[[], int]]:
-    """Run a command at a low priority beside what the context holds; the function that it gives waits, prints the output and returns the exit code."""
+def beside(priority: Sequence[str], command: Sequence[str], environment: dict[str, str]) -> Iterator[Callable[[], int]]:
+    """Run a command at a priority beside what the context holds; the function that it gives waits, prints the output and returns the exit code."""
     with (
         tempfile.TemporaryFile("w+", encoding="utf-8") as output,
-        subprocess.Popen([*LOW_PRIORITY, *command], cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT) as running,
+        subprocess.Popen([*priority, *command], cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT) as running,
     ):
 
         def finish() -> int:
@@ -218,11 +220,13 @@ def main(arguments: list[str]) -> int:
         return max(codes, default=0)
     if any((ROOT / argument.split("::")[0]).exists() for argument in arguments):
         return pytest(arguments, environment)
-    computing = [*PYTEST, *COMPUTING_SIDE_BY_SIDE, *COVERAGE, *arguments, *paths(COMPUTING)]
-    with beside(LINTERS, environment) as linted, beside(computing, environment) as computed:
-        serving = pytest([*SERVING_SIDE_BY_SIDE, *arguments, *paths(SERVING)], environment)
-        codes = [linted(), computed(), serving]
-    codes.append(pytest([*ALONE, *arguments, *paths(SERVING)], environment))
+    repository = [*PYTEST, *COMPUTING_SIDE_BY_SIDE, *arguments, *paths("repository")]
+    unit = [*PYTEST, *COMPUTING_SIDE_BY_SIDE, *COVERAGE, *arguments, *paths("unit")]
+    with beside(IDLE_PRIORITY, LINTERS, environment) as linted, beside(IDLE_PRIORITY, repository, environment) as checked:
+        codes = [pytest([*ALONE, *arguments, *paths(*SERVING)], environment)]
+        with beside(LOW_PRIORITY, unit, environment) as computed:
+            codes.append(pytest([*SERVING_SIDE_BY_SIDE, *arguments, *paths(*SERVING)], environment))
+            codes += [linted(), checked(), computed()]
     return max((code for code in codes if code != NO_TESTS), default=NO_TESTS)
 
 

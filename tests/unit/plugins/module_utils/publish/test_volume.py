@@ -54,9 +54,11 @@ def fixture_store(shell):
 
 
 @pytest.fixture(name="large")
-def fixture_large(run):
-    """A file that travels in pieces."""
-    (run / "cells/t1-c4-r1/samples.csv.gz").write_bytes(bytes(range(256)) * 80000)
+def fixture_large(run, monkeypatch):
+    """A file that travels in pieces, here of a mebibyte."""
+    for limit in ("TOGETHER", "PIECE"):
+        monkeypatch.setattr(volume, limit, volume.MEBIBYTE)
+    (run / "cells/t1-c4-r1/samples.csv.gz").write_bytes(bytes(range(256)) * 10000)
 
 
 def test_a_run_goes_and_comes_back(run, large, store, shell, send, tmp_path):

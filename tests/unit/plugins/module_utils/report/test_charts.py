@@ -47,6 +47,8 @@ def picture(content):
     return Image.open(io.BytesIO(content)).convert("L")
 
 
+# The drawing library many times over: counting its lines takes as long again.
+@pytest.mark.no_cover
 @pytest.mark.parametrize("options", SHAPES)
 def test_every_chart_is_drawn_with_missing_data(tmp_path, options):
     drawn = charts.draw_all(model_of(write_run(tmp_path / "run", **options)), processes=1)
@@ -58,6 +60,7 @@ def test_every_chart_is_drawn_with_missing_data(tmp_path, options):
         assert image.getextrema()[0] < 100, name
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("name", list(charts.CHARTS))
 def test_no_chart_has_blank_space_below(tmp_path, name):
     model = model_of(write_run(tmp_path / "run"))
@@ -95,6 +98,7 @@ def test_charts_of_a_legacy_folder_and_of_two_groups(tmp_path):
     assert len(charts.draw_all(model, processes=1)) == 12
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("name", list(charts.CHARTS))
 def test_long_factors_are_neither_cut_nor_on_top_of_each_other(tmp_path, name):
     long = [f"postgres {version} with a pool of twenty connections for each worker" for version in (15, 16)]

@@ -72,6 +72,8 @@ def test_summaries_of_summary_export_are_cells(tmp_path):
     assert all_tables(build_model(inputs))["report_summary.csv"].loc[0, "get_run_p95_ms"] == 31.0
 
 
+# The same code many times over: counting its lines would take as long again.
+@pytest.mark.no_cover
 def test_no_summary_ends_in_a_raw_exception(tmp_path):
     file = tmp_path / "summary_tenants-1_concurrency_5.json"
     for number, body in enumerate(mutations({"data": EXPORTED, "tenants": 1, "concurrency": 5})):
