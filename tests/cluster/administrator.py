@@ -39,13 +39,13 @@ def operator(image: str) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def prepared(cluster: Cluster, images: Mapping[str, str]) -> Iterator[dict[str, str]]:
-    """Apply the operators and the shipped roles, and return the environment of a controller that logs in with nothing but these.
+def prepared(cluster: Cluster, images: Mapping[str, str], divides: bool = False) -> Iterator[dict[str, str]]:
+    """Apply the shipped roles and the operators, that of k6 if loads are divided, and return the environment of a controller with these permissions alone.
 
     The environment is what an automation controller's credential for Kubernetes injects. All created objects are deleted afterwards.
     """
     objects, made = Objects(cluster), []
-    wanted = [*SHIPPED, *operator(images["mlflow"]), *k6_manifests.objects(images["mlflow"])]
+    wanted = [*SHIPPED, *operator(images["mlflow"]), *(k6_manifests.objects(images["mlflow"]) if divides else [])]
     # The definition comes before what is of its kind; a role before who is bound to it.
     wanted.sort(key=lambda manifest: manifest["kind"] not in ("Namespace", "CustomResourceDefinition"))
     try:

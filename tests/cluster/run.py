@@ -18,7 +18,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 SELF = (sys.executable, __file__)
-SIDE_BY_SIDE = ("-m", "not alone", "-n", "3")
+# One after another: side by side what may share the cluster, then what uses the same operators, then what stops all of it for a while.
+ROUNDS = (("-m", "not alone and not second_round", "-n", "3"), ("-m", "second_round", "-n", "2"), ("-m", "alone"))
 NO_TESTS = 5
 sys.path[:0] = [str(ROOT / ".collections"), str(Path(__file__).parent)]
 
@@ -73,8 +74,7 @@ def test(arguments: list[str]) -> int:
     """Run pytest inside the node's network, on the node or on the cluster of KUBECONFIG, and return its exit code."""
     pytest = (sys.executable, "-m", "pytest", *arguments)
     paths = any((ROOT / argument.split("::")[0]).exists() for argument in arguments)
-    # Without paths everything: what may share the cluster side by side, then what stops it for a while.
-    steps = [pytest] if paths else [(*pytest, *SIDE_BY_SIDE, "tests/cluster"), (*pytest, "-m", "alone", "tests/cluster")]
+    steps = [pytest] if paths else [(*pytest, *options, "tests/cluster") for options in ROUNDS]
     if os.environ.get("KUBECONFIG"):
         return _worst(_run(*step) for step in steps)
     is_kept = os.environ.get("PERFSCALE_KEEP_CLUSTER") == "1"

@@ -44,7 +44,7 @@ MADE_HERE = f"{MANAGED},perfscale.mlflow/run-id in ({','.join(RUNS)})"
 def fixture_suite(cluster, images, prometheus, tmp_path_factory):
     """One suite for all tests of this file, torn down to the last object at the end."""
     settings = settings_for(tmp_path_factory.mktemp("operator"), images, prometheus)
-    with administrator.prepared(cluster, images) as login:
+    with administrator.prepared(cluster, images, divides=True) as login:
         suite = ClusterSuite(tmp_path_factory.mktemp("cluster-suite"), {**settings, "mlflow_operator_manifests": []}, login)
         yield suite
         # One by one: others share the cluster with these tests, and their tenants must not be deleted.

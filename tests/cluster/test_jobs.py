@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "awx"))
 
 from jobs import Job
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.second_round
 RUN = "job-kept"
 CELLS = ["t1-c5-r1", "t1-c6-r1"]
 TWO_CELLS = {"run_id": RUN, "test_matrix_concurrency": "5,6"}

@@ -337,7 +337,7 @@ def test_the_generator_avoids_the_nodes_of_measured_pods(generator, images, clus
         cluster.request("DELETE", f"/api/v1/namespaces/{other}")
 
 
-@pytest.mark.alone
+@pytest.mark.second_round
 def test_a_divided_load_outlives_its_controller_and_its_end(divided, mlflow):
     config = config_of(mlflow, seconds=5)
     first = divided.play(config)
@@ -361,7 +361,7 @@ def test_a_divided_load_outlives_its_controller_and_its_end(divided, mlflow):
     assert [pod["metadata"]["name"] for pod in divided.cluster.items(f"/api/v1/namespaces/{where}/pods")] == [NAME]
 
 
-@pytest.mark.alone
+@pytest.mark.second_round
 def test_a_deleted_runner_is_lost_and_what_it_measured_is_stored(divided, mlflow):
     playing = divided.play(config_of(mlflow, seconds=60))
     until("requests", lambda: re.search(r"[1-9]\d* requests so far", divided.output()), 90)
@@ -378,7 +378,7 @@ def test_a_deleted_runner_is_lost_and_what_it_measured_is_stored(divided, mlflow
     assert divided.result()["n"] == 2
 
 
-@pytest.mark.alone
+@pytest.mark.second_round
 def test_a_runner_out_of_memory_is_named_and_what_it_measured_is_stored(divided, mlflow):
     divided.target["runner"]["resources"] = {"requests": {"cpu": "100m", "memory": "72Mi"}, "limits": {"cpu": "1", "memory": "72Mi"}}
     assert divided.load(config_of(mlflow, seconds=90, profile={"kind": "closed", "concurrency": 60}, think_time_s=0)) != 0

@@ -93,8 +93,9 @@ def test_allow_partial_turns_the_exit_code_and_not_the_verdict(stack):
     allowed = stack.play("full_suite", {**short, "allow_partial": True})
     assert allowed.returncode == 0
     assert "operation_samples: create_experiment" in reasons(stack.cell("t1-c10-r1", "partial"))
-    rejected = stack.play("full_suite", short)
+    rejected = stack.play("verdict", short)
     assert rejected.returncode != 0
+    assert "0 of 1 cells are valid" in rejected.stdout
 
 
 def test_teardown_leaves_nothing_listening_and_keeps_the_data(stack):
