@@ -276,6 +276,19 @@ def test_an_unmanaged_mlflow_is_used_as_it_is(cluster: Cluster, deploy: Deploy, 
         cluster.request("PATCH", RESOURCE, ours, content_type=MERGE_PATCH)
 
 
+def test_two_managers_are_rejected(cluster: Cluster, deploy: Deploy) -> None:
+    assert deploy().returncode == 0
+    path = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/mlflow-operator-controller-manager"
+    cluster.request("PATCH", path, {"metadata": {"labels": {"app.kubernetes.io/managed-by": "somebody"}}}, content_type=MERGE_PATCH)
+    played = deploy()
+    text = " ".join(played.stdout.split())
+    assert played.returncode != 0
+    assert f"Deployment {NAMESPACE}/mlflow-operator-controller-manager: unmanaged MLflow operator" in text
+    used = deploy(mlflow_operator_manifests=[])
+    assert (used.returncode, changes(used)) == (0, "0")
+    cluster.request("PATCH", path, {"metadata": {"labels": {"app.kubernetes.io/managed-by": "perfscale.mlflow"}}}, content_type=MERGE_PATCH)
+
+
 def test_teardown_removes_what_is_ours_and_nothing_else(cluster: Cluster, deploy: Deploy, remove: Deploy) -> None:
     assert deploy().returncode == 0
     unmanaged = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "somebody-elses"}}
@@ -322,20 +335,6 @@ def test_a_volume_that_remains_pending_is_reported(deploy: Deploy, remove: Deplo
     played = deploy(mlflow_server_storage_class="absent", mlflow_server_timeout_s=15)
     assert played.returncode != 0
     assert "PersistentVolumeClaim mlflow-pvc: Pending" in " ".join(played.stdout.split())
-    assert remove().returncode == 0
-
-
-def test_two_managers_are_rejected(cluster: Cluster, deploy: Deploy, remove: Deploy) -> None:
-    assert deploy().returncode == 0
-    path = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/mlflow-operator-controller-manager"
-    cluster.request("PATCH", path, {"metadata": {"labels": {"app.kubernetes.io/managed-by": "somebody"}}}, content_type=MERGE_PATCH)
-    played = deploy()
-    text = " ".join(played.stdout.split())
-    assert played.returncode != 0
-    assert f"Deployment {NAMESPACE}/mlflow-operator-controller-manager: unmanaged MLflow operator" in text
-    used = deploy(mlflow_operator_manifests=[])
-    assert (used.returncode, changes(used)) == (0, "0")
-    cluster.request("PATCH", path, {"metadata": {"labels": {"app.kubernetes.io/managed-by": "perfscale.mlflow"}}}, content_type=MERGE_PATCH)
     assert remove().returncode == 0
 
 

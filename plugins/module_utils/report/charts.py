@@ -142,25 +142,30 @@ _BY_COST = (
 _model: Model
 
 
+def names_of(model: Model) -> list[str]:
+    """Return the names of the charts that a report of the model has, in their order."""
+    return [*(name for name, (_chart, applies) in FURTHER.items() if applies(model)), *CHARTS]
+
+
 def draw_all(model: Model, processes: int | None = None) -> dict[str, bytes]:
     """Return every chart as PNG by name, drawn in up to two processes. Raises ReportError where one of them was killed."""
     global _model  # noqa: PLW0603
     _model = model
-    further = [name for name, (_chart, applies) in FURTHER.items() if applies(model)]
-    names = [*_BY_COST, *(name for name in CHARTS if name not in _BY_COST), *further]
+    names = names_of(model)
+    by_cost = [*_BY_COST, *(name for name in names if name not in _BY_COST)]
     try:
         if (processes or min(2, os.cpu_count() or 1)) < 2:
-            drawn = [_draw(name) for name in names]
+            drawn = [_draw(name) for name in by_cost]
         else:
             # Unlike multiprocessing.Pool it ends when one of its processes was killed.
             with ProcessPoolExecutor(2, multiprocessing.get_context("fork")) as pool:
-                drawn = list(pool.map(_draw, names))
+                drawn = list(pool.map(_draw, by_cost))
     except BrokenProcessPool as error:
         raise ReportError("Charts: a process that draws them was killed. Free memory, or set report_formats to csv and markdown.") from error
     finally:
         del _model
-    pictures = dict(zip(names, drawn, strict=True))
-    return {name: pictures[name] for name in (*further, *CHARTS)}
+    pictures = dict(zip(by_cost, drawn, strict=True))
+    return {name: pictures[name] for name in names}
 
 
 def chart(name: str) -> Chart:

@@ -23,7 +23,7 @@ from fakes.record_damage import READERS, SCHEMAS, damaged, findings, mutated, na
 pytestmark = pytest.mark.no_cover
 
 # Of each of two records, with and without a checksum.
-INJECTIONS, MUTATIONS = 150, 40
+INJECTIONS, MUTATIONS = 100, 20
 PLACE = re.compile(r"(cell|run)\.json: (at [^:]+: |is not valid JSON)")
 
 

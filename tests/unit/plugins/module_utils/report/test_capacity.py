@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.perfscale.mlflow.plugins.module_utils.common.files import read_sealed, write_sealed
-from ansible_collections.perfscale.mlflow.plugins.module_utils.report import charts
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report import charts, style
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import build_model
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.report import create_report
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.verdict import overall_verdict
@@ -105,8 +105,10 @@ def test_a_search_without_an_answer_fails(search):
 
 @pytest.mark.parametrize("answered", [True, False])
 def test_the_search_has_a_picture(search, answered):
-    drawn = charts.draw_all(build_model(read_sources([search(answered)])), processes=1)
-    assert next(iter(drawn)) == "chart_capacity"
+    model = build_model(read_sources([search(answered)]))
+    assert charts.names_of(model)[0] == "chart_capacity"
+    with style.applied():
+        assert style.png_bytes(charts.chart("chart_capacity").draw(model)).startswith(b"\x89PNG")
 
 
 def test_a_damaged_answer_is_named_and_the_rest_reported(search):
@@ -115,4 +117,4 @@ def test_a_damaged_answer_is_named_and_the_rest_reported(search):
     (run / "capacity.json").write_text(text.replace("1.4", "1.3"), encoding="utf-8")
     model = build_model(read_sources([run]))
     assert "capacity.json" in " ".join(model.warnings)
-    assert "chart_capacity" not in charts.draw_all(model, processes=1)
+    assert "chart_capacity" not in charts.names_of(model)

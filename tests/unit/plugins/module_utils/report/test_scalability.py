@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.perfscale.mlflow.plugins.module_utils.report import charts
+from ansible_collections.perfscale.mlflow.plugins.module_utils.report import charts, style
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.findings import key_findings
 from ansible_collections.perfscale.mlflow.plugins.module_utils.report.model import build_model
 from fakes.report_sources import read_sources
@@ -31,11 +31,14 @@ def test_six_levels_are_fitted(tmp_path):
 
 
 def test_six_levels_have_a_picture(tmp_path):
-    assert "chart_scalability" in charts.draw_all(model_of(tmp_path, LEVELS), processes=1)
+    model = model_of(tmp_path, LEVELS)
+    assert charts.names_of(model)[0] == "chart_scalability"
+    with style.applied():
+        assert style.png_bytes(charts.chart("chart_scalability").draw(model)).startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize("levels", [(5,), (5, 10, 20, 40, 80)])
 def test_fewer_levels_are_not_fitted(tmp_path, levels):
     model = model_of(tmp_path, levels)
     assert sentences(model) == []
-    assert "chart_scalability" not in charts.draw_all(model, processes=1)
+    assert "chart_scalability" not in charts.names_of(model)
