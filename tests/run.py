@@ -3,10 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Find or download the programs that the tests need, set their paths, and run pytest (or, with --benchmarks, the benchmarks).
 
-Every argument goes to pytest. Without paths among them the linters and all tests run: first, one after another, tests that compare measured latencies
-with programmed ones, and beside them, with the time that these leave, the linters and the rules of the repository. Then tests that start servers, which
-mostly wait, and beside them at a low priority the unit tests, with the coverage of plugins/module_utils, which must be at least 90 %. The output of what
-runs beside others follows.
+Every argument goes to pytest. Without paths among them the linters and all tests run: first tests that compare measured latencies with programmed ones,
+and beside them, with the time that these leave, the linters, the rules of the repository and long unit tests. Then tests that start servers, which mostly
+wait, and beside them at a low priority the unit tests, with the coverage of plugins/module_utils, which must be at least 90 %. The output of what runs
+beside others follows.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -45,16 +45,21 @@ LINTERS = ("make", "lint")
 PYTEST = (sys.executable, "-m", "pytest")
 # The tests of a file run in one worker, since they share servers (tests/conftest.py).
 COMPUTING_SIDE_BY_SIDE = ("-n", str(min(4, os.cpu_count() or 1)))
-COVERAGE = ("--cov=plugins/module_utils", "--cov-report=term", "--cov-fail-under=90")
+COVERAGE = ("--cov=plugins/module_utils", "--cov-report=term", "--cov-fail-under=90", "-m", "not no_cover")
+# The same code many times over, so that its lines are not counted.
+UNCOVERED = ("-m", "no_cover")
 # Low enough not to disturb a measurement, high enough to end when the others do.
 LOW_PRIORITY = ("nice", "-n", "10")
 # Gets only what nothing else wants, so that a latency that is measured beside it stays the same.
 IDLE_PRIORITY = ("chrt", "--idle", "0") if shutil.which("chrt") else ("nice", "-n", "19")
-SERVING = ("k6", "prometheus", "mlflow", "publish", "local_stack", "awx", "local", "browser")
+SUITES = "local"
+SERVING = ("k6", "prometheus", "mlflow", "publish", "local_stack", "awx", SUITES, "browser")
 # Each loads a server of its own, and a cell wants some samples of every operation.
 SERVING_SIDE_BY_SIDE = ("-n", "2", "-m", "not alone")
 # These compare measured latencies with programmed ones, to which other measurements on the machine would add their own.
 ALONE = ("-m", "alone")
+# Whole runs mostly wait: two at once leave each other a core.
+TWO_ALONE = ("-n", "2")
 NO_TESTS = 5
 
 
@@ -221,12 +226,15 @@ def main(arguments: list[str]) -> int:
     if any((ROOT / argument.split("::")[0]).exists() for argument in arguments):
         return pytest(arguments, environment)
     repository = [*PYTEST, *COMPUTING_SIDE_BY_SIDE, *arguments, *paths("repository")]
-    unit = [*PYTEST, *COMPUTING_SIDE_BY_SIDE, *COVERAGE, *arguments, *paths("unit")]
-    with beside(IDLE_PRIORITY, LINTERS, environment) as linted, beside(IDLE_PRIORITY, repository, environment) as checked:
-        codes = [pytest([*ALONE, *arguments, *paths(*SERVING)], environment)]
-        with beside(LOW_PRIORITY, unit, environment) as computed:
-            codes.append(pytest([*SERVING_SIDE_BY_SIDE, *arguments, *paths(*SERVING)], environment))
-            codes += [linted(), checked(), computed()]
+    uncovered = [*PYTEST, *COMPUTING_SIDE_BY_SIDE, *UNCOVERED, *arguments, *paths("unit")]
+    covered = [*PYTEST, *COMPUTING_SIDE_BY_SIDE, *COVERAGE, *arguments, *paths("unit")]
+    with ExitStack() as stack:
+        finishes = [stack.enter_context(beside(IDLE_PRIORITY, command, environment)) for command in (LINTERS, repository, uncovered)]
+        codes = [pytest([*ALONE, *arguments, *paths(*(group for group in SERVING if group != SUITES))], environment)]
+        codes.append(pytest([*ALONE, *TWO_ALONE, *arguments, *paths(SUITES)], environment))
+        finishes.append(stack.enter_context(beside(LOW_PRIORITY, covered, environment)))
+        codes.append(pytest([*SERVING_SIDE_BY_SIDE, *arguments, *paths(*SERVING)], environment))
+        codes += [finish() for finish in finishes]
     return max((code for code in codes if code != NO_TESTS), default=NO_TESTS)
 
 
