@@ -48,7 +48,7 @@ ALLOWED = {
     "plugins/module_utils/common/parallel.py: pool.map(function, items)": "each item is a request with a limit of its own",
     "plugins/module_utils/local/process.py: stdout.readline()": "select saw the report, which is written at once",
     "plugins/module_utils/publish/s3.py: stream.readline()": "a stream of BoundedSocket, which has limits",
-    "plugins/module_utils/report/charts.py: pool.map(_draw, names)": "drawing is work of the processor, and a pool whose process is killed ends",
+    "plugins/module_utils/report/charts.py: pool.map(_draw, by_cost)": "drawing is work of the processor, and a pool whose process is killed ends",
     "plugins/module_utils/local/watcher.py: os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)": "the watcher has to live as long as its process",
     "plugins/module_utils/local/watcher.py: os.wait4(child.pid, 0)": "the process ended: the line before saw it",
 }
