@@ -97,6 +97,16 @@ def test_a_killed_mlflow_comes_back_with_its_data(create_stack: Callable[[str], 
     assert "kept" not in workspaces(target)
 
 
+def test_two_stacks_run_side_by_side(create_stack: Callable[[str], Stack]) -> None:
+    first, second = create_stack("first"), create_stack("first2")
+    targets = [stack.deploy() for stack in (first, second)]
+    assert targets[0]["mlflow"]["url"] != targets[1]["mlflow"]["url"]
+    assert [groups(target)["mlflow"] for target in targets] == [2, 2]
+    assert second.play("teardown").returncode == 0
+    assert second.processes() == []
+    assert "default" in workspaces(targets[0])
+
+
 def test_a_state_directory_in_use_is_an_error(create_stack: Callable[[str], Stack]) -> None:
     stack = create_stack("suite")
     stack.state.mkdir(parents=True)
