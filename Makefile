@@ -9,6 +9,8 @@ endif
 ifneq ($(shell test -n "$$HOME" -a "$$HOME" != / -a -w "$$HOME" && echo yes),yes)
 export HOME := $(CURDIR)/.perfscale/home
 endif
+# As some containers set it. Each ansible-playbook would compile again all that it imports, which takes longer than the rest of its start.
+unexport PYTHONDONTWRITEBYTECODE
 
 VENV := .venv
 BIN := $(VENV)/bin

@@ -4,9 +4,9 @@
 """Find or download the programs that the tests need, set their paths, and run pytest (or, with --benchmarks, the benchmarks).
 
 Every argument goes to pytest. Without paths among them the linters and all tests run: first tests that compare measured latencies with programmed ones,
-and beside them, with the time that these leave, the linters, the rules of the repository and long unit tests. Then tests that start servers, which mostly
-wait, and beside them at a low priority the unit tests, with the coverage of plugins/module_utils, which must be at least 90 %. The output of what runs
-beside others follows.
+and beside them, with the time that these leave, the linters, the rules of the repository and long unit tests. When all of these have ended, tests that
+start servers, which mostly wait, and beside them at a low priority the unit tests, with the coverage of plugins/module_utils, which must be at least 90 %.
+The output of what runs beside others follows.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ COVERAGE = ("--cov=plugins/module_utils", "--cov-report=term", "--cov-fail-under
 UNCOVERED = ("-m", "no_cover")
 # Low enough not to disturb a measurement, high enough to end when the others do.
 LOW_PRIORITY = ("nice", "-n", "10")
-# Gets only what nothing else wants, so that a latency that is measured beside it stays the same.
+# Gets only what nothing else wants, so that a latency that is measured beside it stays the same; beside tests that use all processors it would get nothing.
 IDLE_PRIORITY = ("chrt", "--idle", "0") if shutil.which("chrt") else ("nice", "-n", "19")
 SUITES = "local"
 SERVING = ("k6", "prometheus", "mlflow", "publish", "local_stack", "awx", SUITES, "browser")
@@ -60,6 +60,9 @@ SERVING_SIDE_BY_SIDE = ("-n", "2", "-m", "not alone")
 ALONE = ("-m", "alone")
 # Whole runs mostly wait: two at once leave each other a core.
 TWO_ALONE = ("-n", "2")
+# Those rules of the repository that start programs, some of which use one processor for minutes.
+QUICK = ("-m", "not slow")
+LONG = ("-n", "4", "-m", "slow")
 NO_TESTS = 5
 
 
@@ -225,16 +228,18 @@ def main(arguments: list[str]) -> int:
         return max(codes, default=0)
     if any((ROOT / argument.split("::")[0]).exists() for argument in arguments):
         return pytest(arguments, environment)
-    repository = [*PYTEST, *COMPUTING_SIDE_BY_SIDE, *arguments, *paths("repository")]
+    rules = [*PYTEST, *COMPUTING_SIDE_BY_SIDE, *QUICK, *arguments, *paths("repository")]
+    long_rules = [*PYTEST, *LONG, *arguments, *paths("repository")]
     uncovered = [*PYTEST, *COMPUTING_SIDE_BY_SIDE, *UNCOVERED, *arguments, *paths("unit")]
     covered = [*PYTEST, *COMPUTING_SIDE_BY_SIDE, *COVERAGE, *arguments, *paths("unit")]
     with ExitStack() as stack:
-        finishes = [stack.enter_context(beside(IDLE_PRIORITY, command, environment)) for command in (LINTERS, repository, uncovered)]
+        finishes = [stack.enter_context(beside(IDLE_PRIORITY, command, environment)) for command in (LINTERS, long_rules, rules, uncovered)]
         codes = [pytest([*ALONE, *arguments, *paths(*(group for group in SERVING if group != SUITES))], environment)]
         codes.append(pytest([*ALONE, *TWO_ALONE, *arguments, *paths(SUITES)], environment))
-        finishes.append(stack.enter_context(beside(LOW_PRIORITY, covered, environment)))
-        codes.append(pytest([*SERVING_SIDE_BY_SIDE, *arguments, *paths(*SERVING)], environment))
         codes += [finish() for finish in finishes]
+        finish_covered = stack.enter_context(beside(LOW_PRIORITY, covered, environment))
+        codes.append(pytest([*SERVING_SIDE_BY_SIDE, *arguments, *paths(*SERVING)], environment))
+        codes.append(finish_covered())
     return max((code for code in codes if code != NO_TESTS), default=NO_TESTS)
 
 

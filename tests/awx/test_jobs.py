@@ -35,6 +35,8 @@ def fixture_place(tmp_path_factory, launch):
         "test_matrix_warmup": "2s",
         "test_matrix_duration": "8s",
         "data_set_experiments_per_tenant": 8,
+        # No charts, which take longer than the rest of a report.
+        "report_formats": "csv,markdown,html",
     }
     yield Place(outside, variables, launch)
     stopped = launch("teardown", {key: variables[key] for key in ("local_stack_state_dir",)})

@@ -46,6 +46,7 @@ def fixture_suite(cluster, images, prometheus, tmp_path_factory):
     settings = settings_for(tmp_path_factory.mktemp("operator"), images, prometheus)
     with administrator.prepared(cluster, images, divides=True) as login:
         suite = ClusterSuite(tmp_path_factory.mktemp("cluster-suite"), {**settings, "mlflow_operator_manifests": []}, login)
+        suite.report_formats = None
         yield suite
         # One by one: others share the cluster with these tests, and their tenants must not be deleted.
         for run_id in RUNS:

@@ -57,6 +57,7 @@ def fixture_smoke(tmp_path_factory):
     """The main job on the embedded default and its output: (suite, finished playbook)."""
     suites = Suites(tmp_path_factory)
     suite = suites.create("smoke")
+    suite.report_formats = None
     alerts = suite.directory / "alerts.yml"
     alerts.write_text(yaml.safe_dump(ALERTS), encoding="utf-8")
     yield suite, suite.play("full_suite", {**SMOKE, "alert_profile": alerts.name})

@@ -24,6 +24,8 @@ STEERING = (
     *("PROMETHEUS_URL", "PROMETHEUS_TOKEN_FILE", "CONCURRENCY", "MAX_DURATION", "GITHUB_STEP_SUMMARY"),
 )
 PLAYBOOK_LIMIT_S = 900
+# Drawing takes a third of the processor time of a short run; only few tests look at charts.
+WITHOUT_CHARTS = ("csv", "markdown", "html")
 # What --check prints of the default matrix.
 PLANNED = "4 cells in this order: t1-c5-r1"
 
@@ -34,6 +36,8 @@ class Suite:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.results = directory / "results"
+        # None stands for all.
+        self.report_formats: tuple[str, ...] | None = WITHOUT_CHARTS
         self.config = ROOT / "ansible.cfg"
 
     def environment(self, extra: dict[str, str] | None = None) -> dict[str, str]:
@@ -43,7 +47,8 @@ class Suite:
 
     def command(self, playbook: str, variables: dict[str, Any] | None = None, *options: str) -> list[str]:
         name = playbook if "." in playbook else str(ROOT / "playbooks" / f"{playbook}.yml")
-        return [str(ANSIBLE_PLAYBOOK), name, "-e", json.dumps(variables or {}), *options]
+        formats = {} if self.report_formats is None else {"report_formats": self.report_formats}
+        return [str(ANSIBLE_PLAYBOOK), name, "-e", json.dumps({**formats, **(variables or {})}), *options]
 
     def play(
         self, playbook: str, variables: dict[str, Any] | None = None, *options: str, env: dict[str, str] | None = None

@@ -26,6 +26,7 @@ VARIABLES = {**EMPTY_DATA_SET, **SHORT_SEARCH, "run_id": "search"}
 def fixture_searched(tmp_path_factory):
     """A finished search: (suite, finished playbook, the one of the second start)."""
     suite = Suite(tmp_path_factory.mktemp("capacity"))
+    suite.report_formats = None
     with simulated_mlflow(**SERVER) as server:
         finished, again = (suite.play("capacity", VARIABLES, env={"MLFLOW_URL": server.url}) for _start in range(2))
     return suite, finished, again
