@@ -42,7 +42,7 @@ def operator(image: str) -> list[dict[str, Any]]:
 def prepared(cluster: Cluster, images: Mapping[str, str], divides: bool = False) -> Iterator[dict[str, str]]:
     """Apply the shipped roles and the operators, that of k6 if loads are divided, and return the environment of a controller with these permissions alone.
 
-    The environment is what an automation controller's credential for Kubernetes injects. All created objects are deleted afterwards.
+    The environment is what an automation controller's credential for Kubernetes injects. All created objects are gone afterwards.
     """
     objects, made = Objects(cluster), []
     wanted = [*SHIPPED, *operator(images["mlflow"]), *(k6_manifests.objects(images["mlflow"]) if divides else [])]
@@ -55,10 +55,12 @@ def prepared(cluster: Cluster, images: Mapping[str, str], divides: bool = False)
             path = objects.path(manifest)
             if cluster.get(path) is None:
                 cluster.request("POST", path.rpartition("/")[0], manifest)
-                made.append(path)
+                made.append(manifest)
         token = request_token(cluster, NAMESPACE, CONTROLLER, DAY_S).text
         authority = str(cluster.configuration.ssl_ca_cert)
         yield {"K8S_AUTH_HOST": cluster.host, "K8S_AUTH_API_KEY": token, "K8S_AUTH_SSL_CA_CERT": authority, "K8S_AUTH_VERIFY_SSL": "True"}
     finally:
-        for path in reversed(made):
-            cluster.request("DELETE", path)
+        for manifest in reversed(made):
+            cluster.request("DELETE", objects.path(manifest))
+        # Tests that follow create a namespace of the same name.
+        assert objects.wait_gone(made) == []

@@ -58,12 +58,12 @@ class ClusterSuite(Suite):
     def wait_for_load(self, run_id: str, cell_id: str, requests: int = 50, limit_s: float = 300) -> dict[str, Any]:
         """Wait until a line of progress shows that k6 of the cell has sent some requests, and return its state.json."""
         deadline = time.monotonic() + limit_s
-        while time.monotonic() < deadline:
+        while self.may_load(deadline):
             seen = re.findall(rf"{re.escape(cell_id)}: .* (\d+) requests so far", self.output())
             if seen and int(seen[-1]) >= requests:
                 return json.loads((self.results / run_id / "cells" / cell_id / "state.json").read_text(encoding="utf-8"))
             time.sleep(0.5)
-        raise AssertionError(f"cell {cell_id} made no load within {limit_s} s: {self.output()[-3000:]}")
+        raise AssertionError(f"cell {cell_id} made no load within {limit_s} s or before its playbook ended: {self.output()[-3000:]}")
 
 
 @contextmanager

@@ -38,6 +38,7 @@ class Suite:
         self.results = directory / "results"
         # None stands for all.
         self.report_formats: tuple[str, ...] | None = WITHOUT_CHARTS
+        self.playing: subprocess.Popen[str] | None = None
         self.config = ROOT / "ansible.cfg"
 
     def environment(self, extra: dict[str, str] | None = None) -> dict[str, str]:
@@ -70,7 +71,7 @@ class Suite:
     def start(self, playbook: str, variables: dict[str, Any] | None = None, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
         """Start a playbook in a session of its own, its output in play.log."""
         with open(self.directory / "play.log", "a", encoding="utf-8") as log:
-            return subprocess.Popen(
+            self.playing = subprocess.Popen(
                 self.command(playbook, variables),
                 cwd=self.directory,
                 env=self.environment(env),
@@ -79,6 +80,11 @@ class Suite:
                 start_new_session=True,
                 text=True,
             )
+        return self.playing
+
+    def may_load(self, deadline: float) -> bool:
+        """Return whether the playbook that was started last may still make a load."""
+        return time.monotonic() < deadline and self.playing is not None and self.playing.poll() is None
 
     def run_json(self, run_id: str = "latest") -> dict[str, Any]:
         return json.loads((self.results / run_id / "run.json").read_text(encoding="utf-8"))
@@ -104,14 +110,15 @@ class Suite:
         """Wait until k6 of the cell has sent some requests, and return its state.json."""
         state_file = self.results / run_id / "cells" / cell_id / "state.json"
         deadline = time.monotonic() + limit_s
-        while time.monotonic() < deadline:
+        while self.may_load(deadline):
             if state_file.exists():
                 state = json.loads(state_file.read_text(encoding="utf-8"))
                 raw = Path(state["directory"]) / "raw.csv"
                 if raw.exists() and raw.read_bytes().count(b"\nhttp_reqs,") >= requests:
                     return state
             time.sleep(0.2)
-        raise AssertionError(f"cell {cell_id} made no load within {limit_s} s: {(self.directory / 'play.log').read_text(encoding='utf-8')[-3000:]}")
+        printed = (self.directory / "play.log").read_text(encoding="utf-8")[-3000:]
+        raise AssertionError(f"cell {cell_id} made no load within {limit_s} s or before its playbook ended: {printed}")
 
 
 def check_from_an_empty_place(suite: Suite, playbook: str) -> str:

@@ -33,14 +33,23 @@ _REMEDIES = {
 
 
 MISSING_OBJECT = "Check the name and namespace of the object, and what deleted it."
+NAMESPACE_TERMINATING = "NamespaceTerminating"
 
 
-def _names_object(body: bytes) -> bool:
-    """Return whether a Status names the object that it is about: then its API is served, and only the object is missing."""
+def _remedy(status: int, body: bytes) -> str:
+    """Return what to do; the details of a Status tell apart causes that share an HTTP status."""
     try:
-        return bool((json.loads(body).get("details") or {}).get("name"))
-    except (ValueError, AttributeError, RecursionError):
-        return False
+        details = json.loads(body).get("details") or {}
+        names_object, causes = bool(details.get("name")), [cause.get("reason") for cause in details.get("causes") or []]
+    except (ValueError, AttributeError, TypeError, RecursionError):
+        names_object, causes = False, []
+    # Its API is served, and only the object is missing.
+    if status == 404 and names_object:
+        return MISSING_OBJECT
+    # The API server has no other status for it than that of a missing permission.
+    if status == 403 and NAMESPACE_TERMINATING in causes:
+        return "Wait until the namespace is deleted, and retry."
+    return _REMEDIES.get(status, "Check the API server, and retry.")
 
 
 def from_response(request: str, status: int, body: bytes) -> ClusterError:
@@ -50,8 +59,7 @@ def from_response(request: str, status: int, body: bytes) -> ClusterError:
         message, reason = one_line(str(document.get("message") or "")), one_line(str(document.get("reason") or ""))
     except (ValueError, AttributeError, RecursionError):
         message, reason = _start(body), ""
-    remedy = MISSING_OBJECT if status == 404 and _names_object(body) else _REMEDIES.get(status, "Check the API server, and retry.")
-    return ClusterError(f"{request}: the API server returned {status} ({message or reason or 'no message'}). {remedy}", status, reason)
+    return ClusterError(f"{request}: the API server returned {status} ({message or reason or 'no message'}). {_remedy(status, body)}", status, reason)
 
 
 def unexpected(request: str, host: str, body: bytes) -> ClusterError:

@@ -8,6 +8,8 @@ import pytest
 from ansible_collections.perfscale.mlflow.plugins.module_utils.kubernetes.errors import from_response, unreachable
 
 MISSING = b'{"message": "pods \\"x\\" not found", "reason": "NotFound", "details": {"name": "x", "kind": "pods"}}'
+# As an API server answers a request that creates something in a namespace that is being deleted.
+ENDING = b'{"message": "no", "reason": "Forbidden", "details": {"name": "x", "causes": [{"reason": "NamespaceTerminating", "field": "metadata.namespace"}]}}'
 
 
 @pytest.mark.parametrize(
@@ -15,6 +17,8 @@ MISSING = b'{"message": "pods \\"x\\" not found", "reason": "NotFound", "details
     [
         pytest.param(401, b'{"message": "Unauthorized", "reason": "Unauthorized"}', "returned 401 (Unauthorized). Log in again", id="unauthorized"),
         pytest.param(403, b'{"message": "no", "reason": "Forbidden"}', "returned 403 (no). Grant this permission", id="forbidden"),
+        pytest.param(403, ENDING, "returned 403 (no). Wait until the namespace is deleted", id="namespace-is-being-deleted"),
+        pytest.param(403, b'{"message": "no", "details": {"causes": [1]}}', "returned 403 (no). Grant this permission", id="odd-causes"),
         pytest.param(404, b'{"reason": "NotFound"}', "returned 404 (NotFound). Check that this API (CRD) is installed", id="only-a-reason"),
         pytest.param(404, b"404 page not found\n", "returned 404 (404 page not found). Check that this API (CRD) is installed", id="no-api"),
         pytest.param(404, MISSING, "returned 404 (pods \"x\" not found). Check the name and namespace of the object", id="no-object"),
