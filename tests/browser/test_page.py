@@ -20,15 +20,16 @@ CLIPPED = """() => [...document.querySelectorAll('main *')]
   .map((element) => `${element.tagName}.${element.className}: ${element.textContent.slice(0, 40)}`)"""
 # The width of A4 and of Letter without the margins, in CSS pixels.
 PAPERS = {"A4": 703, "Letter": 725}
-
-
 # Every part is built alike, and axe-core takes seconds for each.
-OPEN_SOME = """() => document.querySelectorAll('details:not(.part), details.part:nth-of-type(-n + 4)').forEach((element) => { element.open = true; })"""
+OPEN_SOME = """() => document.querySelectorAll('details:not(.part), details.part:nth-of-type(-n + 2)').forEach((element) => { element.open = true; })"""
+# In the dark only colours differ, and these pages have all of them.
+DARK = ("run", "search", "comparison", "history")
+AXE_OPTIONS = {scheme: {"resultTypes": ["violations"], **rules} for scheme, rules in (("light", {}), ("dark", {"runOnly": ["color-contrast"]}))}
 
 
-def serious(page):
-    """Return what axe-core calls serious or critical, with the elements."""
-    found = Axe().run(page).response["violations"]
+def serious(page, scheme):
+    """Return what axe-core calls serious or critical in a colour scheme, with the elements."""
+    found = Axe().run(page, options=AXE_OPTIONS[scheme]).response["violations"]
     return [(rule["id"], [node["target"] for node in rule["nodes"][:3]]) for rule in found if rule["impact"] in ("serious", "critical")]
 
 
@@ -47,13 +48,12 @@ def test_hostile_texts_are_shown_and_not_run(visit):
     assert opened.page.locator("img").count() == 0
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("name", "scheme"), [*((name, "light") for name in NAMES), *((name, "dark") for name in DARK)])
 def test_axe_finds_nothing_serious(visit, name, scheme):
     opened = visit(name, color_scheme=scheme)
     opened.page.evaluate(OPEN_SOME)
     opened.page.wait_for_timeout(300)
-    assert serious(opened.page) == []
+    assert serious(opened.page, scheme) == []
 
 
 @pytest.mark.parametrize("name", NAMES)

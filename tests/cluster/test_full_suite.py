@@ -24,7 +24,7 @@ from fake_gateway import service
 from fake_k6_operator import manifests as k6_manifests
 from run_settings import settings_for
 
-ORDER = {"test_matrix_tenants": "1,3", "run_id": "sqlite"}
+ORDER = {"test_matrix_tenants": "1,3", "run_id": "sqlite", "report_formats": "csv,markdown,junit,openmetrics,charts,html"}
 # What these runs have no reason to use, and who does.
 ELSEWHERE = {
     # tenants beyond those of a level, or bound to other roles or accounts (test_permissions)
@@ -46,7 +46,6 @@ def fixture_suite(cluster, images, prometheus, tmp_path_factory):
     settings = settings_for(tmp_path_factory.mktemp("operator"), images, prometheus)
     with administrator.prepared(cluster, images, divides=True) as login:
         suite = ClusterSuite(tmp_path_factory.mktemp("cluster-suite"), {**settings, "mlflow_operator_manifests": []}, login)
-        suite.report_formats = None
         yield suite
         # One by one: others share the cluster with these tests, and their tenants must not be deleted.
         for run_id in RUNS:

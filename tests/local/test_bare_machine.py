@@ -82,7 +82,7 @@ def fixture_bare(tmp_path_factory):
     suite = Installed(tmp_path_factory.mktemp("bare"))
     suite.install()
     suite.lay_bare()
-    variables = {**ONE_CELL, "run_id": "bare", "test_matrix_duration": "30s", "data_set_experiments_per_tenant": 0}
+    variables = {**ONE_CELL, "run_id": "bare", "test_matrix_concurrency": 10, "test_matrix_duration": "30s", "data_set_experiments_per_tenant": 0}
     yield suite, suite.play("perfscale.mlflow.full_suite", variables, "-e", "report_formats=csv,html,markdown")
     assert suite.play("perfscale.mlflow.teardown").returncode == 0
     assert not suite.processes()

@@ -39,7 +39,7 @@ def fixture_postgres(suite_in):
 def test_postgres(postgres):
     suite, finished = postgres
     assert finished.returncode == 0
-    cell = suite.cell("t1-c10-r1")
+    cell = suite.cell("t1-c3-r1")
     assert cell["spec"]["factors"]["db_backend"] == "postgres"
     assert cell["resources"]["postgresql"]["status"] == "ok"
     assert cell["resources"]["postgresql"]["cpu_cores_mean"] > 0
@@ -90,7 +90,7 @@ def test_an_existing_mlflow_without_metrics(existing):
     suite, env = existing
     finished = suite.play("full_suite", {**ONE_CELL, "metrics_profile": "none", "run_id": "existing"}, env=env)
     assert finished.returncode == 0
-    cell = suite.cell("t1-c10-r1")
+    cell = suite.cell("t1-c3-r1")
     assert {resource["status"] for resource in cell["resources"].values()} == {"not_requested"}
     assert cell["generator"]["cpu_cores_mean"] > 0
     assert not [process for process in suite.processes() if "mlflow" in " ".join(process.cmdline()) and "server" in process.cmdline()]
@@ -182,7 +182,7 @@ def test_a_second_suite_at_the_same_time_is_neither_harmed_nor_confused(smoke, s
     finished = second.play("full_suite", {**ONE_CELL, "allow_partial": True, "run_id": "two"})
     assert (finished.returncode, playing.wait(timeout=300)) == (0, 0)
     assert first.target("one")["mlflow"]["url"] != second.target("two")["mlflow"]["url"]
-    shares = [suite.cell("t1-c10-r1")["resources"]["mlflow"]["cpu_cores_mean"] for suite in (first, second)]
+    shares = [suite.cell("t1-c3-r1")["resources"]["mlflow"]["cpu_cores_mean"] for suite in (first, second)]
     assert sum(shares) < 2.1, "each suite counts only its own MLflow"
     assert second.play("teardown").returncode == 0
     assert first.processes()

@@ -63,9 +63,11 @@ def _compile(root: Path, packages: Path) -> None:
     shown = root / PLACE
     shown.mkdir(parents=True)
     run(["mount", "--bind", str(packages), str(shown)], "Image of MLflow", "Run as root")
+    # What is imported of the standard library is compiled too, where Python may write it.
+    env = {"PYTHONPATH": f"/{PLACE}", "PYTHONDONTWRITEBYTECODE": ""}
     try:
         for arguments in (["-c", f"import {IMPORTED}"], ["-m", "compileall", "-q", f"/{PLACE}"]):
-            run(["chroot", str(root), "python3", *arguments], "Image of MLflow", "Read the message of Python", env={"PYTHONPATH": f"/{PLACE}"})
+            run(["chroot", str(root), "python3", *arguments], "Image of MLflow", "Read the message of Python", env=env)
     finally:
         run(["umount", str(shown)], "Image of MLflow", "Run as root")
         shown.rmdir()
