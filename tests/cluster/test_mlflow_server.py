@@ -277,6 +277,7 @@ def test_an_unmanaged_mlflow_is_used_as_it_is(cluster: Cluster, deploy: Deploy, 
 
 
 def test_two_managers_are_rejected(cluster: Cluster, deploy: Deploy) -> None:
+    assert deploy().returncode == 0
     path = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/mlflow-operator-controller-manager"
     cluster.request("PATCH", path, {"metadata": {"labels": {"app.kubernetes.io/managed-by": "somebody"}}}, content_type=MERGE_PATCH)
     played = deploy()
