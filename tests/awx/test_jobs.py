@@ -13,6 +13,7 @@ import json
 import psutil
 import pytest
 import yaml
+from jobs import WITHOUT_CHARTS
 
 RUN = "awx-1"
 CELLS = ["t1-c3-r1", "t1-c4-r1", "t1-c5-r1"]
@@ -35,8 +36,7 @@ def fixture_place(tmp_path_factory, launch):
         "test_matrix_warmup": "2s",
         "test_matrix_duration": "8s",
         "data_set_experiments_per_tenant": 8,
-        # No charts, which take longer than the rest of a report.
-        "report_formats": "csv,markdown,html",
+        **WITHOUT_CHARTS,
     }
     yield Place(outside, variables, launch)
     stopped = launch("teardown", {key: variables[key] for key in ("local_stack_state_dir",)})

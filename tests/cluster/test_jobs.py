@@ -21,7 +21,7 @@ from run_settings import settings_for
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "awx"))
 
-from jobs import Job
+from jobs import WITHOUT_CHARTS, Job
 
 pytestmark = pytest.mark.second_round
 RUN = "job-kept"
@@ -29,8 +29,6 @@ CELLS = ["t1-c5-r1", "t1-c6-r1"]
 TWO_CELLS = {"run_id": RUN, "test_matrix_concurrency": "5,6"}
 STARTED = "Start k6 or attach to the one that runs"
 SILENCE_S = 16
-# Charts take longer than the rest of a report.
-WITHOUT_CHARTS = {"report_formats": "csv,markdown,html"}
 
 
 class Controller:
